@@ -1,0 +1,46 @@
+"""What can go wrong, without an event loop: settings, triggers with their dice, and stages over segments.
+
+A fault is immutable settings that start a stage; a stage is a function from a segment to segments due later. The names
+for users of the package are offered here.
+"""
+
+from .bandwidth import Bandwidth
+from .catalogue import CATALOGUE
+from .cut import Disconnect, Reset
+from .fault import Fault
+from .latency import Latency
+from .limit_data import LimitData
+from .noop import Noop
+from .segment import Kind, Seat, Segment, Stage
+from .slicer import Slicer
+from .slow_close import SlowClose
+from .spec import Spec
+from .timeout import HalfOpen, Timeout
+from .trigger import Trigger
+from .units import Duration, Quota, Rate, Share, Size
+
+__all__ = [
+    "CATALOGUE",
+    "Bandwidth",
+    "Disconnect",
+    "Duration",
+    "Fault",
+    "HalfOpen",
+    "Kind",
+    "Latency",
+    "LimitData",
+    "Noop",
+    "Quota",
+    "Rate",
+    "Reset",
+    "Seat",
+    "Segment",
+    "Share",
+    "Size",
+    "Slicer",
+    "SlowClose",
+    "Spec",
+    "Stage",
+    "Timeout",
+    "Trigger",
+]

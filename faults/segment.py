@@ -1,0 +1,64 @@
+"""What flows in one direction of a link, and the function that a fault makes of it.
+
+A stage never sleeps and never keeps bytes: what it would hold until T it returns with `at = T`. Time without data is an
+ALARM: a stage that returns one due at T is called with it then. One per stage, a newer one replaces it; it takes no
+part in the order of bytes and dies with its injection.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+
+class Kind(enum.IntEnum):
+    """What a segment is."""
+
+    OPEN = 0
+    """The stage joins the link: at connect, or at arming on a link that is open already. It goes no further."""
+    DATA = 1
+    EOF = 2
+    """The end of this stream; the other one goes on (half-close)."""
+    RESET = 3
+    """The end of the link, both sides, by RST."""
+    CLOSE = 4
+    """The end of the link, both sides, by FIN."""
+    ALARM = 5
+    """The moment that the stage asked for."""
+
+
+class Segment(NamedTuple):
+    """Data or an event, and the moment at which it is due, in seconds of the proxy's clock; `inf` is: until healed."""
+
+    at: float
+    data: bytes = b""
+    kind: Kind = Kind.DATA
+
+
+Stage = Callable[[Segment], Iterable[Segment]]
+"""A started fault of one link and stream: a function from a segment to segments due later, never earlier."""
+
+
+class Seat:
+    """What a stage finds when it starts, and what outlives it when settings change.
+
+    `kept` is a dict of this stream, for state that a change of settings must not lose (bytes counted). `shared` is a
+    dict of the injection's stages on that stream of every link (a rate that links share); a change empties it.
+    """
+
+    __slots__ = ("_rng", "_seed", "kept", "shared")
+
+    def __init__(self, seed: int = 0, shared: dict[str, float] | None = None) -> None:
+        self._seed = seed
+        self._rng: random.Random | None = None
+        self.kept: dict[str, float] = {}
+        self.shared: dict[str, float] = {} if shared is None else shared
+
+    @property
+    def rng(self) -> random.Random:
+        """The dice of this seat: the same seed and the same link throw the same."""
+        if self._rng is None:
+            self._rng = random.Random(self._seed)  # noqa: S311 (dice that must be repeatable)
+        return self._rng

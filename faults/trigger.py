@@ -1,0 +1,53 @@
+"""When an injection fires."""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from ..wire.errors import BrownoutError
+from . import dice
+from .settings import Settings
+from .units import Duration, Quota, Share
+
+
+class Dice(NamedTuple):
+    """Whose dice are thrown. The scope is empty for links; for exchanges it is the operation."""
+
+    seed: int
+    proxy: str
+    injection: str
+    scope: str = ""
+
+
+class Trigger(Settings, frozen=True):
+    """Which of the things that an injection could hit it does hit. Unsaid: every one, from now until healed."""
+
+    probability: Annotated[Share | None, Meta(description="Hits each with this chance.")] = None
+    quota: Annotated[Quota | None, Meta(description="Hits exactly so many of each so many, '3 of 10'.")] = None
+    after: Annotated[int, Meta(ge=0, description="Spares the first so many.")] = 0
+    every: Annotated[int, Meta(ge=1, description="Then considers only every n-th.")] = 1
+    times: Annotated[int, Meta(ge=1, description="Hits at most so many.")] | None = None
+    start: Annotated[Duration, Meta(description="Begins so long after it was injected.")] = Duration(0)
+    for_: Annotated[Duration | None, Meta(description="Heals itself so long after it began.")] = msgspec.field(
+        default=None, name="for"
+    )
+
+    def __post_init__(self) -> None:
+        """Check that there is one kind of chance."""
+        super().__post_init__()
+        if self.probability is not None and self.quota is not None:
+            raise BrownoutError("probability and quota exclude each other", "give one of them")
+
+    def fires(self, n: int, fired: int, whose: Dice) -> bool:
+        """Say whether the n-th match (1, 2, ...) is hit, when `fired` ones were hit before it."""
+        if self.times is not None and fired >= self.times:
+            return False
+        turn, rest = divmod(n - self.after, self.every)
+        if turn < 1 or rest:
+            return False
+        if self.quota is not None:
+            return turn in dice.picked(self.quota, *whose, (turn - 1) // self.quota.of)
+        return self.probability is None or dice.chance(*whose, n) < self.probability

@@ -1,0 +1,60 @@
+"""How much all pipes of a process may hold together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+MiB = 2**20
+
+
+class Limits(NamedTuple):
+    """Bounds that keep a proxy from growing without end; sizes in bytes, times in seconds."""
+
+    dial: float = 10.0
+    """How long the upstream may take to accept a connection."""
+    early: int = 64 * 2**10
+    """What a side may send before the other one is connected."""
+    pipe: int = 128 * MiB
+    """What may wait in one stream of one link, where no fault names a smaller buffer."""
+    total: int = 1024 * MiB
+    """What may wait in all streams together."""
+    least: int = 64 * 2**10
+    """What every stream may hold, however much the others do."""
+    ending: float = 1.0
+    """How long a link that is being ended may take to send what it has sent for."""
+
+
+LIMITS = Limits()
+
+
+class Budget:
+    """The account of what waits; a pipe that found it overdrawn is told when it no longer is."""
+
+    __slots__ = ("_waiting", "held", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+        self._waiting: dict[Callable[[], None], None] = {}
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether more is held than may be."""
+        return self.held > self.limit
+
+    def charge(self, amount: int) -> None:
+        """Hold so much more, or less."""
+        self.held += amount
+        if amount < 0 and self._waiting and not self.overdrawn:
+            waiting, self._waiting = self._waiting, {}
+            for tell in waiting:
+                tell()
+
+    def tell(self, callback: Callable[[], None]) -> None:
+        """Call back, once, when the account is no longer overdrawn."""
+        self._waiting[callback] = None
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """Do not call back."""
+        self._waiting.pop(callback, None)

@@ -1,0 +1,120 @@
+"""The named proxies of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import weakref
+
+from ..faults.settings import unknown
+from ..wire.address import Address
+from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from . import sockets
+from .budget import LIMITS, Budget, Limits
+from .clock import Timer, loop_clock
+from .journal import Journal
+from .proxy import Proxy
+from .side import Side
+
+_SWEEP = 1.0
+
+
+def new_seed() -> int:
+    """Return a seed for when none is given, short enough to be typed again."""
+    return secrets.randbelow(10**6)
+
+
+class Fleet:
+    """Proxies by name, in the order of adding, with what they share. Made and used on a running event loop.
+
+    As an async context manager it closes itself.
+    """
+
+    def __init__(self, *, seed: int, limits: Limits = LIMITS) -> None:
+        self.seed = seed
+        self.limits = limits
+        self.journal = Journal()
+        self.proxies: dict[str, Proxy] = {}
+        self.clock = loop_clock(asyncio.get_running_loop())
+        self.budget = Budget(limits.total)
+        self.unread: dict[Side, None] = {}
+        self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP, self._sweep)
+        _FLEETS.add(self)
+
+    async def __aenter__(self) -> Fleet:
+        """Return itself."""
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close everything."""
+        await self.close()
+
+    async def add(self, name: str, upstream: str, listen: str = "127.0.0.1:0", *, enabled: bool = True) -> Proxy:
+        """Add a proxy and let it listen. Raises ConflictError, AddressError, ListenError."""
+        if not name or not name.isprintable():
+            raise BrownoutError(f"{name!r} is no name for a proxy", "a name is printable text")
+        if name in self.proxies:
+            raise ConflictError(f"there is a proxy named {name}", f"remove it first: brownout proxy rm {name}")
+        proxy = Proxy(self, name, Address.upstream(upstream), Address.listen(listen))
+        self.proxies[name] = proxy
+        try:
+            if enabled:
+                await proxy.enable()
+        except BaseException:
+            del self.proxies[name]
+            raise
+        self.journal.write("proxy_added", name, upstream=proxy.upstream.masked)
+        return proxy
+
+    async def remove(self, name: str) -> None:
+        """Remove a proxy: release its port, close its links. Raises NotFoundError."""
+        proxy = self.proxy(name)
+        del self.proxies[name]
+        await proxy.close()
+        self.journal.write("proxy_removed", name)
+
+    def proxy(self, name: str) -> Proxy:
+        """Return the proxy of a name. Raises NotFoundError with the nearest one."""
+        try:
+            return self.proxies[name]
+        except KeyError:
+            raise NotFoundError(
+                f"there is no proxy named '{name}'", unknown("proxy", name, self.proxies).hint
+            ) from None
+
+    def heal(self) -> int:
+        """Take out every injection of every proxy; return how many."""
+        return sum(proxy.heal() for proxy in self.proxies.values())
+
+    async def close(self) -> None:
+        """Close every proxy, and wait until all links are gone."""
+        await asyncio.gather(*(proxy.close() for proxy in self.proxies.values()))
+        self._sweeper.cancel()
+        self.clock.close()
+
+    def _sweep(self) -> None:
+        for side in tuple(self.unread):
+            if not side.lost and sockets.is_gone(sockets.of(side.transport)):
+                side.gone()
+        self._sweeper = self.clock.call_at(self.clock.time() + _SWEEP, self._sweep)
+
+    def forsake(self) -> None:
+        """In a forked child: let go of every socket, so that a close in the parent is one."""
+        for proxy in self.proxies.values():
+            for fileno in proxy.filenos():
+                sockets.forsake(fileno)
+
+
+_FLEETS: weakref.WeakSet[Fleet] = weakref.WeakSet()
+
+
+def _forsake_all() -> None:
+    for fleet in tuple(_FLEETS):
+        with contextlib.suppress(Exception):
+            fleet.forsake()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forsake_all)

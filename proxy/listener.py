@@ -1,0 +1,148 @@
+"""A listening socket that never blocks on what it accepts, and lives through a lack of descriptors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable
+
+from ..wire.address import Address
+from ..wire.errors import ConflictError
+from .clock import Clock
+
+_BATCH = 64
+_PAUSE = 0.1
+_AT_PEER = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR}
+
+
+class ListenError(ConflictError):
+    """An address on which one cannot listen."""
+
+
+async def bind(address: Address) -> socket.socket:
+    """Return a socket that listens, not blocking. Raises ListenError."""
+    try:
+        return _bind_unix(address.path) if address.path else await _bind_tcp(address)
+    except (OSError, UnicodeError) as error:
+        raise _explained(address, error) from None
+
+
+async def _bind_tcp(address: Address) -> socket.socket:
+    found = await asyncio.get_running_loop().getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    family, kind, proto, _, name = min(found, key=lambda info: info[0] != socket.AF_INET)
+    sock = socket.socket(family, kind, proto)
+    try:
+        if os.name == "posix":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(name)
+        return _listening(sock)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _bind_unix(path: str) -> socket.socket:
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError(errno.EAFNOSUPPORT, "this system has no unix sockets")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _clear(path)
+        sock.bind(path)
+        os.chmod(path, 0o600)
+        return _listening(sock)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _listening(sock: socket.socket) -> socket.socket:
+    sock.setblocking(False)
+    sock.listen(4096)
+    return sock
+
+
+def _clear(path: str) -> None:
+    """Remove a unix socket that nobody listens on any more."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise OSError(errno.EEXIST, "there is a file, and it is no socket")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            if probe.connect_ex(path) != errno.ECONNREFUSED:
+                raise OSError(errno.EADDRINUSE, "address already in use")
+        os.unlink(path)
+
+
+def _explained(address: Address, error: OSError | UnicodeError) -> ListenError:
+    code, where = getattr(error, "errno", None), address.endpoint
+    if code == errno.EADDRINUSE:
+        return ListenError(f"{where} is in use", "choose another listen address, or port 0 for a free one")
+    if code in (errno.EACCES, errno.EPERM):
+        hint = "choose a folder that you may write to" if address.path else "ports below 1024 are privileged; choose 0"
+        return ListenError(f"{where} may not be listened on: {error.strerror}", hint)  # type: ignore[union-attr]  # an OSError
+    if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
+        return ListenError(f"{where} is no address of this machine", "listen on 127.0.0.1 or [::1]")
+    return ListenError(f"cannot listen on {where}: {getattr(error, 'strerror', None) or error}")
+
+
+class Listener:
+    """Accepts on a socket from now until closed."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        clock: Clock,
+        accepted: Callable[[socket.socket], None],
+        failed: Callable[[OSError], None],
+    ) -> None:
+        self.socket = sock
+        self._clock = clock
+        self._accepted = accepted
+        self._failed = failed
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock.fileno(), self._accept)
+        self._path = sock.getsockname() if sock.family == getattr(socket, "AF_UNIX", None) else None
+        self._inode = os.stat(self._path).st_ino if self._path else 0
+
+    @property
+    def address(self) -> Address:
+        """The address that is really bound."""
+        if self._path:
+            return Address("", 0, self._path)
+        host, port = self.socket.getsockname()[:2]
+        return Address(host, port)
+
+    def _accept(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                sock, _ = self.socket.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _AT_PEER:
+                    continue
+                # No descriptors or no memory: clients wait in the backlog while we do.
+                self._loop.remove_reader(self.socket.fileno())
+                self._clock.call_at(self._clock.time() + _PAUSE, self._resume)
+                self._failed(error)
+                return
+            sock.setblocking(False)
+            self._accepted(sock)
+
+    def _resume(self) -> None:
+        if self.socket.fileno() >= 0:
+            self._loop.add_reader(self.socket.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Release the address at once; who waits in the backlog is reset."""
+        self._loop.remove_reader(self.socket.fileno())
+        self.socket.close()
+        if self._path:
+            with contextlib.suppress(OSError):
+                if os.stat(self._path).st_ino == self._inode:
+                    os.unlink(self._path)

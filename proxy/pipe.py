@@ -1,0 +1,225 @@
+"""The faults of one stream of one link, in a row, over one timer.
+
+    source -> [ latency | queue ] -> [ bandwidth | queue ] -> sink
+
+Each injection has a lane: its stage, and the queue of what that returned and is not yet due. Due times never run back
+within a lane, so the order of bytes survives any jitter. Two rules keep live switching simple:
+
+* heal: what waits in the lane goes into the next one at once, in order, but for the events that its stage made up;
+* change: the stage starts anew, and what waits goes through it with the times at which it came.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..faults.segment import Kind, Seat, Segment, Stage
+from .budget import LIMITS, Budget, Limits
+from .clock import Clock, Timer
+from .injection import Injection
+
+
+class Waiting(NamedTuple):
+    """A segment that is not yet due, and when what it was made of came; made up: an event of the stage's own."""
+
+    came: float
+    segment: Segment
+    made_up: bool
+
+
+class Lane:
+    """One injection on one stream of one link."""
+
+    __slots__ = ("alarm", "fault", "injection", "last", "lost", "queue", "seat", "stage")
+
+    def __init__(self, injection: Injection, seat: Seat) -> None:
+        self.injection = injection
+        self.seat = seat
+        self.queue: deque[Waiting] = deque()
+        self.lost = False  # bytes or an end were thrown away
+        self.start(-math.inf)
+
+    def start(self, now: float) -> None:
+        """Start the stage with the injection's settings; nothing leaves it as if before now."""
+        self.fault = self.injection.spec.fault
+        self.stage: Stage = self.fault.start(self.seat)
+        self.alarm = math.inf
+        self.last = now
+
+    def due(self) -> float:
+        """Return when this lane has something to do."""
+        return min(self.alarm, self.queue[0].segment.at) if self.queue else self.alarm
+
+
+class Pipe:
+    """The lanes of one stream; `sink` takes what is due, `throttle(True)` asks the source to pause."""
+
+    __slots__ = ("_budget", "_charged", "_clock", "_due", "_limits", "_sink", "_throttle", "_timer",
+                 "blocked", "ended", "full", "lanes", "limit", "stuck", "waiting")  # fmt: skip
+
+    def __init__(
+        self,
+        clock: Clock,
+        sink: Callable[[Segment], None],
+        throttle: Callable[[bool], None] = lambda full: None,
+        budget: Budget | None = None,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self._clock = clock
+        self._sink = sink
+        self._throttle = throttle
+        self._limits = limits
+        self._budget = budget or Budget(limits.total)
+        self._charged = 0
+        self._timer: Timer | None = None
+        self._due = math.inf
+        self.lanes: list[Lane] = []
+        self.limit = limits.pipe
+        self.waiting = 0
+        self.full = False
+        self.ended = False
+        self.blocked = False  # the sink asked for a pause
+        self.stuck = 0  # bytes given to a blocked sink: they are held all the same
+
+    def feed(self, data: bytes = b"", kind: Kind = Kind.DATA) -> None:
+        """Take what the source read."""
+        self._push(0, Segment(self._clock.time(), data, kind))
+        self._settle()
+
+    def join(self, lane: Lane) -> None:
+        """Add a lane at the sink's end; its stage learns at once that it is OPEN."""
+        self.lanes.append(lane)
+        self._measure()
+        self._enter(len(self.lanes) - 1, Segment(self._clock.time(), kind=Kind.OPEN))
+        self._settle()
+
+    def heal(self, injection: Injection) -> None:
+        """Take a lane out; what waits in it goes on at once. A lane that lost bytes closes the link instead."""
+        index, now = self._index(injection), self._clock.time()
+        lane = self.lanes.pop(index)
+        self._measure()
+        for waiting in self._emptied(lane):
+            self._push(index, waiting.segment._replace(at=now))
+        if lane.lost:
+            self._push(index, Segment(now, kind=Kind.CLOSE))
+        self._settle()
+
+    def change(self, injection: Injection) -> None:
+        """Start a lane anew with its injection's settings; what waits in it is judged anew."""
+        index, now = self._index(injection), self._clock.time()
+        waiting = self._emptied(self.lanes[index])
+        self.lanes[index].start(now)
+        self._measure()
+        self._enter(index, Segment(now, kind=Kind.OPEN))
+        for came, segment, _ in waiting:
+            self._enter(index, segment._replace(at=came))
+        self._settle()
+
+    def block(self, blocked: bool) -> None:
+        """Learn that the sink asked for a pause, or took it back."""
+        self.blocked, self.stuck = blocked, 0
+        self._settle()
+
+    def end(self) -> None:
+        """Stop; what waits is dropped. No call reaches the sink any more."""
+        self.ended = True
+        for lane in self.lanes:
+            lane.queue.clear()
+            lane.alarm = math.inf
+        self.lanes.clear()
+        self.waiting = self.stuck = 0
+        if self._timer is not None:
+            self._timer.cancel()
+        self._budget.forget(self._settle)
+        self._budget.charge(-self._charged)
+        self._charged = 0
+
+    def _push(self, index: int, segment: Segment) -> None:
+        """Give a segment to the lane of that index, or to the sink behind the last one."""
+        if self.ended:
+            return
+        if index < len(self.lanes):
+            if segment.kind is Kind.DATA:
+                self.lanes[index].injection.bytes += len(segment.data)
+            self._enter(index, segment)
+            return
+        if self.blocked:
+            self.stuck += len(segment.data)
+        self._sink(segment)
+
+    def _enter(self, index: int, segment: Segment) -> None:
+        if self.ended:
+            return
+        lane, now = self.lanes[index], self._clock.time()
+        out = lane.stage(segment)
+        if lane.fault.discards and segment.kind not in (Kind.OPEN, Kind.ALARM):
+            out = list(out)
+            lane.lost |= sum(len(each.data) for each in out) < len(segment.data) or not out
+        for each in out:
+            if each.kind is Kind.ALARM:
+                lane.alarm = each.at
+            elif each.kind is not Kind.OPEN:
+                if each.at < lane.last:
+                    each = each._replace(at=lane.last)
+                lane.last = each.at
+                if each.at <= now and not lane.queue:
+                    self._push(index + 1, each)
+                else:
+                    made_up = each.kind is not Kind.DATA and each.kind is not segment.kind
+                    lane.queue.append(Waiting(segment.at, each, made_up))
+                    self.waiting += len(each.data)
+
+    def _run(self) -> None:
+        """Move on what is due; the lanes nearest the sink first, so that nothing overtakes."""
+        self._timer, self._due = None, math.inf
+        now = self._clock.time()
+        for index in reversed(range(len(self.lanes))):
+            lane = self.lanes[index]
+            while lane.queue and lane.queue[0].segment.at <= now:
+                segment = lane.queue.popleft().segment
+                self.waiting -= len(segment.data)
+                self._push(index + 1, segment)
+            if lane.alarm <= now:
+                at, lane.alarm = lane.alarm, math.inf
+                self._enter(index, Segment(at, kind=Kind.ALARM))
+            if self.ended:
+                return
+        self._settle()
+
+    def _index(self, injection: Injection) -> int:
+        return next(index for index, lane in enumerate(self.lanes) if lane.injection is injection)
+
+    def _emptied(self, lane: Lane) -> list[Waiting]:
+        """Empty a lane's queue and return what is not of its stage's own making."""
+        waiting, lane.queue = lane.queue, deque()
+        self.waiting -= sum(len(each.segment.data) for each in waiting)
+        return [each for each in waiting if not each.made_up]
+
+    def _measure(self) -> None:
+        named = [limit for lane in self.lanes if (limit := lane.fault.queue_limit()) is not None]
+        self.limit = min(named, default=self._limits.pipe)
+
+    def _settle(self) -> None:
+        """Set the timer to the next due moment and the source to what there is room for."""
+        if self.ended:
+            return
+        due = min((lane.due() for lane in self.lanes), default=math.inf)
+        if due < self._due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._due = due
+            self._timer = self._clock.call_at(due, self._run)
+        held = self.waiting + self.stuck
+        if held != self._charged:
+            difference, self._charged = held - self._charged, held
+            self._budget.charge(difference)
+        room = self.limit // 2 if self.full else self.limit  # once full, wait until half of it is free
+        poor = self._budget.overdrawn and self.waiting > self._limits.least
+        if poor:
+            self._budget.tell(self._settle)
+        if (full := self.waiting > room or poor) is not self.full:
+            self.full = full
+            self._throttle(full)

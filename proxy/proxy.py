@@ -1,0 +1,258 @@
+"""A named listener and its upstream, with the faults placed on it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections import Counter
+from collections.abc import Mapping
+from socket import socket
+from typing import TYPE_CHECKING
+
+from ..faults.fault import Stream
+from ..faults.segment import Kind
+from ..faults.settings import unknown
+from ..faults.spec import Spec
+from ..wire.address import Address
+from ..wire.errors import ConflictError, NotFoundError
+from . import sockets
+from .clock import Callback, Timer
+from .injection import Injection
+from .link import Link
+from .listener import Listener, bind
+from .side import Side
+
+if TYPE_CHECKING:
+    from .fleet import Fleet
+
+
+class Proxy:
+    """Carries what clients of `address` say to `upstream` and back, as its injections will have it.
+
+    `links` are the open ones by number; `errors` counts why links could not be had or opened.
+    """
+
+    def __init__(self, fleet: Fleet, name: str, upstream: Address, listen: Address) -> None:
+        self.fleet = fleet
+        self.name = name
+        self.upstream = upstream
+        self.listen = listen
+        self.address: Address | None = None
+        self.links: dict[int, Link] = {}
+        self.links_total = 0
+        self.errors: Counter[str] = Counter()
+        self.injections: dict[str, Injection] = {}
+        self._listener: Listener | None = None
+        self._kept: Address | None = None  # the port that a listen on port 0 was given: enabling again keeps it
+        self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._gone = asyncio.Event()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it listens."""
+        return self._listener is not None
+
+    def bytes(self, stream: Stream) -> int:
+        """Return how many bytes were read from the source of a stream so far, by all links open and ended."""
+        return self._carried[stream] + sum(_side(link, stream).bytes for link in self.links.values())
+
+    # Listening
+
+    async def enable(self) -> None:
+        """Listen. Raises ListenError."""
+        if self._listener is None:
+            self._attach(await bind(self._kept or self.listen))
+            self.fleet.journal.write("proxy_enabled", self.name, address=self._where())
+
+    async def disable(self) -> None:
+        """Release the port at once, and close the open links (FIN)."""
+        if self._listener is not None:
+            self._detach()
+            self._close_links("proxy disabled")
+            self.fleet.journal.write("proxy_disabled", self.name)
+
+    async def update(
+        self, *, upstream: str | None = None, listen: str | None = None, enabled: bool | None = None
+    ) -> None:
+        """Change where it stands. Another address closes the open links (FIN); what fails changes nothing.
+
+        Raises AddressError and ListenError.
+        """
+        to = self.upstream if upstream is None else Address.upstream(upstream)
+        at = self.listen if listen is None else Address.listen(listen)
+        enabled = self.enabled if enabled is None else enabled
+        if at not in (self.listen, self.address):
+            sock = await bind(at) if enabled else None
+            self._detach()
+            self._close_links("listen changed")
+            self.listen, self._kept = at, None
+            if sock is not None:
+                self._attach(sock)
+        if to != self.upstream:
+            self.upstream = to
+            self._close_links("upstream changed")
+        await (self.enable() if enabled else self.disable())
+
+    def _attach(self, sock: socket) -> None:
+        self._listener = Listener(sock, self.fleet.clock, self._accepted, self._refused)
+        self.address = self._kept = self._listener.address
+
+    def _detach(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = self.address = None
+
+    def _where(self) -> str:
+        return self.address.endpoint if self.address else ""
+
+    # Links
+
+    def _accepted(self, sock: socket) -> None:
+        self.links_total += 1
+        link = self.links[self.links_total] = Link(self, self.links_total)
+        for injection in self.injections.values():
+            if injection.active and injection.judge(link):
+                self._fired(injection, link)
+        link.task = asyncio.get_running_loop().create_task(link.run(sock))
+        self._tasks.add(link.task)  # the loop itself keeps no reference
+        link.task.add_done_callback(self._tasks.discard)
+
+    def _refused(self, error: OSError) -> None:
+        reason = "no_descriptor" if error.errno in (errno.EMFILE, errno.ENFILE) else "accept_failed"
+        self.failed(reason, error.strerror or str(error))
+
+    def failed(self, reason: str, error: str, link: int | None = None) -> None:
+        """Record why a link could not be had, or could not be opened."""
+        self.errors[reason] += 1
+        kind = "accept_failed" if link is None else "dial_failed"
+        self.fleet.journal.write(kind, self.name, link, reason=reason, error=error, upstream=self.upstream.endpoint)
+
+    def opened(self, link: Link) -> None:
+        """Take a link that begins to carry: the faults that fired on it join."""
+        self.fleet.journal.write("link_opened", self.name, link.number)
+        for injection in tuple(self.injections.values()):
+            if link in injection.links:
+                link.join(injection)
+
+    def closed(self, link: Link) -> None:
+        """Take a link that has ended."""
+        del self.links[link.number]
+        self._gone.set()
+        for injection in self.injections.values():
+            injection.links.pop(link, None)
+        for side in (link.client, link.server):
+            self._carried[side.stream] += side.bytes
+        self.fleet.journal.write(
+            "link_closed",
+            self.name,
+            link.number,
+            reason=link.reason,
+            upstream=link.client.bytes,
+            downstream=link.server.bytes,
+            seconds=round(self.fleet.clock.time() - link.opened_at, 6),
+        )
+
+    def _close_links(self, reason: str) -> None:
+        for link in tuple(self.links.values()):
+            link.end(Kind.CLOSE if link.open else Kind.RESET, reason)
+
+    # Faults
+
+    def inject(self, spec: Spec) -> Injection:
+        """Place a fault; links that are open count first, by number. Raises ConflictError where the name is taken."""
+        if spec.name in self.injections:
+            raise ConflictError(
+                f"{self.name} has an injection named {spec.name}", "heal or change it, or name this one"
+            )
+        injection = Injection(
+            spec if spec.name else spec._replace(name=self._free_name(spec.fault.name)),
+            seed=self.fleet.seed,
+            proxy=self.name,
+        )
+        self.injections[injection.name] = injection
+        self.fleet.journal.write("injected", self.name, injection=injection.spec.to_mapping())
+        if injection.spec.trigger.start:
+            injection.timer = self._later(injection.spec.trigger.start, lambda: self._begin(injection))
+        else:
+            self._begin(injection)
+        return injection
+
+    def injection(self, name: str) -> Injection:
+        """Return the injection of a name. Raises NotFoundError with the nearest one."""
+        try:
+            return self.injections[name]
+        except KeyError:
+            problem = unknown("injection", name, self.injections)
+            raise NotFoundError(f"{self.name} has no injection named '{name}'", problem.hint) from None
+
+    def change(self, name: str, values: Mapping[str, object], *, text: bool = False) -> Injection:
+        """Change settings of a fault or its trigger, also on open links. Raises NotFoundError and SettingsError."""
+        injection = self.injection(name)
+        before, spec = injection.spec, injection.spec.changed(values, text=text)
+        injection.change(spec)
+        if spec.fault != before.fault:
+            for link in tuple(injection.links):
+                link.change(injection)
+        self.fleet.journal.write("changed", self.name, injection=spec.to_mapping())
+        return injection
+
+    def heal(self, name: str | None = None) -> int:
+        """Take out one injection, or all; return how many. What they hold goes on at once. Raises NotFoundError."""
+        healed = list(self.injections.values()) if name is None else [self.injection(name)]
+        for injection in healed:
+            self._heal(injection)
+        return len(healed)
+
+    def _begin(self, injection: Injection) -> None:
+        injection.active = True
+        span = injection.spec.trigger.for_
+        injection.timer = None if span is None else self._later(span, lambda: self._heal(injection))
+        for link in tuple(self.links.values()):
+            if link.ending is None and injection.judge(link):
+                self._fired(injection, link)
+                if link.open:
+                    link.join(injection)
+
+    def _fired(self, injection: Injection, link: Link) -> None:
+        self.fleet.journal.write("fired", self.name, link.number, name=injection.name, n=injection.links[link])
+
+    def _heal(self, injection: Injection) -> None:
+        del self.injections[injection.name]
+        if injection.timer is not None:
+            injection.timer.cancel()
+        for link in tuple(injection.links):
+            link.leave(injection)
+        injection.links.clear()
+        self.fleet.journal.write(
+            "healed", self.name, name=injection.name, matched=injection.matched, fired=injection.fired
+        )
+
+    def _later(self, seconds: float, call: Callback) -> Timer:
+        return self.fleet.clock.call_at(self.fleet.clock.time() + seconds, call)
+
+    def _free_name(self, name: str) -> str:
+        number = 1
+        while (free := name if number == 1 else f"{name}-{number}") in self.injections:
+            number += 1
+        return free
+
+    def filenos(self) -> list[int]:
+        """Return the descriptors of all its sockets."""
+        sides = [side for link in self.links.values() for side in (link.client, link.server) if not side.lost]
+        mine = [self._listener.socket.fileno()] if self._listener else []
+        return mine + [sockets.of(side.transport).fileno() for side in sides]
+
+    async def close(self) -> None:
+        """Stop listening, heal, close the links, and wait until they are gone: a second or so at the most."""
+        self._detach()
+        self.heal()
+        self._close_links("proxy closed")
+        while self.links:
+            self._gone.clear()
+            await self._gone.wait()
+        await asyncio.gather(*self._tasks)
+
+
+def _side(link: Link, stream: Stream) -> Side:
+    return link.client if stream == "upstream" else link.server

@@ -1,0 +1,254 @@
+"""One socket of a link, and the stream that is read from it.
+
+A side is in one of three modes, each an asyncio Protocol; `transport.set_protocol()` switches live:
+
+* opening: what comes is kept until the other side is connected,
+* splice (the side itself): what comes is handed straight to the other side's `write`,
+* shaped: what comes goes through a pipe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+from typing import TYPE_CHECKING, cast
+
+from ..faults.fault import Stream
+from ..faults.segment import Kind, Segment
+from . import sockets
+from .pipe import Lane, Pipe
+
+if TYPE_CHECKING:
+    from .injection import Injection
+    from .link import Link
+
+
+class Pause(enum.IntFlag):
+    """Why a side is not read. Counted here and not in a protocol, for protocols come and go."""
+
+    NONE = 0
+    SINK = 1
+    PIPE = 2
+    OPENING = 4
+    ENDING = 8
+
+
+def _nowhere(data: bytes) -> None:
+    """Take the place of a lost transport's `write`."""
+
+
+class Side(asyncio.Protocol):
+    """The client's or the server's socket of a link. As a protocol it is the splice: one call a chunk."""
+
+    __slots__ = (
+        "bytes", "ended", "link", "lost", "passed", "pauses", "peer", "pipe", "stream", "transport", "write",
+    )  # fmt: skip
+
+    peer: Side
+    transport: asyncio.Transport
+
+    def __init__(self, link: Link, stream: Stream) -> None:
+        self.link = link
+        self.stream = stream
+        self.bytes = 0
+        self.write = _nowhere  # the other side's, once it is there
+        self.pipe: Pipe | None = None
+        self.pauses = 0
+        self.ended = False  # the stream was read to its end
+        self.passed = False  # and the other side was told
+        self.lost = True  # until connected
+
+    # The splice
+
+    def data_received(self, data: bytes) -> None:
+        """Hand a chunk to the other side."""
+        self.bytes += len(data)
+        self.write(data)
+
+    def eof_received(self) -> bool:
+        """Take the end of the stream, which leaves the other direction open."""
+        self.ended = True
+        self.link.watch(self)
+        self.feed(Kind.EOF)
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Take the end of the socket: an error is a RST from the peer, none is our own close."""
+        self.lost = True
+        self.peer.write = _nowhere
+        self.link.side_lost(self, error)
+
+    def pause_writing(self) -> None:
+        """Hold the other side back: this socket takes no more."""
+        self.peer.pause(Pause.SINK)
+        if self.peer.pipe is not None:
+            self.peer.pipe.block(True)
+
+    def resume_writing(self) -> None:
+        """Let the other side go on."""
+        self.peer.resume(Pause.SINK)
+        if self.peer.pipe is not None:
+            self.peer.pipe.block(False)
+
+    # What the modes share
+
+    @property
+    def name(self) -> str:
+        """Who is at the other end of this socket."""
+        return "client" if self.stream == "upstream" else "server"
+
+    def connected(self, transport: asyncio.Transport) -> None:
+        """Take the transport."""
+        self.transport = transport
+        self.lost = False
+        sockets.watch(sockets.of(transport))
+
+    def pause(self, reason: Pause) -> None:
+        """Stop reading, for one more reason."""
+        before, self.pauses = self.pauses, self.pauses | reason
+        if not before and not self.ended and not self.lost and not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.link.watch(self)
+
+    def resume(self, reason: Pause) -> None:
+        """Read again, unless there is another reason not to."""
+        before, self.pauses = self.pauses, self.pauses & ~reason
+        if before and not self.pauses and not self.ended and not self.lost and not self.transport.is_closing():
+            self.link.unwatch(self)
+            self.transport.resume_reading()
+
+    def gone(self) -> None:
+        """Take note of a RST that the transport, which is not read, was not told of."""
+        self.transport.set_protocol(asyncio.Protocol())
+        self.transport.abort()
+        self.connection_lost(ConnectionResetError())
+
+    def feed(self, kind: Kind) -> None:
+        """Send an event down the stream."""
+        if self.pipe is not None:
+            self.pipe.feed(kind=kind)
+        else:
+            self.deliver(Segment(0.0, kind=kind))
+
+    def deliver(self, segment: Segment) -> None:
+        """Do at the other side what a segment says."""
+        if segment.kind is Kind.DATA:
+            self.write(segment.data)
+        elif segment.kind is Kind.EOF:
+            self.passed = True
+            self.peer.finish_writing()
+            self.link.stream_ended()
+        else:
+            self.link.end(segment.kind)
+
+    def finish_writing(self) -> None:
+        """Send FIN after what has been written, if the socket is still there."""
+        if not self.lost and not self.transport.is_closing():
+            with contextlib.suppress(OSError):  # reset meanwhile: the loop or the sweep will say so
+                self.transport.write_eof()
+
+    # Faults
+
+    def join(self, injection: Injection) -> None:
+        """Put a fault that fired on the stream that is read here."""
+        if self.pipe is None:
+            self.pipe = Pipe(self.link.clock, self.deliver, self._throttle, self.link.budget, self.link.limits)
+            self.pipe.blocked = bool(self.pauses & Pause.SINK)
+            self._switch(Shaped(self))
+        self.pipe.join(Lane(injection, injection.seat(self.link, self.stream)))
+
+    def leave(self, injection: Injection) -> None:
+        """Heal a fault of this stream; without another one it is a splice again."""
+        if self.pipe is not None and not self.pipe.ended:
+            self.pipe.heal(injection)
+            if not self.pipe.lanes:
+                self.pipe.end()
+                self.pipe = None
+                self._switch(self)
+                self.resume(Pause.PIPE)
+
+    def change(self, injection: Injection) -> None:
+        """Follow a change of a fault's settings."""
+        if self.pipe is not None and not self.pipe.ended:
+            self.pipe.change(injection)
+
+    def open(self) -> None:
+        """Leave the opening mode; what came early comes now."""
+        opening, mode = self.transport.get_protocol(), self if self.pipe is None else Shaped(self)
+        self._switch(mode)
+        if isinstance(opening, Opening):
+            for data in opening.early:
+                mode.data_received(data)
+            if opening.ended:
+                mode.eof_received()
+        self.resume(Pause.OPENING)
+
+    def _throttle(self, full: bool) -> None:
+        if full:
+            self.pause(Pause.PIPE)
+        else:
+            self.resume(Pause.PIPE)
+
+    def _switch(self, protocol: asyncio.Protocol) -> None:
+        if not self.lost:
+            self.transport.set_protocol(protocol)
+
+
+class _Mode(asyncio.Protocol):
+    """A mode other than the splice: all but the data is the side's own business."""
+
+    __slots__ = ("side",)
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+
+    def eof_received(self) -> bool:
+        return self.side.eof_received()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.side.connection_lost(error)
+
+    def pause_writing(self) -> None:
+        self.side.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.side.resume_writing()
+
+
+class Shaped(_Mode):
+    """What comes goes through the side's pipe."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed a chunk."""
+        self.side.bytes += len(data)
+        if self.side.pipe is not None:
+            self.side.pipe.feed(data)
+
+
+class Opening(_Mode):
+    """What comes before the other side is connected is kept, and little of it."""
+
+    __slots__ = ("early", "ended")
+
+    def __init__(self, side: Side) -> None:
+        super().__init__(side)
+        self.early: list[bytes] = []
+        self.ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        self.side.connected(cast("asyncio.Transport", transport))  # uvloop's is one without inheriting it
+
+    def data_received(self, data: bytes) -> None:
+        """Keep a chunk."""
+        self.early.append(data)
+        if sum(map(len, self.early)) > self.side.link.limits.early:
+            self.side.pause(Pause.OPENING)
+
+    def eof_received(self) -> bool:
+        """Keep the end."""
+        self.ended = True
+        return True

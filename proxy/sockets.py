@@ -1,0 +1,123 @@
+"""What asyncio does not say of a socket: how to reset it, what is unsent, whether it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+import sys
+from typing import Protocol
+
+LINUX, MACOS = sys.platform == "linux", sys.platform == "darwin"
+
+_LINGER_0 = struct.pack("ii", 1, 0)
+_TCP_INFO = 11  # linux/tcp.h; its first byte is the state, 7 is TCP_CLOSE
+_TCP_CONNECTION_INFO = 0x106  # macOS netinet/tcp.h; its first byte is the state, 0 is TCPS_CLOSED
+_SO_NWRITE = 0x1024  # macOS sys/socket.h: bytes in the send queue
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+_READ_AWAY = 64 * 2**20
+
+
+class Socket(Protocol):
+    """What transports show of their socket: asyncio's and uvloop's both can do this much."""
+
+    @property
+    def family(self) -> int:
+        """The address family."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+    def getsockopt(self, level: int, option: int, size: int = 0, /) -> int | bytes:
+        """Read an option."""
+
+    def setsockopt(self, level: int, option: int, value: int | bytes, /) -> None:
+        """Set an option."""
+
+
+def of(transport: asyncio.Transport) -> Socket:
+    """Return the socket of a transport."""
+    found: Socket = transport.get_extra_info("socket")
+    return found
+
+
+def watch(sock: Socket) -> None:
+    """Let the system find out when the peer of an idle connection is gone, about a minute later."""
+    if sock.family != getattr(socket, "AF_UNIX", None):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, seconds in _KEEPALIVE.items():
+            option = getattr(socket, name, None)
+            if option is not None and not (LINUX and name == "TCP_KEEPALIVE"):
+                sock.setsockopt(socket.IPPROTO_TCP, option, seconds)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close with a RST; a unix socket, which has none, is just closed."""
+    sock = of(transport)
+    if sock.family != getattr(socket, "AF_UNIX", None):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+    transport.abort()
+
+
+def unsent(transport: asyncio.Transport) -> int:
+    """Return how many bytes are on the way: in the transport's buffer, and what the peer has not acknowledged."""
+    return transport.get_write_buffer_size() or _queued(of(transport))
+
+
+def _queued(sock: Socket) -> int:
+    if sock.family == getattr(socket, "AF_UNIX", None):
+        return 0
+    try:
+        if LINUX:
+            import fcntl
+            import termios
+
+            return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        if MACOS:
+            queued = sock.getsockopt(socket.SOL_SOCKET, _SO_NWRITE)
+            return queued if isinstance(queued, int) else 0
+    except OSError:
+        pass  # gone: nothing is on the way any more
+    return 0
+
+
+def is_gone(sock: Socket) -> bool:
+    """Say whether the peer has reset the connection: a transport that is not read is told nothing."""
+    if sock.family == getattr(socket, "AF_UNIX", None) or not (LINUX or MACOS):
+        return False
+    option, closed = (_TCP_INFO, 7) if LINUX else (_TCP_CONNECTION_INFO, 0)
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, option, 1)
+    except OSError:
+        return True
+    return isinstance(info, bytes) and info[:1] == bytes([closed])
+
+
+def read_away(transport: asyncio.Transport) -> None:
+    """Read what has come: a close with unread input would be a RST."""
+    with contextlib.suppress(OSError):
+        for _ in range(_READ_AWAY // 65536):
+            if not os.read(of(transport).fileno(), 65536):
+                return
+
+
+def raise_file_limit() -> None:
+    """Raise the soft limit of open files to the hard one."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses "unlimited"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard) if soft != hard else (soft, hard))
+
+
+def forsake(fileno: int) -> None:
+    """In a forked child: let go of a socket, keeping its number taken so that nobody closes another file by it."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, fileno, inheritable=False)
+        os.close(null)

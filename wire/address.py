@@ -1,0 +1,134 @@
+"""Addresses: where a proxy listens and what it stands before.
+
+    127.0.0.1:6379   [::1]:6379   unix:///tmp/redis.sock                      (listen and upstream)
+    redis://user:secret@localhost:6379/0   postgres://db/shop   redis+unix:///tmp/redis.sock   (upstream)
+
+The scheme of an upstream says which protocol is spoken there; none is `tcp`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from .errors import BrownoutError
+
+PORTS: dict[str, int | None] = {
+    "tcp": None,
+    "amqp": 5672,
+    "http": 80,
+    "https": 443,
+    "mongodb": 27017,
+    "mysql": 3306,
+    "nats": 4222,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "redis": 6379,
+    "rediss": 6379,
+    "smtp": 25,
+}
+"""The schemes that an upstream may have, each with its usual port."""
+
+_UNIX = "unix"
+
+
+class AddressError(BrownoutError):
+    """Text that is no address."""
+
+
+class Address(NamedTuple):
+    """Where to listen or to connect: a host and port, or the path of a unix socket (then host is empty and port 0)."""
+
+    host: str
+    port: int
+    path: str = ""
+    scheme: str = "tcp"
+    url: str = ""
+    """The URL as given, for upstreams that came as one; it may hold a password: print `masked`."""
+
+    @classmethod
+    def listen(cls, text: str) -> Self:
+        """Read `HOST:PORT`, `PORT` (then on 127.0.0.1) or `unix:///path`. Port 0 is a free one. Raises AddressError."""
+        if text.startswith("unix://"):
+            return cls._unix(text, "tcp", urlsplit(text).path)
+        host, port = _host_port(f":{text}" if text.isdecimal() else text, text)
+        if port is None:
+            raise AddressError(f"'{text}' has no port", f"write {text or '127.0.0.1'}:0 for any free port")
+        return cls(host or "127.0.0.1", port)
+
+    @classmethod
+    def upstream(cls, text: str) -> Self:
+        """Read `HOST:PORT` or a URL whose scheme names the protocol. Raises AddressError."""
+        if "://" not in text:
+            text = f"tcp://{text}"
+        scheme, plus, transport = text.partition("://")[0].lower().partition("+")
+        if scheme == _UNIX:
+            scheme, plus, transport = "tcp", "+", _UNIX
+        if scheme not in PORTS or (plus and transport != _UNIX):
+            near = difflib.get_close_matches(scheme, PORTS, 1) or ["tcp"]
+            raise AddressError(
+                f"unknown scheme in '{mask(text)}'", f"did you mean {near[0]}://? known: {', '.join(PORTS)}"
+            )
+        try:
+            parts = urlsplit(text)
+        except ValueError as error:
+            raise AddressError(
+                f"'{mask(text)}' is not an address: {error}", "write it like redis://HOST:PORT"
+            ) from None
+        if transport == _UNIX:
+            return cls._unix(text, scheme, parts.path)
+        host, port = _host_port(parts.netloc.rpartition("@")[2], mask(text))
+        port = PORTS[scheme] if port is None else port
+        if not host or not port:
+            raise AddressError(
+                f"'{mask(text)}' has no {'port' if host else 'host'}", f"write it like {scheme}://HOST:PORT"
+            )
+        return cls(host, port, scheme=scheme, url=text)
+
+    @classmethod
+    def _unix(cls, text: str, scheme: str, path: str) -> Self:
+        if not path.startswith("/"):
+            raise AddressError(f"'{text}' has no path", "write it with three slashes: unix:///tmp/name.sock")
+        if len(path.encode()) > 103:  # sun_path: 108 bytes on Linux, 104 on macOS, one of them the final zero
+            raise AddressError(f"the path in '{text}' is too long for a unix socket", "at most 103 bytes")
+        return cls("", 0, path, scheme, text)
+
+    @property
+    def endpoint(self) -> str:
+        """`HOST:PORT`, an IPv6 host in brackets, or `unix:///path`."""
+        if self.path:
+            return f"unix://{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def masked(self) -> str:
+        """The text as given, without its password."""
+        return mask(self.url) if self.url else self.endpoint
+
+    def url_at(self, other: Address) -> str:
+        """Return this upstream's URL with its host and port replaced by another address: what a client is to use."""
+        if other.path:
+            scheme = "unix" if self.scheme == "tcp" else f"{self.scheme}+unix"
+            return f"{scheme}://{other.path}"
+        if self.path or not self.url:
+            return f"{self.scheme}://{other.endpoint}"
+        parts = urlsplit(self.url)
+        user, at, _ = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{user}{at}{other.endpoint}"))
+
+
+def mask(url: str) -> str:
+    """Return a URL with the userinfo's password replaced by `***`, and the whole userinfo where it has no user."""
+    return re.sub(r"(://[^/?#@:]*)(:[^/?#]*)?@", lambda found: f"{found[1]}{':***' if found[2] else ''}@", url)
+
+
+def _host_port(text: str, shown: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]/@\s]*))(?::(\d*))?", text)
+    if match is None:
+        raise AddressError(f"'{shown}' is not an address", "write it like HOST:PORT, IPv6 as [::1]:PORT")
+    port = int(match[3]) if match[3] else None
+    if port is not None and port > 65535:
+        raise AddressError(f"{port} in '{shown}' is not a port", "a port is at most 65535")
+    return match[1] or match[2] or "", port

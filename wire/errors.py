@@ -1,0 +1,27 @@
+"""The one tree of exceptions. Every error says what was found and, in `hint`, what would be right."""
+
+from __future__ import annotations
+
+
+class BrownoutError(Exception):
+    """An error that the user can act on: one sentence, and a hint how to mend it (empty if there is none)."""
+
+    status = 400
+    """The HTTP status under which the control API answers it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class NotFoundError(BrownoutError):
+    """A name that nothing bears."""
+
+    status = 404
+
+
+class ConflictError(BrownoutError):
+    """A name or an address that is taken."""
+
+    status = 409
