@@ -81,8 +81,7 @@ class Link:
             self._opened()
 
     def _failed(self, reason: str, error: OSError | str) -> None:
-        text = (error.strerror or str(error)) if isinstance(error, OSError) else error
-        self.proxy.failed(reason, text, self.number)
+        self.proxy.failed(reason, error if isinstance(error, str) else sockets.explain(error), self.number)
         self.end(Kind.RESET, reason)
 
     def _opened(self) -> None:

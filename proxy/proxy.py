@@ -120,7 +120,7 @@ class Proxy:
 
     def _refused(self, error: OSError) -> None:
         reason = "no_descriptor" if error.errno in (errno.EMFILE, errno.ENFILE) else "accept_failed"
-        self.failed(reason, error.strerror or str(error))
+        self.failed(reason, sockets.explain(error))
 
     def failed(self, reason: str, error: str, link: int | None = None) -> None:
         """Record why a link could not be had, or could not be opened."""

@@ -43,6 +43,11 @@ def of(transport: asyncio.Transport) -> Socket:
     return found
 
 
+def explain(error: OSError) -> str:
+    """Return the system's words for an error; asyncio puts others in their place."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+
+
 def watch(sock: Socket) -> None:
     """Let the system find out when the peer of an idle connection is gone, about a minute later."""
     if sock.family != getattr(socket, "AF_UNIX", None):

@@ -1,0 +1,111 @@
+"""An injection as users write it: every wrong key is reported at once, with what would be right."""
+
+import pytest
+
+from brownout.faults import CATALOGUE, Bandwidth, Duration, Latency, Quota, Rate, Share, Spec, Timeout, Trigger
+from brownout.faults.settings import SettingsError, fields
+from brownout.faults.spec import RESERVED
+
+
+def problems(source: object, *, text: bool = False) -> list[tuple[str, str, str]]:
+    with pytest.raises(SettingsError) as caught:
+        Spec.parse(source, text=text)  # type: ignore[arg-type]
+    return [tuple(problem) for problem in caught.value.problems]
+
+
+def test_a_mapping_says_it_all() -> None:
+    given = {
+        "fault": "latency", "name": "slow", "stream": "both", "latency": "300ms", "jitter": "50ms",
+        "probability": "30%", "for": "10s",
+    }  # fmt: skip
+    spec = Spec.parse(given)
+    assert spec == Spec(
+        Latency(latency=Duration(0.3), jitter=Duration(0.05)),
+        Trigger(probability=Share(0.3), for_=Duration(10)),
+        "both",
+        "slow",
+    )
+    assert spec.to_mapping() == given
+
+
+def test_the_short_form_sets_the_first_field() -> None:
+    assert Spec.parse("latency:5s") == Spec(Latency(latency=Duration(5)))
+    assert Spec.parse("bandwidth: 10KB/s").fault == Bandwidth(rate=Rate(10_000))
+    assert Spec.parse("timeout").fault == Timeout()
+
+
+def test_text_of_a_command_line_is_read_by_the_type_of_its_field() -> None:
+    given = {"fault": "bandwidth", "rate": "10KB/s", "shared": "true", "times": "3", "quota": "3 of 10"}
+    spec = Spec.parse(given, text=True)
+    assert spec.fault == Bandwidth(rate=Rate(10_000), shared=True)
+    assert spec.trigger == Trigger(times=3, quota=Quota(3, 10))
+    assert Spec.parse({"fault": "timeout", "timeout": "none"}, text=True).fault == Timeout()
+
+
+def test_all_problems_come_at_once() -> None:
+    given = {
+        "fault": "latency", "latancy": 300, "probabilty": "3%", "jitter": 5, "times": "x", "distribution": "norml",
+        "stream": "up", "every": 0, "match": {},
+    }  # fmt: skip
+    assert problems(given) == [
+        ("match", "match picks requests of a protocol; this fault acts on bytes", "leave match out"),
+        ("stream", "unknown stream 'up'", "upstream (to the server), downstream or both"),
+        ("every", "every: 0 is not right", "every is a number, 1 or more"),
+        ("times", "times: 'x' is not right", "times is a number, 1 or more"),
+        ("latancy", "unknown setting 'latancy'", "did you mean latency?"),
+        ("probabilty", "unknown setting 'probabilty'", "did you mean probability?"),
+        ("jitter", "jitter: 5 has no unit", "a duration is written like 5ms or 5s"),
+        ("distribution", "distribution: 'norml' is none of uniform, normal, lognormal, pareto", "did you mean normal?"),
+        ("latency", "latency is missing", "latency is a duration"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "key", "message", "hint"),
+    [
+        ("latncy", "fault", "unknown fault 'latncy'", "did you mean latency?"),
+        ("noop:3", "fault", "noop has no settings", "write noop"),
+        ({"latency": "3s"}, "fault", "no fault is named", "write fault: latency, or another fault"),
+        ({"fault": "reset", "stream": "both"}, "stream", "reset acts on the whole link", "leave stream out"),
+        ({"fault": "noop", "name": 3}, "name", "name: 3 is not text", "a name is text"),
+        (
+            {"fault": "bandwidth", "rate": "1KB/s", "shared": "yes"},
+            "shared", "shared: 'yes' is not right", "shared is true or false",
+        ),
+        (
+            {"fault": "noop", "probability": "3%", "quota": "3 of 10"},
+            "", "probability and quota exclude each other", "give one of them",
+        ),
+        (
+            {"fault": "slicer", "average_size": "10B", "size_variation": "10B"},
+            "", "slices of 10B varied by 10B could be empty",
+            "size_variation must be smaller than average_size, which must not be 0",
+        ),
+        (
+            {"fault": "latency", "latency": "0ms", "jitter": "1s", "distribution": "pareto"},
+            "", "pareto needs a latency above 0", "give latency=100ms, or use uniform",
+        ),
+    ],
+)  # fmt: skip
+def test_one_problem(source: object, key: str, message: str, hint: str) -> None:
+    assert problems(source) == [(key, message, hint)]
+
+
+def test_a_change_keeps_the_rest_and_refuses_what_cannot_change() -> None:
+    spec = Spec.parse({"fault": "latency", "latency": "3s", "jitter": "1s", "times": 4})
+    changed = spec.changed({"latency": "5s", "probability": "10%"})
+    assert changed.to_mapping() == {
+        "fault": "latency", "name": "", "stream": "downstream", "latency": "5s", "jitter": "1s", "times": 4,
+        "probability": "10%",
+    }  # fmt: skip
+    with pytest.raises(SettingsError) as caught:
+        spec.changed({"stream": "both", "for": "3s", "latensy": "1s"})
+    assert [problem.key for problem in caught.value.problems] == ["stream", "for", "latensy"]
+
+
+def test_no_fault_has_a_field_with_a_reserved_name_and_each_field_has_a_meaning() -> None:
+    for fault in CATALOGUE.values():
+        for field in fields(fault):
+            assert field.name not in RESERVED
+            assert field.meaning
+    assert all(field.meaning for field in fields(Trigger))

@@ -1,0 +1,91 @@
+import pytest
+
+from brownout.faults import Duration, Latency, Quota, Rate, Share, Size
+from brownout.faults.units import UnitError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "again"),
+    [
+        ("300ms", 0.3, "300ms"),
+        ("1.5s", 1.5, "1.5s"),
+        ("0.3s", 0.3, "300ms"),
+        ("1h30m", 5400.0, "90m"),
+        ("50us", 5e-5, "50us"),
+        (" 2 s ", 2.0, "2s"),
+        ("0", 0.0, "0ms"),
+        ("0.1234567s", 0.1234567, "123.4567ms"),
+    ],
+)
+def test_durations_are_read_and_written_back(text: str, seconds: float, again: str) -> None:
+    assert Duration.parse(text) == pytest.approx(seconds, rel=1e-12)
+    assert str(Duration.parse(text)) == again
+    assert Duration.parse(again) == pytest.approx(Duration.parse(text), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate", "again"),
+    [
+        ("1MB/s", 1e6, "1MB/s"),
+        ("64KiB/s", 65536.0, "64KiB/s"),
+        ("56kbit/s", 7000.0, "7KB/s"),
+        ("10Mbit/s", 1.25e6, "1250KB/s"),
+    ],
+)
+def test_rates_are_bytes_per_second(text: str, rate: float, again: str) -> None:
+    assert Rate.parse(text) == rate
+    assert str(Rate.parse(text)) == again
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "again"),
+    [
+        ("64KB", 64_000, "64KB"),
+        ("64KiB", 65_536, "64KiB"),
+        ("64kb", 64_000, "64KB"),
+        ("1.5MB", 1_500_000, "1.5MB"),
+        ("4000001B", 4_000_001, "4000001B"),
+        ("0", 0, "0B"),
+    ],
+)
+def test_sizes_are_whole_bytes(text: str, size: int, again: str) -> None:
+    assert Size.parse(text) == size
+    assert str(Size.parse(text)) == again
+
+
+def test_shares_and_quotas() -> None:
+    assert Share.parse("30%") == 0.3
+    assert str(Share.parse("12.5%")) == "12.5%"
+    assert Quota.parse("3 of 10") == (3, 10)
+    assert str(Quota.parse("3 of 10")) == "3 of 10"
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "message", "hint"),
+    [
+        (Duration, "300", "300 has no unit", "a duration is written like 300ms or 300s"),
+        (Rate, "5", "5 has no unit", "a rate is written like 5KB/s or 5kbit/s"),
+        (Size, "100", "100 has no unit", "a size is written like 100B or 100KB"),
+        (Share, "0.3", "0.3 has no unit", "a share is written like 30%"),
+        (Share, "3", "3 has no unit", "a share is written like 3%"),
+        (Duration, "soon", "'soon' is not a duration", "write it like 300ms or 1.5s"),
+        (Duration, "-3s", "'-3s' is not a duration", "write it like 300ms or 1.5s"),
+        (Duration, "1s x", "'1s x' is not a duration", "write it like 300ms or 1.5s"),
+        (Duration, "", "'' is not a duration", "write it like 300ms or 1.5s"),
+        (Rate, "1MB", "'1MB' is not a rate", "write it like 100KB/s or 56kbit/s"),
+        (Share, "101%", "'101%' is more than 100%", ""),
+        (Quota, "11 of 10", "'11 of 10' is not a quota", "it takes at most all: 3 of 10, 10 of 10"),
+        (Quota, "3", "'3' is not a quota", "write it like '3 of 10'"),
+    ],
+)
+def test_what_is_wrong_is_said_and_what_would_be_right(unit: type, text: str, message: str, hint: str) -> None:
+    with pytest.raises(UnitError) as caught:
+        unit.parse(text)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_python_callers_may_give_text_but_no_bare_number() -> None:
+    assert Latency(latency="300ms") == Latency(latency=Duration(0.3))  # type: ignore[arg-type]
+    with pytest.raises(UnitError, match="0.3 has no unit"):
+        Latency(latency=0.3)  # type: ignore[arg-type]
+    assert Latency(latency=0).latency == Duration(0)  # type: ignore[arg-type]

@@ -1,0 +1,149 @@
+"""Tests that are coroutines run on asyncio and on uvloop, in a world that they share with real sockets.
+
+Afterwards nothing may be left: no task, no descriptor, no error that the loop was told of.
+"""
+
+import asyncio
+import inspect
+import os
+from collections.abc import Awaitable, Callable
+
+import pytest
+import uvloop
+
+from brownout.faults import Spec
+from brownout.proxy import Fleet, Limits, Proxy
+
+DEADLINE = 60
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class World:
+    """A fleet, upstream servers and clients, all of which end with the test."""
+
+    def __init__(self) -> None:
+        self.fleet = Fleet(seed=7)
+        self.writers: list[asyncio.StreamWriter] = []
+        self.servers: list[asyncio.Server] = []
+        self.seen: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+
+    def limit(self, **limits: float) -> None:
+        self.fleet.limits = Limits(**limits)  # type: ignore[arg-type]
+
+    async def serve(self, handler: Handler | None = None, **where: object) -> str:
+        """Start an upstream; without a handler a connection is handed to `accepted()`."""
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.writers.append(writer)
+            if handler is None:
+                self.seen.put_nowait((reader, writer))
+            else:
+                try:
+                    await handler(reader, writer)
+                except ConnectionError:
+                    pass
+
+        if "path" in where:
+            server = await asyncio.start_unix_server(handle, **where)  # type: ignore[arg-type]
+            self.servers.append(server)
+            return f"unix://{where['path']}"
+        server = await asyncio.start_server(handle, where.get("host", "127.0.0.1"), 0, backlog=2000)  # type: ignore[arg-type]
+        self.servers.append(server)
+        host, port = server.sockets[0].getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def accepted(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await self.seen.get()
+
+    async def proxy(self, name: str = "p", upstream: str | None = None, **options: object) -> Proxy:
+        return await self.fleet.add(name, upstream or await self.serve(echo), **options)  # type: ignore[arg-type]
+
+    async def connect(self, proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        assert proxy.address is not None
+        if proxy.address.path:
+            reader, writer = await asyncio.open_unix_connection(proxy.address.path)
+        else:
+            reader, writer = await asyncio.open_connection(proxy.address.host, proxy.address.port)
+        self.writers.append(writer)
+        return reader, writer
+
+    async def pair(self, name: str = "p"):
+        """Return a proxy and one open link through it: the client's reader and writer, then the server's."""
+        proxy = await self.proxy(name, await self.serve())
+        client = await self.connect(proxy)
+        return proxy, *client, *await self.accepted()
+
+    def events(self, kind: str) -> list[dict[str, object]]:
+        return [event.detail for event in self.fleet.journal.events(kind=kind)]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something is true; the test's deadline bounds it."""
+        while not condition():
+            await asyncio.sleep(0.002)
+
+    async def close(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
+        for server in self.servers:
+            server.close()
+        await self.fleet.close()
+        await asyncio.sleep(0.01)
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
+
+
+def spec(source: str | dict[str, object]) -> Spec:
+    return Spec.parse(source)
+
+
+LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+def world() -> None:
+    """Made inside the loop, by the hook below."""
+
+
+def open_sockets() -> int:
+    return len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    errors: list[dict[str, object]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: errors.append(context))
+        world = World()
+        arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await pyfuncitem.obj(**{**arguments, "world": world})
+        finally:
+            await world.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not {task for task in left if "brownout" in str(task)}, left
+
+    factory = LOOPS[pyfuncitem.callspec.params["loop"]]
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(asyncio.sleep(0))  # what a loop opens once a process is not ours
+    before = open_sockets()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
+    assert not errors, errors
+    assert open_sockets() == before, "descriptors are left"
+    return True
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if inspect.iscoroutinefunction(metafunc.function):
+        metafunc.fixturenames.append("loop")
+        metafunc.parametrize("loop", LOOPS)

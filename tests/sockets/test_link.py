@@ -1,0 +1,267 @@
+"""Links carry anything untouched, and pass on how the other side ends."""
+
+import asyncio
+import socket
+import types
+
+import pytest
+
+from brownout.wire.errors import BrownoutError
+
+
+def rst(writer: asyncio.StreamWriter) -> None:
+    """Close with a RST."""
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    writer.transport.abort()
+
+
+async def test_bytes_pass_both_ways_and_are_counted(world) -> None:
+    proxy, reader, writer, up_reader, up_writer = await world.pair()
+    writer.write(b"question")
+    assert await up_reader.readexactly(8) == b"question"
+    up_writer.write(b"answer")
+    assert await reader.readexactly(6) == b"answer"
+    assert (proxy.bytes("upstream"), proxy.bytes("downstream")) == (8, 6)
+    assert (len(proxy.links), proxy.links_total) == (1, 1)
+
+
+async def test_what_a_client_sends_before_the_upstream_is_connected_arrives_first(world) -> None:
+    proxy = await world.proxy(upstream=await world.serve())
+    sock = socket.create_connection((proxy.address.host, proxy.address.port))
+    sock.sendall(b"early" * 40_000)
+    sock.shutdown(socket.SHUT_WR)
+    reader, writer = await world.accepted()
+    assert await reader.read() == b"early" * 40_000
+    writer.write(b"late answer")
+    writer.write_eof()
+    await world.until(lambda: not proxy.links)
+    assert sock.recv(100) == b"late answer"
+    assert sock.recv(100) == b""
+    sock.close()
+
+
+async def test_a_server_that_speaks_first_is_heard(world) -> None:
+    async def greet(reader, writer) -> None:
+        writer.write(b"220 hello")
+        await reader.read()
+
+    proxy = await world.proxy(upstream=await world.serve(greet))
+    reader, _ = await world.connect(proxy)
+    assert await reader.readexactly(9) == b"220 hello"
+
+
+async def test_a_half_closing_client_gets_its_answer(world) -> None:
+    proxy, reader, writer, up_reader, up_writer = await world.pair()
+    writer.write(b"all of it")
+    writer.write_eof()
+    assert await up_reader.read() == b"all of it"
+    up_writer.write(b"answer")
+    up_writer.write_eof()
+    assert await reader.read() == b"answer"
+    await world.until(lambda: not proxy.links)
+    assert world.events("link_closed")[0]["reason"] == "closed"
+
+
+async def test_a_half_closing_server_still_hears_the_client(world) -> None:
+    _, reader, writer, up_reader, up_writer = await world.pair()
+    up_writer.write_eof()
+    assert await reader.read() == b""
+    writer.write(b"still here")
+    assert await up_reader.readexactly(10) == b"still here"
+
+
+async def test_a_slow_reader_gets_everything_although_both_sides_have_closed(world) -> None:
+    proxy, reader, writer, _, up_writer = await world.pair()
+    writer.write_eof()
+    up_writer.write(b"x" * 20_000_000)
+    up_writer.write_eof()
+    await asyncio.sleep(1.5)  # longer than the second that a link gets that is being ended
+    assert len(await reader.read()) == 20_000_000
+    await world.until(lambda: not proxy.links)
+
+
+async def test_a_reset_by_the_client_is_passed_on(world) -> None:
+    proxy, _, writer, up_reader, _ = await world.pair()
+    rst(writer)
+    with pytest.raises(ConnectionResetError):
+        await up_reader.read()
+    await world.until(lambda: not proxy.links)
+    assert world.events("link_closed")[0]["reason"] == "reset by client"
+
+
+async def test_a_reset_by_the_server_is_passed_on(world) -> None:
+    proxy, reader, _, _, up_writer = await world.pair()
+    rst(up_writer)
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    await world.until(lambda: not proxy.links)
+    assert world.events("link_closed")[0]["reason"] == "reset by server"
+
+
+async def test_a_reset_is_noticed_on_a_side_that_is_not_read(world) -> None:
+    proxy, _, writer, up_reader, up_writer = await world.pair()
+    writer.write_eof()
+    assert await up_reader.read() == b""  # the client's socket is not read any more
+    up_writer.write(b"x" * 30_000_000)
+    await world.until(lambda: proxy.links[1].server.pauses)  # and the server's neither
+    rst(writer)
+    await world.until(lambda: not proxy.links)
+    assert world.events("link_closed")[0]["reason"] == "reset by client"
+
+
+async def test_a_client_that_never_reads_holds_the_server_back(world) -> None:
+    proxy, _, _, _, up_writer = await world.pair()
+    up_writer.write(b"x" * 50_000_000)
+    await world.until(lambda: proxy.links[1].server.pauses)
+    await asyncio.sleep(0.1)
+    assert proxy.bytes("downstream") < 20_000_000  # the kernel's buffers and ours
+
+
+async def test_a_refused_dial_resets_the_client_and_says_why(world) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    proxy = await world.proxy(upstream=f"127.0.0.1:{port}")
+    reader, _ = await world.connect(proxy)
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    await world.until(lambda: not proxy.links)
+    assert world.events("dial_failed") == [
+        {"reason": "dial_refused", "error": "Connection refused", "upstream": f"127.0.0.1:{port}"}
+    ]
+    assert proxy.errors == {"dial_refused": 1}
+    assert world.events("link_closed")[0]["reason"] == "dial_refused"
+
+
+async def test_a_name_that_is_not_known_resets_the_client_and_says_why(world, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", _not_a_number)
+    proxy = await world.proxy(upstream="no.such.host:80", listen=f"unix://{tmp_path}/p")
+    reader, _ = await world.connect(proxy)
+    assert await reader.read() == b""  # a unix socket has no RST
+    await world.until(lambda: not proxy.links)
+    assert world.events("dial_failed")[0]["error"] == "Name or service not known"
+    assert proxy.errors == {"dial_unresolved": 1}
+
+
+async def test_a_dial_that_gets_no_answer_resets_the_client(world) -> None:
+    world.limit(dial=0.3)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:  # fill the backlog
+            sock.setblocking(False)
+            sock.connect_ex(full.getsockname())
+        proxy = await world.proxy(upstream="127.0.0.1:%d" % full.getsockname()[1])
+        reader, _ = await world.connect(proxy)
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        await world.until(lambda: not proxy.links)
+        assert world.events("dial_failed")[0]["error"] == "no answer within 0.3s"
+        for sock in waiting:
+            sock.close()
+
+
+async def test_a_client_that_leaves_during_the_dial_is_forgotten(world) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(full.getsockname())
+        proxy = await world.proxy(upstream="127.0.0.1:%d" % full.getsockname()[1])
+        _, writer = await world.connect(proxy)
+        await world.until(lambda: proxy.links and not proxy.links[1].client.lost)
+        rst(writer)
+        await world.until(lambda: not proxy.links)
+        assert world.events("link_closed")[0]["reason"] == "client left"
+        for sock in waiting:
+            sock.close()
+
+
+async def test_names_are_resolved_for_each_link_and_each_address_is_tried(world, monkeypatch) -> None:
+    asked = []
+    port = int((await world.serve()).rpartition(":")[2])
+
+    async def resolve(host: str, port: int, **options: object):
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", each)) for each in (1, port)]
+
+    class Loop:
+        getaddrinfo = staticmethod(resolve)
+        sock_connect = asyncio.get_running_loop().sock_connect
+
+    proxy = await world.proxy(upstream=f"db.test:{port}")
+    monkeypatch.setattr(socket, "getaddrinfo", _not_a_number)
+    monkeypatch.setattr("brownout.proxy.dial.asyncio", types.SimpleNamespace(get_running_loop=Loop))
+    for _ in range(2):
+        await world.connect(proxy)
+        await world.accepted()
+    assert asked == ["db.test", "db.test"]
+
+
+def _not_a_number(*args: object, **options: object) -> list[object]:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+async def test_localhost_is_dialled_whatever_family_it_has(world) -> None:
+    port = (await world.serve()).rpartition(":")[2]
+    proxy = await world.proxy(upstream=f"localhost:{port}")
+    await world.connect(proxy)
+    await world.accepted()
+
+
+async def test_ipv6_on_both_sides(world) -> None:
+    proxy = await world.proxy(upstream=await world.serve(host="::1"), listen="[::1]:0")
+    assert proxy.address.endpoint.startswith("[::1]:")
+    _, writer = await world.connect(proxy)
+    reader, _ = await world.accepted()
+    writer.write(b"six")
+    assert await reader.readexactly(3) == b"six"
+
+
+async def test_unix_sockets_on_both_sides(world, tmp_path) -> None:
+    upstream = await world.serve(path=str(tmp_path / "up"))
+    proxy = await world.proxy(upstream=upstream, listen=f"unix://{tmp_path}/down")
+    assert (tmp_path / "down").stat().st_mode & 0o777 == 0o600
+    reader, writer = await world.connect(proxy)
+    up_reader, up_writer = await world.accepted()
+    writer.write(b"question")
+    writer.write_eof()
+    assert await up_reader.read() == b"question"
+    up_writer.write(b"answer")
+    up_writer.write_eof()
+    assert await reader.read() == b"answer"
+    await proxy.disable()
+    assert not (tmp_path / "down").exists()
+
+
+async def test_a_lost_upstream_does_not_disturb_another_proxy(world) -> None:
+    proxy, reader, _, _, up_writer = await world.pair("one")
+    other, other_reader, other_writer, other_up, _ = await world.pair("two")
+    up_writer.write(b"half an ans")
+    assert await reader.readexactly(11) == b"half an ans"
+    rst(up_writer)
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    other_writer.write(b"fine")
+    assert await other_up.readexactly(4) == b"fine"
+    assert len(other.links) == 1
+    await world.until(lambda: not proxy.links)
+
+
+async def test_many_links_at_once(world) -> None:
+    proxy = await world.proxy()
+
+    async def talk(n: int) -> None:
+        reader, writer = await world.connect(proxy)
+        writer.write(b"%d" % n)
+        writer.write_eof()
+        assert await reader.read() == b"%d" % n
+
+    await asyncio.gather(*(talk(n) for n in range(300)))
+    await world.until(lambda: not proxy.links)
+    assert proxy.links_total == 300
+    assert len(world.events("link_closed")) == 300
+
+
+async def test_a_name_for_a_proxy_is_checked(world) -> None:
+    with pytest.raises(BrownoutError, match="no name for a proxy"):
+        await world.fleet.add("a\nb", "127.0.0.1:1")

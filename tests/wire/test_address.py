@@ -1,0 +1,77 @@
+import pytest
+
+from brownout.wire.address import Address, AddressError, mask
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("127.0.0.1:80", "127.0.0.1:80"),
+        ("8080", "127.0.0.1:8080"),
+        (":8080", "127.0.0.1:8080"),
+        ("[::1]:5", "[::1]:5"),
+        ("0.0.0.0:0", "0.0.0.0:0"),
+        ("unix:///tmp/x.sock", "unix:///tmp/x.sock"),
+    ],
+)
+def test_listen(text: str, endpoint: str) -> None:
+    assert Address.listen(text).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "endpoint", "shown", "for_a_client"),
+    [
+        ("127.0.0.1:80", "tcp", "127.0.0.1:80", "tcp://127.0.0.1:80", "tcp://127.0.0.1:5555"),
+        ("redis://127.0.0.1", "redis", "127.0.0.1:6379", "redis://127.0.0.1", "redis://127.0.0.1:5555"),
+        ("redis://u:p@h:1/0?x=y", "redis", "h:1", "redis://u:***@h:1/0?x=y", "redis://u:p@127.0.0.1:5555/0?x=y"),
+        ("redis://:p@h", "redis", "h:6379", "redis://:***@h", "redis://:p@127.0.0.1:5555"),
+        ("postgres://u:p@q:r@db/shop", "postgres", "db:5432", "postgres://u:***@db/shop", "postgres://u:p@q:r@127.0.0.1:5555/shop"),
+        ("redis+unix:///tmp/x", "redis", "unix:///tmp/x", "redis+unix:///tmp/x", "redis://127.0.0.1:5555"),
+        ("unix:///tmp/x", "tcp", "unix:///tmp/x", "unix:///tmp/x", "tcp://127.0.0.1:5555"),
+        ("HTTP://[::1]:99/a", "http", "[::1]:99", "HTTP://[::1]:99/a", "http://127.0.0.1:5555/a"),
+    ],
+)  # fmt: skip
+def test_upstream(text: str, scheme: str, endpoint: str, shown: str, for_a_client: str) -> None:
+    address = Address.upstream(text)
+    assert (address.scheme, address.endpoint, address.masked) == (scheme, endpoint, shown)
+    assert address.url_at(Address("127.0.0.1", 5555)) == for_a_client
+
+
+def test_the_url_of_a_unix_listener_keeps_the_protocol() -> None:
+    assert Address.upstream("redis://h").url_at(Address.listen("unix:///tmp/a")) == "redis+unix:///tmp/a"
+    assert Address.upstream("h:1").url_at(Address.listen("unix:///tmp/a")) == "unix:///tmp/a"
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "message", "hint"),
+    [
+        (Address.listen, "localhost", "'localhost' has no port", "write localhost:0 for any free port"),
+        (Address.listen, "", "'' has no port", "write 127.0.0.1:0 for any free port"),
+        (Address.listen, "1.2.3.4:99999", "99999 in '1.2.3.4:99999' is not a port", "a port is at most 65535"),
+        (Address.listen, "::1:5", "'::1:5' is not an address", "write it like HOST:PORT, IPv6 as [::1]:PORT"),
+        (Address.listen, "unix://x", "'unix://x' has no path", "write it with three slashes: unix:///tmp/name.sock"),
+        (Address.upstream, "foo", "'tcp://foo' has no port", "write it like tcp://HOST:PORT"),
+        (Address.upstream, "http://:80", "'http://:80' has no host", "write it like http://HOST:PORT"),
+        (Address.upstream, "mongodb://a:1,b:2", "'mongodb://a:1,b:2' is not an address", "write it like HOST:PORT, IPv6 as [::1]:PORT"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_and_what_would_be_right(read, text: str, message: str, hint: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        read(text)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_an_unknown_scheme_proposes_the_nearest_and_hides_the_password() -> None:
+    with pytest.raises(AddressError) as caught:
+        Address.upstream("reddis://me:secret@h")
+    assert caught.value.message == "unknown scheme in 'reddis://me:***@h'"
+    assert caught.value.hint.startswith("did you mean redis://?")
+
+
+def test_a_unix_path_that_the_system_would_cut_is_an_error() -> None:
+    with pytest.raises(AddressError, match="too long"):
+        Address.listen(f"unix:///tmp/{'x' * 100}")
+
+
+def test_a_password_is_masked_wherever_it_stands() -> None:
+    assert mask("a://u:p@h b://:q@h") == "a://u:***@h b://:***@h"
