@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from msgspec import Meta
@@ -14,6 +14,8 @@ from .units import Rate, Size
 
 PIECE = 0.02
 """A paced stage cuts into pieces of at most this many seconds of its rate."""
+GAP = 0.005
+"""A shorter pause is none: a source that is let go again comes a moment late, which the rate makes up for."""
 
 
 class Bandwidth(Fault, frozen=True):
@@ -44,14 +46,15 @@ class Bandwidth(Fault, frozen=True):
                     book.setdefault("free", at - credit)
                     return ()
                 return (segment,)
-            free = max(book["free"], at - credit)
-            pieces = []
+            if at - book.setdefault("free", at - credit) > max(credit, GAP):
+                book["free"] = at - credit
+            return pieces(at, data)
+
+        def pieces(at: float, data: bytes) -> Iterator[Segment]:
             for start in range(0, len(data), piece):
                 part = data[start : start + piece]
-                free += len(part) / rate if rate else math.inf
-                pieces.append(Segment(max(at, free), part))
-            book["free"] = free
-            return pieces
+                book["free"] = book.get("free", at) + (len(part) / rate if rate else math.inf)
+                yield Segment(max(at, book["free"]), part)
 
         return stage
 

@@ -38,7 +38,11 @@ class Segment(NamedTuple):
 
 
 Stage = Callable[[Segment], Iterable[Segment]]
-"""A started fault of one link and stream: a function from a segment to segments due later, never earlier."""
+"""A started fault of one link and stream: a function from a segment to segments due later, never earlier.
+
+A stage that cuts returns an iterator: the pipe takes a piece when the one before it has gone on, and feeds the stage
+nothing else until then, so a full queue is not a million pieces. Those pieces are the segment's own bytes in order.
+"""
 
 
 class Seat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from msgspec import Meta
@@ -45,19 +45,22 @@ class Slicer(Fault, frozen=True):
         left, free = size(), 0.0
 
         def stage(segment: Segment) -> Iterable[Segment]:
-            nonlocal left, free
             at, data, kind = segment
             if kind is not Kind.DATA:
                 return () if kind is Kind.OPEN else (segment,)
-            slices, start = [], 0
+            return slices(at, data)
+
+        def slices(at: float, data: bytes) -> Iterator[Segment]:
+            nonlocal left, free
+            start = 0
             while start < len(data):
                 part = data[start : start + left]
                 free = max(at, free)
-                slices.append(Segment(free, part))
+                due = free
                 start += len(part)
                 left -= len(part)
                 if not left:
                     left, free = size(), free + pause
-            return slices
+                yield Segment(due, part)
 
         return stage

@@ -11,11 +11,11 @@ from ..wire.address import Address
 async def dial(address: Address) -> socket.socket:
     """Return a connected socket; every address of a name is tried in turn. Raises OSError (the last one's)."""
     if address.path:
-        return await _connect(socket.AF_UNIX, address.path)
+        return await _connect(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), address.path)
     failure = OSError(f"{address.host} has no address")
-    for family, _, _, _, name in await _resolve(address):
+    for family, kind, proto, _, name in await _resolve(address):
         try:
-            return await _connect(family, name)
+            return await _connect(socket.socket(family, kind, proto), name)
         except OSError as error:
             failure = error
     raise failure
@@ -33,8 +33,7 @@ async def _resolve(address: Address) -> list[tuple[socket.AddressFamily, int, in
         return list(await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
 
 
-async def _connect(family: int, name: str | tuple[object, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+async def _connect(sock: socket.socket, name: str | tuple[object, ...]) -> socket.socket:
     try:
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, name)

@@ -40,8 +40,12 @@ class Fleet:
         self.clock = loop_clock(asyncio.get_running_loop())
         self.budget = Budget(limits.total)
         self.unread: dict[Side, None] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP, self._sweep)
         _FLEETS.add(self)
+        # asyncio reads into 256 KiB that it then shrinks; glibc maps such a block anew each time (three system calls a
+        # read) until a larger one was freed.
+        bytes(2**19)
 
     async def __aenter__(self) -> Fleet:
         """Return itself."""
@@ -70,9 +74,10 @@ class Fleet:
 
     async def remove(self, name: str) -> None:
         """Remove a proxy: release its port, close its links. Raises NotFoundError."""
-        proxy = self.proxy(name)
-        del self.proxies[name]
-        await proxy.close()
+        proxy = self.proxies.pop(self.proxy(name).name)
+        proxy.close()
+        self._leaving.add(task := asyncio.create_task(proxy.gone()))  # no call waits for a peer that does not read
+        task.add_done_callback(self._leaving.discard)
         self.journal.write("proxy_removed", name)
 
     def proxy(self, name: str) -> Proxy:
@@ -90,7 +95,9 @@ class Fleet:
 
     async def close(self) -> None:
         """Close every proxy, and wait until all links are gone."""
-        await asyncio.gather(*(proxy.close() for proxy in self.proxies.values()))
+        for proxy in self.proxies.values():
+            proxy.close()
+        await asyncio.gather(*self._leaving, *(proxy.gone() for proxy in self.proxies.values()))
         self._sweeper.cancel()
         self.clock.close()
 

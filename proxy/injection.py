@@ -66,6 +66,7 @@ class Injection:
 
     def change(self, spec: Spec) -> None:
         """Take other settings; what links share starts anew with them."""
+        if spec.fault != self.spec.fault:
+            for shared in self._shared.values():
+                shared.clear()
         self.spec = spec
-        for shared in self._shared.values():
-            shared.clear()

@@ -33,8 +33,8 @@ class Link:
     """
 
     __slots__ = (
-        "_deadline", "budget", "client", "clock", "ending", "finished", "limits", "number", "open", "opened_at",
-        "proxy", "reason", "server", "task",
+        "_deadline", "_dialling", "budget", "client", "clock", "ending", "finished", "limits", "number", "open",
+        "opened_at", "proxy", "reason", "server", "task",
     )  # fmt: skip
 
     def __init__(self, proxy: Proxy, number: int) -> None:
@@ -52,6 +52,7 @@ class Link:
         self.reason = ""
         self.task: asyncio.Task[None] | None = None
         self.finished = False
+        self._dialling = False
         self._deadline = 0.0
 
     async def run(self, sock: socket.socket) -> None:
@@ -63,9 +64,16 @@ class Link:
             sock.close()
             self._failed("accept_failed", error)
             return
+        if self.ending is not None:
+            self._cut()
+            return
         try:
-            async with asyncio.timeout(self.limits.dial):
-                upstream = await dial(self.proxy.upstream)
+            self._dialling = True  # end() may cancel from here on, and no further: uvloop would forget connection_lost
+            try:
+                async with asyncio.timeout(self.limits.dial):
+                    upstream = await dial(self.proxy.upstream)
+            finally:
+                self._dialling = False
             await loop.create_connection(lambda: Opening(self.server), sock=upstream)
         except asyncio.CancelledError:
             if self.ending is None:
@@ -83,6 +91,7 @@ class Link:
     def _failed(self, reason: str, error: OSError | str) -> None:
         self.proxy.failed(reason, error if isinstance(error, str) else sockets.explain(error), self.number)
         self.end(Kind.RESET, reason)
+        self._cut()
 
     def _opened(self) -> None:
         """Begin to carry. The faults that fired on this link join before its first byte moves."""
@@ -145,8 +154,10 @@ class Link:
             return
         self.ending, self.reason = kind, reason or self.reason or ("reset" if kind is Kind.RESET else "closed")
         self._deadline = self.clock.time() + self.limits.ending
-        if not self.open and self.task is not None:
-            self.task.cancel()
+        if not self.open:
+            if self._dialling and self.task is not None:
+                self.task.cancel()
+            return  # run() goes on from there
         for side in (self.client, self.server):
             if side.pipe is not None:
                 side.pipe.end()
@@ -160,20 +171,17 @@ class Link:
         if not left:
             self._finished()
         late = self.clock.time() >= self._deadline
-        if not late and any(self._unsent(side) for side in left):
+        if not late and any(sockets.unsent(side.transport) for side in left):
             self.clock.call_at(self.clock.time() + _POLL, self._cut)
             return
         for side in left:
             if self.ending is Kind.RESET:
                 sockets.reset(side.transport)
-            elif self._unsent(side):
+            elif side.transport.get_write_buffer_size():
                 side.transport.abort()
             else:
                 sockets.read_away(side.transport)
                 side.transport.close()
-
-    def _unsent(self, side: Side) -> int:
-        return sockets.unsent(side.transport) if self.ending is Kind.RESET else side.transport.get_write_buffer_size()
 
     def _finished(self) -> None:
         for side in (self.client, self.server):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..faults.segment import Kind, Seat, Segment, Stage
@@ -33,13 +33,18 @@ class Waiting(NamedTuple):
 class Lane:
     """One injection on one stream of one link."""
 
-    __slots__ = ("alarm", "fault", "injection", "last", "lost", "queue", "seat", "stage")
+    __slots__ = ("alarm", "fault", "head", "inbox", "injection", "last", "lost", "pieces", "queue", "seat", "stage",
+                 "taken")  # fmt: skip
 
     def __init__(self, injection: Injection, seat: Seat) -> None:
         self.injection = injection
         self.seat = seat
         self.queue: deque[Waiting] = deque()
         self.lost = False  # bytes or an end were thrown away
+        self.pieces: Iterator[Segment] | None = None  # of the head, what the stage has still to cut
+        self.head = Segment(0.0)
+        self.taken = 0  # bytes of the head that were cut off
+        self.inbox: deque[Segment] | None = None  # came while a head was being cut; a deque weighs 600 bytes
         self.start(-math.inf)
 
     def start(self, now: float) -> None:
@@ -58,7 +63,7 @@ class Pipe:
     """The lanes of one stream; `sink` takes what is due, `throttle(True)` asks the source to pause."""
 
     __slots__ = ("_budget", "_charged", "_clock", "_due", "_limits", "_sink", "_throttle", "_timer",
-                 "blocked", "ended", "full", "lanes", "limit", "stuck", "waiting")  # fmt: skip
+                 "blocked", "ended", "full", "lanes", "limit", "outbox", "stuck", "waiting")  # fmt: skip
 
     def __init__(
         self,
@@ -82,7 +87,8 @@ class Pipe:
         self.full = False
         self.ended = False
         self.blocked = False  # the sink asked for a pause
-        self.stuck = 0  # bytes given to a blocked sink: they are held all the same
+        self.outbox: deque[Segment] | None = None  # through with all lanes, while the sink takes no more
+        self.stuck = 0  # bytes in it
 
     def feed(self, data: bytes = b"", kind: Kind = Kind.DATA) -> None:
         """Take what the source read."""
@@ -99,6 +105,8 @@ class Pipe:
     def heal(self, injection: Injection) -> None:
         """Take a lane out; what waits in it goes on at once. A lane that lost bytes closes the link instead."""
         index, now = self._index(injection), self._clock.time()
+        if index is None:
+            return
         lane = self.lanes.pop(index)
         self._measure()
         for waiting in self._emptied(lane):
@@ -110,6 +118,8 @@ class Pipe:
     def change(self, injection: Injection) -> None:
         """Start a lane anew with its injection's settings; what waits in it is judged anew."""
         index, now = self._index(injection), self._clock.time()
+        if index is None:
+            return
         waiting = self._emptied(self.lanes[index])
         self.lanes[index].start(now)
         self._measure()
@@ -120,7 +130,9 @@ class Pipe:
 
     def block(self, blocked: bool) -> None:
         """Learn that the sink asked for a pause, or took it back."""
-        self.blocked, self.stuck = blocked, 0
+        self.blocked = blocked
+        while self.outbox and not self.blocked:
+            self._send(self.outbox)
         self._settle()
 
     def end(self) -> None:
@@ -128,8 +140,10 @@ class Pipe:
         self.ended = True
         for lane in self.lanes:
             lane.queue.clear()
+            lane.pieces = lane.inbox = None
             lane.alarm = math.inf
         self.lanes.clear()
+        self.outbox = None
         self.waiting = self.stuck = 0
         if self._timer is not None:
             self._timer.cancel()
@@ -146,31 +160,79 @@ class Pipe:
                 self.lanes[index].injection.bytes += len(segment.data)
             self._enter(index, segment)
             return
-        if self.blocked:
-            self.stuck += len(segment.data)
+        if not self.blocked and not self.outbox:
+            self._sink(segment)
+            return
+        self.outbox = deque() if self.outbox is None else self.outbox
+        self.outbox.append(segment)
+        self.stuck += len(segment.data)
+        if segment.kind in (Kind.RESET, Kind.CLOSE):  # the end of the link does not wait for a peer that does not read
+            while self.outbox:
+                self._send(self.outbox)
+
+    def _send(self, outbox: deque[Segment]) -> None:
+        segment = outbox.popleft()
+        self.stuck -= len(segment.data)
         self._sink(segment)
 
     def _enter(self, index: int, segment: Segment) -> None:
         if self.ended:
             return
-        lane, now = self.lanes[index], self._clock.time()
+        lane = self.lanes[index]
+        if (lane.pieces is not None or lane.inbox) and segment.kind not in (Kind.OPEN, Kind.ALARM):
+            lane.inbox = deque() if lane.inbox is None else lane.inbox
+            lane.inbox.append(segment)
+            self.waiting += len(segment.data)
+            return
+        self._judge(index, lane, segment)
+        self._cut(index, lane)
+
+    def _judge(self, index: int, lane: Lane, segment: Segment) -> None:
+        """Ask a lane's stage what becomes of a segment."""
         out = lane.stage(segment)
         if lane.fault.discards and segment.kind not in (Kind.OPEN, Kind.ALARM):
             out = list(out)
             lane.lost |= sum(len(each.data) for each in out) < len(segment.data) or not out
+        if isinstance(out, Iterator):
+            lane.pieces, lane.head, lane.taken = out, segment, 0
+            self.waiting += len(segment.data)
+            return
+        now = self._clock.time()
         for each in out:
-            if each.kind is Kind.ALARM:
-                lane.alarm = each.at
-            elif each.kind is not Kind.OPEN:
-                if each.at < lane.last:
-                    each = each._replace(at=lane.last)
-                lane.last = each.at
-                if each.at <= now and not lane.queue:
-                    self._push(index + 1, each)
+            self._place(index, lane, segment, each, now)
+
+    def _cut(self, index: int, lane: Lane) -> None:
+        """Take the next piece of what a lane cuts, and all that are due; then what came meanwhile."""
+        while not lane.queue and not self.ended:
+            if lane.pieces is not None:
+                piece = next(lane.pieces, None)
+                if piece is None:
+                    lane.pieces = None
                 else:
-                    made_up = each.kind is not Kind.DATA and each.kind is not segment.kind
-                    lane.queue.append(Waiting(segment.at, each, made_up))
-                    self.waiting += len(each.data)
+                    lane.taken += len(piece.data)
+                    self.waiting -= len(piece.data)
+                    self._place(index, lane, lane.head, piece, self._clock.time())
+            elif lane.inbox:
+                segment = lane.inbox.popleft()
+                self.waiting -= len(segment.data)
+                self._judge(index, lane, segment)
+            else:
+                return
+
+    def _place(self, index: int, lane: Lane, source: Segment, each: Segment, now: float) -> None:
+        """Let a segment that a stage made of `source` go on, or wait until it is due."""
+        if each.kind is Kind.ALARM:
+            lane.alarm = each.at
+        elif each.kind is not Kind.OPEN:
+            if each.at < lane.last:
+                each = each._replace(at=lane.last)
+            lane.last = each.at
+            if each.at <= now and not lane.queue:
+                self._push(index + 1, each)
+            else:
+                made_up = each.kind is not Kind.DATA and each.kind is not source.kind
+                lane.queue.append(Waiting(source.at, each, made_up))
+                self.waiting += len(each.data)
 
     def _run(self) -> None:
         """Move on what is due; the lanes nearest the sink first, so that nothing overtakes."""
@@ -182,6 +244,7 @@ class Pipe:
                 segment = lane.queue.popleft().segment
                 self.waiting -= len(segment.data)
                 self._push(index + 1, segment)
+                self._cut(index, lane)
             if lane.alarm <= now:
                 at, lane.alarm = lane.alarm, math.inf
                 self._enter(index, Segment(at, kind=Kind.ALARM))
@@ -189,12 +252,18 @@ class Pipe:
                 return
         self._settle()
 
-    def _index(self, injection: Injection) -> int:
-        return next(index for index, lane in enumerate(self.lanes) if lane.injection is injection)
+    def _index(self, injection: Injection) -> int | None:
+        """Return the place of an injection's lane; None for one of the other stream."""
+        return next((index for index, lane in enumerate(self.lanes) if lane.injection is injection), None)
 
     def _emptied(self, lane: Lane) -> list[Waiting]:
         """Empty a lane's queue and return what is not of its stage's own making."""
         waiting, lane.queue = lane.queue, deque()
+        if lane.pieces is not None:  # what waits is the head's last piece: with the rest it is whole again
+            rest = lane.head.data[lane.taken - sum(len(each.segment.data) for each in waiting) :]
+            waiting = deque([Waiting(lane.head.at, lane.head._replace(data=rest), False)] if rest else ())
+        waiting.extend(Waiting(segment.at, segment, False) for segment in lane.inbox or ())
+        lane.pieces = lane.inbox = None
         self.waiting -= sum(len(each.segment.data) for each in waiting)
         return [each for each in waiting if not each.made_up]
 

@@ -116,7 +116,12 @@ class Proxy:
                 self._fired(injection, link)
         link.task = asyncio.get_running_loop().create_task(link.run(sock))
         self._tasks.add(link.task)  # the loop itself keeps no reference
-        link.task.add_done_callback(self._tasks.discard)
+        link.task.add_done_callback(self._opened)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error  # a mistake of ours: the loop reports it
 
     def _refused(self, error: OSError) -> None:
         reason = "no_descriptor" if error.errno in (errno.EMFILE, errno.ENFILE) else "accept_failed"
@@ -243,11 +248,14 @@ class Proxy:
         mine = [self._listener.socket.fileno()] if self._listener else []
         return mine + [sockets.of(side.transport).fileno() for side in sides]
 
-    async def close(self) -> None:
-        """Stop listening, heal, close the links, and wait until they are gone: a second or so at the most."""
+    def close(self) -> None:
+        """Stop listening, close the links, heal; `gone()` waits until the links have ended."""
         self._detach()
+        self._close_links("proxy closed")  # before healing, which would send what will not be read
         self.heal()
-        self._close_links("proxy closed")
+
+    async def gone(self) -> None:
+        """Wait until all links have ended, a second or so at the most after `close()`."""
         while self.links:
             self._gone.clear()
             await self._gone.wait()

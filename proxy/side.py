@@ -90,6 +90,7 @@ class Side(asyncio.Protocol):
         self.peer.resume(Pause.SINK)
         if self.peer.pipe is not None:
             self.peer.pipe.block(False)
+            self.peer.unshape()
 
     # What the modes share
 
@@ -134,7 +135,8 @@ class Side(asyncio.Protocol):
     def deliver(self, segment: Segment) -> None:
         """Do at the other side what a segment says."""
         if segment.kind is Kind.DATA:
-            self.write(segment.data)
+            if not self.peer.transport.is_closing():  # asyncio logs each write that comes after
+                self.write(segment.data)
         elif segment.kind is Kind.EOF:
             self.passed = True
             self.peer.finish_writing()
@@ -155,18 +157,23 @@ class Side(asyncio.Protocol):
         if self.pipe is None:
             self.pipe = Pipe(self.link.clock, self.deliver, self._throttle, self.link.budget, self.link.limits)
             self.pipe.blocked = bool(self.pauses & Pause.SINK)
-            self._switch(Shaped(self))
+            if not isinstance(self.transport.get_protocol(), Opening):  # which has early data: open() is to come
+                self._switch(Shaped(self))
         self.pipe.join(Lane(injection, injection.seat(self.link, self.stream)))
 
     def leave(self, injection: Injection) -> None:
         """Heal a fault of this stream; without another one it is a splice again."""
         if self.pipe is not None and not self.pipe.ended:
             self.pipe.heal(injection)
-            if not self.pipe.lanes:
-                self.pipe.end()
-                self.pipe = None
-                self._switch(self)
-                self.resume(Pause.PIPE)
+            self.unshape()
+
+    def unshape(self) -> None:
+        """Be a splice again, where no fault is left and nothing that waits for the other side to read."""
+        if self.pipe is not None and not (self.pipe.lanes or self.pipe.outbox or self.pipe.ended):
+            self.pipe.end()
+            self.pipe = None
+            self._switch(self)
+            self.resume(Pause.PIPE)
 
     def change(self, injection: Injection) -> None:
         """Follow a change of a fault's settings."""

@@ -18,6 +18,10 @@ _TCP_CONNECTION_INFO = 0x106  # macOS netinet/tcp.h; its first byte is the state
 _SO_NWRITE = 0x1024  # macOS sys/socket.h: bytes in the send queue
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _READ_AWAY = 64 * 2**20
+_CLOSED = (
+    OSError,
+    ValueError,
+)  # what asking a closed socket raises: asyncio's the one, uvloop's (descriptor -1) the other
 
 
 class Socket(Protocol):
@@ -62,7 +66,7 @@ def reset(transport: asyncio.Transport) -> None:
     """Close with a RST; a unix socket, which has none, is just closed."""
     sock = of(transport)
     if sock.family != getattr(socket, "AF_UNIX", None):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(*_CLOSED):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
     transport.abort()
 
@@ -84,8 +88,8 @@ def _queued(sock: Socket) -> int:
         if MACOS:
             queued = sock.getsockopt(socket.SOL_SOCKET, _SO_NWRITE)
             return queued if isinstance(queued, int) else 0
-    except OSError:
-        pass  # gone: nothing is on the way any more
+    except _CLOSED:
+        pass  # nothing is on the way any more
     return 0
 
 
@@ -95,15 +99,17 @@ def is_gone(sock: Socket) -> bool:
         return False
     option, closed = (_TCP_INFO, 7) if LINUX else (_TCP_CONNECTION_INFO, 0)
     try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, option, 1)
-    except OSError:
+        if sock.getsockopt(socket.IPPROTO_TCP, option, 1) != bytes([closed]):
+            return False
+        # Closed without an error: both FINs went their way, and there may be something left to read.
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+    except _CLOSED:
         return True
-    return isinstance(info, bytes) and info[:1] == bytes([closed])
 
 
 def read_away(transport: asyncio.Transport) -> None:
     """Read what has come: a close with unread input would be a RST."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(*_CLOSED):
         for _ in range(_READ_AWAY // 65536):
             if not os.read(of(transport).fileno(), 65536):
                 return

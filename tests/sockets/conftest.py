@@ -14,7 +14,7 @@ import uvloop
 from brownout.faults import Spec
 from brownout.proxy import Fleet, Limits, Proxy
 
-DEADLINE = 60
+DEADLINE = 40
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -40,7 +40,7 @@ class World:
             else:
                 try:
                     await handler(reader, writer)
-                except ConnectionError:
+                except (ConnectionError, RuntimeError):  # uvloop: the handler is closed
                     pass
 
         if "path" in where:

@@ -1,0 +1,5 @@
+"""`python -m brownout.cli`."""
+
+from .main import main
+
+main()

@@ -1,0 +1,87 @@
+"""The board: proxies with their counts, and under each what is injected and what went wrong.
+
+`status` writes it once, the live display of `run` twice a second. It makes lines with a style each, and leaves it to
+those who show them how a style looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from ..control.views import ProxyView
+from . import figures
+from .columns import align, shorten
+
+Style = Literal["head", "proxy", "off", "fault", "wrong", "hint"]
+
+
+class Line(NamedTuple):
+    """A line, and what it is."""
+
+    text: str
+    style: Style
+
+
+class Rates(NamedTuple):
+    """Bytes per second of a proxy's two streams."""
+
+    upstream: float
+    downstream: float
+
+
+def with_addresses(proxies: Sequence[ProxyView], width: int) -> list[Line]:
+    """Return the board with where each proxy listens and what it stands before, which is cut to fit the width."""
+    head = ("PROXY", "LISTEN -> UPSTREAM", "LINKS", "UP", "DOWN")
+    rows: list[tuple[str, ...]] = [(view["name"], _where(view), _links(view), *_sizes(view)) for view in proxies]
+    lines = _board([head, *rows], proxies, right=(2, 3, 4))
+    excess = len(lines[0].text) - width
+    if excess <= 0:
+        return lines
+    room = max(len(head[1]), max(len(row[1]) for row in rows) - excess)
+    rows = [(name, shorten(where, room), *counts) for name, where, *counts in rows]
+    return _board([head, *rows], proxies, right=(2, 3, 4))
+
+
+def with_rates(proxies: Sequence[ProxyView], rates: Mapping[str, Rates]) -> list[Line]:
+    """Return the board with bytes per second."""
+    # Wide enough for any figure, so that the table stands still.
+    head = ("PROXY", "LINKS".rjust(9), "UP".rjust(8), "UP/S".rjust(9), "DOWN".rjust(8), "DOWN/S".rjust(9))
+    rows = []
+    for view in proxies:
+        up, down = _sizes(view)
+        now = rates.get(view["name"], Rates(0, 0))
+        rows.append((view["name"], _links(view), up, figures.rate(now.upstream), down, figures.rate(now.downstream)))
+    return _board([head, *rows], proxies, right=(1, 2, 3, 4, 5))
+
+
+def _board(rows: Sequence[Sequence[str]], proxies: Sequence[ProxyView], right: Sequence[int]) -> list[Line]:
+    head, *bodies = align(rows, right)
+    faults = iter(align([_fault(each) for view in proxies for each in view["injections"]] or [("",)]))
+    lines = [Line(head, "head")]
+    for body, view in zip(bodies, proxies, strict=True):
+        lines.append(Line(body, "proxy" if view["enabled"] else "off"))
+        lines += [Line(f"  {next(faults)}", "fault") for _ in view["injections"]]
+        if view["errors"]:
+            wrong = ", ".join(f"{reason.replace('_', ' ')}: {count}" for reason, count in view["errors"].items())
+            lines.append(Line(f"  {wrong}", "wrong"))
+    return lines
+
+
+def _fault(injection: Mapping[str, object]) -> tuple[str, str, str]:
+    name, fault = str(injection["name"]), str(injection["fault"])
+    settings = figures.settings(injection)
+    called = name == fault or (name.startswith(f"{fault}-") and name[len(fault) + 1 :].isdecimal())
+    return name, figures.counts(injection), settings if called else f"{fault} {settings}".rstrip()
+
+
+def _where(view: ProxyView) -> str:
+    return f"{view['address'] or 'disabled'} -> {view['upstream']}"
+
+
+def _links(view: ProxyView) -> str:
+    return f"{view['links']['open']}/{view['links']['total']}"
+
+
+def _sizes(view: ProxyView) -> tuple[str, str]:
+    return figures.size(view["bytes"]["upstream"]), figures.size(view["bytes"]["downstream"])

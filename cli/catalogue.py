@@ -1,0 +1,56 @@
+"""faults: what can go wrong."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+
+import click
+
+from ..control.views import FaultView, fault_view
+from ..faults.catalogue import CATALOGUE, find
+from . import complete
+from .options import examples, json_option, write_json
+
+
+@click.command(epilog=examples("brownout faults", "brownout faults latency"))
+@click.argument("name", required=False, shell_complete=complete.faults)
+@json_option
+def faults(name: str | None, as_json: bool) -> None:
+    """List the faults, or show the settings of one."""
+    if name is None:
+        views = [fault_view(fault) for fault in CATALOGUE.values()]
+        if as_json:
+            write_json(views)
+        else:
+            _list(views)
+    elif as_json:
+        write_json(fault_view(find(name)))
+    else:
+        _show(fault_view(find(name)))
+
+
+def _list(views: list[FaultView]) -> None:
+    indent = max(len(view["name"]) for view in views) + 2
+    for view in views:
+        click.echo(_wrapped(view["summary"], f"{view['name']:<{indent}}", " " * indent))
+    click.echo("\nsettings of one: brownout faults NAME")
+
+
+def _show(view: FaultView) -> None:
+    click.echo(_wrapped(f"{view['name']}: {view['summary']}"))
+    if view["description"]:
+        click.echo(f"\n{_wrapped(view['description'])}")
+    indent = " " * (max((len(each["name"]) for each in view["settings"]), default=0) + 2)
+    for each in view["settings"]:
+        default = "required" if each["required"] else f"default {each['default'] or 'none'}"
+        click.echo(f"\n{each['name']:<{len(indent)}}{each['type']}, {default}")
+        click.echo(_wrapped(each["meaning"], indent, indent))
+    where = "the whole link" if view["acts_on"] == "link" else "the downstream, unless --stream says upstream or both"
+    click.echo(f"\nacts on {where}")
+    click.echo("fires on every link, unless options say otherwise: brownout inject --help")
+
+
+def _wrapped(text: str, first: str = "", rest: str = "") -> str:
+    width = max(60, shutil.get_terminal_size().columns)
+    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)

@@ -1,0 +1,68 @@
+"""Shell completion: faults and settings from the catalogue, names of proxies from a Brownout that answers at once."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..control.client import Client
+from ..faults.catalogue import CATALOGUE
+from ..faults.fault import opening_line
+from ..faults.settings import fields
+from ..faults.spec import Streams
+from ..wire.errors import BrownoutError
+
+PATIENCE = 0.3
+"""Seconds that the API has: who types does not wait."""
+
+
+def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a fault."""
+    return [
+        CompletionItem(name, help=opening_line(fault))
+        for name, fault in CATALOGUE.items()
+        if name.startswith(incomplete)
+    ]
+
+
+def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a setting of the fault that was named before it."""
+    fault = CATALOGUE.get(str(ctx.params.get("fault")).partition(":")[0])
+    return [
+        CompletionItem(f"{field.name}=", help=field.meaning)
+        for field in (fields(fault) if fault else ())
+        if field.name.startswith(incomplete)
+    ]
+
+
+def streams(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a stream."""
+    return [CompletionItem(stream) for stream in get_args(Streams) if stream.startswith(incomplete)]
+
+
+def proxies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a proxy."""
+    try:
+        found = _client(ctx).proxies()
+    except BrownoutError:
+        return []
+    return [
+        CompletionItem(each["name"], help=each["upstream"]) for each in found if each["name"].startswith(incomplete)
+    ]
+
+
+def injections(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of an injection of the proxy that was named before it."""
+    try:
+        found = _client(ctx).injections(str(ctx.params.get("proxy")))
+    except BrownoutError:
+        return []
+    names = [str(each["name"]) for each in found]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _client(ctx: click.Context) -> Client:
+    given = ctx.params.get("client")
+    return Client(given.address.endpoint if isinstance(given, Client) else None, timeout=PATIENCE)

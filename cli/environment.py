@@ -1,0 +1,43 @@
+"""What the COMMAND of `run` finds in its environment: where the proxies and the API are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..control.client import VARIABLE
+from ..wire.address import Address
+
+if TYPE_CHECKING:
+    from ..proxy import Proxy
+
+
+def prefix(name: str) -> str:
+    """Return what the variables of a proxy begin with: `BROWNOUT_MY_DB` for `my-db`."""
+    return f"BROWNOUT_{re.sub('[^A-Z0-9]', '_', name.upper())}"
+
+
+def variables(proxies: Iterable[Proxy], api: Address | None) -> dict[str, str]:
+    """Return what the command finds beside its own environment.
+
+    `_URL` is the upstream's own URL, password and all, with the proxy's host and port; a unix socket has neither.
+    """
+    found: dict[str, str] = {}
+    if api is not None:
+        found[VARIABLE] = _reachable(api).endpoint
+    for proxy in proxies:
+        if proxy.address is None:
+            continue
+        address = _reachable(proxy.address)
+        found[f"{prefix(proxy.name)}_URL"] = proxy.upstream.url_at(address)
+        found[f"{prefix(proxy.name)}_ADDRESS"] = address.path or address.endpoint
+        if not address.path:
+            found[f"{prefix(proxy.name)}_HOST"] = address.host
+            found[f"{prefix(proxy.name)}_PORT"] = str(address.port)
+    return found
+
+
+def _reachable(address: Address) -> Address:
+    """Return where to connect to reach a listener: one on all addresses is reached by loopback."""
+    return address._replace(host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host))  # noqa: S104

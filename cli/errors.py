@@ -1,0 +1,47 @@
+"""How errors look: a sentence and a hint on stderr."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from ..faults.settings import SettingsError
+from ..wire.errors import BrownoutError
+
+
+class CombinedError(BrownoutError):
+    """Several errors that came to light together."""
+
+    def __init__(self, errors: Sequence[BrownoutError]) -> None:
+        super().__init__("; ".join(error.message for error in errors))
+        self.errors = errors
+
+
+def show(error: BrownoutError) -> None:
+    """Write an error, each of its parts on its own."""
+    if isinstance(error, CombinedError):
+        for part in error.errors:
+            show(part)
+    elif isinstance(error, SettingsError):
+        for problem in error.problems:
+            _write(problem.message, problem.hint)
+    else:
+        _write(error.message, error.hint)
+
+
+def show_usage(error: click.ClickException) -> None:
+    """Write an error about the words of a command, with what they should be."""
+    message = error.format_message().rstrip(".")
+    hint = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        hint = f"{' '.join(error.ctx.get_usage().removeprefix('Usage: ').split())}, see {error.ctx.command_path} --help"
+    _write(message[:1].lower() + message[1:], hint)
+
+
+def _write(message: str, hint: str) -> None:
+    color = False if os.environ.get("NO_COLOR") else None
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True, color=color)
+    if hint:
+        click.echo(f"{click.style('hint:', bold=True)}  {hint}", err=True, color=color)

@@ -1,0 +1,150 @@
+"""inject, change, heal."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from ..control.client import Client
+from ..faults.catalogue import find
+from ..faults.settings import fields, plain
+from ..faults.spec import Spec
+from ..wire.errors import BrownoutError
+from . import complete, figures
+from .options import api_option, examples, json_option, pairs, trigger_options, trigger_values, write_json
+
+
+@click.command(
+    epilog=examples(
+        "brownout inject redis latency:300ms",
+        "brownout inject redis latency latency=300ms jitter=100ms --probability 30%",
+        "brownout inject db reset bytes=4KB --times 1 --for 10s",
+    )
+)
+@click.argument("proxy", shell_complete=complete.proxies)
+@click.argument("fault", shell_complete=complete.faults)
+@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete.settings)
+@trigger_options
+@click.option(
+    "--stream",
+    metavar="STREAM",
+    shell_complete=complete.streams,
+    help="upstream (to the server), downstream (the default) or both.",
+)
+@click.option("--name", metavar="NAME", help="What to call it; else it is named after its fault.")
+@api_option
+@json_option
+def inject(
+    proxy: str,
+    fault: str,
+    settings: tuple[str, ...],
+    stream: str | None,
+    name: str | None,
+    client: Client,
+    as_json: bool,
+    **keywords: object,
+) -> None:
+    """Inject FAULT on PROXY, also on the links that are open.
+
+    FAULT is a name (see `brownout faults`), or short NAME:VALUE, which sets its first setting.
+    """
+    named = {key: value for key, value in (("stream", stream), ("name", name)) if value is not None}
+    options = named | trigger_values(keywords)
+    spec = Spec.parse(_merge(_fault(fault), pairs(settings, _example(fault)), options), text=True)
+    answer = client.inject(proxy, spec.to_mapping())
+    if as_json:
+        write_json(answer)
+    else:
+        click.echo(_line("injected", proxy, answer))
+
+
+@click.command(
+    epilog=examples(
+        "brownout change redis latency latency=500ms",
+        "brownout change redis latency probability=10% jitter=0",
+    )
+)
+@click.argument("proxy", shell_complete=complete.proxies)
+@click.argument("name", shell_complete=complete.injections)
+@click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...")
+@api_option
+@json_option
+def change(proxy: str, name: str, settings: tuple[str, ...], client: Client, as_json: bool) -> None:
+    """Change settings of the injection NAME on PROXY while it works.
+
+    What is not named stays, and so do counts, such as the bytes of a limit half used.
+    """
+    known = client.injection(proxy, name)
+    spec = Spec.parse({key: value for key, value in known.items() if key != "receipt"})
+    given = pairs(settings, _example(spec.fault.name))
+    changed = spec.changed(given, text=True)
+    answer = client.change(proxy, name, {key: _setting(changed, key) for key in given})
+    if as_json:
+        write_json(answer)
+    else:
+        click.echo(_line("changed", proxy, answer))
+
+
+@click.command(
+    epilog=examples(
+        "brownout heal",
+        "brownout heal redis",
+        "brownout heal redis latency",
+    )
+)
+@click.argument("proxy", required=False, shell_complete=complete.proxies)
+@click.argument("name", required=False, shell_complete=complete.injections)
+@api_option
+@json_option
+def heal(proxy: str | None, name: str | None, client: Client, as_json: bool) -> None:
+    """Heal the injection NAME, all of PROXY, or everything."""
+    if proxy is None or name is None:
+        healed = client.heal(proxy)
+        if as_json:
+            write_json({"healed": healed})
+        else:
+            click.echo(f"healed {figures.many(healed, 'injection')}" if healed else "nothing to heal")
+        return
+    answer = client.heal_one(proxy, name)
+    if as_json:
+        write_json(answer)
+    else:
+        click.echo(f"healed {name} on {proxy}: {figures.counts(answer)}")
+
+
+def _line(verb: str, proxy: str, injection: dict[str, object]) -> str:
+    settings = figures.settings(injection)
+    return f"{verb} {injection['name']} on {proxy}{': ' if settings else ''}{settings}"
+
+
+def _fault(word: str) -> dict[str, str]:
+    kind, colon, value = word.partition(":")
+    if not colon:
+        return {"fault": kind}
+    first = fields(find(kind))[:1]
+    if not first:
+        raise BrownoutError(f"{kind} has no settings", f"write {kind}")
+    return {"fault": kind, first[0].name: value}
+
+
+def _merge(*parts: dict[str, str]) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for part in parts:
+        for key, value in part.items():
+            if key in merged:
+                raise BrownoutError(f"{key} is given twice: '{merged[key]}' and '{value}'", "give it once")
+            merged[key] = value
+    return merged
+
+
+def _example(word: str) -> str:
+    first = fields(find(word.partition(":")[0]))[:1]
+    return f"{first[0].name}=VALUE" if first else "probability=30%"
+
+
+def _setting(spec: Spec, key: str) -> object:
+    for struct in (spec.fault, spec.trigger):
+        for field in msgspec.structs.fields(struct):
+            if field.encode_name == key:
+                return plain(getattr(struct, field.name))
+    raise BrownoutError(f"unknown setting '{key}'")

@@ -1,0 +1,105 @@
+"""The live table of `run` on a terminal: written twice a second, and only where it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from ..control.views import ProxyView, proxy_view
+from .board import Line, Rates, Style, with_rates
+from .columns import shorten
+from .output import Output
+
+if TYPE_CHECKING:
+    from ..proxy import Fleet
+
+PERIOD = 0.5
+NEWS = 3
+"""How many lines of news stand below the table."""
+STYLES: dict[Style, str] = {
+    "head": "dim",
+    "proxy": "bold",
+    "off": "dim",
+    "fault": "yellow",
+    "wrong": "red",
+    "hint": "",
+}
+
+
+class Table:
+    """The table of a fleet, with the last lines of news below it."""
+
+    def __init__(self, fleet: Fleet, output: Output) -> None:
+        self._fleet = fleet
+        self._output = output
+        self._console = Console(highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, redirect_stderr=False, redirect_stdout=False)
+        self._news: deque[str] = deque(maxlen=NEWS)
+        self._before: tuple[float, dict[str, Rates]] | None = None
+        self._shown = ""
+
+    def __enter__(self) -> Table:
+        """Take the lower end of the terminal."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the last table standing."""
+        self._write()
+        self._live.stop()
+
+    def say(self, line: str) -> None:
+        """Show a line of news below the table."""
+        self._news.append(line)
+
+    def write_above(self, line: str) -> None:
+        """Write a line above the table, where it stays."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            self._write()
+            await asyncio.sleep(PERIOD)
+
+    def _write(self) -> None:
+        if not self._output.is_ready():
+            return
+        views = [proxy_view(proxy, self._fleet.seed) for proxy in self._fleet.proxies.values()]
+        lines = with_rates(views, self._rates(views)) if views else []
+        blank, news = Line("", "hint"), [Line(line, "head") for line in self._news]
+        parts = [part for part in (lines, news) if part]
+        text = _fitted([each for part in parts for each in (blank, *part)], *self._console.size)
+        # Who looks at an idle table pays for a comparison.
+        if (shown := repr(text)) != self._shown:
+            self._shown = shown
+            self._live.update(Text("\n").join(text), refresh=True)
+
+    def _rates(self, views: Sequence[ProxyView]) -> dict[str, Rates]:
+        now = monotonic()
+        totals = {view["name"]: Rates(view["bytes"]["upstream"], view["bytes"]["downstream"]) for view in views}
+        then, before = self._before or (now, totals)
+        self._before = now, totals
+        passed = max(now - then, 1e-3)
+        return {
+            name: Rates((total.upstream - old.upstream) / passed, (total.downstream - old.downstream) / passed)
+            for name, total in totals.items()
+            for old in (before.get(name, total),)
+        }
+
+
+def _fitted(lines: Sequence[Line], width: int, height: int) -> list[Text]:
+    """Return the lines cut to the terminal, and a last one that says how many there are more."""
+    room = max(2, height - 2)
+    shown = list(lines) if len(lines) <= room else [*lines[: room - 1]]
+    if len(shown) < len(lines):
+        shown.append(Line(f"... and {len(lines) - len(shown)} lines more: brownout status", "hint"))
+    # A line that fills the last column wraps on some terminals.
+    return [Text(shorten(line.text, width - 1), style=STYLES[line.style], no_wrap=True) for line in shown]

@@ -1,0 +1,105 @@
+"""The `brownout` command: its subcommands, and how it ends."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from ..faults.settings import unknown
+from ..wire.errors import BrownoutError
+from . import errors
+from .catalogue import faults
+from .inject import change, heal, inject
+from .options import examples, json_option, write_json
+from .proxies import proxy
+from .run import run
+from .status import status
+
+WRONG = 2
+INTERRUPTED = 130
+
+
+class Program(click.Group):
+    """A group whose errors are a sentence and a hint on stderr, with exit code 2."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,  # as click declares it
+    ) -> NoReturn:
+        """Run a command and exit."""
+        try:
+            code = super().main(args, "brownout", complete_var, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            errors.show_usage(error)
+            sys.exit(WRONG)
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        except BrownoutError as error:
+            errors.show(error)
+            sys.exit(WRONG)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command by its name. Raises BrownoutError with the nearest one."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            problem = unknown("command", args[0], self.commands)
+            raise BrownoutError(problem.message, problem.hint)
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the commands in the order of their use, not of the alphabet."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        "brownout run -p redis=redis://127.0.0.1:6379      a proxy before a Redis",
+        "brownout inject redis latency:300ms               now it is slow",
+        "brownout status                                   whom it hit",
+        "brownout heal                                     all is well again",
+    ),
+)
+@click.version_option(package_name="brownout", message="brownout %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Make the services that you depend on slow, broken, absent or wrong, on command."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+@click.command(epilog=examples("brownout version --json"))
+@json_option
+def version(as_json: bool) -> None:
+    """Show which Brownout this is."""
+    known = {
+        "version": importlib.metadata.version("brownout"),
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
+    if as_json:
+        write_json(known)
+    else:
+        click.echo("brownout {version} (Python {python}, {system})".format(**known))
+
+
+for command in (run, inject, change, heal, status, proxy, faults, version):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    cli.main()

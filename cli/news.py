@@ -1,0 +1,66 @@
+"""What of the journal a person wants to read while it happens, a line each."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from . import figures
+
+if TYPE_CHECKING:
+    from ..proxy import Event
+
+PAUSE = 1.0
+"""Seconds between two lines about the same failure of the same proxy; what happens in between is counted."""
+
+
+class News:
+    """Turns events to lines; most events are none."""
+
+    def __init__(self) -> None:
+        self._fired: set[tuple[str, object]] = set()
+        self._failures: dict[tuple[str, object], tuple[float, int]] = {}
+
+    def line(self, event: Event) -> str | None:
+        """Return an event as a line with its local time, or None where it is no news.
+
+        A fault's first firing is news, and of like failures one in a second.
+        """
+        text = self._sentence(event)
+        if text is None:
+            return None
+        return f"{time.strftime('%H:%M:%S', time.localtime(event.at))} {event.proxy}: {text}"
+
+    def _sentence(self, event: Event) -> str | None:
+        detail = event.detail
+        match event.kind:
+            case "injected" | "changed":
+                injection = detail["injection"]
+                assert isinstance(injection, dict)
+                if event.kind == "injected":
+                    self._fired.discard((event.proxy, injection["name"]))
+                return f"{event.kind} {injection['name']} {figures.settings(injection)}".rstrip()
+            case "fired":
+                key = (event.proxy, detail["name"])
+                if key in self._fired:
+                    return None
+                self._fired.add(key)
+                return f"{detail['name']} fired for the first time, on link {event.link}"
+            case "healed":
+                return f"healed {detail['name']}: matched {detail['matched']}, fired {detail['fired']}"
+            case "dial_failed":
+                return self._failure(event, f"no connection to {detail['upstream']}: {detail['error']}")
+            case "accept_failed":
+                return self._failure(event, f"no client taken: {detail['error']}")
+            case "proxy_removed" | "proxy_disabled":
+                return event.kind.removeprefix("proxy_")
+        return None
+
+    def _failure(self, event: Event, text: str) -> str | None:
+        key = (event.proxy, event.detail["reason"])
+        said, more = self._failures.get(key, (-PAUSE, 0))
+        if event.at - said < PAUSE:
+            self._failures[key] = (said, more + 1)
+            return None
+        self._failures[key] = (event.at, 0)
+        return f"{text} (and {more} times before)" if more else text

@@ -1,0 +1,73 @@
+"""What commands have in common: where the API is, JSON output, and the trigger's options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import click
+
+from ..control.client import DEFAULT, VARIABLE, Client
+from ..faults.settings import fields
+from ..faults.spec import TRIGGER_KEYS
+from ..faults.trigger import Trigger
+from ..wire.errors import BrownoutError
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_PREFIX = "trigger_"
+
+
+def _client(ctx: click.Context, param: click.Parameter, value: str | None) -> Client:
+    return Client(value)
+
+
+api_option = click.option(
+    "--api",
+    "client",
+    metavar="HOST:PORT",
+    envvar=VARIABLE,
+    callback=_client,
+    help=f"Where the running Brownout is.  [env: {VARIABLE}; default: {DEFAULT}]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: lines that a user copies."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+def trigger_options(command: F) -> F:
+    """Add an option for each setting of the trigger; they arrive as keywords, see `trigger_values`."""
+    for field in reversed(fields(Trigger)):
+        metavar = field.type.upper()
+        option = click.option(f"--{field.name}", f"{_PREFIX}{field.name}", metavar=metavar, help=field.meaning)
+        command = option(command)
+    return command
+
+
+def trigger_values(keywords: Mapping[str, object]) -> dict[str, str]:
+    """Return which of the trigger's options were given."""
+    given = {key: keywords[f"{_PREFIX}{key}"] for key in TRIGGER_KEYS}
+    return {key: str(value) for key, value in given.items() if value is not None}
+
+
+def pairs(words: tuple[str, ...], example: str) -> dict[str, str]:
+    """Read `key=value` words. Raises BrownoutError for a word that is none, or a key that comes twice."""
+    values: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise BrownoutError(f"'{word}' is not a setting", f"write it like {example}")
+        if key in values:
+            raise BrownoutError(f"{key} is given twice")
+        values[key] = value
+    return values
+
+
+def write_json(value: object) -> None:
+    """Write a value as JSON, indented."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

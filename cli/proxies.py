@@ -1,0 +1,75 @@
+"""proxy: add, rm, enable, disable."""
+
+from __future__ import annotations
+
+import click
+
+from ..control.client import Client
+from ..control.views import ProxyView
+from . import complete
+from .options import api_option, examples, json_option, write_json
+
+
+@click.group()
+def proxy() -> None:
+    """Add, remove, enable or disable proxies of a running Brownout."""
+
+
+@proxy.command(
+    epilog=examples(
+        "brownout proxy add redis redis://127.0.0.1:6379",
+        "brownout proxy add db postgres://127.0.0.1:5432 --listen 127.0.0.1:15432",
+    )
+)
+@click.argument("name")
+@click.argument("upstream")
+@click.option("--listen", default="127.0.0.1:0", metavar="ADDRESS", help="HOST:PORT or unix:///path; else a free port.")
+@click.option("--disabled", is_flag=True, help="Do not listen yet.")
+@api_option
+@json_option
+def add(name: str, upstream: str, listen: str, disabled: bool, client: Client, as_json: bool) -> None:
+    """Add a proxy NAME before UPSTREAM."""
+    _answer(client.add(name, upstream, listen, enabled=not disabled), as_json)
+
+
+@proxy.command(epilog=examples("brownout proxy rm redis"))
+@click.argument("name", shell_complete=complete.proxies)
+@api_option
+@json_option
+def rm(name: str, client: Client, as_json: bool) -> None:
+    """Remove the proxy NAME with its links."""
+    client.remove(name)
+    if as_json:
+        write_json({"removed": name})
+    else:
+        click.echo(f"removed {name}")
+
+
+@proxy.command(epilog=examples("brownout proxy enable redis"))
+@click.argument("name", shell_complete=complete.proxies)
+@api_option
+@json_option
+def enable(name: str, client: Client, as_json: bool) -> None:
+    """Let the proxy NAME listen again."""
+    _answer(client.update(name, enabled=True), as_json)
+
+
+@proxy.command(epilog=examples("brownout proxy disable redis"))
+@click.argument("name", shell_complete=complete.proxies)
+@api_option
+@json_option
+def disable(name: str, client: Client, as_json: bool) -> None:
+    """Let the proxy NAME refuse connections, and close its links."""
+    _answer(client.update(name, enabled=False), as_json)
+
+
+def line(name: str, address: str | None, upstream: str) -> str:
+    """Write where a proxy stands: `proxy redis 127.0.0.1:40000 -> redis://127.0.0.1:6379`."""
+    return f"proxy {name} {address or 'disabled'} -> {upstream}"
+
+
+def _answer(view: ProxyView, as_json: bool) -> None:
+    if as_json:
+        write_json(view)
+    else:
+        click.echo(line(view["name"], view["address"], view["upstream"]))

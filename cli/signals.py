@@ -1,0 +1,52 @@
+"""The signals that end us, as something to wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+class Signals:
+    """Inside a `with`, SIGINT, SIGTERM and SIGHUP do nothing but come out of `next()`, in order.
+
+    Where a loop takes no handlers (Windows) a ctrl-C cancels the main task, as asyncio has it.
+    """
+
+    def __init__(self) -> None:
+        self._caught: asyncio.Queue[signal.Signals] = asyncio.Queue()
+        self._installed: list[signal.Signals] = []
+        self._last = False
+
+    def __enter__(self) -> Signals:
+        """Begin to catch. A SIGHUP that is ignored (nohup) stays so."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.Signals[name] for name in NAMES if hasattr(signal, name)):
+            if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
+                continue
+            try:
+                loop.add_signal_handler(number, self._catch, number)
+            except (NotImplementedError, RuntimeError):
+                return self
+            self._installed.append(number)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Catch no more."""
+        for number in self._installed:
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    async def next(self) -> signal.Signals:
+        """Wait for the next signal."""
+        return await self._caught.get()
+
+    def let_go(self) -> None:
+        """Say that from now on we are ending: a further signal ends the process at once."""
+        self._last = True
+
+    def _catch(self, number: signal.Signals) -> None:
+        if self._last:
+            os._exit(128 + number)
+        self._caught.put_nowait(number)

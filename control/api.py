@@ -1,0 +1,228 @@
+"""The routes of `/v1`.
+
+    GET    /v1/health  /v1/faults  /v1/faults/F  /v1/proxies  /v1/proxies/P
+    PUT    /v1/proxies/P                {upstream, listen?, enabled?}: makes it; the same again is no error
+    PATCH  /v1/proxies/P                {upstream?, listen?, enabled?}
+    DELETE /v1/proxies/P
+    GET    /v1/proxies/P/injections     /v1/proxies/P/injections/N
+    POST   /v1/proxies/P/injections     an injection's flat mapping, or its short form as a JSON string
+    PATCH  /v1/proxies/P/injections/N   the settings to change
+    DELETE /v1/proxies/P/injections/N   heals it, and answers its last receipt
+    DELETE /v1/proxies/P/injections     /v1/injections    heals all, and answers how many
+    GET    /v1/journal?proxy=&kind=&since=&follow=1
+
+Paths outside `/v1` are left to others.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal
+
+from aiohttp import web
+
+from ..faults import CATALOGUE, Spec
+from ..faults.settings import Settings, convert, unknown
+from ..wire.address import Address
+from ..wire.errors import ConflictError, NotFoundError
+from . import name as names
+from .follower import Follower
+from .replies import ROOT, HttpError, read_json, read_mapping, reply
+from .views import event_view, fault_view, injection_view, proxy_view
+
+if TYPE_CHECKING:
+    from ..proxy import Fleet, Injection, Proxy
+
+
+class ProxyPut(Settings, frozen=True):
+    """The body of a PUT of a proxy."""
+
+    upstream: str
+    listen: str = "127.0.0.1:0"
+    enabled: bool = True
+
+
+class ProxyPatch(Settings, frozen=True):
+    """The body of a PATCH of a proxy; what is not said stays."""
+
+    upstream: str | None = None
+    listen: str | None = None
+    enabled: bool | None = None
+
+
+class JournalQuery(Settings, frozen=True):
+    """The query of the journal."""
+
+    proxy: str | None = None
+    kind: str | None = None
+    since: int = 0
+    follow: Literal["0", "1"] = "0"
+
+
+class Api:
+    """The handlers, over one fleet."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._followers: set[Follower] = set()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of `/v1`."""
+        proxy = ROOT + "/proxies/{proxy:[^/]+}"
+        injection = proxy + "/injections/{injection:[^/]+}"
+        return [
+            web.get(f"{ROOT}/health", self.health),
+            web.get(f"{ROOT}/faults", self.faults),
+            web.get(ROOT + "/faults/{fault:[^/]+}", self.fault),
+            web.get(f"{ROOT}/proxies", self.proxies),
+            web.get(proxy, self.proxy),
+            web.put(proxy, self.put_proxy),
+            web.patch(proxy, self.patch_proxy),
+            web.delete(proxy, self.delete_proxy),
+            web.get(f"{proxy}/injections", self.injections),
+            web.post(f"{proxy}/injections", self.inject),
+            web.delete(f"{proxy}/injections", self.heal_proxy),
+            web.get(injection, self.injection),
+            web.patch(injection, self.change),
+            web.delete(injection, self.heal),
+            web.delete(f"{ROOT}/injections", self.heal_all),
+            web.get(f"{ROOT}/journal", self.journal),
+        ]
+
+    async def health(self, request: web.Request) -> web.Response:
+        """Say who answers."""
+        version = importlib.metadata.version("brownout")
+        return reply({"status": "ok", "version": version, "pid": os.getpid(), "seed": self._fleet.seed})
+
+    async def faults(self, request: web.Request) -> web.Response:
+        """List the catalogue."""
+        return reply([fault_view(fault) for fault in CATALOGUE.values()])
+
+    async def fault(self, request: web.Request) -> web.Response:
+        """Show a fault."""
+        name = request.match_info["fault"]
+        if name not in CATALOGUE:
+            problem = unknown("fault", name, CATALOGUE)
+            raise NotFoundError(problem.message, problem.hint)
+        return reply(fault_view(CATALOGUE[name]))
+
+    async def proxies(self, request: web.Request) -> web.Response:
+        """List the proxies."""
+        return reply([proxy_view(proxy, self._fleet.seed) for proxy in self._fleet.proxies.values()])
+
+    async def proxy(self, request: web.Request) -> web.Response:
+        """Show a proxy."""
+        return self._proxy_reply(self._proxy(request))
+
+    async def put_proxy(self, request: web.Request) -> web.Response:
+        """Make a proxy (201), or find it there as asked (200). Raises ConflictError where it differs."""
+        name = names.check(request.match_info["proxy"])
+        values = await read_mapping(request)
+        asked = convert(ProxyPut, values)
+        known = self._fleet.proxies.get(name)
+        if known is None:
+            proxy = await self._fleet.add(name, asked.upstream, asked.listen, enabled=asked.enabled)
+            return self._proxy_reply(proxy, HTTPStatus.CREATED)
+        same = (
+            known.upstream == Address.upstream(asked.upstream)
+            and ("listen" not in values or Address.listen(asked.listen) in (known.listen, known.address))
+            and ("enabled" not in values or known.enabled == asked.enabled)
+        )
+        if not same:
+            raise ConflictError(f"the proxy '{name}' is there already and differs", "PATCH changes it")
+        return self._proxy_reply(known)
+
+    async def patch_proxy(self, request: web.Request) -> web.Response:
+        """Change a proxy."""
+        proxy = self._proxy(request)
+        asked = convert(ProxyPatch, await read_mapping(request))
+        await proxy.update(upstream=asked.upstream, listen=asked.listen, enabled=asked.enabled)
+        return self._proxy_reply(proxy)
+
+    async def delete_proxy(self, request: web.Request) -> web.Response:
+        """Remove a proxy with its links."""
+        name = request.match_info["proxy"]
+        await self._fleet.remove(name)
+        return reply({"removed": name})
+
+    async def injections(self, request: web.Request) -> web.Response:
+        """List the injections of a proxy."""
+        return reply([injection_view(each, self._fleet.seed) for each in self._proxy(request).injections.values()])
+
+    async def inject(self, request: web.Request) -> web.Response:
+        """Inject a fault (201)."""
+        proxy = self._proxy(request)
+        asked = await read_json(request)
+        if not isinstance(asked, (dict, str)):
+            raise HttpError(HTTPStatus.BAD_REQUEST, "the body is no injection", 'send one like {"fault": "reset"}')
+        spec = Spec.parse(asked)
+        if spec.name:
+            names.check(spec.name)
+        return self._injection_reply(proxy.inject(spec), HTTPStatus.CREATED)
+
+    async def heal_proxy(self, request: web.Request) -> web.Response:
+        """Heal all injections of a proxy."""
+        return reply({"healed": self._proxy(request).heal()})
+
+    async def heal_all(self, request: web.Request) -> web.Response:
+        """Heal all injections of all proxies."""
+        return reply({"healed": self._fleet.heal()})
+
+    async def injection(self, request: web.Request) -> web.Response:
+        """Show an injection with its receipt."""
+        return self._injection_reply(self._proxy(request).injection(request.match_info["injection"]))
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Change an injection's settings while it works."""
+        proxy = self._proxy(request)
+        return self._injection_reply(proxy.change(request.match_info["injection"], await read_mapping(request)))
+
+    async def heal(self, request: web.Request) -> web.Response:
+        """Heal an injection, and answer its last receipt."""
+        proxy = self._proxy(request)
+        injection = proxy.injection(request.match_info["injection"])
+        proxy.heal(injection.name)
+        return self._injection_reply(injection)
+
+    async def journal(self, request: web.Request) -> web.StreamResponse:
+        """List the journal, or follow it."""
+        asked = convert(JournalQuery, request.query, text=True)
+        if asked.follow == "0":
+            events = self._fleet.journal.events(asked.since, proxy=asked.proxy, kind=asked.kind)
+            return reply([event_view(event) for event in events])
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+        response = web.StreamResponse(headers=headers)
+        with Follower(self._fleet.journal, asked.since, asked.proxy, asked.kind) as follower:
+            self._followers.add(follower)
+            try:
+                await response.prepare(request)
+                async for message in follower.messages():
+                    await response.write(message)
+            except ConnectionError:
+                pass  # the follower left
+            finally:
+                self._followers.discard(follower)
+        return response
+
+    async def end_followers(self, app: web.Application) -> None:
+        """Let every follower come to its end, since the server stops."""
+        for follower in self._followers:
+            follower.end()
+
+    def _proxy(self, request: web.Request) -> Proxy:
+        return self._fleet.proxy(request.match_info["proxy"])
+
+    def _proxy_reply(self, proxy: Proxy, status: int = 200) -> web.Response:
+        return reply(proxy_view(proxy, self._fleet.seed), status)
+
+    def _injection_reply(self, injection: Injection, status: int = 200) -> web.Response:
+        return reply(injection_view(injection, self._fleet.seed), status)
+
+
+def add_routes(app: web.Application, fleet: Fleet) -> None:
+    """Add `/v1` to an application; its middlewares must be those of `replies`."""
+    api = Api(fleet)
+    app.add_routes(api.routes())
+    app.on_shutdown.append(api.end_followers)

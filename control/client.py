@@ -1,0 +1,161 @@
+"""The client of `/v1`, over http.client alone: a command that uses it starts at once."""
+
+from __future__ import annotations
+
+import http.client
+import os
+from collections.abc import Mapping
+from typing import TypedDict, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from ..faults.settings import Problem, SettingsError
+from ..wire.address import Address
+from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from .views import EventView, FaultView, Health, ProblemView, ProxyView
+
+DEFAULT = "127.0.0.1:8474"
+"""Where the API listens when nothing else is said."""
+VARIABLE = "BROWNOUT_API"
+"""The environment variable that says where the API is."""
+TIMEOUT = 10.0
+
+T = TypeVar("T")
+
+
+class _Refusal(msgspec.Struct):
+    error: str
+    hint: str = ""
+    status: int = 400
+    problems: list[ProblemView] = []
+
+
+class _Healed(TypedDict):
+    healed: int
+
+
+class Client:
+    """Speaks to the API at `HOST:PORT`: as given, else `BROWNOUT_API`, else 127.0.0.1:8474.
+
+    Every call raises BrownoutError when nothing answers, and what the API answers as an error: NotFoundError,
+    ConflictError, SettingsError (with its `problems`) or BrownoutError, each with the API's message, hint and status.
+    """
+
+    def __init__(self, address: str | None = None, *, timeout: float = TIMEOUT) -> None:
+        self.address = Address.listen(address or os.environ.get(VARIABLE) or DEFAULT)
+        if self.address.path:
+            raise BrownoutError(f"the API is not at {self.address.endpoint}", "write HOST:PORT")
+        self._timeout = timeout
+
+    def health(self) -> Health:
+        """Return who answers."""
+        return self._ask("GET", "health", Health)
+
+    def faults(self) -> list[FaultView]:
+        """Return the catalogue of the running Brownout."""
+        return self._ask("GET", "faults", list[FaultView])
+
+    def fault(self, name: str) -> FaultView:
+        """Return a fault of the catalogue."""
+        return self._ask("GET", _path("faults", name), FaultView)
+
+    def proxies(self) -> list[ProxyView]:
+        """Return all proxies with their injections."""
+        return self._ask("GET", "proxies", list[ProxyView])
+
+    def proxy(self, name: str) -> ProxyView:
+        """Return a proxy with its injections."""
+        return self._ask("GET", _path("proxies", name), ProxyView)
+
+    def add(self, name: str, upstream: str, listen: str = "127.0.0.1:0", *, enabled: bool = True) -> ProxyView:
+        """Make a proxy; one that is there and differs is a ConflictError."""
+        body = {"upstream": upstream, "listen": listen, "enabled": enabled}
+        return self._ask("PUT", _path("proxies", name), ProxyView, body)
+
+    def update(
+        self, name: str, *, upstream: str | None = None, listen: str | None = None, enabled: bool | None = None
+    ) -> ProxyView:
+        """Change a proxy; what is None stays."""
+        body = {"upstream": upstream, "listen": listen, "enabled": enabled}
+        said = {key: value for key, value in body.items() if value is not None}
+        return self._ask("PATCH", _path("proxies", name), ProxyView, said)
+
+    def remove(self, name: str) -> None:
+        """Remove a proxy with its links."""
+        self._ask("DELETE", _path("proxies", name), dict[str, object])
+
+    def injections(self, proxy: str) -> list[dict[str, object]]:
+        """Return the injections of a proxy."""
+        return self._ask("GET", _path("proxies", proxy, "injections"), list[dict[str, object]])
+
+    def injection(self, proxy: str, name: str) -> dict[str, object]:
+        """Return an injection with its receipt."""
+        return self._ask("GET", _path("proxies", proxy, "injections", name), dict[str, object])
+
+    def inject(self, proxy: str, injection: Mapping[str, object] | str) -> dict[str, object]:
+        """Inject a fault, as a flat mapping or in the short form, and return it with its receipt."""
+        body = injection if isinstance(injection, str) else dict(injection)
+        return self._ask("POST", _path("proxies", proxy, "injections"), dict[str, object], body)
+
+    def change(self, proxy: str, name: str, values: Mapping[str, object]) -> dict[str, object]:
+        """Change settings of an injection while it works, and return it with its receipt."""
+        return self._ask("PATCH", _path("proxies", proxy, "injections", name), dict[str, object], dict(values))
+
+    def heal(self, proxy: str | None = None) -> int:
+        """Heal everything, or all of one proxy, and return how many injections that were."""
+        path = "injections" if proxy is None else _path("proxies", proxy, "injections")
+        return self._ask("DELETE", path, _Healed)["healed"]
+
+    def heal_one(self, proxy: str, name: str) -> dict[str, object]:
+        """Heal an injection and return it with its last receipt."""
+        return self._ask("DELETE", _path("proxies", proxy, "injections", name), dict[str, object])
+
+    def journal(self, *, proxy: str | None = None, kind: str | None = None, since: int = 0) -> list[EventView]:
+        """Return what the journal has after `since`."""
+        asked = {"proxy": proxy, "kind": kind, "since": since}
+        query = urlencode({key: value for key, value in asked.items() if value})
+        return self._ask("GET", f"journal?{query}", list[EventView])
+
+    def _ask(self, method: str, path: str, due: type[T], body: object = None) -> T:
+        status, content = self._exchange(method, f"/v1/{path}", None if body is None else msgspec.json.encode(body))
+        stranger = BrownoutError(
+            f"what answers at {self.address.endpoint} is no Brownout", "say where the API is with --api HOST:PORT"
+        )
+        try:
+            if status < 300:
+                return msgspec.json.decode(content, type=due)
+            refusal = msgspec.json.decode(content, type=_Refusal)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise stranger from None
+        raise _as_error(refusal)
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        where = self.address.endpoint
+        connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=self._timeout)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            response = connection.getresponse()
+            return response.status, response.read()
+        except TimeoutError:
+            raise BrownoutError(f"no answer from {where} within {self._timeout:g} s", "is it a Brownout?") from None
+        except OSError:
+            hint = "start one: brownout run -p NAME=UPSTREAM, or say where it is: --api HOST:PORT"
+            raise BrownoutError(f"no Brownout answers at {where}", hint) from None
+        except http.client.HTTPException:
+            raise BrownoutError(f"what answers at {where} is no Brownout", "say where the API is: --api") from None
+        finally:
+            connection.close()
+
+
+def _path(*parts: str) -> str:
+    return "/".join(quote(part, safe="") for part in parts)
+
+
+def _as_error(refusal: _Refusal) -> BrownoutError:
+    if refusal.problems:
+        return SettingsError([Problem(**problem) for problem in refusal.problems])
+    kinds: dict[int, type[BrownoutError]] = {404: NotFoundError, 409: ConflictError}
+    error = kinds.get(refusal.status, BrownoutError)(refusal.error, refusal.hint)
+    error.status = refusal.status
+    return error

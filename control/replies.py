@@ -1,0 +1,114 @@
+"""How `/v1` answers: JSON out, JSON in, and every error as `{error, hint, status}`."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from ..faults.settings import SettingsError
+from ..wire.errors import BrownoutError
+from .views import ProblemView
+
+ROOT = "/v1"
+LARGEST_BODY = 1 << 20
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class HttpError(BrownoutError):
+    """An error that has no other class, under a status of HTTP."""
+
+    def __init__(self, status: HTTPStatus, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+def reply(value: object, status: int = 200) -> web.Response:
+    """Answer with a value as JSON."""
+    body = msgspec.json.encode(value, enc_hook=str) + b"\n"
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def reply_error(error: BrownoutError) -> web.Response:
+    """Answer with an error; one about settings lists its problems."""
+    body: dict[str, object] = {"error": error.message, "hint": error.hint, "status": int(error.status)}
+    if isinstance(error, SettingsError):
+        problems: list[ProblemView] = [
+            {"key": problem.key, "message": problem.message, "hint": problem.hint} for problem in error.problems
+        ]
+        body["problems"] = problems
+    return reply(body, int(error.status))
+
+
+async def read_json(request: web.Request) -> object:
+    """Return the body. Raises HttpError where it is not JSON."""
+    try:
+        return msgspec.json.decode(await request.read())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise HttpError(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}", "send a JSON object") from None
+
+
+async def read_mapping(request: web.Request) -> dict[str, object]:
+    """Return the body, a JSON object. Raises HttpError for anything else."""
+    value = await read_json(request)
+    if not isinstance(value, dict):
+        raise HttpError(HTTPStatus.BAD_REQUEST, "the body is not a JSON object", 'send one like {"enabled": false}')
+    return value
+
+
+@web.middleware
+async def refuse_browsers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what a page of the web sends: nothing on the internet may drive the proxies of who looks at it.
+
+    A browser names the page's origin on every request that changes something. The API's own origin is an IP address
+    or localhost, never a name, which could be made to point here (DNS rebinding).
+    """
+    origin = request.headers.get("Origin")
+    if origin is None or _is_own(origin, request.host):
+        return await handler(request)
+    return reply_error(HttpError(HTTPStatus.FORBIDDEN, f"the origin '{origin}' may not use this API"))
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer errors below `/v1` as JSON; other paths keep their own ways."""
+    if request.path != ROOT and not request.path.startswith(f"{ROOT}/"):
+        return await handler(request)
+    try:
+        return await handler(request)
+    except BrownoutError as error:
+        return reply_error(error)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        message = f"{request.path} takes no {request.method}"
+        answer = reply_error(HttpError(HTTPStatus.METHOD_NOT_ALLOWED, message, f"it takes {allowed}"))
+        answer.headers["Allow"] = allowed
+        return answer
+    except web.HTTPRequestEntityTooLarge:
+        return reply_error(HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large", "at most 1 MiB"))
+    except web.HTTPNotFound:
+        return reply_error(HttpError(HTTPStatus.NOT_FOUND, f"there is no {request.path}", f"begin at {ROOT}/proxies"))
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        logging.getLogger(__name__).exception("%s %s", request.method, request.path)
+        bug = HttpError(
+            HTTPStatus.INTERNAL_SERVER_ERROR, f"a bug in Brownout: {error!r}", "its stderr has the traceback"
+        )
+        return reply_error(bug)
+
+
+def _is_own(origin: str, host: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+        if parts.scheme != "http" or parts.netloc != host:
+            return False
+        return parts.hostname == "localhost" or bool(ipaddress.ip_address(parts.hostname or ""))
+    except ValueError:
+        return False

@@ -1,0 +1,186 @@
+"""Proxies, injections, faults and events as JSON has them: the one shape of `/v1`, of the client and of `--json`.
+
+An injection is its flat mapping (`brownout.faults.spec`) with a `receipt` in it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypedDict
+
+from ..faults.fault import Fault, opening_line
+from ..faults.settings import Field, Settings, fields
+
+if TYPE_CHECKING:
+    from ..proxy import Event, Injection, Proxy
+
+
+class Receipt(TypedDict):
+    """What an injection did: since when, to how many, and whom it could not touch."""
+
+    seed: int
+    armed_at: str
+    """ISO 8601, UTC."""
+    active: bool
+    """False while its `start` has not come."""
+    matched: int
+    fired: int
+    bytes: int
+    untouched: list[int]
+    """The numbers of links open at arming that it could not touch, the first of them where they are many."""
+    untouched_total: int
+
+
+class Links(TypedDict):
+    """How many links are open, and how many there were."""
+
+    open: int
+    total: int
+
+
+class Bytes(TypedDict):
+    """Bytes read from the source of each stream since the proxy began."""
+
+    upstream: int
+    downstream: int
+
+
+class ProxyView(TypedDict):
+    """A proxy with its counts and its injections."""
+
+    name: str
+    listen: str
+    """As it was asked for; `address` is what it got, null while it is disabled."""
+    address: str | None
+    upstream: str
+    """Without its password."""
+    protocol: str
+    enabled: bool
+    links: Links
+    bytes: Bytes
+    errors: dict[str, int]
+    injections: list[dict[str, object]]
+
+
+class Setting(TypedDict):
+    """One setting of a fault or of the trigger."""
+
+    name: str
+    type: str
+    default: str
+    required: bool
+    meaning: str
+
+
+class FaultView(TypedDict):
+    """A fault of the catalogue."""
+
+    name: str
+    summary: str
+    description: str
+    acts_on: str
+    """`stream` or `link`; a link fault takes no stream."""
+    settings: list[Setting]
+
+
+class EventView(TypedDict):
+    """An entry of the journal."""
+
+    seq: int
+    at: str
+    kind: str
+    proxy: str
+    link: int | None
+    detail: dict[str, object]
+
+
+class Health(TypedDict):
+    """Who answers."""
+
+    status: str
+    version: str
+    pid: int
+    seed: int
+
+
+class ProblemView(TypedDict):
+    """One thing that is wrong with settings, in the `problems` of an error."""
+
+    key: str
+    message: str
+    hint: str
+
+
+def proxy_view(proxy: Proxy, seed: int) -> ProxyView:
+    """Return a proxy as JSON has it."""
+    return {
+        "name": proxy.name,
+        "listen": proxy.listen.endpoint,
+        "address": None if proxy.address is None else proxy.address.endpoint,
+        "upstream": proxy.upstream.masked,
+        "protocol": proxy.upstream.scheme,
+        "enabled": proxy.enabled,
+        "links": {"open": len(proxy.links), "total": proxy.links_total},
+        "bytes": {"upstream": proxy.bytes("upstream"), "downstream": proxy.bytes("downstream")},
+        "errors": dict(proxy.errors),
+        "injections": [injection_view(injection, seed) for injection in proxy.injections.values()],
+    }
+
+
+def injection_view(injection: Injection, seed: int) -> dict[str, object]:
+    """Return an injection as JSON has it: its flat mapping and its receipt."""
+    receipt: Receipt = {
+        "seed": seed,
+        "armed_at": moment(injection.armed_at),
+        "active": injection.active,
+        "matched": injection.matched,
+        "fired": injection.fired,
+        "bytes": injection.bytes,
+        "untouched": list(injection.untouched),
+        "untouched_total": injection.untouched_total,
+    }
+    return {**injection.spec.to_mapping(), "receipt": receipt}
+
+
+def fault_view(fault: type[Fault]) -> FaultView:
+    """Return a fault of the catalogue as JSON has it."""
+    paragraphs = [" ".join(part.split()) for part in (fault.__doc__ or "").split("\n\n")]
+    return {
+        "name": fault.name,
+        "summary": opening_line(fault),
+        "description": "\n\n".join(part for part in paragraphs[1:] if part),
+        "acts_on": "stream" if fault.streams is None else "link",
+        "settings": settings_view(fault),
+    }
+
+
+def settings_view(struct: type[Settings]) -> list[Setting]:
+    """Return the settings of a fault, or of the trigger."""
+    return [_setting(field) for field in fields(struct)]
+
+
+def event_view(event: Event) -> EventView:
+    """Return an entry of the journal as JSON has it."""
+    return {
+        "seq": event.seq,
+        "at": moment(event.at),
+        "kind": event.kind,
+        "proxy": event.proxy,
+        "link": event.link,
+        "detail": event.detail,
+    }
+
+
+def moment(seconds: float) -> str:
+    """Return a unix time as ISO 8601 in UTC, with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _setting(field: Field) -> Setting:
+    return {
+        "name": field.name,
+        "type": field.type,
+        "default": field.default,
+        "required": field.required,
+        "meaning": field.meaning,
+    }

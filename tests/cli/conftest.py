@@ -1,0 +1,168 @@
+import contextlib
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner, Result
+
+from brownout.cli.main import cli
+
+DEADLINE = 20.0
+PROGRAM = (sys.executable, "-m", "brownout.cli")
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("BROWNOUT_")} | more
+
+
+class Run:
+    """A `brownout run` as a process of its own, and the lines that it wrote."""
+
+    def __init__(self, *args: str, **env: str) -> None:
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            [*PROGRAM, "run", *args], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment(**env)
+        )
+        self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
+
+    def wait(self) -> int:
+        return self.process.wait(DEADLINE)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.wait()
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(DEADLINE)
+        self.out.close()
+        self.err.close()
+
+    @property
+    def api(self) -> str:
+        return self.out.until("api ").removeprefix("api ")
+
+    def address(self, proxy: str) -> tuple[str, int]:
+        """Where a proxy listens, as it was announced."""
+        host, port = self.out.until(f"proxy {proxy} ").split()[2].split(":")
+        return host, int(port)
+
+
+class Lines:
+    """What comes out of a pipe, to be waited for."""
+
+    def __init__(self, pipe: object) -> None:
+        self._pipe = pipe
+        self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.seen: list[str] = []
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self._pipe:  # type: ignore[attr-defined]
+            self._coming.put(line.decode().rstrip("\n"))
+        self._coming.put(None)
+
+    def until(self, part: str) -> str:
+        """Wait for a line that holds a text, or return the one that came before."""
+        for line in self.seen:
+            if part in line:
+                return line
+        while (line := self._coming.get(timeout=DEADLINE)) is not None:
+            self.seen.append(line)
+            if part in line:
+                return line
+        raise AssertionError(f"{part!r} is not in {self.seen}")
+
+    def all(self) -> list[str]:
+        """Wait for the end and return every line."""
+        while (line := self._coming.get(timeout=DEADLINE)) is not None:
+            self.seen.append(line)
+        return self.seen
+
+    def close(self) -> None:
+        self._thread.join(DEADLINE)
+        self._pipe.close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., Run]]:
+    with contextlib.ExitStack() as stack:
+
+        def start(*args: str, **env: str) -> Run:
+            process = Run(*args, **env)
+            stack.callback(process.close)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    """The address of a server that echoes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(ConnectionError):
+            while data := connection.recv(65536):
+                connection.sendall(data)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=serve, args=(listener.accept()[0],)))
+                threads[-1].start()
+
+    threads.append(threading.Thread(target=accept))
+    threads[0].start()
+    yield f"127.0.0.1:{listener.getsockname()[1]}"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    for thread in threads:
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+
+class Brownout(NamedTuple):
+    """A running Brownout with a proxy `echo`, and the commands that talk to it."""
+
+    run: Run
+    api: str
+    address: tuple[str, int]
+    upstream: str
+
+    def __call__(self, *args: str) -> Result:
+        return command(*args, BROWNOUT_API=self.api)
+
+    def says(self, *args: str) -> str:
+        result = self(*args)
+        assert (result.exit_code, result.stderr) == (0, "")
+        return result.stdout
+
+    def link(self) -> socket.socket:
+        return socket.create_connection(self.address, timeout=DEADLINE)
+
+
+def command(*args: str, **env: str) -> Result:
+    """Run a command in this process."""
+    return CliRunner(env={"BROWNOUT_API": None, "COLUMNS": "80", **env}).invoke(cli, args)
+
+
+@pytest.fixture
+def brownout(run: Callable[..., Run], echo: str) -> Brownout:
+    process = run("-p", f"echo={echo}", "--api", "127.0.0.1:0", "--seed", "7")
+    return Brownout(process, process.api, process.address("echo"), echo)
+
+
+def free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"

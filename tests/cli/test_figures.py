@@ -1,0 +1,54 @@
+import pytest
+
+from brownout.cli import figures
+from brownout.cli.columns import align, shorten
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.00 KB"),
+        (9_994, "9.99 KB"),
+        (9_996, "10.0 KB"),
+        (99_949, "99.9 KB"),
+        (99_951, "100 KB"),
+        (999_499, "999 KB"),
+        (999_500, "1.00 MB"),
+        (5 * 10**18, "5000 PB"),
+    ],
+)
+def test_sizes_have_three_digits(count: int, text: str) -> None:
+    assert figures.size(count) == text
+
+
+def test_no_rate_is_a_dash() -> None:
+    assert (figures.rate(0), figures.rate(0.4), figures.rate(1500)) == ("-", "-", "1.50 KB/s")
+
+
+def test_counts_have_their_noun() -> None:
+    assert [figures.many(n, "injection") for n in (0, 1, 2)] == ["0 injections", "1 injection", "2 injections"]
+    assert figures.many(2, "proxy") == "2 proxies"
+
+
+def test_settings_are_written_as_the_command_line_has_them() -> None:
+    injection = {
+        "fault": "bandwidth", "name": "slow", "stream": "downstream", "rate": "1MB/s", "shared": True,
+        "quota": "3 of 10", "probability": None, "receipt": {},
+    }  # fmt: skip
+    assert figures.settings(injection) == "rate=1MB/s shared=true quota='3 of 10' probability=none"
+    assert figures.settings({"fault": "noop", "name": "noop", "stream": "both"}) == "stream=both"
+
+
+def test_counts_tell_what_was_not_touched() -> None:
+    receipt = {"matched": 3, "fired": 2, "untouched_total": 1, "active": False}
+    assert figures.counts({"receipt": receipt}) == "matched 3, fired 2, 1 link untouched, not begun"
+
+
+def test_columns_are_aligned() -> None:
+    assert align([("a", "1", "x"), ("bb", "22", "")], right=(1,)) == ["a    1  x", "bb  22"]
+
+
+def test_what_is_too_long_ends_in_an_ellipsis() -> None:
+    assert [shorten("abcdef", width) for width in (6, 5, 1)] == ["abcdef", "abcd…", "…"]

@@ -1,0 +1,295 @@
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from brownout.control.client import Client
+from brownout.wire.errors import BrownoutError
+
+from .conftest import DEADLINE, Run, command, environment, free_address
+
+Start = Callable[..., Run]
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+
+
+def python(code: str) -> tuple[str, ...]:
+    return ("--", sys.executable, "-c", code)
+
+
+@SIGNALS
+def test_a_signal_ends_it_with_0(run: Start, echo: str, number: signal.Signals) -> None:
+    process = run("-p", f"echo={echo}", "--api", "127.0.0.1:0", "--seed", "7")
+    with socket.create_connection(process.address("echo"), timeout=DEADLINE) as link:
+        link.sendall(b"ping")
+        assert link.recv(4) == b"ping"
+        assert process.end(number) == 0
+        assert link.recv(1) == b""
+    host, port = process.address("echo")
+    assert process.out.all() == [f"proxy echo {host}:{port} -> tcp://{echo}", f"api {process.api}", "seed 7"]
+    assert process.err.all() == []
+    with pytest.raises(ConnectionRefusedError), socket.create_connection((host, port)):
+        pass
+
+
+def test_a_follower_does_not_hold_up_the_end(run: Start) -> None:
+    process = run("--api", "127.0.0.1:0")
+    host, port = process.api.split(":")
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as follower:
+        follower.sendall(b"GET /v1/journal?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert follower.recv(15) == b"HTTP/1.1 200 OK"
+        begun = time.monotonic()
+        assert process.end() == 0
+        assert time.monotonic() - begun < 2
+
+
+def test_news_are_lines(run: Start) -> None:
+    dead = free_address()
+    process = run("-p", f"dead={dead}", "--api", "127.0.0.1:0")
+    client = Client(process.api)
+    client.inject("dead", "reset")
+    with socket.create_connection(process.address("dead"), timeout=DEADLINE) as link, pytest.raises(ConnectionError):
+        link.recv(1)
+    process.out.until("no connection")
+    client.heal()
+    process.out.until("healed")
+    lines = [line.partition(" ")[2] for line in process.out.seen[3:]]
+    assert lines[0] == "dead: injected reset"
+    assert lines[1] == "dead: reset fired for the first time, on link 1"
+    assert lines[2].startswith(f"dead: no connection to {dead}: ")
+    assert lines[3:] == ["dead: healed reset: matched 1, fired 1"]
+
+
+def test_without_proxies_it_says_how_to_add_one(run: Start) -> None:
+    process = run("--api", "127.0.0.1:0", "--seed", "1")
+    process.out.until("no proxies yet")
+    assert process.end() == 0
+    hint = "no proxies yet; add one: brownout proxy add redis redis://127.0.0.1:6379"
+    assert process.out.all() == [f"api {process.api}", "seed 1", hint]
+
+
+def test_without_an_api_nobody_answers(run: Start, echo: str) -> None:
+    process = run("-p", f"echo={echo}", "--api", "none")
+    process.out.until("seed ")
+    assert process.out.seen[1] == "api none"
+    assert process.end() == 0
+
+
+def test_the_environment_says_where_its_api_listens(run: Start) -> None:
+    address = free_address()
+    assert run(BROWNOUT_API=address).api == address
+
+
+def test_a_drawn_seed_is_printed_and_told(run: Start) -> None:
+    process = run("--api", "127.0.0.1:0")
+    assert process.out.until("seed ") == f"seed {Client(process.api).health()['seed']}"
+
+
+def test_a_unix_socket_is_listened_on_and_removed(run: Start, echo: str, tmp_path: Path) -> None:
+    path = tmp_path / "echo.sock"
+    process = run("-p", f"echo=unix://{path}={echo}", "--api", "none")
+    process.out.until(f"proxy echo unix://{path} -> tcp://{echo}")
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(DEADLINE)
+        link.connect(str(path))
+        link.sendall(b"ping")
+        assert link.recv(4) == b"ping"
+    assert process.end() == 0
+    assert not path.exists()
+
+
+def test_a_busy_api_port_says_who_has_it(run: Start, echo: str) -> None:
+    first = run("--api", "127.0.0.1:0")
+    second = run("-p", f"echo={echo}", "--api", first.api)
+    assert second.wait() == 2
+    assert second.out.all() == []
+    assert second.err.all() == [
+        f"error: the API cannot listen at {first.api}: another Brownout (pid {first.process.pid}) has that port",
+        "hint:  take another one: --api 127.0.0.1:0 (a free one), or end the other",
+    ]
+
+
+def test_all_busy_ports_are_said_at_once(run: Start, echo: str) -> None:
+    process = run("-p", f"a={echo}={echo}", "-p", f"b={echo}", "-p", f"c={echo}={echo}", "--api", echo)
+    assert process.wait() == 2
+    errors = [line for line in process.err.all() if line.startswith("error: ")]
+    assert errors[:2] == [f"error: {echo} is in use"] * 2
+    assert errors[2].startswith(f"error: the API cannot listen at {echo}: ")
+    assert process.out.all() == []
+
+
+def test_bad_words_start_nothing() -> None:
+    result = command("run", "-p", "a", "-p", "b=redsi://h", "--api", "none")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        "error: -p a is not NAME=UPSTREAM",
+        "hint:  write it like -p redis=redis://127.0.0.1:6379",
+        "error: unknown scheme in 'redsi://h'",
+        "hint:  did you mean redis://? known: tcp, amqp, http, https, mongodb, mysql, nats, postgres, postgresql, redis,"
+        " rediss, smtp",
+    ]
+
+
+def test_the_command_finds_the_proxies_and_the_api(run: Start, echo: str, tmp_path: Path) -> None:
+    show = "import os\nfor key in sorted(os.environ):\n if key.startswith('BROWNOUT_'): print(key, os.environ[key])"
+    path = tmp_path / "s"
+    process = run(
+        *("-p", f"my-db=redis://me:secret@{echo}/0", "-p", f"u=unix://{path}={echo}", "--seed", "7"),
+        *("-p", f"all=0.0.0.0:0={echo}"),
+        *python(show),
+        BROWNOUT_API="127.0.0.1:1",
+    )
+    assert process.wait() == 0
+    lines = process.err.all()
+    my_db, everywhere = lines[0].split()[2], lines[2].split()[2].replace("0.0.0.0", "127.0.0.1")
+    api = lines[3].removeprefix("api ")
+    assert lines == [
+        f"proxy my-db {my_db} -> redis://me:***@{echo}/0",
+        f"proxy u unix://{path} -> tcp://{echo}",
+        f"proxy all {everywhere.replace('127.0.0.1', '0.0.0.0')} -> tcp://{echo}",
+        f"api {api}",
+        "seed 7",
+    ]
+    assert api != "127.0.0.1:1"
+    assert process.out.all() == [
+        f"BROWNOUT_ALL_ADDRESS {everywhere}",
+        "BROWNOUT_ALL_HOST 127.0.0.1",
+        f"BROWNOUT_ALL_PORT {everywhere.split(':')[1]}",
+        f"BROWNOUT_ALL_URL tcp://{everywhere}",
+        f"BROWNOUT_API {api}",
+        f"BROWNOUT_MY_DB_ADDRESS {my_db}",
+        "BROWNOUT_MY_DB_HOST 127.0.0.1",
+        f"BROWNOUT_MY_DB_PORT {my_db.split(':')[1]}",
+        f"BROWNOUT_MY_DB_URL redis://me:secret@{my_db}/0",
+        f"BROWNOUT_U_ADDRESS {path}",
+        f"BROWNOUT_U_URL unix://{path}",
+    ]
+
+
+def test_without_an_api_the_command_finds_none(run: Start) -> None:
+    process = run("--api", "none", *python("import os; print(os.environ.get('BROWNOUT_API'))"), BROWNOUT_API="h:1")
+    assert process.wait() == 0
+    assert process.out.all() == ["None"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("", 0), ("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137), ("raise SystemExit(255)", 255)],
+)
+def test_the_commands_exit_code_is_ours(run: Start, code: str, expected: int) -> None:
+    assert run(*python(code)).wait() == expected
+
+
+def test_a_command_that_cannot_be_run_is_said(run: Start, tmp_path: Path) -> None:
+    missing = run("--", "no-such-command")
+    assert (missing.wait(), missing.err.all()[-1]) == (127, "error: no-such-command: command not found")
+    text = tmp_path / "text"
+    text.write_text("")
+    refused = run("--", str(text))
+    assert (refused.wait(), refused.err.all()[-1]) == (126, f"error: {text}: cannot be run: Permission denied")
+
+
+def test_options_after_the_command_are_the_commands(run: Start) -> None:
+    process = run("--api", "none", sys.executable, "-c", "import sys; print(sys.argv[1:])", "--api", "-p", "x")
+    assert process.wait() == 0
+    assert process.out.all() == ["['--api', '-p', 'x']"]
+
+
+WAITS = "import signal, time\n{}\nprint('up', flush=True)\ntime.sleep(60)"
+
+
+def test_sigterm_is_handed_to_the_command(run: Start) -> None:
+    handler = "signal.signal(signal.SIGTERM, lambda *_: (print('term', flush=True), exit(5)))"
+    process = run(*python(WAITS.format(handler)))
+    process.out.until("up")
+    assert process.end() == 5
+    assert process.out.all() == ["up", "term"]
+
+
+def test_a_command_that_a_signal_ends_is_128_and_the_signal(run: Start) -> None:
+    process = run(*python(WAITS.format("")))
+    process.out.until("up")
+    assert process.end() == 143
+
+
+def test_a_second_sigterm_kills_a_command_that_does_not_listen(run: Start) -> None:
+    process = run(*python(WAITS.format("signal.signal(signal.SIGTERM, lambda *_: print('no', flush=True))")))
+    process.out.until("up")
+    process.process.send_signal(signal.SIGTERM)
+    process.out.until("no")
+    assert process.end() == 137
+
+
+def test_ctrl_c_leaves_the_end_to_the_command(run: Start) -> None:
+    """The terminal has told the command as well; only a second one is handed on."""
+    process = run(*python(WAITS.format("signal.signal(signal.SIGTERM, lambda *_: exit(6))")))
+    process.out.until("up")
+    process.process.send_signal(signal.SIGINT)
+    assert Client(process.err.until("api ").removeprefix("api ")).health()["status"] == "ok"
+    assert process.end(signal.SIGINT) == 6
+
+
+LIMIT = "resource.getrlimit(resource.RLIMIT_NOFILE)"
+
+
+def limited(code: str, *args: str) -> list[str]:
+    """Run Python code where 200 files may be open, softly, and return the words that it prints."""
+    shell = ["sh", "-c", 'ulimit -Sn 200; exec "$@"', "sh", sys.executable, "-c", code, *args]
+    return subprocess.check_output(
+        shell, stderr=subprocess.DEVNULL, env=environment(), timeout=DEADLINE, text=True
+    ).split()
+
+
+def test_the_limit_of_open_files_is_raised() -> None:
+    code = f"import resource; from brownout.cli import session; session._raise_file_limit(); print(*{LIMIT})"
+    soft, hard = map(int, limited(code))
+    assert soft == (65536 if hard < 0 else hard)
+    assert soft != 200
+
+
+def test_the_command_keeps_its_own_limit_of_open_files() -> None:
+    code = "import sys; from brownout.cli.main import main; main()"
+    show = f"import resource; print({LIMIT}[0])"
+    assert limited(code, "run", "--api", "none", "--", sys.executable, "-c", show) == ["200"]
+
+
+def test_the_limit_is_raised_beside_a_command_too() -> None:
+    code = "import sys; from brownout.cli.main import main; main()"
+    look = (
+        "import os, resource, sys, time\n"
+        "look = getattr(resource, 'prlimit', None) or (lambda *_: resource.getrlimit(resource.RLIMIT_NOFILE)[::-1])\n"
+        "deadline = time.monotonic() + 10\n"
+        "while (limit := look(os.getppid(), resource.RLIMIT_NOFILE))[0] == 200 and time.monotonic() < deadline:\n"
+        "    time.sleep(0.01)\n"
+        "print(limit[0])"
+    )
+    assert limited(code, "run", "--api", "none", "--", sys.executable, "-c", look) != ["200"]
+
+
+def test_a_second_signal_ends_an_ending_that_takes_long() -> None:
+    code = (
+        "import asyncio, os, signal\n"
+        "from brownout.cli.signals import Signals\n"
+        "async def end():\n"
+        "    with Signals() as signals:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        print(await signals.next() == signal.SIGINT, flush=True)\n"
+        "        signals.let_go()\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        await asyncio.sleep(60)\n"
+        "asyncio.run(end())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=DEADLINE)
+    assert (done.returncode, done.stdout) == (130, b"True\n")
+
+
+def test_nothing_answers_after_the_end(run: Start) -> None:
+    process = run("--api", "127.0.0.1:0")
+    api = process.api
+    process.end(signal.SIGINT)
+    with pytest.raises(BrownoutError, match=r"^no Brownout answers"):
+        Client(api).health()

@@ -1,0 +1,79 @@
+import asyncio
+import http.client
+import json
+import threading
+from collections.abc import Coroutine, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from brownout.control.client import Client
+from brownout.control.serve import Server, serve
+from brownout.proxy import Fleet
+
+DEADLINE = 10.0
+
+
+class Running(NamedTuple):
+    """A server with its fleet, on a loop in a thread, and a server that echoes, to stand before."""
+
+    fleet: Fleet
+    server: Server
+    loop: asyncio.AbstractEventLoop
+    echo: str
+
+    @property
+    def api(self) -> str:
+        return self.server.address.endpoint
+
+    @property
+    def client(self) -> Client:
+        return Client(self.api)
+
+    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(DEADLINE)
+
+    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, Any]:
+        """Send a request as it is and return the status and the JSON of the answer."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.server.address.host, self.server.address.port, timeout=DEADLINE)
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    ready: list[Running] = []
+    up, down = threading.Event(), threading.Event()
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+        await writer.wait_closed()
+
+    async def live() -> None:
+        upstream = await asyncio.start_server(echo, "127.0.0.1", 0)
+        async with upstream, Fleet(seed=7) as fleet:
+            host, port = upstream.sockets[0].getsockname()
+            server = await serve(fleet, "127.0.0.1:0")
+            ready.append(Running(fleet, server, asyncio.get_running_loop(), f"{host}:{port}"))
+            up.set()
+            await asyncio.to_thread(down.wait)
+            await server.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(live(),))
+    thread.start()
+    assert up.wait(DEADLINE)
+    try:
+        yield ready[0]
+    finally:
+        down.set()
+        thread.join(DEADLINE)
+        assert not thread.is_alive()

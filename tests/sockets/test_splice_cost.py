@@ -1,0 +1,155 @@
+"""With no fault a request is two reads, two writes and the polls, and a chunk one call of ours: counted, not timed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import brownout.proxy
+from brownout.proxy import Fleet
+
+if sys.platform != "win32":
+    import uvloop
+
+LOOPS = ["asyncio"] if sys.platform == "win32" else ["asyncio", "uvloop"]
+PACKAGE = str(Path(brownout.proxy.__file__).parents[1])
+READS = {"read", "readv", "recvfrom", "recvmsg"}
+WRITES = {"write", "writev", "sendto", "sendmsg"}
+POLLS = {"epoll_wait", "epoll_pwait"}
+MEMORY = ("mmap", "mremap", "munmap")
+"""asyncio reads into 256 KiB, which glibc maps for each read anew until the process has freed a block as large."""
+
+PROXY_ALONE = """
+import asyncio, sys
+from brownout.proxy import Fleet
+
+async def main(upstream):
+    async with Fleet(seed=1) as fleet:
+        proxy = await fleet.add("echo", upstream)
+        print(proxy.address.port, flush=True)
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
+        await ended.wait()
+
+if sys.argv[1] == "uvloop":
+    import uvloop as asyncio_or_uvloop
+else:
+    asyncio_or_uvloop = asyncio
+asyncio_or_uvloop.run(main(sys.argv[2]))
+"""
+
+
+@contextlib.contextmanager
+def echo() -> Iterator[int]:
+    """Answer one connection with what it says, in a thread; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with listener.accept()[0] as connection:
+                while data := connection.recv(65536):
+                    connection.sendall(data)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def talk(port: int, requests: int, counting: Callable[[bool], None] = lambda on: None) -> None:
+    """Say so many requests on one connection, each after the reply to the one before; the first ten warm up."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for number in range(requests + 10):
+            if number == 10:
+                counting(True)
+            client.sendall(b"ping")
+            assert client.recv(4) == b"ping"
+        counting(False)
+
+
+def traced(loop: str, requests: int, log: Path) -> Counter[str]:
+    """Return the system calls by name of a process that holds a proxy alone, over a run of so many requests."""
+    with echo() as upstream:
+        process = subprocess.Popen(
+            ["strace", "-f", "-qq", "-e", "signal=none", "-o", log,
+             sys.executable, "-c", PROXY_ALONE, loop, f"127.0.0.1:{upstream}"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        with process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                talk(int(process.stdout.readline()), requests)
+                process.stdin.close()
+                assert process.wait(30) == 0
+            except BaseException:
+                process.kill()
+                raise
+    # "PID name(arguments) = result"; one that another thread interrupted is told twice, the second time as resumed
+    return Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(errors="replace"), re.MULTILINE))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="system calls are counted with strace, which is Linux's")
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_request_is_two_reads_two_writes_and_the_polls(loop: str, tmp_path: Path) -> None:
+    if shutil.which("strace") is None:
+        pytest.fail("strace is not installed: apt-get install strace (or dnf, apk, pacman)")
+    short, long = traced(loop, 200, tmp_path / "short"), traced(loop, 1200, tmp_path / "long")
+    differences = {name: long[name] - short[name] for name in sorted(long | short)}
+    per_request = {name: difference / 1000 for name, difference in differences.items() if difference}
+    print(loop, per_request)
+
+    assert sum(per_request.get(name, 0) for name in READS) == pytest.approx(2, abs=0.01), per_request
+    assert sum(per_request.get(name, 0) for name in WRITES) == pytest.approx(2, abs=0.01), per_request
+    assert sum(per_request.get(name, 0) for name in POLLS) == pytest.approx(2, abs=0.01), per_request
+    others = {name: share for name, share in per_request.items() if name not in READS | WRITES | POLLS}
+    if loop == "asyncio":
+        assert all(others.pop(name, 0) <= 2.01 for name in MEMORY), per_request
+    # Noise: once a second the sweep of unread links sets its timer; threads of the interpreter's end wait for another.
+    assert all(abs(share) <= 0.05 for share in others.values()), others
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_chunk_is_one_python_call_of_ours(loop: str) -> None:
+    calls: Counter[str] = Counter()
+    counting = False
+
+    def profile(frame: object, event: str, argument: object) -> None:
+        code = frame.f_code  # type: ignore[attr-defined]  # a frame, as sys.setprofile says
+        if event == "call" and counting and code.co_filename.startswith(PACKAGE):
+            calls[code.co_qualname] += 1
+
+    def count(on: bool) -> None:
+        nonlocal counting
+        counting = on
+
+    async def main(upstream: int) -> None:
+        async with Fleet(seed=1) as fleet:
+            proxy = await fleet.add("echo", f"127.0.0.1:{upstream}")
+            assert proxy.address is not None
+            sys.setprofile(profile)  # of this thread alone; the client and the upstream run in others
+            try:
+                await asyncio.to_thread(talk, proxy.address.port, 1000, count)
+            finally:
+                sys.setprofile(None)
+
+    with echo() as upstream:
+        (uvloop.run if loop == "uvloop" else asyncio.run)(main(upstream))
+    print(loop, dict(calls))
+
+    chunks = 2 * 1000  # a request and a reply
+    assert calls["Side.data_received"] == chunks
+    others = {name: count for name, count in calls.items() if name != "Side.data_received"}
+    assert sum(others.values()) <= 0.01 * chunks, others  # the sweep of unread links, once a second
