@@ -27,7 +27,6 @@ from brownout.faults import Spec
 from brownout.proxy import Fleet, Proxy
 
 AIM = 0.100
-CLOSING = 2.0
 
 
 class Pulse:
@@ -95,7 +94,7 @@ class Bench:
 
     async def clear(self, how: str) -> None:
         """Remove the proxy, which is timed, and close the clients."""
-        await self.timed(f"{how}: remove the proxy", lambda: self.fleet.remove("stalled"), CLOSING)
+        await self.timed(f"{how}: remove the proxy", lambda: self.fleet.remove("stalled"))
         while self.clients:
             self.clients.pop().close()
 

@@ -4,6 +4,7 @@ Afterwards nothing may be left: no task, no descriptor, no error that the loop w
 """
 
 import asyncio
+import contextlib
 import inspect
 import os
 from collections.abc import Awaitable, Callable
@@ -38,10 +39,8 @@ class World:
             if handler is None:
                 self.seen.put_nowait((reader, writer))
             else:
-                try:
+                with contextlib.suppress(ConnectionError, RuntimeError):  # uvloop: the handler is closed
                     await handler(reader, writer)
-                except (ConnectionError, RuntimeError):  # uvloop: the handler is closed
-                    pass
 
         if "path" in where:
             server = await asyncio.start_unix_server(handle, **where)  # type: ignore[arg-type]

@@ -150,7 +150,7 @@ async def test_a_dial_that_gets_no_answer_resets_the_client(world) -> None:
         for sock in waiting:  # fill the backlog
             sock.setblocking(False)
             sock.connect_ex(full.getsockname())
-        proxy = await world.proxy(upstream="127.0.0.1:%d" % full.getsockname()[1])
+        proxy = await world.proxy(upstream=f"127.0.0.1:{full.getsockname()[1]}")
         reader, _ = await world.connect(proxy)
         with pytest.raises(ConnectionResetError):
             await reader.read()
@@ -166,7 +166,7 @@ async def test_a_client_that_leaves_during_the_dial_is_forgotten(world) -> None:
         for sock in waiting:
             sock.setblocking(False)
             sock.connect_ex(full.getsockname())
-        proxy = await world.proxy(upstream="127.0.0.1:%d" % full.getsockname()[1])
+        proxy = await world.proxy(upstream=f"127.0.0.1:{full.getsockname()[1]}")
         _, writer = await world.connect(proxy)
         await world.until(lambda: proxy.links and not proxy.links[1].client.lost)
         rst(writer)

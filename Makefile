@@ -1,0 +1,48 @@
+# Each target does all its set-up: a machine with Python 3.11 or newer, git and make is enough.
+#   make demo PYTHON=python3.13    uses another Python
+
+PYTHON ?= python3
+BIN := .venv/bin
+ROOMS := wire faults proxy control testing cli configs
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/.base
+	$(BIN)/python examples/demo.py
+
+test: .venv/.test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	ln -sfn "$(CURDIR)" .venv/lint/brownout
+	MYPYPATH=.venv/lint $(BIN)/mypy $(ROOMS:%=-p brownout.%)
+	$(BIN)/lint-imports
+
+bench: .venv/.test
+	$(BIN)/python bench/accuracy.py
+	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/idle_links.py
+	$(BIN)/python bench/stalled.py
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Brownout needs Python 3.11 or newer; make PYTHON=python3.13 names another one")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip >= 25.1"
+
+.venv/.base: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	touch $@
+
+.venv/.test: .venv/.base
+	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+.venv/.lint: .venv/.base
+	$(BIN)/python -m pip install --quiet --group lint
+	mkdir -p .venv/lint
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info
