@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..control import name as names
 from ..control.client import DEFAULT
+from ..faults import name as names
+from ..faults.units import Duration, UnitError
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
 from .environment import prefix
@@ -42,17 +43,30 @@ class Entry(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A whole `run`; `api` is None where there is to be none, `seed` None where one is to be drawn."""
+    """A whole `run`; `api` is None where there is to be none, `seed` None where one is to be drawn.
+
+    `dial` is how long an upstream may take to accept a connection, None for the usual time.
+    """
 
     proxies: list[Entry]
     api: str | None
     seed: int | None
     command: tuple[str, ...]
+    dial: Duration | None
 
 
-def make(proxies: Sequence[str], api: str | None, seed: int | None, command: tuple[str, ...]) -> Plan:
+def make(
+    proxies: Sequence[str], api: str | None, seed: int | None, command: tuple[str, ...], dial: str | None = None
+) -> Plan:
     """Read the words of `run`. Raises CombinedError with everything that is wrong with them."""
     wrong: list[BrownoutError] = []
+    patience: Duration | None = None
+    try:
+        patience = None if dial is None else Duration.parse(dial)
+        if patience == 0:
+            raise UnitError("a dial time-out of 0 would fail every link", "write it like 300ms or 10s")
+    except UnitError as error:
+        wrong.append(error)
     entries: list[Entry] = []
     for text in proxies:
         try:
@@ -72,7 +86,7 @@ def make(proxies: Sequence[str], api: str | None, seed: int | None, command: tup
         raise CombinedError(wrong)
     if api == NONE and not entries and not command:
         raise BrownoutError("there is nothing to run", "give a proxy: -p redis=redis://127.0.0.1:6379")
-    return Plan(entries, None if api == NONE else api, seed, command)
+    return Plan(entries, None if api == NONE else api, seed, command, patience)
 
 
 def _check_free(name: str, entries: Sequence[Entry], *, for_child: bool) -> None:

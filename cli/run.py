@@ -34,8 +34,11 @@ from .options import examples
     help=f"Where commands reach it.  [env: {VARIABLE}; default: {DEFAULT}; with COMMAND: a free port]",
 )
 @click.option("--seed", type=int, metavar="N", help="The dice; else drawn, and printed.")
+@click.option("--dial-timeout", metavar="DURATION", help="How long an upstream may take to accept.  [default: 10s]")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-def run(proxies: tuple[str, ...], api: str | None, seed: int | None, command: tuple[str, ...]) -> None:
+def run(
+    proxies: tuple[str, ...], api: str | None, seed: int | None, dial_timeout: str | None, command: tuple[str, ...]
+) -> None:
     """Run proxies until ctrl-C, or as long as COMMAND runs.
 
     COMMAND finds in its environment BROWNOUT_API, and of each proxy BROWNOUT_<NAME>_ADDRESS, _HOST, _PORT and _URL
@@ -44,7 +47,7 @@ def run(proxies: tuple[str, ...], api: str | None, seed: int | None, command: tu
     """
     if api is None and not command:
         api = os.environ.get(VARIABLE) or None
-    asked = plan.make(proxies, api, seed, command)
+    asked = plan.make(proxies, api, seed, command, dial_timeout)
     from .session import run as run_session
 
     sys.exit(run_session(asked))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from ..proxy import Event, Fleet, new_seed
+from ..proxy import LIMITS, Event, Fleet, new_seed
 from ..wire.errors import BrownoutError
 from . import child
 from .environment import variables
@@ -49,7 +49,9 @@ async def _session(plan: Plan) -> int:
     output = Output(sys.stderr if plan.command else sys.stdout)
     async with contextlib.AsyncExitStack() as stack:
         signals = stack.enter_context(Signals())
-        fleet = await stack.enter_async_context(Fleet(seed=new_seed() if plan.seed is None else plan.seed))
+        limits = LIMITS if plan.dial is None else LIMITS._replace(dial=plan.dial)
+        seed = new_seed() if plan.seed is None else plan.seed
+        fleet = await stack.enter_async_context(Fleet(seed=seed, limits=limits))
         server = await _open(fleet, plan)
         if server is not None:
             stack.push_async_callback(server.close)

@@ -27,7 +27,6 @@ from ..faults import CATALOGUE, Spec
 from ..faults.settings import Settings, convert, unknown
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
-from . import name as names
 from .follower import Follower
 from .replies import ROOT, HttpError, read_json, read_mapping, reply
 from .views import event_view, fault_view, injection_view, proxy_view
@@ -118,7 +117,7 @@ class Api:
 
     async def put_proxy(self, request: web.Request) -> web.Response:
         """Make a proxy (201), or find it there as asked (200). Raises ConflictError where it differs."""
-        name = names.check(request.match_info["proxy"])
+        name = request.match_info["proxy"]
         values = await read_mapping(request)
         asked = convert(ProxyPut, values)
         known = self._fleet.proxies.get(name)
@@ -157,10 +156,7 @@ class Api:
         asked = await read_json(request)
         if not isinstance(asked, (dict, str)):
             raise HttpError(HTTPStatus.BAD_REQUEST, "the body is no injection", 'send one like {"fault": "reset"}')
-        spec = Spec.parse(asked)
-        if spec.name:
-            names.check(spec.name)
-        return self._injection_reply(proxy.inject(spec), HTTPStatus.CREATED)
+        return self._injection_reply(proxy.inject(Spec.parse(asked)), HTTPStatus.CREATED)
 
     async def heal_proxy(self, request: web.Request) -> web.Response:
         """Heal all injections of a proxy."""

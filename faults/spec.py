@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, Self, TypeVar, get_args
 
+from ..wire.errors import BrownoutError
 from .catalogue import find
 from .fault import Fault, Stream
+from .name import check
 from .settings import Problem, SettingsError, convert, fields, unknown
 from .trigger import Trigger
 
@@ -48,6 +50,8 @@ class Spec(NamedTuple):
             problems.append(found._replace(key="stream", hint="upstream (to the server), downstream or both"))
         if not isinstance(name, str):
             problems.append(Problem("name", f"name: {name!r} is not text", "a name is text"))
+        elif name:
+            _collect(problems, lambda: check(name))
         whens = {key: given[key] for key in TRIGGER_KEYS if key in given}
         trigger = _collect(problems, lambda: convert(Trigger, whens, text=text))
         made = _collect(problems, lambda: convert(fault, settings, text=text, also=RESERVED))
@@ -110,4 +114,6 @@ def _collect(problems: list[Problem], make: Callable[[], T]) -> T | None:
         return make()
     except SettingsError as error:
         problems += error.problems
-        return None
+    except BrownoutError as error:
+        problems.append(Problem("name", error.message, error.hint))
+    return None

@@ -3,11 +3,11 @@
 asyncio Protocols over transports; no web server, no metrics library, no terminal.
 """
 
-from .budget import Limits
+from .budget import LIMITS, Limits
 from .fleet import Fleet, new_seed
 from .injection import Injection
 from .journal import Event, Journal
 from .listener import ListenError
 from .proxy import Proxy
 
-__all__ = ["Event", "Fleet", "Injection", "Journal", "Limits", "ListenError", "Proxy", "new_seed"]
+__all__ = ["LIMITS", "Event", "Fleet", "Injection", "Journal", "Limits", "ListenError", "Proxy", "new_seed"]

@@ -8,9 +8,10 @@ import os
 import secrets
 import weakref
 
+from ..faults.name import check
 from ..faults.settings import unknown
 from ..wire.address import Address
-from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from ..wire.errors import ConflictError, NotFoundError
 from . import sockets
 from .budget import LIMITS, Budget, Limits
 from .clock import Timer, loop_clock
@@ -56,10 +57,8 @@ class Fleet:
         await self.close()
 
     async def add(self, name: str, upstream: str, listen: str = "127.0.0.1:0", *, enabled: bool = True) -> Proxy:
-        """Add a proxy and let it listen. Raises ConflictError, AddressError, ListenError."""
-        if not name or not name.isprintable():
-            raise BrownoutError(f"{name!r} is no name for a proxy", "a name is printable text")
-        if name in self.proxies:
+        """Add a proxy and let it listen. Raises BrownoutError: a bad name or address, one that is taken."""
+        if check(name) in self.proxies:
             raise ConflictError(f"there is a proxy named {name}", f"remove it first: brownout proxy rm {name}")
         proxy = Proxy(self, name, Address.upstream(upstream), Address.listen(listen))
         self.proxies[name] = proxy

@@ -115,17 +115,6 @@ def read_away(transport: asyncio.Transport) -> None:
                 return
 
 
-def raise_file_limit() -> None:
-    """Raise the soft limit of open files to the hard one."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS refuses "unlimited"
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard) if soft != hard else (soft, hard))
-
-
 def forsake(fileno: int) -> None:
     """In a forked child: let go of a socket, keeping its number taken so that nobody closes another file by it."""
     with contextlib.suppress(OSError):

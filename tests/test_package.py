@@ -17,9 +17,9 @@ ROOMS = {
         "inject", "live", "main", "news", "options", "output", "plan", "proxies", "run", "session", "signals", "status",
     ],
     "configs": ["__init__"],
-    "control": ["__init__", "api", "client", "follower", "holder", "name", "replies", "serve", "views"],
+    "control": ["__init__", "api", "client", "follower", "holder", "replies", "serve", "views"],
     "faults": [
-        "__init__", "bandwidth", "catalogue", "cut", "dice", "fault", "latency", "limit_data", "noop", "segment",
+        "__init__", "bandwidth", "catalogue", "cut", "dice", "fault", "latency", "limit_data", "name", "noop", "segment",
         "settings", "slicer", "slow_close", "spec", "timeout", "trigger", "units",
     ],
     "proxy": [

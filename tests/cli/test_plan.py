@@ -75,3 +75,10 @@ def test_names_that_collide_in_the_environment_are_an_error_for_a_command_alone(
 
 def test_what_is_no_letter_or_digit_is_an_underscore() -> None:
     assert prefix("my-db.1/ü ß") == "BROWNOUT_MY_DB_1___SS"
+
+
+def test_the_dial_time_out_needs_its_unit_and_some_length() -> None:
+    assert plan.make(["a=h:1"], None, None, (), "300ms").dial == 0.3
+    for text, message in (("3", "3 has no unit"), ("0", "would fail every link")):
+        with pytest.raises(BrownoutError, match=message):
+            plan.make(["a=h:1"], None, None, (), text)

@@ -1,6 +1,6 @@
 import pytest
 
-from brownout.control import name
+from brownout.faults import name
 from brownout.wire.errors import BrownoutError
 
 
