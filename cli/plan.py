@@ -63,7 +63,7 @@ def make(
     patience: Duration | None = None
     try:
         patience = None if dial is None else Duration.parse(dial)
-        if patience == 0:
+        if patience is not None and not patience:
             raise UnitError("a dial time-out of 0 would fail every link", "write it like 300ms or 10s")
     except UnitError as error:
         wrong.append(error)
