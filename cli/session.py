@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ..proxy import LIMITS, Event, Fleet, new_seed
+from ..proxy.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
 from . import child
 from .environment import variables
@@ -21,9 +22,6 @@ from .signals import Signals
 
 if TYPE_CHECKING:
     from ..control.serve import Server
-
-ENOUGH_FILES = 65_536
-"""Open files to ask for where the system names no limit."""
 
 
 def run(plan: Plan) -> int:
@@ -62,8 +60,8 @@ async def _session(plan: Plan) -> int:
         if plan.command:
             found = variables(fleet.proxies.values(), None if server is None else server.address)
             with _heard(fleet, output.say, output.say):
-                return await child.run(plan.command, found, signals, started=_raise_file_limit)
-        _raise_file_limit()
+                return await child.run(plan.command, found, signals, started=raise_file_limit)
+        raise_file_limit()
         if output.is_terminal:
             await _watch(fleet, output, signals)
         else:
@@ -139,16 +137,3 @@ def _heard(fleet: Fleet, say_where: Callable[[str], None], say_news: Callable[[s
         yield
     finally:
         fleet.journal.listeners.discard(hear)
-
-
-def _raise_file_limit() -> None:
-    """Raise the soft limit of open files to the hard one: each link takes two."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else hard
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -17,6 +17,7 @@ _TCP_INFO = 11  # linux/tcp.h; its first byte is the state, 7 is TCP_CLOSE
 _TCP_CONNECTION_INFO = 0x106  # macOS netinet/tcp.h; its first byte is the state, 0 is TCPS_CLOSED
 _SO_NWRITE = 0x1024  # macOS sys/socket.h: bytes in the send queue
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+_ENOUGH_FILES = 65_536  # to ask for where the system names no limit
 _READ_AWAY = 64 * 2**20
 _CLOSED = (
     OSError,
@@ -113,6 +114,19 @@ def read_away(transport: asyncio.Transport) -> None:
         for _ in range(_READ_AWAY // 65536):
             if not os.read(of(transport).fileno(), 65536):
                 return
+
+
+def raise_file_limit() -> None:
+    """Raise the soft limit of open files to the hard one: each link takes two."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # macOS has a lower bound of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def forsake(fileno: int) -> None:
