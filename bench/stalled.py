@@ -93,8 +93,11 @@ class Bench:
             self.late.append(f"{what}: {took * 1e3:.0f} ms, more than {within * 1e3:.0f}")
 
     async def clear(self, how: str) -> None:
-        """Remove the proxy, which is timed, and close the clients."""
+        """Remove the proxy, which is timed; wait until its links are gone, and close the clients."""
+        proxy = self.fleet.proxy("stalled")
         await self.timed(f"{how}: remove the proxy", lambda: self.fleet.remove("stalled"))
+        async with asyncio.timeout(10):
+            await proxy.gone()
         while self.clients:
             self.clients.pop().close()
 

@@ -20,6 +20,7 @@ from brownout.faults import (
     Seat,
     Segment,
     Slicer,
+    SlowClose,
     Spec,
     Timeout,
 )
@@ -117,6 +118,22 @@ def test_the_end_waits_for_the_bytes_before_it(bench: Bench) -> None:
     assert bench.events() == []
     bench.clock.run(0.02)
     assert bench.events() == [(1.0, Kind.EOF)]
+
+
+def test_slices_pause_after_each_by_their_place_in_the_stream(bench: Bench) -> None:
+    bench.inject(Slicer(average_size=B(4), delay=ms(100)))
+    bench.pipe.feed(b"123456")
+    bench.pipe.feed(b"789")
+    bench.clock.run(1)
+    assert bench.out == [Segment(0, b"1234"), Segment(0.1, b"56"), Segment(0.1, b"78"), Segment(0.2, b"9")]
+
+
+def test_a_slow_close_delays_the_end_and_no_byte(bench: Bench) -> None:
+    bench.inject(SlowClose(delay=s(3)))
+    bench.pipe.feed(b"data")
+    bench.pipe.feed(kind=Kind.EOF)
+    bench.clock.run(10)
+    assert bench.out == [Segment(0, b"data"), Segment(3, kind=Kind.EOF)]
 
 
 # The cases of the design
