@@ -78,7 +78,7 @@ def fields(struct: type[Settings]) -> list[Field]:
         Field(
             name=field.encode_name,
             type=_type_name(field.type),
-            default="" if field.required or field.default is None else str(plain(field.default)).lower(),
+            default="" if field.required or field.default is None else _text(field.default),
             required=field.required,
             meaning=" ".join(meta.description for meta in _metas(field.type) if meta.description),
         )
@@ -135,6 +135,10 @@ def plain(value: object) -> object:
     return str(value) if isinstance(value, UNITS) else value
 
 
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(plain(value))
+
+
 def _marked(values: Mapping[str, object], *, text: bool) -> dict[str, tuple[object, bool]]:
     return {key: (value, text) for key, value in values.items()}
 
@@ -181,14 +185,15 @@ def _type_name(declared: object) -> str:
     if get_origin(part) is Literal:
         return " | ".join(map(str, get_args(part)))
     name = part.__name__.lower() if isinstance(part, type) else str(part)
-    return {"int": "number", "bool": "true | false"}.get(name, name)
+    return {"int": "number", "str": "text", "bool": "true | false"}.get(name, name)
 
 
 def _due(declared: object) -> str:
     """Say what a value must be: `a duration`, `a number, 1 or more`."""
     noun = _type_name(declared)
     least = [f", {meta.ge} or more" for meta in _metas(declared) if meta.ge is not None]
-    return (f"a {noun}" if noun.isalpha() else noun.replace(" | ", " or ")) + "".join(least)
+    article = "" if noun == "text" else "a "
+    return (f"{article}{noun}" if noun.isalpha() else noun.replace(" | ", " or ")) + "".join(least)
 
 
 def _metas(declared: object) -> list[msgspec.Meta]:
