@@ -119,8 +119,9 @@ class _TimerFdClock(_AgendaClock):
         self._timer.set(when)
 
     def close(self) -> None:
-        self._loop.remove_reader(self._timer.fd)
-        self._timer.close()
+        if self._timer.fd >= 0:
+            self._loop.remove_reader(self._timer.fd)
+            self._timer.close()
 
 
 class _LoopClock(_AgendaClock):

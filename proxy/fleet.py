@@ -41,7 +41,7 @@ class Fleet:
         self.clock = loop_clock(asyncio.get_running_loop())
         self.budget = Budget(limits.total)
         self.unread: dict[Side, None] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[asyncio.Task[None], Proxy] = {}
         self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP, self._sweep)
         _FLEETS.add(self)
         # asyncio reads into 256 KiB that it then shrinks; glibc maps such a block anew each time (three system calls a
@@ -66,7 +66,8 @@ class Fleet:
             if enabled:
                 await proxy.enable()
         except BaseException:
-            del self.proxies[name]
+            if self.proxies.get(name) is proxy:
+                del self.proxies[name]
             raise
         self.journal.write("proxy_added", name, upstream=proxy.upstream.masked)
         return proxy
@@ -75,8 +76,9 @@ class Fleet:
         """Remove a proxy: release its port, close its links. Raises NotFoundError."""
         proxy = self.proxies.pop(self.proxy(name).name)
         proxy.close()
-        self._leaving.add(task := asyncio.create_task(proxy.gone()))  # no call waits for a peer that does not read
-        task.add_done_callback(self._leaving.discard)
+        task = asyncio.create_task(proxy.gone())  # no call waits for a peer that does not read
+        self._leaving[task] = proxy
+        task.add_done_callback(self._leaving.pop)
         self.journal.write("proxy_removed", name)
 
     def proxy(self, name: str) -> Proxy:
@@ -108,7 +110,7 @@ class Fleet:
 
     def forsake(self) -> None:
         """In a forked child: let go of every socket, so that a close in the parent is one."""
-        for proxy in self.proxies.values():
+        for proxy in (*self.proxies.values(), *self._leaving.values()):
             for fileno in proxy.filenos():
                 sockets.forsake(fileno)
 

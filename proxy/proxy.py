@@ -47,6 +47,8 @@ class Proxy:
         self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone = asyncio.Event()
+        self._updating = asyncio.Lock()
+        self._removed = False
 
     @property
     def enabled(self) -> bool:
@@ -61,16 +63,11 @@ class Proxy:
 
     async def enable(self) -> None:
         """Listen. Raises ListenError."""
-        if self._listener is None:
-            self._attach(await bind(self._kept or self.listen))
-            self.fleet.journal.write("proxy_enabled", self.name, address=self._where())
+        await self.update(enabled=True)
 
     async def disable(self) -> None:
         """Release the port at once, and close the open links (FIN)."""
-        if self._listener is not None:
-            self._detach()
-            self._close_links("proxy disabled")
-            self.fleet.journal.write("proxy_disabled", self.name)
+        await self.update(enabled=False)
 
     async def update(
         self, *, upstream: str | None = None, listen: str | None = None, enabled: bool | None = None
@@ -79,20 +76,31 @@ class Proxy:
 
         Raises AddressError and ListenError.
         """
-        to = self.upstream if upstream is None else Address.upstream(upstream)
-        at = self.listen if listen is None else Address.listen(listen)
-        enabled = self.enabled if enabled is None else enabled
-        if at not in (self.listen, self.address):
-            sock = await bind(at) if enabled else None
-            self._detach()
-            self._close_links("listen changed")
-            self.listen, self._kept = at, None
+        async with self._updating:
+            to = self.upstream if upstream is None else Address.upstream(upstream)
+            at = self.listen if listen is None else Address.listen(listen)
+            enabled = self.enabled if enabled is None else enabled
+            moves = at not in (self.listen, self.address)
+            was, sock = self.enabled, None
+            if enabled and (moves or not was):
+                sock = await bind(at if moves else self._kept or at)
+                if self._removed:
+                    sock.close()
+                    raise ConflictError(f"the proxy {self.name} was removed meanwhile")
+            if moves:
+                self._detach()
+                self._close_links("listen changed")
+                self.listen, self._kept = at, None
+            if to != self.upstream:
+                self.upstream = to
+                self._close_links("upstream changed")
             if sock is not None:
                 self._attach(sock)
-        if to != self.upstream:
-            self.upstream = to
-            self._close_links("upstream changed")
-        await (self.enable() if enabled else self.disable())
+                self.fleet.journal.write("proxy_enabled", self.name, address=self._where())
+            elif was and not enabled:
+                self._detach()
+                self._close_links("proxy disabled")
+                self.fleet.journal.write("proxy_disabled", self.name)
 
     def _attach(self, sock: socket) -> None:
         self._listener = Listener(sock, self.fleet.clock, self._accepted, self._refused)
@@ -250,6 +258,7 @@ class Proxy:
 
     def close(self) -> None:
         """Stop listening, close the links, heal; `gone()` waits until the links have ended."""
+        self._removed = True
         self._detach()
         self._close_links("proxy closed")  # before healing, which would send what will not be read
         self.heal()

@@ -10,6 +10,10 @@ import struct
 import sys
 from typing import Protocol
 
+if sys.platform != "win32":  # here, not where they are used: an import needs a descriptor, and there may be none
+    import fcntl
+    import termios
+
 LINUX, MACOS = sys.platform == "linux", sys.platform == "darwin"
 
 _LINGER_0 = struct.pack("ii", 1, 0)
@@ -82,9 +86,6 @@ def _queued(sock: Socket) -> int:
         return 0
     try:
         if LINUX:
-            import fcntl
-            import termios
-
             return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
         if MACOS:
             queued = sock.getsockopt(socket.SOL_SOCKET, _SO_NWRITE)

@@ -33,8 +33,9 @@ class TimerFd:
             self._checked(self._libc.timerfd_settime(self.fd, _ABSTIME, spec, None))
 
     def close(self) -> None:
-        """Close the descriptor."""
+        """Close the descriptor, which is -1 from then on."""
         os.close(self.fd)
+        self.fd = -1
 
     @staticmethod
     def _checked(result: int) -> int:
