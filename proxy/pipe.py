@@ -7,6 +7,9 @@ within a lane, so the order of bytes survives any jitter. Two rules keep live sw
 
 * heal: what waits in the lane goes into the next one at once, in order, but for the events that its stage made up;
 * change: the stage starts anew, and what waits goes through it with the times at which it came.
+
+A stage that cuts is asked for one piece at a time: the segment that is being cut is the lane's `head`, and what comes
+meanwhile waits in its `inbox`, uncut.
 """
 
 from __future__ import annotations
@@ -14,49 +17,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
-from ..faults.segment import Kind, Seat, Segment, Stage
+from ..faults.segment import Kind, Segment
 from .budget import LIMITS, Budget, Limits
 from .clock import Clock, Timer
 from .injection import Injection
-
-
-class Waiting(NamedTuple):
-    """A segment that is not yet due, and when what it was made of came; made up: an event of the stage's own."""
-
-    came: float
-    segment: Segment
-    made_up: bool
-
-
-class Lane:
-    """One injection on one stream of one link."""
-
-    __slots__ = ("alarm", "fault", "head", "inbox", "injection", "last", "lost", "pieces", "queue", "seat", "stage",
-                 "taken")  # fmt: skip
-
-    def __init__(self, injection: Injection, seat: Seat) -> None:
-        self.injection = injection
-        self.seat = seat
-        self.queue: deque[Waiting] = deque()
-        self.lost = False  # bytes or an end were thrown away
-        self.pieces: Iterator[Segment] | None = None  # of the head, what the stage has still to cut
-        self.head = Segment(0.0)
-        self.taken = 0  # bytes of the head that were cut off
-        self.inbox: deque[Segment] | None = None  # came while a head was being cut; a deque weighs 600 bytes
-        self.start(-math.inf)
-
-    def start(self, now: float) -> None:
-        """Start the stage with the injection's settings; nothing leaves it as if before now."""
-        self.fault = self.injection.spec.fault
-        self.stage: Stage = self.fault.start(self.seat)
-        self.alarm = math.inf
-        self.last = now
-
-    def due(self) -> float:
-        """Return when this lane has something to do."""
-        return min(self.alarm, self.queue[0].segment.at) if self.queue else self.alarm
+from .lane import Lane, Waiting
 
 
 class Pipe:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, cast
 from ..faults.fault import Stream
 from ..faults.segment import Kind, Segment
 from . import sockets
-from .pipe import Lane, Pipe
+from .lane import Lane
+from .pipe import Pipe
 
 if TYPE_CHECKING:
     from .injection import Injection

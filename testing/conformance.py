@@ -13,7 +13,8 @@ from ..faults.fault import Fault
 from ..faults.segment import Kind, Seat, Segment
 from ..faults.spec import Spec
 from ..proxy.injection import Injection
-from ..proxy.pipe import Lane, Pipe
+from ..proxy.lane import Lane
+from ..proxy.pipe import Pipe
 from .clock import VirtualClock
 
 _DAY = 86_400.0

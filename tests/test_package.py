@@ -23,7 +23,7 @@ ROOMS = {
         "settings", "slicer", "slow_close", "spec", "timeout", "trigger", "units",
     ],
     "proxy": [
-        "__init__", "budget", "clock", "dial", "fleet", "injection", "journal", "link", "listener", "pipe", "proxy",
+        "__init__", "budget", "clock", "dial", "fleet", "injection", "journal", "lane", "link", "listener", "pipe", "proxy",
         "side", "sockets", "timerfd",
     ],
     "testing": ["__init__", "clock", "conformance", "servers"],

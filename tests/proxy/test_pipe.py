@@ -27,7 +27,8 @@ from brownout.faults import (
 from brownout.faults.units import Duration, Rate, Size
 from brownout.proxy.budget import Budget, Limits
 from brownout.proxy.injection import Injection
-from brownout.proxy.pipe import Lane, Pipe
+from brownout.proxy.lane import Lane
+from brownout.proxy.pipe import Pipe
 from brownout.testing.conformance import Bench
 
 ms, s, B, KBs = (lambda n: Duration(n / 1000)), Duration, Size, (lambda n: Rate(n * 1000))
