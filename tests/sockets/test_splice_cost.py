@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -101,9 +100,10 @@ def traced(loop: str, requests: int, log: Path) -> Counter[str]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="system calls are counted with strace, which is Linux's")
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_request_is_two_reads_two_writes_and_the_polls(loop: str, tmp_path: Path) -> None:
-    if shutil.which("strace") is None:
-        pytest.fail("strace is not installed: apt-get install strace (or dnf, apk, pacman)")
+def test_a_request_is_two_reads_two_writes_and_the_polls(
+    loop: str, tmp_path: Path, program: Callable[..., str]
+) -> None:
+    program("strace", "apt-get install strace (or dnf, apk, pacman)")
     short, long = traced(loop, 200, tmp_path / "short"), traced(loop, 1200, tmp_path / "long")
     differences = {name: long[name] - short[name] for name in sorted(long | short)}
     per_request = {name: difference / 1000 for name, difference in differences.items() if difference}

@@ -1,0 +1,38 @@
+"""What all tests share: programs that may be missing on a person's machine, and never on CI's."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+ON_CI = bool(os.environ.get("CI"))
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[..., str]:
+    """Find a program on PATH or in other folders; without it a test skips and says how to install it, on CI it fails."""
+
+    def find(name: str, hint: str, folders: Iterable[Path] = ()) -> str:
+        path = shutil.which(name, path=os.pathsep.join([*os.get_exec_path(), *map(str, folders)]))
+        if path is None:
+            (pytest.fail if ON_CI else pytest.skip)(f"{name} is not there; install it: {hint}")
+        return path
+
+    return find
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why tests were skipped, whatever the options."""
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        terminalreporter.write_line(f"skipped {report.nodeid}: {reason}", yellow=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail on CI if anything was skipped: everything is there, or the run says what is not."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if ON_CI and exitstatus == 0 and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
