@@ -41,4 +41,4 @@ def status(client: Client, as_json: bool) -> None:
         hint = f"nothing is injected; try: brownout inject {proxies[0]['name']} latency:300ms"
         lines += [Line("", "hint"), Line(hint, "hint")]
     for line in lines:
-        click.echo(click.style(shorten(line.text, width), **STYLES[line.style]))  # type: ignore[arg-type]
+        click.echo(click.style(shorten(line.text, width), **STYLES[line.style]))  # type: ignore[arg-type]  # options of any type
