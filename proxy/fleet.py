@@ -9,12 +9,14 @@ import secrets
 import weakref
 
 from ..faults.name import check
+from ..faults.profile import Profile
 from ..faults.settings import unknown
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
 from . import sockets
 from .budget import LIMITS, Budget, Limits
 from .clock import Timer, loop_clock
+from .injection import Injection
 from .journal import Journal
 from .proxy import Proxy
 from .side import Side
@@ -93,6 +95,29 @@ class Fleet:
     def heal(self) -> int:
         """Take out every injection of every proxy; return how many."""
         return sum(proxy.heal() for proxy in self.proxies.values())
+
+    def apply(self, profile: Profile) -> list[Injection]:
+        """Inject what a profile says, all or nothing; what it put there before is healed first.
+
+        Raises ProfileError for a key that meets no proxy, ConflictError for a name that is taken.
+        """
+        placements = profile.resolve({name: proxy.upstream.scheme for name, proxy in self.proxies.items()})
+        taken = {
+            (proxy.name, name)
+            for proxy in self.proxies.values()
+            for name, injection in proxy.injections.items()
+            if injection.profile != profile.name
+        }
+        for name, spec in placements:
+            if spec.name and (name, spec.name) in taken:
+                raise ConflictError(
+                    f"profile {profile.name}: {name} has an injection named {spec.name}", f"brownout heal {name}"
+                )
+            taken.add((name, spec.name))
+        for proxy in self.proxies.values():
+            for name in [name for name, each in proxy.injections.items() if each.profile == profile.name]:
+                proxy.heal(name)
+        return [self.proxies[name].inject(spec, profile=profile.name) for name, spec in placements]
 
     async def close(self) -> None:
         """Close every proxy, and wait until all links are gone."""

@@ -26,12 +26,13 @@ class Injection:
     first 1000 of `untouched_total`.
     """
 
-    __slots__ = ("_shared", "active", "armed_at", "bytes", "dice", "fired", "links", "matched", "name", "spec",
-                 "timer", "untouched", "untouched_total")  # fmt: skip
+    __slots__ = ("_shared", "active", "armed_at", "bytes", "dice", "fired", "links", "matched", "name", "profile",
+                 "spec", "timer", "untouched", "untouched_total")  # fmt: skip
 
-    def __init__(self, spec: Spec, *, seed: int, proxy: str) -> None:
+    def __init__(self, spec: Spec, *, seed: int, proxy: str, profile: str = "") -> None:
         self.spec = spec
         self.name = spec.name
+        self.profile = profile
         self.dice = Dice(seed, proxy, spec.name)
         self.armed_at = time.time()
         self.active = False

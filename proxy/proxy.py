@@ -172,8 +172,11 @@ class Proxy:
 
     # Faults
 
-    def inject(self, spec: Spec) -> Injection:
-        """Place a fault; links that are open count first, by number. Raises ConflictError where the name is taken."""
+    def inject(self, spec: Spec, *, profile: str = "") -> Injection:
+        """Place a fault; links that are open count first, by number. Raises ConflictError where the name is taken.
+
+        `profile` is the name of the profile that says so.
+        """
         if spec.name in self.injections:
             raise ConflictError(
                 f"{self.name} has an injection named {spec.name}", "heal or change it, or name this one"
@@ -182,6 +185,7 @@ class Proxy:
             spec if spec.name else spec._replace(name=self._free_name(spec.fault.name)),
             seed=self.fleet.seed,
             proxy=self.name,
+            profile=profile,
         )
         self.injections[injection.name] = injection
         self.fleet.journal.write("injected", self.name, injection=injection.spec.to_mapping())
