@@ -62,6 +62,8 @@ def _board(rows: Sequence[Sequence[str]], proxies: Sequence[ProxyView], right: S
     for body, view in zip(bodies, proxies, strict=True):
         lines.append(Line(body, "proxy" if view["enabled"] else "off"))
         lines += [Line(f"  {next(faults)}", "fault") for _ in view["injections"]]
+        if view["trouble"]:
+            lines.append(Line(f"  does not listen: {view['trouble']}", "wrong"))
         if view["errors"]:
             wrong = ", ".join(f"{reason.replace('_', ' ')}: {count}" for reason, count in view["errors"].items())
             lines.append(Line(f"  {wrong}", "wrong"))

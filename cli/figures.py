@@ -48,6 +48,8 @@ def counts(injection: Mapping[str, object]) -> str:
     words = [f"matched {receipt['matched']}", f"fired {receipt['fired']}"]
     if receipt["untouched_total"]:
         words.append(f"{many(receipt['untouched_total'], 'link')} untouched")
+    if receipt["unseen"]:
+        words = [*words, "refused ones unseen"] if receipt["matched"] else ["unseen"]
     if not receipt["active"]:
         words.append("not begun")
     return ", ".join(words)

@@ -6,11 +6,18 @@ for users of the package are offered here.
 
 from .bandwidth import Bandwidth
 from .catalogue import CATALOGUE
+from .connect import ConnectDelay, ConnectionLimit, Drain, Refuse
+from .corrupt import Corrupt
 from .cut import Disconnect, Reset
+from .drip import Drip
+from .expiry import IdleCut, MaxLifetime
 from .fault import Fault
+from .hang import Hang
 from .latency import Latency
 from .limit_data import LimitData
+from .loss import Loss
 from .noop import Noop
+from .path_mtu import PathMtu
 from .segment import Kind, Seat, Segment, Stage
 from .slicer import Slicer
 from .slow_close import SlowClose
@@ -22,16 +29,27 @@ from .units import Duration, Quota, Rate, Share, Size
 __all__ = [
     "CATALOGUE",
     "Bandwidth",
+    "ConnectDelay",
+    "ConnectionLimit",
+    "Corrupt",
     "Disconnect",
+    "Drain",
+    "Drip",
     "Duration",
     "Fault",
     "HalfOpen",
+    "Hang",
+    "IdleCut",
     "Kind",
     "Latency",
     "LimitData",
+    "Loss",
+    "MaxLifetime",
     "Noop",
+    "PathMtu",
     "Quota",
     "Rate",
+    "Refuse",
     "Reset",
     "Seat",
     "Segment",

@@ -6,9 +6,12 @@ from typing import ClassVar, Literal
 
 from .segment import Seat, Stage
 from .settings import Settings
+from .units import Size
 
 Stream = Literal["upstream", "downstream"]
 """A direction: upstream is from the client to the server, downstream from the server to the client."""
+QUEUE = Size(256_000)
+"""What may wait in a stream that stands still, as before a slow link: a sender that has filled it is held back."""
 
 
 class Fault(Settings, frozen=True):
@@ -19,11 +22,23 @@ class Fault(Settings, frozen=True):
     discards: ClassVar[bool] = False
     """Throws bytes away: healing it closes the links that it starved, for their streams have a hole."""
     streams: ClassVar[tuple[Stream, ...] | None] = None
-    """A link fault's own streams, the user names none; None for a stream fault, which acts on those asked for."""
+    """A link fault's own streams, the user names none; None for a stream fault, which acts on those asked for.
+
+    A fault without any, `()`, acts on new links alone, by `admit()` or by closing the port.
+    """
+    closes_port: ClassVar[bool] = False
+    """The system refuses connections: nobody sees them, so no trigger can pick among them."""
 
     def start(self, seat: Seat) -> Stage:
         """Start a stage for one stream of one link."""
         raise NotImplementedError
+
+    def admit(self, ahead: int) -> float | None:
+        """Return how long a new link waits before its upstream is dialled, with so many links before it.
+
+        In seconds; inf is until healed or until a link ends, when it is asked again; None: the link is reset at once.
+        """
+        return 0.0
 
     def queue_limit(self) -> int | None:
         """Return how many bytes may wait for this fault before the source is paused; None for the proxy's own limit."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import random
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Kind(enum.IntEnum):
@@ -45,20 +45,45 @@ nothing else until then, so a full queue is not a million pieces. Those pieces a
 """
 
 
+class Counted(Protocol):
+    """A stream, as one may look at it from the other one: `bytes` is how many were read of it so far."""
+
+    @property
+    def bytes(self) -> int:
+        """The count."""
+
+
+class _Silent(NamedTuple):
+    bytes: int = 0
+
+
+_SILENT = _Silent()
+
+
 class Seat:
     """What a stage finds when it starts, and what outlives it when settings change.
 
-    `kept` is a dict of this stream, for state that a change of settings must not lose (bytes counted). `shared` is a
-    dict of the injection's stages on that stream of every link (a rate that links share); a change empties it.
+    Three dicts for state: `kept` is of this stream of this link (bytes counted), `link` of both streams of this link
+    (when one of them last spoke), `shared` of this stream of every link (a rate that links share). A change of settings
+    empties `shared` alone. `other` is the other stream of this link, to look at.
     """
 
-    __slots__ = ("_rng", "_seed", "kept", "shared")
+    __slots__ = ("_rng", "_seed", "kept", "link", "other", "shared")
 
-    def __init__(self, seed: int = 0, shared: dict[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        link: dict[str, float] | None = None,
+        shared: dict[str, float] | None = None,
+        other: Counted = _SILENT,
+    ) -> None:
         self._seed = seed
         self._rng: random.Random | None = None
         self.kept: dict[str, float] = {}
+        self.link: dict[str, float] = {} if link is None else link
         self.shared: dict[str, float] = {} if shared is None else shared
+        self.other = other
 
     @property
     def rng(self) -> random.Random:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 from msgspec import Meta
@@ -37,30 +37,34 @@ class Slicer(Fault, frozen=True):
     def start(self, seat: Seat) -> Stage:
         """Start at a slice's first byte."""
         smallest, choices = self.average_size - self.size_variation, 2 * self.size_variation + 1
-        pause = float(self.delay)
 
         def size() -> int:
             return smallest + int(seat.rng.random() * choices)
 
-        left, free = size(), 0.0
+        return sliced(size, float(self.delay))
 
-        def stage(segment: Segment) -> Iterable[Segment]:
-            at, data, kind = segment
-            if kind is not Kind.DATA:
-                return () if kind is Kind.OPEN else (segment,)
-            return slices(at, data)
 
-        def slices(at: float, data: bytes) -> Iterator[Segment]:
-            nonlocal left, free
-            start = 0
-            while start < len(data):
-                part = data[start : start + left]
-                free = max(at, free)
-                due = free
-                start += len(part)
-                left -= len(part)
-                if not left:
-                    left, free = size(), free + pause
-                yield Segment(due, part)
+def sliced(size: Callable[[], int], pause: float) -> Stage:
+    """Return a stage that cuts a stream into slices, each of the next size, with a pause after each."""
+    left, free = size(), 0.0
 
-        return stage
+    def stage(segment: Segment) -> Iterable[Segment]:
+        at, data, kind = segment
+        if kind is not Kind.DATA:
+            return () if kind is Kind.OPEN else (segment,)
+        return slices(at, data)
+
+    def slices(at: float, data: bytes) -> Iterator[Segment]:
+        nonlocal left, free
+        start = 0
+        while start < len(data):
+            part = data[start : start + left]
+            free = max(at, free)
+            due = free
+            start += len(part)
+            left -= len(part)
+            if not left:
+                left, free = size(), free + pause
+            yield Segment(due, part)
+
+    return stage

@@ -42,6 +42,7 @@ class Spec(NamedTuple):
         if not isinstance(kind, str):
             raise SettingsError([Problem("fault", "no fault is named", "write fault: latency, or another fault")])
         fault, (settings, problems) = find(kind), _split(given)
+        problems += _unseen(fault, given)
         stream, name = given.get("stream", "downstream"), given.get("name", "")
         if "stream" in given and fault.streams is not None:
             problems.append(Problem("stream", f"{kind} acts on the whole link", "leave stream out"))
@@ -71,6 +72,7 @@ class Spec(NamedTuple):
     def changed(self, values: Mapping[str, object], *, text: bool = False) -> Self:
         """Return this with settings of the fault or the trigger changed. Raises SettingsError."""
         settings, problems = _split(values)
+        problems += _unseen(type(self.fault), values)
         problems += [
             Problem(key, f"{key} cannot change", "heal it and inject it anew")
             for key in ("fault", "name", "stream", "start", "for")
@@ -104,6 +106,15 @@ def _split(given: Mapping[str, object]) -> tuple[dict[str, object], list[Problem
             Problem("match", "match picks requests of a protocol; this fault acts on bytes", "leave match out")
         )
     return {key: value for key, value in given.items() if key not in RESERVED}, problems
+
+
+def _unseen(fault: type[Fault], given: Mapping[str, object]) -> list[Problem]:
+    """Refuse to pick among connections that nobody sees."""
+    return [
+        Problem(key, f"{fault.name} closes the port, so {key} has nothing to count", "it takes start and for alone")
+        for key in TRIGGER_KEYS
+        if fault.closes_port and key in given and key not in ("start", "for")
+    ]
 
 
 T = TypeVar("T")

@@ -64,9 +64,11 @@ class Link:
             sock.close()
             self._failed("accept_failed", error)
             return
+        await self.proxy.gate.passed(self)
         if self.ending is not None:
             self._cut()
             return
+        began = self.clock.time()
         try:
             self._dialling = True  # end() may cancel from here on, and no further: uvloop would forget connection_lost
             try:
@@ -74,6 +76,7 @@ class Link:
                     upstream = await dial(self.proxy.upstream)
             finally:
                 self._dialling = False
+            self.proxy.dials.observe(self.clock.time() - began)
             await loop.create_connection(lambda: Opening(self.server), sock=upstream)
         except asyncio.CancelledError:
             if self.ending is None:
@@ -107,8 +110,10 @@ class Link:
                 side.open()
 
     def join(self, injection: Injection) -> None:
-        """Put a fault that fired on this link where it acts."""
+        """Put a fault that fired on this link where it acts; one that acts on new links alone has had its say."""
         fault, streams = injection.spec.fault, injection.spec.streams()
+        if not streams:
+            return
         sides = [side for side in (self.client, self.server) if side.stream in streams]
         if fault.streams is None:  # a stream fault cannot touch what has ended
             sides = [side for side in sides if not side.passed]
@@ -155,6 +160,7 @@ class Link:
         self.ending, self.reason = kind, reason or self.reason or ("reset" if kind is Kind.RESET else "closed")
         self._deadline = self.clock.time() + self.limits.ending
         if not self.open:
+            self.proxy.gate.leave(self)
             if self._dialling and self.task is not None:
                 self.task.cancel()
             return  # run() goes on from there

@@ -26,28 +26,32 @@ class ListenError(ConflictError):
 async def bind(address: Address) -> socket.socket:
     """Return a socket that listens, not blocking. Raises ListenError."""
     try:
-        return _bind_unix(address.path) if address.path else await _bind_tcp(address)
+        return _listening(_bound_unix(address.path) if address.path else await _bound_tcp(address))
     except (OSError, UnicodeError) as error:
         raise _explained(address, error) from None
 
 
-async def _bind_tcp(address: Address) -> socket.socket:
+async def _bound_tcp(address: Address) -> socket.socket:
     found = await asyncio.get_running_loop().getaddrinfo(
         address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
-    family, kind, proto, _, name = min(found, key=lambda info: info[0] != socket.AF_INET)
-    sock = socket.socket(family, kind, proto)
+    family, _, _, _, name = min(found, key=lambda info: info[0] != socket.AF_INET)
+    return _bound(family, name)
+
+
+def _bound(family: int, name: tuple[object, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if os.name == "posix":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(name)
-        return _listening(sock)
     except BaseException:
         sock.close()
         raise
+    return sock
 
 
-def _bind_unix(path: str) -> socket.socket:
+def _bound_unix(path: str) -> socket.socket:
     if not hasattr(socket, "AF_UNIX"):
         raise OSError(errno.EAFNOSUPPORT, "this system has no unix sockets")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -55,15 +59,19 @@ def _bind_unix(path: str) -> socket.socket:
         _clear(path)
         sock.bind(path)
         os.chmod(path, 0o600)
-        return _listening(sock)
     except BaseException:
         sock.close()
         raise
+    return sock
 
 
 def _listening(sock: socket.socket) -> socket.socket:
-    sock.setblocking(False)
-    sock.listen(4096)
+    try:
+        sock.setblocking(False)
+        sock.listen(4096)
+    except BaseException:
+        sock.close()
+        raise
     return sock
 
 
@@ -92,7 +100,7 @@ def _explained(address: Address, error: OSError | UnicodeError) -> ListenError:
 
 
 class Listener:
-    """Accepts on a socket from now until closed."""
+    """Accepts on a socket from now until closed; in between it can be shut, so that connections are refused."""
 
     def __init__(
         self,
@@ -107,16 +115,45 @@ class Listener:
         self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._accept)
-        self._path = sock.getsockname() if sock.family == getattr(socket, "AF_UNIX", None) else None
+        self._family, self._name = sock.family, sock.getsockname()
+        self._path = self._name if sock.family == getattr(socket, "AF_UNIX", None) else None
         self._inode = os.stat(self._path).st_ino if self._path else 0
+        self._shut = False
 
     @property
     def address(self) -> Address:
         """The address that is really bound."""
         if self._path:
             return Address("", 0, self._path)
-        host, port = self.socket.getsockname()[:2]
+        host, port = self._name[:2]
         return Address(host, port)
+
+    def shut(self) -> None:
+        """Let the system refuse connections; a bound socket that does not listen keeps others off the address."""
+        if self._shut:
+            return
+        self._shut = True
+        self.close()
+        with contextlib.suppress(OSError):  # reopen() tries again, and says what is wrong
+            self.socket = self._bind()
+
+    def reopen(self) -> None:
+        """Listen again. Raises ListenError where another one has taken the address."""
+        if not self._shut:
+            return
+        try:
+            self.socket = _listening(self.socket if self.socket.fileno() >= 0 else self._bind())
+        except OSError as error:
+            raise _explained(self.address, error) from None
+        self._shut = False
+        self._loop.add_reader(self.socket.fileno(), self._accept)
+
+    def _bind(self) -> socket.socket:
+        if not self._path:
+            return _bound(self._family, self._name)
+        sock = _bound_unix(self._path)
+        self._inode = os.stat(self._path).st_ino
+        return sock
 
     def _accept(self) -> None:
         for _ in range(_BATCH):
@@ -136,12 +173,13 @@ class Listener:
             self._accepted(sock)
 
     def _resume(self) -> None:
-        if self.socket.fileno() >= 0:
+        if self.socket.fileno() >= 0 and not self._shut:
             self._loop.add_reader(self.socket.fileno(), self._accept)
 
     def close(self) -> None:
         """Release the address at once; who waits in the backlog is reset."""
-        self._loop.remove_reader(self.socket.fileno())
+        if self.socket.fileno() >= 0:
+            self._loop.remove_reader(self.socket.fileno())
         self.socket.close()
         if self._path:
             with contextlib.suppress(OSError):

@@ -75,8 +75,10 @@ class Pipe:
             return
         lane = self.lanes.pop(index)
         self._measure()
-        for waiting in self._emptied(lane):
-            self._push(index, waiting.segment._replace(at=now))
+        for came, segment, _ in self._emptied(lane):
+            if segment.kind is Kind.DATA:
+                injection.tally.delays.observe(now - came)
+            self._push(index, segment._replace(at=now))
         if lane.lost:
             self._push(index, Segment(now, kind=Kind.CLOSE))
         self._settle()
@@ -207,8 +209,10 @@ class Pipe:
         for index in reversed(range(len(self.lanes))):
             lane = self.lanes[index]
             while lane.queue and lane.queue[0].segment.at <= now:
-                segment = lane.queue.popleft().segment
+                came, segment, _ = lane.queue.popleft()
                 self.waiting -= len(segment.data)
+                if segment.kind is Kind.DATA:
+                    lane.injection.tally.delays.observe(now - came)
                 self._push(index + 1, segment)
                 self._cut(index, lane)
             if lane.alarm <= now:

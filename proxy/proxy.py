@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from socket import socket
 from typing import TYPE_CHECKING
@@ -17,19 +17,27 @@ from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
 from . import sockets
 from .clock import Callback, Timer
+from .gate import Gate
 from .injection import Injection
 from .link import Link
-from .listener import Listener, bind
+from .listener import Listener, ListenError, bind
 from .side import Side
+from .tally import Histogram, Tally
 
 if TYPE_CHECKING:
     from .fleet import Fleet
 
 
+_PAST = 1000
+"""How many healed injections, and tallies of fault and name, are kept."""
+
+
 class Proxy:
     """Carries what clients of `address` say to `upstream` and back, as its injections will have it.
 
-    `links` are the open ones by number; `errors` counts why links could not be had or opened.
+    `links` are the open ones by number; `errors` counts why links could not be had or opened. `trouble` says why an
+    enabled proxy does not listen. `past` are the last injections that were healed; `tallies`, by fault and name, and
+    `dials`, how long upstreams took to accept, count on.
     """
 
     def __init__(self, fleet: Fleet, name: str, upstream: Address, listen: Address) -> None:
@@ -42,6 +50,11 @@ class Proxy:
         self.links_total = 0
         self.errors: Counter[str] = Counter()
         self.injections: dict[str, Injection] = {}
+        self.past: deque[Injection] = deque(maxlen=_PAST)
+        self.tallies: dict[tuple[str, str], Tally] = {}
+        self.dials = Histogram()
+        self.gate = Gate(self)
+        self.trouble = ""
         self._listener: Listener | None = None
         self._kept: Address | None = None  # the port that a listen on port 0 was given: enabling again keeps it
         self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
@@ -101,15 +114,35 @@ class Proxy:
                 self._detach()
                 self._close_links("proxy disabled")
                 self.fleet.journal.write("proxy_disabled", self.name)
+            elif enabled and self.trouble and self._mind_port():
+                raise ListenError(self.trouble, "end who has it, or choose another listen address")
 
     def _attach(self, sock: socket) -> None:
         self._listener = Listener(sock, self.fleet.clock, self._accepted, self._refused)
         self.address = self._kept = self._listener.address
+        self._mind_port()
 
     def _detach(self) -> None:
         if self._listener is not None:
             self._listener.close()
             self._listener = self.address = None
+            self.trouble = ""
+
+    def _mind_port(self) -> str:
+        """Listen, or let connections be refused, as the active injections will have it; return what is wrong."""
+        if self._listener is None:
+            return ""
+        before, self.trouble = self.trouble, ""
+        try:
+            if any(each.active and each.spec.fault.closes_port for each in self.injections.values()):
+                self._listener.shut()
+            else:
+                self._listener.reopen()
+        except ListenError as error:
+            self.trouble = error.message
+            if not before:
+                self.fleet.journal.write("listen_failed", self.name, error=error.message)
+        return self.trouble
 
     def _where(self) -> str:
         return self.address.endpoint if self.address else ""
@@ -120,8 +153,13 @@ class Proxy:
         self.links_total += 1
         link = self.links[self.links_total] = Link(self, self.links_total)
         for injection in self.injections.values():
-            if injection.active and injection.judge(link):
+            if injection.meets(len(self.links) - 1) and injection.judge(link):
                 self._fired(injection, link)
+        if self.injections and not self.gate.enter(link):
+            link.reason = "refused"
+            sockets.refuse(sock)
+            self.closed(link)
+            return
         link.task = asyncio.get_running_loop().create_task(link.run(sock))
         self._tasks.add(link.task)  # the loop itself keeps no reference
         link.task.add_done_callback(self._opened)
@@ -152,6 +190,7 @@ class Proxy:
         """Take a link that has ended."""
         del self.links[link.number]
         self._gone.set()
+        self.gate.ask_soon()
         for injection in self.injections.values():
             injection.links.pop(link, None)
         for side in (link.client, link.server):
@@ -187,6 +226,7 @@ class Proxy:
             proxy=self.name,
             profile=profile,
         )
+        injection.tally = self._tally(injection)
         self.injections[injection.name] = injection
         self.fleet.journal.write("injected", self.name, injection=injection.spec.to_mapping())
         if injection.spec.trigger.start:
@@ -211,6 +251,7 @@ class Proxy:
         if spec.fault != before.fault:
             for link in tuple(injection.links):
                 link.change(injection)
+            self.gate.ask_soon()
         self.fleet.journal.write("changed", self.name, injection=spec.to_mapping())
         return injection
 
@@ -226,27 +267,40 @@ class Proxy:
         span = injection.spec.trigger.for_
         injection.timer = None if span is None else self._later(span, lambda: self._heal(injection))
         for link in tuple(self.links.values()):
-            if link.ending is None and injection.judge(link):
+            if link.ending is not None:
+                continue
+            if not injection.spec.streams() and link not in self.gate.waiting:
+                injection.spare(link)  # it acts on new links alone
+            elif injection.judge(link):
                 self._fired(injection, link)
                 if link.open:
                     link.join(injection)
+        self.gate.ask_soon()
+        self._mind_port()
 
     def _fired(self, injection: Injection, link: Link) -> None:
-        self.fleet.journal.write("fired", self.name, link.number, name=injection.name, n=injection.links[link])
+        self.fleet.journal.write("fired", self.name, link.number, name=injection.name, n=injection.links[link].n)
 
     def _heal(self, injection: Injection) -> None:
         del self.injections[injection.name]
-        if injection.timer is not None:
-            injection.timer.cancel()
         for link in tuple(injection.links):
             link.leave(injection)
-        injection.links.clear()
+        injection.heal()
+        self.past.append(injection)
+        self.gate.ask_soon()
+        self._mind_port()
         self.fleet.journal.write(
             "healed", self.name, name=injection.name, matched=injection.matched, fired=injection.fired
         )
 
     def _later(self, seconds: float, call: Callback) -> Timer:
         return self.fleet.clock.call_at(self.fleet.clock.time() + seconds, call)
+
+    def _tally(self, injection: Injection) -> Tally:
+        key = (injection.spec.fault.name, injection.name)
+        if key not in self.tallies and len(self.tallies) >= _PAST:
+            key = (injection.spec.fault.name, "others")
+        return self.tallies.setdefault(key, Tally())
 
     def _free_name(self, name: str) -> str:
         number = 1
@@ -258,7 +312,7 @@ class Proxy:
         """Return the descriptors of all its sockets."""
         sides = [side for link in self.links.values() for side in (link.client, link.server) if not side.lost]
         mine = [self._listener.socket.fileno()] if self._listener else []
-        return mine + [sockets.of(side.transport).fileno() for side in sides]
+        return [fileno for fileno in mine if fileno >= 0] + [sockets.of(side.transport).fileno() for side in sides]
 
     def close(self) -> None:
         """Stop listening, close the links, heal; `gone()` waits until the links have ended."""

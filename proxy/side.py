@@ -259,4 +259,5 @@ class Opening(_Mode):
     def eof_received(self) -> bool:
         """Keep the end."""
         self.ended = True
+        self.side.link.watch(self.side)
         return True

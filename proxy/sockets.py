@@ -76,6 +76,14 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+def refuse(sock: socket.socket) -> None:
+    """Close an accepted socket with a RST; a unix socket, which has none, is just closed."""
+    if sock.family != getattr(socket, "AF_UNIX", None):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+    sock.close()
+
+
 def unsent(transport: asyncio.Transport) -> int:
     """Return how many bytes are on the way: in the transport's buffer, and what the peer has not acknowledged."""
     return transport.get_write_buffer_size() or _queued(of(transport))
