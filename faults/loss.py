@@ -37,15 +37,17 @@ class Loss(Fault, frozen=True):
 
     def start(self, seat: Seat) -> Stage:
         """Start at a packet's first byte."""
-        lost = self._fates(seat)
-        rto = float(self.rto)
+        lost, share, rng = self._fates(seat), float(self.share), seat.rng
 
         def delay() -> float:
-            late, pause = 0.0, rto
-            for _ in range(RETRIES):
-                if not lost():
+            if not lost():
+                return 0.0
+            late, pause = float(self.rto), float(self.rto)
+            for _ in range(RETRIES - 1):
+                if rng.random() >= share:  # so much later, its fate is its own
                     break
-                late, pause = late + min(pause, LONGEST), pause * 2
+                pause = min(pause * 2, LONGEST)
+                late += pause
             return late
 
         left = 0  # bytes of the packet that is under way
