@@ -8,7 +8,7 @@ import textwrap
 import click
 
 from ..control.views import FaultView, fault_view
-from ..faults.catalogue import CATALOGUE, find
+from ..faults.catalogue import everything, find
 from . import complete
 from .options import examples, json_option, write_json
 
@@ -19,7 +19,7 @@ from .options import examples, json_option, write_json
 def faults(name: str | None, as_json: bool) -> None:
     """List the faults, or show the settings of one."""
     if name is None:
-        views = [fault_view(fault) for fault in CATALOGUE.values()]
+        views = [fault_view(fault) for fault in everything().values()]
         if as_json:
             write_json(views)
         else:

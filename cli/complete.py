@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..control.client import Client
-from ..faults.catalogue import CATALOGUE
+from ..faults.catalogue import CATALOGUE, everything, find
 from ..faults.fault import opening_line
 from ..faults.settings import fields
 from ..faults.spec import Streams
@@ -20,19 +20,24 @@ PATIENCE = 0.3
 
 def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of a fault."""
+    try:
+        found = everything()
+    except BrownoutError:
+        found = CATALOGUE  # another package's is broken
     return [
-        CompletionItem(name, help=opening_line(fault))
-        for name, fault in CATALOGUE.items()
-        if name.startswith(incomplete)
+        CompletionItem(name, help=opening_line(fault)) for name, fault in found.items() if name.startswith(incomplete)
     ]
 
 
 def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of a setting of the fault that was named before it."""
-    fault = CATALOGUE.get(str(ctx.params.get("fault")).partition(":")[0])
+    try:
+        fault = find(str(ctx.params.get("fault")).partition(":")[0])
+    except BrownoutError:
+        return []
     return [
         CompletionItem(f"{field.name}=", help=field.meaning)
-        for field in (fields(fault) if fault else ())
+        for field in fields(fault)
         if field.name.startswith(incomplete)
     ]
 

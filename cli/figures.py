@@ -46,10 +46,10 @@ def counts(injection: Mapping[str, object]) -> str:
     if not isinstance(receipt, dict):
         return ""
     words = [f"matched {receipt['matched']}", f"fired {receipt['fired']}"]
+    if receipt["unseen"]:  # what it refuses, nobody sees
+        words = [*words, "refused ones unseen"] if receipt["matched"] else ["unseen"]
     if receipt["untouched_total"]:
         words.append(f"{many(receipt['untouched_total'], 'link')} untouched")
-    if receipt["unseen"]:
-        words = [*words, "refused ones unseen"] if receipt["matched"] else ["unseen"]
     if not receipt["active"]:
         words.append("not begun")
     return ", ".join(words)

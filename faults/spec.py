@@ -16,12 +16,9 @@ from .catalogue import find
 from .fault import Fault, Stream
 from .name import check
 from .settings import Problem, SettingsError, convert, fields, unknown
-from .trigger import Trigger
+from .trigger import RESERVED, TRIGGER_KEYS, Trigger
 
 Streams = Literal["upstream", "downstream", "both"]
-
-TRIGGER_KEYS = tuple(field.name for field in fields(Trigger))
-RESERVED = ("fault", "name", "stream", *TRIGGER_KEYS, "match")
 
 
 class Spec(NamedTuple):
@@ -108,12 +105,17 @@ def _split(given: Mapping[str, object]) -> tuple[dict[str, object], list[Problem
     return {key: value for key, value in given.items() if key not in RESERVED}, problems
 
 
+def trigger_keys(fault: type[Fault]) -> tuple[str, ...]:
+    """Return the keys of the trigger that a fault takes."""
+    return ("start", "for") if fault.closes_port else TRIGGER_KEYS
+
+
 def _unseen(fault: type[Fault], given: Mapping[str, object]) -> list[Problem]:
     """Refuse to pick among connections that nobody sees."""
     return [
         Problem(key, f"{fault.name} closes the port, so {key} has nothing to count", "it takes start and for alone")
         for key in TRIGGER_KEYS
-        if fault.closes_port and key in given and key not in ("start", "for")
+        if key in given and key not in trigger_keys(fault)
     ]
 
 

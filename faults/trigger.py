@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ..wire.errors import BrownoutError
 from . import dice
-from .settings import Settings
+from .settings import Settings, fields
 from .units import Duration, Quota, Share
 
 
@@ -51,3 +51,8 @@ class Trigger(Settings, frozen=True):
         if self.quota is not None:
             return turn in dice.picked(self.quota, *whose, (turn - 1) // self.quota.of)
         return self.probability is None or dice.chance(*whose, n) < self.probability
+
+
+TRIGGER_KEYS = tuple(field.name for field in fields(Trigger))
+RESERVED = ("fault", "name", "stream", *TRIGGER_KEYS, "match")
+"""The keys of an injection that no fault may have among its settings."""

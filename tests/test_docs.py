@@ -30,7 +30,7 @@ ENV = {key: value for key, value in os.environ.items() if not key.startswith("BR
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
 }
 DEADLINE = 30.0
-PASSING = {"address", "armed_at", "at", "pid", "seed", "seq", "version"}
+PASSING = {"address", "armed_at", "at", "healed_at", "pid", "seed", "seq", "version"}
 
 
 def blocks(text: str, language: str) -> list[str]:

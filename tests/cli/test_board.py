@@ -5,14 +5,14 @@ from brownout.control.views import ProxyView
 def view(name: str, **more: object) -> ProxyView:
     known = {
         "name": name, "listen": "127.0.0.1:0", "address": "127.0.0.1:40000", "upstream": "redis://127.0.0.1:6379",
-        "protocol": "redis", "enabled": True, "links": {"open": 1, "total": 12},
+        "protocol": "redis", "enabled": True, "trouble": None, "links": {"open": 1, "total": 12},
         "bytes": {"upstream": 1234, "downstream": 5_000_000}, "errors": {}, "injections": [],
     }  # fmt: skip
     return known | more  # type: ignore[return-value]
 
 
 def injection(fault: str, name: str, **settings: object) -> dict[str, object]:
-    receipt = {"matched": 10, "fired": 3, "untouched_total": 0, "active": True}
+    receipt = {"matched": 10, "fired": 3, "untouched_total": 0, "active": True, "unseen": False}
     return {"fault": fault, "name": name, **settings, "receipt": receipt}
 
 
@@ -31,6 +31,11 @@ def test_the_board_shows_addresses() -> None:
         ("a-long-name  disabled -> redis://127.0.0.1:6379          1/12  1.23 KB  5.00 MB", "off"),
         ("  dial refused: 3, accept failed: 1", "wrong"),
     ]
+
+
+def test_the_board_says_which_proxy_does_not_listen_though_it_should() -> None:
+    troubled = view("redis", trouble="127.0.0.1:40000 is in use")
+    assert with_addresses([troubled], 200)[-1] == ("  does not listen: 127.0.0.1:40000 is in use", "wrong")
 
 
 def test_a_narrow_terminal_cuts_the_upstream_and_no_figure() -> None:

@@ -42,7 +42,7 @@ def test_settings_are_written_as_the_command_line_has_them() -> None:
 
 
 def test_counts_tell_what_was_not_touched() -> None:
-    receipt = {"matched": 3, "fired": 2, "untouched_total": 1, "active": False}
+    receipt = {"matched": 3, "fired": 2, "untouched_total": 1, "active": False, "unseen": False}
     assert figures.counts({"receipt": receipt}) == "matched 3, fired 2, 1 link untouched, not begun"
 
 
@@ -52,3 +52,10 @@ def test_columns_are_aligned() -> None:
 
 def test_what_is_too_long_ends_in_an_ellipsis() -> None:
     assert [shorten("abcdef", width) for width in (6, 5, 1)] == ["abcdef", "abcd…", "…"]
+
+
+def test_counts_tell_what_nobody_sees() -> None:
+    refuse = {"matched": 0, "fired": 0, "untouched_total": 2, "active": True, "unseen": True}
+    assert figures.counts({"receipt": refuse}) == "unseen, 2 links untouched"
+    drain = {"matched": 3, "fired": 3, "untouched_total": 0, "active": True, "unseen": True}
+    assert figures.counts({"receipt": drain}) == "matched 3, fired 3, refused ones unseen"
