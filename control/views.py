@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from ..faults.fault import Fault, opening_line
+from ..faults.profile import Profile
 from ..faults.settings import Field, Settings, fields
+from ..faults.spec import Spec
 
 if TYPE_CHECKING:
     from ..proxy import Event, Injection, Proxy
@@ -29,6 +31,11 @@ class Receipt(TypedDict):
     untouched: list[int]
     """The numbers of links open at arming that it could not touch, the first of them where they are many."""
     untouched_total: int
+    unseen: bool
+    """It lets the system refuse connections, which nobody can count."""
+    profile: str
+    """The profile that says so; empty for one that was injected by itself."""
+    healed_at: str | None
 
 
 class Links(TypedDict):
@@ -56,6 +63,8 @@ class ProxyView(TypedDict):
     """Without its password."""
     protocol: str
     enabled: bool
+    trouble: str | None
+    """Why it does not listen although it is enabled: another one took its port while a fault had it closed."""
     links: Links
     bytes: Bytes
     errors: dict[str, int]
@@ -81,6 +90,26 @@ class FaultView(TypedDict):
     acts_on: str
     """`stream` or `link`; a link fault takes no stream."""
     settings: list[Setting]
+
+
+class ProfileView(TypedDict):
+    """A profile: what it would inject, and whether it is applied."""
+
+    name: str
+    description: str
+    source: str
+    """`file` or `shipped`."""
+    applied: bool
+    """Since it was applied, until it or everything is healed."""
+    targets: dict[str, list[dict[str, object]]]
+    """As a configuration file has them: a proxy's name, a pattern or a protocol, and what is injected there."""
+
+
+class PlacedView(TypedDict):
+    """What a profile put on a proxy."""
+
+    proxy: str
+    injection: dict[str, object]
 
 
 class EventView(TypedDict):
@@ -120,6 +149,7 @@ def proxy_view(proxy: Proxy, seed: int) -> ProxyView:
         "upstream": proxy.upstream.masked,
         "protocol": proxy.upstream.scheme,
         "enabled": proxy.enabled,
+        "trouble": proxy.port.trouble or None,
         "links": {"open": len(proxy.links), "total": proxy.links_total},
         "bytes": {"upstream": proxy.bytes("upstream"), "downstream": proxy.bytes("downstream")},
         "errors": dict(proxy.errors),
@@ -138,8 +168,27 @@ def injection_view(injection: Injection, seed: int) -> dict[str, object]:
         "bytes": injection.bytes,
         "untouched": list(injection.untouched),
         "untouched_total": injection.untouched_total,
+        "unseen": injection.spec.fault.closes_port,
+        "profile": injection.profile,
+        "healed_at": None if injection.healed_at is None else moment(injection.healed_at),
     }
     return {**injection.spec.to_mapping(), "receipt": receipt}
+
+
+def profile_view(profile: Profile, source: str, *, applied: bool) -> ProfileView:
+    """Return a profile as JSON has it."""
+    return {
+        "name": profile.name,
+        "description": profile.description,
+        "source": source,
+        "applied": applied,
+        "targets": {target.key: [_written(spec) for spec in target.specs] for target in profile.targets},
+    }
+
+
+def placed_view(injection: Injection, seed: int) -> PlacedView:
+    """Return an injection as JSON has it, with the proxy on which it is."""
+    return {"proxy": injection.dice.proxy, "injection": injection_view(injection, seed)}
 
 
 def fault_view(fault: type[Fault]) -> FaultView:
@@ -174,6 +223,12 @@ def event_view(event: Event) -> EventView:
 def moment(seconds: float) -> str:
     """Return a unix time as ISO 8601 in UTC, with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _written(spec: Spec) -> dict[str, object]:
+    """Return an injection as a person writes it: without a name that it does not have, and the usual stream."""
+    unsaid = {"name": "", "stream": "downstream"}
+    return {key: value for key, value in spec.to_mapping().items() if unsaid.get(key) != value}
 
 
 def _setting(field: Field) -> Setting:

@@ -20,7 +20,8 @@ from .clock import Callback, Timer
 from .gate import Gate
 from .injection import Injection
 from .link import Link
-from .listener import Listener, ListenError, bind
+from .listener import ListenError
+from .port import Port
 from .side import Side
 from .tally import Histogram, Tally
 
@@ -35,17 +36,15 @@ _PAST = 1000
 class Proxy:
     """Carries what clients of `address` say to `upstream` and back, as its injections will have it.
 
-    `links` are the open ones by number; `errors` counts why links could not be had or opened. `trouble` says why an
-    enabled proxy does not listen. `past` are the last injections that were healed; `tallies`, by fault and name, and
-    `dials`, how long upstreams took to accept, count on.
+    `links` are the open ones by number; `errors` counts why links could not be had or opened. `past` are the last
+    injections that were healed; `tallies`, by fault and name, and `dials`, how long upstreams took to accept, count on.
     """
 
     def __init__(self, fleet: Fleet, name: str, upstream: Address, listen: Address) -> None:
         self.fleet = fleet
         self.name = name
         self.upstream = upstream
-        self.listen = listen
-        self.address: Address | None = None
+        self.port = Port(listen, fleet.clock, self._accepted, self._refused)
         self.links: dict[int, Link] = {}
         self.links_total = 0
         self.errors: Counter[str] = Counter()
@@ -54,9 +53,6 @@ class Proxy:
         self.tallies: dict[tuple[str, str], Tally] = {}
         self.dials = Histogram()
         self.gate = Gate(self)
-        self.trouble = ""
-        self._listener: Listener | None = None
-        self._kept: Address | None = None  # the port that a listen on port 0 was given: enabling again keeps it
         self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone = asyncio.Event()
@@ -65,8 +61,18 @@ class Proxy:
 
     @property
     def enabled(self) -> bool:
-        """Whether it listens."""
-        return self._listener is not None
+        """Whether it is to listen."""
+        return self.port.open
+
+    @property
+    def listen(self) -> Address:
+        """Where it was asked to listen."""
+        return self.port.asked
+
+    @property
+    def address(self) -> Address | None:
+        """Where it listens; None while it is disabled."""
+        return self.port.address
 
     def bytes(self, stream: Stream) -> int:
         """Return how many bytes were read from the source of a stream so far, by all links open and ended."""
@@ -92,57 +98,37 @@ class Proxy:
         async with self._updating:
             to = self.upstream if upstream is None else Address.upstream(upstream)
             at = self.listen if listen is None else Address.listen(listen)
-            enabled = self.enabled if enabled is None else enabled
-            moves = at not in (self.listen, self.address)
-            was, sock = self.enabled, None
+            was, enabled = self.enabled, self.enabled if enabled is None else enabled
+            moves, sock = not self.port.is_at(at), None
             if enabled and (moves or not was):
-                sock = await bind(at if moves else self._kept or at)
+                sock = await self.port.bind(at)
                 if self._removed:
                     sock.close()
                     raise ConflictError(f"the proxy {self.name} was removed meanwhile")
             if moves:
-                self._detach()
+                self.port.move(at)
                 self._close_links("listen changed")
-                self.listen, self._kept = at, None
             if to != self.upstream:
                 self.upstream = to
                 self._close_links("upstream changed")
             if sock is not None:
-                self._attach(sock)
+                self.port.open_on(sock)
+                self._mind_port()
                 self.fleet.journal.write("proxy_enabled", self.name, address=self._where())
             elif was and not enabled:
-                self._detach()
+                self.port.close()
                 self._close_links("proxy disabled")
                 self.fleet.journal.write("proxy_disabled", self.name)
-            elif enabled and self.trouble and self._mind_port():
-                raise ListenError(self.trouble, "end who has it, or choose another listen address")
-
-    def _attach(self, sock: socket) -> None:
-        self._listener = Listener(sock, self.fleet.clock, self._accepted, self._refused)
-        self.address = self._kept = self._listener.address
-        self._mind_port()
-
-    def _detach(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = self.address = None
-            self.trouble = ""
+            elif enabled and self.port.trouble and self._mind_port():
+                raise ListenError(self.port.trouble, "end who has it, or choose another listen address")
 
     def _mind_port(self) -> str:
         """Listen, or let connections be refused, as the active injections will have it; return what is wrong."""
-        if self._listener is None:
-            return ""
-        before, self.trouble = self.trouble, ""
-        try:
-            if any(each.active and each.spec.fault.closes_port for each in self.injections.values()):
-                self._listener.shut()
-            else:
-                self._listener.reopen()
-        except ListenError as error:
-            self.trouble = error.message
-            if not before:
-                self.fleet.journal.write("listen_failed", self.name, error=error.message)
-        return self.trouble
+        before = self.port.trouble
+        refusing = any(each.active and each.spec.fault.closes_port for each in self.injections.values())
+        if (wrong := self.port.refuse(refusing)) and not before:
+            self.fleet.journal.write("listen_failed", self.name, error=wrong)
+        return wrong
 
     def _where(self) -> str:
         return self.address.endpoint if self.address else ""
@@ -311,13 +297,13 @@ class Proxy:
     def filenos(self) -> list[int]:
         """Return the descriptors of all its sockets."""
         sides = [side for link in self.links.values() for side in (link.client, link.server) if not side.lost]
-        mine = [self._listener.socket.fileno()] if self._listener else []
-        return [fileno for fileno in mine if fileno >= 0] + [sockets.of(side.transport).fileno() for side in sides]
+        mine = [self.port.fileno()] if self.port.fileno() >= 0 else []
+        return mine + [sockets.of(side.transport).fileno() for side in sides]
 
     def close(self) -> None:
         """Stop listening, close the links, heal; `gone()` waits until the links have ended."""
         self._removed = True
-        self._detach()
+        self.port.close()
         self._close_links("proxy closed")  # before healing, which would send what will not be read
         self.heal()
 

@@ -51,7 +51,7 @@ async def test_refused_connections_are_refused_open_links_live_on_and_healing_op
         with pytest.raises(ConnectionRefusedError):
             await world.connect(proxy)
     assert await said(*client) == b"ping"
-    assert (proxy.enabled, proxy.address, proxy.trouble) == (True, address, "")
+    assert (proxy.enabled, proxy.address, proxy.port.trouble) == (True, address, "")
     assert (injection.matched, injection.fired, injection.untouched) == (0, 0, [1])
     proxy.heal("refuse")
     assert await said(*await world.connect(proxy)) == b"ping"
@@ -95,12 +95,12 @@ async def test_a_port_that_was_taken_meanwhile_is_said_and_had_again_when_it_is_
         other.bind((proxy.address.host, proxy.address.port))
         other.listen()
         proxy.heal()
-        assert proxy.trouble == f"{proxy.address.endpoint} is in use"
-        assert [event["error"] for event in world.events("listen_failed")] == [proxy.trouble]
+        assert proxy.port.trouble == f"{proxy.address.endpoint} is in use"
+        assert [event["error"] for event in world.events("listen_failed")] == [proxy.port.trouble]
         with pytest.raises(ConflictError, match="is in use"):
             await proxy.enable()
     await proxy.enable()
-    assert proxy.trouble == ""
+    assert proxy.port.trouble == ""
     assert await said(*await world.connect(proxy)) == b"ping"
 
 
