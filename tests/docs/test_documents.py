@@ -1,0 +1,67 @@
+"""What the documents say is true: commands that exist, examples that run."""
+
+import contextlib
+import http.client
+import json
+import re
+import shlex
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from brownout.cli.main import cli
+
+from .conftest import DOCS, blocks, running
+
+PASSING = {"address", "armed_at", "at", "healed_at", "pid", "seed", "seq", "version"}
+ELSEWHERE = {"pytest.md", "writing-a-fault.md", "README.md"}
+"""Pages whose blocks have tests of their own."""
+
+
+@pytest.mark.parametrize("document", DOCS)
+def test_commands_that_are_mentioned_exist_with_their_options(document: str) -> None:
+    for mention in re.findall(r"^(?:\$ )?(brownout [a-z].*)$|`(brownout [a-z][^`]*)`", DOCS[document], re.MULTILINE):
+        command: click.Command = cli
+        for word in shlex.split("".join(mention), comments=True)[1:]:
+            if isinstance(command, click.Group):
+                command = command.commands[word]
+            elif word == "--":
+                break
+            elif word.startswith("-"):
+                assert word in {"--help", *(option for param in command.params for option in param.opts)}, mention
+
+
+@pytest.mark.parametrize(
+    "document", [name for name in DOCS if name not in ELSEWHERE and "\nbrownout " in "".join(blocks(DOCS[name], "sh"))]
+)
+def test_commands_to_copy_work(document: str) -> None:
+    lines = [line for line in "".join(blocks(DOCS[document], "sh")).splitlines() if line.startswith("brownout ")]
+    with running("-p", "redis=redis://127.0.0.1:6379") as (_, env):
+        for line in lines:
+            result = CliRunner().invoke(cli, shlex.split(line, comments=True)[1:], env=env)
+            assert (result.exit_code, result.stderr) == (0, ""), line
+
+
+def test_the_api_answers_as_its_page_shows() -> None:
+    with running() as (_, env), contextlib.closing(http.client.HTTPConnection(env["BROWNOUT_API"])) as connection:
+        for example in blocks(DOCS["api.md"], "http"):
+            asked, _, answered = example.partition("\n\n")
+            method, path, *body = asked.split(maxsplit=2)
+            connection.request(method, path, *body)
+            response = connection.getresponse()
+            shown = answered.split(maxsplit=1)
+            assert (response.status, still(json.load(response))) == (int(shown[0]), still(json.loads(shown[1]))), asked
+
+
+def still(value: object) -> object:
+    """A value of JSON without what differs from run to run."""
+    if isinstance(value, list):
+        return [still(each) for each in value]
+    if isinstance(value, dict):
+        return {key: type(each) if key in PASSING else still(each) for key, each in value.items()}
+    return value
+
+
+def test_python_is_in_pages_that_have_tests_of_their_own() -> None:
+    assert {name for name, text in DOCS.items() if blocks(text, "python")} <= ELSEWHERE
