@@ -8,7 +8,7 @@ ROOMS := wire faults proxy control testing cli configs
 .PHONY: demo test lint bench clean
 
 demo: .venv/.base
-	$(BIN)/python examples/demo.py
+	$(BIN)/brownout demo
 
 test: .venv/.test
 	$(BIN)/python -m pytest $(ARGS)
