@@ -9,8 +9,7 @@ import click
 
 from ..control.client import DEFAULT, VARIABLE, Client
 from ..faults.settings import fields
-from ..faults.spec import TRIGGER_KEYS
-from ..faults.trigger import Trigger
+from ..faults.trigger import TRIGGER_KEYS, Trigger
 from ..wire.errors import BrownoutError
 
 F = TypeVar("F", bound=Callable[..., object])

@@ -13,6 +13,7 @@ from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
 from .api import add_routes
 from .holder import holder
+from .metrics import add_metrics
 from .replies import LARGEST_BODY, errors_as_json, refuse_browsers
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def application(fleet: Fleet) -> web.Application:
     """Return the application that answers for a fleet."""
     app = web.Application(middlewares=[refuse_browsers, errors_as_json], client_max_size=LARGEST_BODY)
     add_routes(app, fleet)
+    add_metrics(app, fleet)
     return app
 
 
