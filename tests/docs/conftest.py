@@ -3,9 +3,12 @@
 import contextlib
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,8 +63,65 @@ def steady(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
-def said_by(command: str, env: dict[str, str], *, folder: Path | None = None, code: int = 0) -> str:
+def said_by(command: str, env: dict[str, str], *, folder: Path | None = None, check: bool = True) -> str:
     argv, both = ["bash", "-c", command], {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     done = subprocess.run(argv, env=env, timeout=DEADLINE, text=True, cwd=folder, **both)
-    assert done.returncode == code, done.stdout
+    assert done.returncode == 0 or not check, done.stdout
     return done.stdout
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def steps(session: str) -> list[tuple[str, str]]:
+    """The commands of a session, each with what it says."""
+    return [(command, said) for command, said in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE)]
+
+
+def same(said: str) -> list[str]:
+    """What was said, without what differs from run to run."""
+    said = re.sub(r"after \d+ m|\d\d\d\d milliseconds|[\d.]+ KB|^2\.\d+ s$", "N", said, flags=re.MULTILINE)
+    return steady(said)
+
+
+def play(sessions: list[str], folder: Path) -> None:
+    """Do what sessions show, on free ports, and compare what is said; a command that ends with & goes on to the end."""
+    ports = dict(zip(("8000", "8080", "8474"), free_ports(3), strict=True))
+    env = ENV | {"BROWNOUT_API": f"127.0.0.1:{ports['8474']}"}
+    with contextlib.ExitStack() as stack:
+        for command, shown in [step for session in sessions for step in steps(session)]:
+            for port, free in ports.items():
+                command, shown = command.replace(port, str(free)), shown.replace(port, str(free))
+            if not command.endswith("&"):
+                assert same(said_by(command, env, folder=folder, check=False)) == same(shown), command
+                continue
+            words = command.removesuffix("&").replace("brownout run", "brownout run --seed 568612").split()
+            out = subprocess.PIPE if shown else subprocess.DEVNULL
+            process = subprocess.Popen(words, env=env, cwd=folder, stdout=out, stderr=subprocess.DEVNULL, text=True)
+            stack.callback(ended, process)
+            if process.stdout:
+                assert same("".join(process.stdout.readline() for _ in shown.splitlines())) == same(shown)
+            else:
+                listening(ports["8000"])
+
+
+def ended(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    process.wait(DEADLINE)
+    if process.stdout:
+        process.stdout.close()
+
+
+def listening(port: int) -> None:
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"nothing listens on {port}")

@@ -1,0 +1,75 @@
+"""The README, done as it says: each of its blocks runs, on other ports where somebody may have those that it names."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from brownout.faults import Duration
+from brownout.testing import servers
+from brownout.testing.conformance import check_fault
+
+from .conftest import DEADLINE, ENV, README, blocks, play, said_by
+
+
+def test_it_is_short_and_begins_with_something_to_copy() -> None:
+    assert len(README.splitlines()) <= 150
+    assert "```console" in README.splitlines()[:30]
+
+
+def test_every_block_has_a_test() -> None:
+    assert {
+        language: len(blocks(README, language)) for language in re.findall(r"^```(\w+)$", README, re.MULTILINE)
+    } == {
+        "sh": 2,
+        "console": 1,
+        "python": 2,
+        "yaml": 1,
+    }
+
+
+def test_the_session_goes_as_it_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("hello")
+    play(blocks(README, "console"), tmp_path)
+
+
+def test_the_test_passes_beside_a_redis(tmp_path: Path) -> None:
+    (code,) = [block for block in blocks(README, "python") if "chaos" in block]
+    with servers.redis() as redis:
+        (tmp_path / "test_cache.py").write_text(code.replace("6379", str(redis.port)))
+        words = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(tmp_path),
+            str(tmp_path),
+        ]
+        done = subprocess.run(words, cwd=tmp_path, env=ENV, capture_output=True, text=True, timeout=DEADLINE)
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
+
+
+def test_the_profile_is_applied_around_a_command(tmp_path: Path) -> None:
+    (file,) = blocks(README, "yaml")
+    (tmp_path / "brownout.yaml").write_text(file.replace("127.0.0.1:15432", "127.0.0.1:0"))
+    said = said_by(blocks(README, "sh")[1], ENV, folder=tmp_path)
+    assert re.search(r"^BROWNOUT_CACHE_URL=redis://127\.0\.0\.1:\d+$", said, re.MULTILINE)
+    assert re.search(r"^BROWNOUT_DB_PORT=\d+$", said, re.MULTILINE)
+    assert (tmp_path / "report.json").exists()
+
+
+def test_the_fault_of_ones_own_keeps_the_rules() -> None:
+    (code,) = [block for block in blocks(README, "python") if "ColdStart" in block]
+    names: dict[str, type] = {"__name__": "document"}  # type: ignore[dict-item]
+    exec(compile(code, "README.md", "exec"), names)
+    check_fault(names["ColdStart"](latency=Duration.parse("300ms")))
+
+
+def test_the_links_lead_somewhere() -> None:
+    root = Path(__file__).parents[2]
+    for page in [root / "README.md", *root.glob("docs/*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
