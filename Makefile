@@ -5,13 +5,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOMS := wire faults proxy control testing cli configs
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test docs lint bench clean
 
 demo: .venv/.base
 	$(BIN)/brownout demo
 
 test: .venv/.test
 	$(BIN)/python -m pytest $(ARGS)
+
+docs: .venv/.test
+	BROWNOUT_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/docs/test_faults.py tests/real/test_felt.py
 
 lint: .venv/.lint
 	$(BIN)/ruff check .
@@ -25,6 +28,8 @@ bench: .venv/.test
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/idle_links.py
 	$(BIN)/python bench/stalled.py
+	$(BIN)/python bench/scrape.py
+	$(BIN)/python bench/plugin.py
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Brownout needs Python 3.11 or newer; make PYTHON=python3.13 names another one")'

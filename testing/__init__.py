@@ -1,4 +1,34 @@
-"""What tests stand on: real servers for them to talk to (`brownout.testing.servers`).
+"""What tests stand on: faults on command (`Chaos`), the pytest plugin, and real servers to talk to.
 
-The pytest plugin is imported in every pytest run of every user, and this file on its way there: it imports nothing.
+    plugin (pytest) -> chaos -> proxied -> handle         what a test calls
+                                 driver                   the seam: embedded (a thread) or remote (a running Brownout)
+    servers    conformance, clock                         real Redis and Postgres; what every fault must keep to
+
+The plugin is imported in every pytest run of every user, and this file on its way there: it imports nothing until a
+name is asked for.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .chaos import Chaos
+    from .handle import Handle, ProfileHandle, Receipt
+    from .proxied import Proxied
+
+__all__ = ["Chaos", "Handle", "ProfileHandle", "Proxied", "Receipt"]
+
+if not TYPE_CHECKING:
+    _HOMES = {
+        "Chaos": "chaos",
+        "Handle": "handle",
+        "ProfileHandle": "handle",
+        "Proxied": "proxied",
+        "Receipt": "handle",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

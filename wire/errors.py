@@ -13,6 +13,8 @@ class BrownoutError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # tracebacks and pytest show it
 
 
 class NotFoundError(BrownoutError):

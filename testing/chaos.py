@@ -1,0 +1,145 @@
+"""Faults on command for tests and scripts."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Self
+
+from ..control.client import VARIABLE
+from ..faults.config import Config
+from ..proxy import new_seed
+from ..wire.address import Address
+from ..wire.errors import NotFoundError
+from .driver import Driver, hidden
+from .embedded import Embedded
+from .handle import Handle, ProfileHandle
+from .proxied import Proxied
+
+__tracebackhide__ = hidden
+
+NONE = "none"
+
+
+class Chaos:
+    """Proxies that live in this process, on a thread of their own, with faults on command.
+
+        with Chaos(seed=7) as chaos:
+            redis = chaos.proxy("redis", upstream="redis://127.0.0.1:6379")
+            client = connect(redis.url)
+            with redis.inject("latency", latency="300ms"):
+                ...
+
+    `config` is a file, or what was read of one: its proxies are there from the start, its profiles by name. `seed` is
+    that of the dice, else the file's, else drawn.
+
+    `api`, or the environment's `BROWNOUT_API` as under `brownout run -- COMMAND`, is the address of a running Brownout,
+    which then has the proxies and faults in place of this process; `none` is this process whatever the environment
+    says. Of a running one, the faults that were there before stay, and the seed is its own.
+
+    Every method may be called from any thread, also from within an event loop, and returns when it has taken effect.
+    Everything raises BrownoutError.
+    """
+
+    def __init__(
+        self, *, config: str | Path | Config | None = None, seed: int | None = None, api: str | None = None
+    ) -> None:
+        self.config = _read(config) if isinstance(config, (str, Path)) else config or Config()
+        self._proxies: dict[str, Proxied] = {}
+        self._lock = threading.Lock()
+        self.injected: list[Handle] = []
+        """What was injected since the last reset."""
+        self._driver = _driver(api or os.environ.get(VARIABLE) or NONE, self.config, seed)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close it."""
+        self.close()
+
+    def __getitem__(self, name: str) -> Proxied:
+        """Return the proxy of a name. Raises NotFoundError with the nearest one."""
+        return self.proxy(name)
+
+    @property
+    def where(self) -> str:
+        """`embedded`, or the address of the running Brownout's API."""
+        return self._driver.where
+
+    @property
+    def seed(self) -> int:
+        """The seed of what is injected from now on; a running Brownout's cannot be set."""
+        return self._driver.seed
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self._driver.reseed(seed)
+
+    def proxy(self, name: str, upstream: str | None = None) -> Proxied:
+        """Return the proxy of a name; with an upstream it is made where there is none.
+
+        Raises NotFoundError with the nearest name, ConflictError where it stands before another upstream.
+        """
+        with self._lock:
+            proxy = self._proxies.get(name)
+            if proxy is None or (upstream is not None and not proxy.serves(upstream)):
+                proxy = self._proxies[name] = self._reach(name, upstream)
+            return proxy
+
+    def profile(self, name: str) -> ProfileHandle:
+        """Inject what a profile says, of the configuration or shipped; applied again it is healed first.
+
+        Raises NotFoundError with the nearest name, ProfileError for a key of it that meets no proxy.
+        """
+        handles = [Handle(placed) for placed in self._driver.apply(name)]
+        self.injected += handles
+        return ProfileHandle(name, handles)
+
+    def heal(self) -> int:
+        """Heal all injections, and return how many there were."""
+        return self._driver.heal()
+
+    def reset(self) -> None:
+        """Make everything as it was at first: heal, and enable what was disabled. The proxies stay."""
+        self._driver.reset()
+        self.injected.clear()
+
+    def close(self) -> None:
+        """End the proxies, their links and the thread. Closed already, it stays so."""
+        self._driver.close()
+
+    def _reach(self, name: str, upstream: str | None) -> Proxied:
+        if upstream is not None:
+            view = self._driver.add(name, upstream)
+        else:
+            try:
+                view = self._driver.find(name)
+            except NotFoundError as error:
+                hint = f'{error.hint}; chaos.proxy("{name}", upstream=...) makes it'
+                raise NotFoundError(error.message, hint) from None
+        texts = [upstream] if upstream is not None else []
+        texts += [entry.upstream for entry in self.config.proxies.values() if entry.name == name]
+        # The view has no password: take it from who said it.
+        known = [Address.upstream(text) for text in texts]
+        same = [address for address in known if address.masked == view["upstream"]]
+        found = same[0] if same else Address.upstream(view["upstream"])
+        return Proxied(self._driver, view, found, self.injected.append)
+
+
+def _read(path: str | Path) -> Config:
+    from ..faults.config import read  # YAML, which most tests do without
+
+    return read(path)
+
+
+def _driver(api: str, config: Config, seed: int | None) -> Driver:
+    if api != NONE:
+        from .remote import Remote  # http.client, which most runs do without
+
+        return Remote(api, seed)
+    if seed is None:
+        seed = new_seed() if config.seed is None else config.seed
+    return Embedded(config, seed)

@@ -1,0 +1,84 @@
+"""What a `Chaos` drives: a fleet of this process (`embedded`) or a running Brownout (`remote`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from ..control.views import ProxyView
+from ..faults.spec import Spec
+from ..wire.address import Address, mask
+from ..wire.errors import BrownoutError, ConflictError
+
+
+class _Raised(Protocol):
+    @property
+    def value(self) -> BaseException: ...
+
+
+class Placed(Protocol):
+    """An injection that a driver made; it tells its receipt also when it is healed."""
+
+    proxy: str
+    name: str
+
+    def view(self) -> dict[str, object]:
+        """Return its flat mapping with its receipt, as of now or of its end."""
+
+    def change(self, values: Mapping[str, object]) -> None:
+        """Change settings of the fault or its trigger. Raises NotFoundError where it is healed, SettingsError."""
+
+    def heal(self) -> None:
+        """Heal it; healed already, it stays so."""
+
+
+class Driver(Protocol):
+    """Proxies and injections, from any thread: a call returns when it has taken effect. Raises BrownoutError."""
+
+    where: str
+    """`embedded`, or the address of the API."""
+    host: str
+    """The host where its proxies are reached that listen on every address; empty for this one."""
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of what is injected from now on."""
+
+    def reseed(self, seed: int) -> None:
+        """Set the seed of what is injected from now on."""
+
+    def find(self, name: str) -> ProxyView:
+        """Return a proxy. Raises NotFoundError with the nearest one."""
+
+    def add(self, name: str, upstream: str) -> ProxyView:
+        """Make a proxy, or find it there. Raises ConflictError where it stands before another upstream."""
+
+    def enable(self, name: str, enabled: bool) -> ProxyView:
+        """Let a proxy listen, or release its port and close its links."""
+
+    def inject(self, proxy: str, spec: Spec) -> Placed:
+        """Place a fault on a proxy."""
+
+    def apply(self, profile: str) -> Sequence[Placed]:
+        """Inject what a profile says, all or nothing; what it put there before is healed first."""
+
+    def heal(self, proxy: str | None = None) -> int:
+        """Heal one proxy or all, and return how many injections that were."""
+
+    def reset(self) -> None:
+        """Heal everything, and let every proxy listen, or not, as it did at first."""
+
+    def close(self) -> None:
+        """Leave nothing behind; closed already, it stays so."""
+
+
+def hidden(excinfo: _Raised) -> bool:
+    """Say whether pytest is to leave our frames out: an error that the user can act on happened in the user's line."""
+    return isinstance(excinfo.value, BrownoutError)
+
+
+def differs(name: str, there: str, asked: Address) -> ConflictError:
+    """Return the error for a proxy that stands before another upstream."""
+    return ConflictError(
+        f"the proxy {name} stands before {mask(there)}, not before {asked.masked}", "give the other one its own name"
+    )

@@ -1,0 +1,169 @@
+"""A fleet of this process, on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
+
+from ..control.views import ProxyView, injection_view, proxy_view
+from ..faults.config import Config
+from ..faults.spec import Spec
+from ..proxy import Fleet, Injection, Proxy
+from ..wire.address import Address
+from ..wire.errors import BrownoutError, NotFoundError
+from .driver import differs, hidden
+from .thread import LoopThread
+
+__tracebackhide__ = hidden
+
+PATIENCE = 0.25
+"""Seconds in which a link that its client has hung up may end; a server may keep it open for longer."""
+
+
+class Embedded:
+    """A driver of a fleet that begins with the proxies of a configuration, and knows its profiles."""
+
+    where = "embedded"
+    host = ""
+
+    def __init__(self, config: Config, seed: int) -> None:
+        self._listening = {entry.name: entry.enabled for entry in config.proxies.values()}
+        self._thread = LoopThread(lambda: self._opened(config, seed))
+
+    @contextlib.asynccontextmanager
+    async def _opened(self, config: Config, seed: int) -> AsyncIterator[None]:
+        async with Fleet(seed=seed) as self._fleet:
+            self._fleet.profiles = config.profiles
+            wrong: list[BrownoutError] = []
+            for entry in config.proxies.values():
+                try:
+                    await self._fleet.add(entry.name, entry.upstream, entry.listen, enabled=entry.enabled)
+                except BrownoutError as error:
+                    wrong.append(error)
+            if wrong:
+                raise BrownoutError(
+                    "; ".join(error.message for error in wrong), "; ".join({error.hint: None for error in wrong})
+                )
+            yield
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of what is injected from now on."""
+        return self._fleet.seed
+
+    def reseed(self, seed: int) -> None:
+        """Set the seed of what is injected from now on."""
+        self._thread.call(lambda: setattr(self._fleet, "seed", seed))
+
+    def find(self, name: str) -> ProxyView:
+        """Return a proxy."""
+        return self._thread.call(lambda: self._view(self._fleet.proxy(name)))
+
+    def add(self, name: str, upstream: str) -> ProxyView:
+        """Make a proxy on a free port, or find it there."""
+
+        async def work() -> ProxyView:
+            asked, there = Address.upstream(upstream), self._fleet.proxies.get(name)
+            if there is None:
+                there = await self._fleet.add(name, upstream)
+                self._listening[name] = True
+            elif there.upstream != asked:
+                raise differs(name, there.upstream.masked, asked)
+            return self._view(there)
+
+        return self._thread.run(work)
+
+    def enable(self, name: str, enabled: bool) -> ProxyView:
+        """Let a proxy listen, or release its port and close its links."""
+
+        async def work() -> ProxyView:
+            proxy = self._fleet.proxy(name)
+            await proxy.update(enabled=enabled)
+            return self._view(proxy)
+
+        return self._thread.run(work)
+
+    def inject(self, proxy: str, spec: Spec) -> _Placed:
+        """Place a fault on a proxy."""
+
+        async def work() -> _Placed:
+            await self._settled()
+            where = self._fleet.proxy(proxy)
+            return _Placed(self._thread, where, where.inject(spec))
+
+        return self._thread.run(work)
+
+    def apply(self, profile: str) -> list[_Placed]:
+        """Inject what a profile says."""
+
+        async def work() -> list[_Placed]:
+            await self._settled()
+            return [
+                _Placed(self._thread, self._fleet.proxies[injection.dice.proxy], injection)
+                for injection in self._fleet.apply(self._fleet.profile(profile))
+            ]
+
+        return self._thread.run(work)
+
+    def heal(self, proxy: str | None = None) -> int:
+        """Heal one proxy or all."""
+        return self._thread.call(lambda: (self._fleet if proxy is None else self._fleet.proxy(proxy)).heal())
+
+    def reset(self) -> None:
+        """Heal everything, and let every proxy listen, or not, as it did at first."""
+
+        async def work() -> None:
+            self._fleet.heal()
+            for name, enabled in self._listening.items():
+                await self._fleet.proxies[name].update(enabled=enabled)
+
+        self._thread.run(work)
+
+    def close(self) -> None:
+        """Close the links, release the ports and end the thread."""
+        self._thread.close()
+
+    async def _settled(self) -> None:
+        """Wait until links that clients have hung up are gone, else it were chance whether they count first."""
+        for _ in range(5):  # rounds of the loop, in which it hears what clients did before this call
+            await asyncio.sleep(0)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and any(  # noqa: ASYNC110 - links tell nobody that their client hung up
+            not link.open or link.client.ended or link.ending is not None
+            for proxy in self._fleet.proxies.values()
+            for link in proxy.links.values()
+        ):
+            await asyncio.sleep(0.001)
+
+    def _view(self, proxy: Proxy) -> ProxyView:
+        return proxy_view(proxy, self._fleet.seed)
+
+
+class _Placed:
+    """An injection of the fleet."""
+
+    def __init__(self, thread: LoopThread, proxy: Proxy, injection: Injection) -> None:
+        self.proxy = proxy.name
+        self.name = injection.name
+        self._thread = thread
+        self._proxy = proxy
+        self._injection = injection
+
+    def view(self) -> dict[str, object]:
+        return self._thread.call(lambda: injection_view(self._injection, self._injection.dice.seed))
+
+    def change(self, values: Mapping[str, object]) -> None:
+        def work() -> None:
+            if not self._there():
+                raise NotFoundError(f"{self.name} on {self.proxy} is healed", "inject it anew")
+            self._proxy.change(self.name, values)
+
+        self._thread.call(work)
+
+    def heal(self) -> None:
+        self._thread.call(lambda: self._proxy.heal(self.name) if self._there() else 0)
+
+    def _there(self) -> bool:
+        return self._proxy.injections.get(self.name) is self._injection

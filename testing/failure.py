@@ -1,0 +1,44 @@
+"""What the report of a failed test says about the faults that it met."""
+
+from __future__ import annotations
+
+from ..wire.errors import BrownoutError
+from .chaos import Chaos
+from .handle import Handle, Receipt
+
+_SHOWN_ELSEWHERE = ("fault", "name")
+
+
+def section(chaos: Chaos) -> str:
+    """Return the seed, and what was injected since the last reset with what it did."""
+    if chaos.where == "embedded":
+        lines = [f"seed {chaos.seed}; the same dice again: --brownout-seed {chaos.seed}"]
+    else:
+        lines = [f"seed {chaos.seed} of the Brownout at {chaos.where}; again: brownout run --seed {chaos.seed}"]
+    for handle in tuple(chaos.injected):
+        try:
+            lines.append(_line(handle))
+        except BrownoutError as error:  # a running Brownout may be gone by now, which is why the test failed
+            lines.append(f"{handle.name} on {handle.proxy}: {error.message}")
+    return "\n".join(lines if chaos.injected else [*lines, "nothing was injected"])
+
+
+def _line(handle: Handle) -> str:
+    settings = {key: value for key, value in handle.settings.items() if key not in _SHOWN_ELSEWHERE}
+    said = "".join(f" {key}={value}" for key, value in settings.items() if (key, value) != ("stream", "downstream"))
+    return f"{handle.name} on {handle.proxy}:{said}\n  {_did(handle.receipt)}"
+
+
+def _did(receipt: Receipt) -> str:
+    did = [f"matched {receipt.matched}, fired {receipt.fired}, {receipt.bytes} bytes"]
+    if receipt.unseen:
+        did = ["connections were refused, which nobody can count"]
+    elif not receipt.active:
+        did = ["its start did not come"]
+    elif not receipt.fired:
+        did.append("it never fired")
+    if receipt.untouched_total:
+        did.append(f"open links that it could not touch: {receipt.untouched_total}")
+    if receipt.healed_at:
+        did.append("healed")
+    return "; ".join(did)

@@ -1,0 +1,124 @@
+"""What an injection is to who made it: something to change, to heal and to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple, Self, cast
+
+from ..control import views
+from .driver import Placed, hidden
+
+__tracebackhide__ = hidden
+
+
+class Receipt(NamedTuple):
+    """What an injection did: to how many, and whom it could not touch."""
+
+    proxy: str
+    name: str
+    seed: int
+    armed_at: datetime
+    active: bool
+    """False while its `start` has not come."""
+    matched: int
+    """How many links or requests it could have hit."""
+    fired: int
+    """How many it did hit."""
+    bytes: int
+    """What went through it."""
+    untouched: tuple[int, ...]
+    """The numbers of links, open when it began, that it could not touch; the first 1000 of them."""
+    untouched_total: int
+    unseen: bool
+    """It lets the system refuse connections, which nobody can count."""
+    profile: str
+    """The profile that says so; empty for one that was injected by itself."""
+    healed_at: datetime | None
+
+
+class Handle:
+    """An injection. As a context manager it heals itself at the end of the block."""
+
+    def __init__(self, placed: Placed) -> None:
+        self.proxy = placed.proxy
+        self.name = placed.name
+        self._placed = placed
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Heal it."""
+        self.heal()
+
+    def __repr__(self) -> str:
+        """Show what is where."""
+        return f"<{self.name} on {self.proxy}>"
+
+    @property
+    def receipt(self) -> Receipt:
+        """What it did so far, or until it was healed."""
+        told = cast(views.Receipt, self._placed.view()["receipt"])
+        return Receipt(
+            self.proxy,
+            self.name,
+            told["seed"],
+            datetime.fromisoformat(told["armed_at"]),
+            told["active"],
+            told["matched"],
+            told["fired"],
+            told["bytes"],
+            tuple(told["untouched"]),
+            told["untouched_total"],
+            told["unseen"],
+            told["profile"],
+            datetime.fromisoformat(told["healed_at"]) if told["healed_at"] else None,
+        )
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """Its flat mapping, as a profile would have it."""
+        return {key: value for key, value in self._placed.view().items() if key != "receipt"}
+
+    def change(self, **settings: object) -> None:
+        """Change settings of the fault or its trigger, also on open links; the dice go on counting.
+
+        Raises NotFoundError where it is healed, SettingsError with all that is wrong.
+        """
+        self._placed.change(settings)
+
+    def heal(self) -> None:
+        """Take it out; what it holds goes on at once. Healed already, it stays so."""
+        self._placed.heal()
+
+
+class ProfileHandle:
+    """The injections of a profile, in its order. As a context manager it heals them at the end of the block."""
+
+    def __init__(self, name: str, handles: list[Handle]) -> None:
+        self.name = name
+        self._handles = handles
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Heal them."""
+        self.heal()
+
+    def __iter__(self) -> Iterator[Handle]:
+        """Go through the injections."""
+        return iter(self._handles)
+
+    @property
+    def receipts(self) -> list[Receipt]:
+        """What each of them did so far, or until it was healed."""
+        return [handle.receipt for handle in self._handles]
+
+    def heal(self) -> None:
+        """Take them all out."""
+        for handle in self._handles:
+            handle.heal()

@@ -1,0 +1,235 @@
+"""The pytest plugin: the fixtures `brownout` and `chaos`, the marker `brownout`, two options.
+
+pytest imports this in every run of every user, so it imports pytest alone; the rest comes with the first fixture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..faults.config import Config, ProxyEntry
+    from .chaos import Chaos
+
+FILE = "brownout.yaml"
+VARIABLE = "BROWNOUT_API"
+NONE = "none"
+
+_DRAWN = pytest.StashKey[int]()
+_CHAOS = pytest.StashKey["Chaos"]()
+MARKER = "brownout(*profiles, seed=None): apply profiles when the test begins; draw its dice with this seed"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options and the setting."""
+    group = parser.getgroup("brownout", "Brownout: dependencies that fail on command")
+    group.addoption("--brownout-seed", type=int, metavar="N", help="The seed of all faults, to meet the same again.")
+    group.addoption(
+        "--brownout-api",
+        metavar="HOST:PORT",
+        help=f"Use the running Brownout there; none: one of our own.  [env: {VARIABLE}]",
+    )
+    parser.addini("brownout_config", f"The file with proxies and profiles, from the root folder (default: {FILE}).")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and draw a seed for when none is given: one for all workers of xdist."""
+    config.addinivalue_line("markers", MARKER)
+    handed: int | None = getattr(config, "workerinput", {}).get("brownout_seed")
+    # Not by the random module: other plugins seed it.
+    config.stash[_DRAWN] = int.from_bytes(os.urandom(4), "big") % 10**6 if handed is None else handed
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: _Node) -> None:
+    """Hand the drawn seed to a worker of xdist."""
+    node.workerinput["brownout_seed"] = node.config.stash[_DRAWN]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say where the faults will come from, and their seed."""
+    if _api(config) != NONE:
+        return f"brownout: {_running(_api(config))}"
+    workers = getattr(config.option, "numprocesses", None)
+    embedded = f"embedded in each of {workers} workers" if workers else "embedded"
+    path = _path(config)
+    try:
+        found = _read(path)
+    except Exception as error:  # what is wrong with it is an error of the tests that use it
+        return f"brownout: {embedded}, config {path}: {str(error).splitlines()[0]}"
+    said = [embedded, f"seed {_seed(config, found)}"]
+    if path is not None:
+        said.append(f"config {os.path.relpath(path, config.rootpath)}")
+    if workers and found and any(_free(entry, "gw0") != entry for entry in found.proxies.values()):
+        said.append("free ports in place of those of the file")
+    return f"brownout: {', '.join(said)}"
+
+
+@pytest.fixture(scope="session")
+def brownout(request: pytest.FixtureRequest) -> Iterator[Chaos]:
+    """The proxies of this session, of brownout.yaml and those that tests make. Nothing heals them: see `chaos`."""
+    from .chaos import Chaos
+
+    config = request.config
+    worker: dict[str, object] | None = getattr(config, "workerinput", None)
+    with _plainly():
+        if _api(config) == NONE:
+            found = _read(_path(config))
+            seed = _seed(config, found)
+            if found and worker:
+                entries = [_free(entry, str(worker["workerid"])) for entry in found.proxies.values()]
+                found = found._replace(proxies={entry.name: entry for entry in entries})
+            session = Chaos(config=found, seed=seed, api=NONE)
+        elif worker and int(str(worker["workercount"])) > 1:
+            pytest.fail(
+                f"{worker['workercount']} workers cannot share the Brownout at {_api(config)}: "
+                "what one injects, all meet\n"
+                "hint: run without -n, or with --brownout-api none, which gives each worker its own",
+                pytrace=False,
+            )
+        else:
+            session = Chaos(config=_read(_path(config)), seed=config.getoption("brownout_seed"), api=_api(config))
+    with session:
+        yield session
+
+
+@pytest.fixture
+def chaos(request: pytest.FixtureRequest, brownout: Chaos) -> Iterator[Chaos]:
+    """The proxies of this session; after the test all of them are healed and enabled again."""
+    before = brownout.seed
+    request.node.stash[_CHAOS] = brownout
+    with _plainly():
+        seed = _marked_seed(request.node)
+        if seed is not None and request.config.getoption("brownout_seed") is None:
+            brownout.seed = seed
+    try:
+        yield brownout
+    finally:
+        brownout.seed = before
+        del request.node.stash[_CHAOS]
+        brownout.reset()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let a marked test have `chaos`, asked for or not."""
+    if isinstance(item, pytest.Function) and item.get_closest_marker("brownout") and "chaos" not in item.fixturenames:
+        item.fixturenames.append("chaos")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Apply the marker's profiles when all fixtures have made their proxies."""
+    yield
+    chaos = item.stash.get(_CHAOS, None)
+    if chaos is not None:
+        with _plainly():
+            for mark in reversed(list(item.iter_markers("brownout"))):  # the module's first
+                for profile in mark.args:
+                    chaos.profile(profile)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """Heal before other fixtures take leave of what fails; the fixture heals again, whatever they did."""
+    try:
+        if (chaos := item.stash.get(_CHAOS, None)) is not None:
+            chaos.reset()
+    finally:
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to the report of a failed test which faults it met, and how to meet them again."""
+    report = yield
+    chaos = item.stash.get(_CHAOS, None)
+    if report.failed and call.when != "teardown" and chaos is not None:
+        from .failure import section
+
+        report.sections.append(("brownout", section(chaos)))
+    return report
+
+
+if TYPE_CHECKING:
+
+    class _Node:
+        """What xdist's controller has of a worker."""
+
+        config: pytest.Config
+        workerinput: dict[str, object]
+
+
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    """Show an error of Brownout without a traceback, and with its hint."""
+    from ..wire.errors import BrownoutError
+
+    try:
+        yield
+        return
+    except BrownoutError as error:
+        said = f"{error.message}\nhint: {error.hint}" if error.hint else error.message
+    pytest.fail(said, pytrace=False)
+
+
+def _api(config: pytest.Config) -> str:
+    return config.getoption("brownout_api") or os.environ.get(VARIABLE) or NONE
+
+
+def _running(api: str) -> str:
+    from ..control.client import Client
+    from ..wire.errors import BrownoutError
+
+    try:
+        client = Client(api, timeout=2)
+        return f"the one at {client.address.endpoint}, seed {client.health()['seed']}"
+    except BrownoutError as error:
+        return error.message
+
+
+def _path(config: pytest.Config) -> Path | None:
+    said = str(config.getini("brownout_config") or "")
+    path = config.rootpath / (said or FILE)
+    return path if said or path.exists() else None
+
+
+def _read(path: Path | None) -> Config | None:
+    if path is None:
+        return None
+    from ..faults.config import read
+
+    return read(path)
+
+
+def _seed(config: pytest.Config, found: Config | None) -> int:
+    """Return the seed of the command line, else of the file, else the drawn one."""
+    said: int | None = config.getoption("brownout_seed")
+    if said is None and found is not None:
+        said = found.seed
+    return config.stash[_DRAWN] if said is None else said
+
+
+def _free(entry: ProxyEntry, worker: str) -> ProxyEntry:
+    """Return a proxy with an address that no other worker has: a free port, or a unix socket beside the other's."""
+    from ..wire.address import Address
+
+    at = Address.listen(entry.listen)
+    return entry._replace(listen=f"{entry.listen}.{worker}" if at.path else at._replace(port=0).endpoint)
+
+
+def _marked_seed(item: pytest.Item) -> int | None:
+    """Return the seed of the nearest marker that has one."""
+    seeds = [mark.kwargs["seed"] for mark in item.iter_markers("brownout") if "seed" in mark.kwargs]
+    for mark in item.iter_markers("brownout"):
+        wrong = [*(set(mark.kwargs) - {"seed"}), *(each for each in mark.args if not isinstance(each, str))]
+        if wrong or not all(isinstance(seed, int) for seed in seeds):
+            pytest.fail(f'{mark} is not right\nhint: @pytest.mark.brownout("profile", seed=7)', pytrace=False)
+    return seeds[0] if seeds else None

@@ -1,0 +1,128 @@
+"""A proxy as tests see it: an address to give to the client, and faults to inject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from ..control.views import ProxyView
+from ..faults.fault import Fault
+from ..faults.spec import Spec
+from ..wire.address import Address
+from ..wire.errors import BrownoutError
+from .driver import Driver, hidden
+from .handle import Handle
+
+__tracebackhide__ = hidden
+
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not listened on here, but reached
+
+
+class Proxied:
+    """A proxy: what it stands before is reached at its `address`, and fails as it is told."""
+
+    def __init__(self, driver: Driver, view: ProxyView, upstream: Address, placed: Callable[[Handle], None]) -> None:
+        self.name = view["name"]
+        self._driver = driver
+        self._upstream = upstream
+        self._placed = placed
+        self._address: Address | None = None
+        self._look(view)
+
+    def __repr__(self) -> str:
+        """Show where it is."""
+        at = self._address.endpoint if self._address else "disabled"
+        return f"<proxy {self.name} {at} -> {self.upstream}>"
+
+    @property
+    def address(self) -> str:
+        """`HOST:PORT`, an IPv6 host in brackets, or `unix:///path`; it stays the same, also while disabled."""
+        return self._reached().endpoint
+
+    @property
+    def host(self) -> str:
+        """The host to connect to; empty for a unix socket."""
+        return self._reached().host
+
+    @property
+    def port(self) -> int:
+        """The port to connect to; 0 for a unix socket."""
+        return self._reached().port
+
+    @property
+    def url(self) -> str:
+        """The upstream's URL, user, password and path included, with the proxy's address in place of the upstream's.
+
+        Raises BrownoutError where the password is not known here: the API of a running Brownout tells none.
+        """
+        if ":***@" in self._upstream.url:
+            raise BrownoutError(
+                f"{self.name} stands before {self.upstream}, and the API tells no password",
+                f'name the upstream here too: chaos.proxy("{self.name}", upstream=...)',
+            )
+        return self._upstream.url_at(self._reached())
+
+    @property
+    def upstream(self) -> str:
+        """What it stands before, without the password."""
+        return self._upstream.masked
+
+    def inject(self, fault: str | Fault, /, **settings: object) -> Handle:
+        """Inject a fault: `inject("latency", latency="300ms", probability="30%", for_="5s")`.
+
+        `fault` is a name, the short form `latency:300ms`, or an instance of a fault of your own; `settings` are the
+        keys of a profile (`for_` is `for`). Raises SettingsError with all that is wrong, ConflictError where a name
+        is taken.
+        """
+        handle = Handle(self._driver.inject(self.name, _spec(fault, _keys(settings))))
+        self._placed(handle)
+        return handle
+
+    def serves(self, upstream: str) -> bool:
+        """Say whether it is known to stand before this upstream."""
+        return Address.upstream(upstream) == self._upstream
+
+    def heal(self) -> int:
+        """Heal all injections of this proxy, and return how many there were."""
+        return self._driver.heal(self.name)
+
+    def disable(self) -> None:
+        """Release the port (clients get "connection refused") and close the open links."""
+        self._driver.enable(self.name, False)
+
+    def enable(self) -> None:
+        """Listen again, on the same port."""
+        self._look(self._driver.enable(self.name, True))
+
+    def _look(self, view: ProxyView) -> None:
+        if view["address"] is not None:
+            address = Address.listen(view["address"])
+            if address.host in _ANYWHERE:
+                address = address._replace(host=self._driver.host or _ANYWHERE[address.host])
+            self._address = address
+
+    def _reached(self) -> Address:
+        return self._address or self._nowhere()
+
+    def _nowhere(self) -> NoReturn:
+        raise BrownoutError(f"{self.name} is disabled and was never enabled", f'chaos["{self.name}"].enable()')
+
+
+def _keys(settings: dict[str, object]) -> dict[str, object]:
+    return {"for" if key == "for_" else key: value for key, value in settings.items()}
+
+
+def _spec(fault: str | Fault, settings: dict[str, object]) -> Spec:
+    try:
+        return _parsed(fault, settings)
+    except BrownoutError as error:  # where it was found out helps nobody
+        raise error.with_traceback(None) from None
+
+
+def _parsed(fault: str | Fault, settings: dict[str, object]) -> Spec:
+    if isinstance(fault, str):
+        short = Spec.parse(fault).to_mapping() if ":" in fault else {"fault": fault}
+        return Spec.parse({**short, **settings})
+    # The reserved keys mean the same for every fault of one kind; noop and reset have no settings that are due.
+    stand_in = "noop" if fault.streams is None else "reset"
+    return Spec.parse({**settings, "fault": stand_in})._replace(fault=fault)

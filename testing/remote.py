@@ -1,0 +1,151 @@
+"""A Brownout that runs elsewhere, driven over `/v1`.
+
+What it was told before we came belongs to who told it: the injections that were there stay, and so do its proxies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from ..control.client import Client
+from ..control.views import ProxyView, Receipt
+from ..faults.spec import Spec
+from ..wire.address import Address
+from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from .driver import differs, hidden
+
+__tracebackhide__ = hidden
+
+
+class Remote:
+    """A driver of the Brownout whose API is at `HOST:PORT`. Raises BrownoutError when it runs with another seed."""
+
+    def __init__(self, api: str, seed: int | None) -> None:
+        self._client = Client(api)
+        self.where = self._client.address.endpoint
+        self.host = self._client.address.host
+        self.seed = self._client.health()["seed"]
+        if seed is not None:
+            self.reseed(seed)
+        there = self._client.proxies()
+        self._listening = {view["name"]: view["enabled"] for view in there}
+        self._before = {(view["name"], _mark(each)) for view in there for each in view["injections"]}
+        self._added: list[str] = []
+
+    def reseed(self, seed: int) -> None:
+        """Take the seed that it has; it cannot be given another one."""
+        if seed != self.seed:
+            raise BrownoutError(
+                f"the Brownout at {self.where} runs with seed {self.seed}, not {seed}",
+                f"brownout run --seed {seed}; in pytest --brownout-seed {self.seed} has all tests keep its own",
+            )
+
+    def find(self, name: str) -> ProxyView:
+        """Return a proxy."""
+        return self._client.proxy(name)
+
+    def add(self, name: str, upstream: str) -> ProxyView:
+        """Make a proxy on a free port, gone when we close, or find it there."""
+        try:
+            view = self._client.add(name, upstream)
+        except ConflictError:
+            there = self._client.proxy(name)
+            if not there["enabled"]:  # the API takes that for a difference as well
+                raise
+            raise differs(name, there["upstream"], Address.upstream(upstream)) from None
+        if name not in self._listening:
+            self._added.append(name)
+            self._listening[name] = True
+        return view
+
+    def enable(self, name: str, enabled: bool) -> ProxyView:
+        """Let a proxy listen, or release its port and close its links."""
+        return self._client.update(name, enabled=enabled)
+
+    def inject(self, proxy: str, spec: Spec) -> _Placed:
+        """Place a fault on a proxy."""
+        return _Placed(self._client, proxy, self._client.inject(proxy, spec.to_mapping()))
+
+    def apply(self, profile: str) -> list[_Placed]:
+        """Inject what a profile says: one of the file with which it runs, or shipped."""
+        return [_Placed(self._client, each["proxy"], each["injection"]) for each in self._client.apply(profile)]
+
+    def heal(self, proxy: str | None = None) -> int:
+        """Heal what was injected since we came, on one proxy or all."""
+        views = self._client.proxies() if proxy is None else [self._client.proxy(proxy)]
+        ours = [(view["name"], each) for view in views for each in view["injections"]]
+        return sum(self._heal(name, each) for name, each in ours if (name, _mark(each)) not in self._before)
+
+    def reset(self) -> None:
+        """Heal what was injected since we came, and let every proxy listen, or not, as it did at first."""
+        self.heal()
+        for view in self._client.proxies():
+            enabled = self._listening.get(view["name"], view["enabled"])
+            if view["enabled"] != enabled or view["trouble"]:
+                self._client.update(view["name"], enabled=enabled)
+
+    def close(self) -> None:
+        """Heal what was injected since we came, and remove the proxies that we made."""
+        self.reset()
+        while self._added:
+            self._client.remove(self._added.pop())
+
+    def _heal(self, proxy: str, view: Mapping[str, object]) -> int:
+        try:
+            self._client.heal_one(proxy, str(view["name"]))
+        except NotFoundError:  # it has just healed itself
+            return 0
+        return 1
+
+
+class _Placed:
+    """An injection over there, with its last receipt."""
+
+    def __init__(self, client: Client, proxy: str, view: dict[str, object]) -> None:
+        self.proxy = proxy
+        self._client = client
+        self.name = str(view["name"])
+        self._mark = _mark(view)
+        self._last = view
+
+    def view(self) -> dict[str, object]:
+        if not self._there():
+            self._read_journal()
+        return self._last
+
+    def change(self, values: Mapping[str, object]) -> None:
+        if not self._there():
+            raise NotFoundError(f"{self.name} on {self.proxy} is healed", "inject it anew")
+        self._last = self._client.change(self.proxy, self.name, values)
+
+    def heal(self) -> None:
+        if self._there():
+            self._last = self._client.heal_one(self.proxy, self.name)
+
+    def _there(self) -> bool:
+        """Look it up; another one may have its name by now."""
+        try:
+            found = self._client.injection(self.proxy, self.name)
+        except NotFoundError:
+            return False
+        if _mark(found) != self._mark:
+            return False
+        self._last = found
+        return True
+
+    def _read_journal(self) -> None:
+        """Take the last counts of one that healed itself, or was healed by others."""
+        for event in self._client.journal(proxy=self.proxy, kind="healed"):
+            detail = event["detail"]
+            if detail["name"] == self.name and event["at"] >= self._mark[1]:
+                receipt = cast(Receipt, self._last["receipt"])
+                receipt["matched"] = max(receipt["matched"], int(str(detail["matched"])))
+                receipt["fired"] = max(receipt["fired"], int(str(detail["fired"])))
+                receipt["healed_at"] = event["at"]
+                return
+
+
+def _mark(view: Mapping[str, object]) -> tuple[str, str]:
+    """Return what tells an injection from others of its proxy, of any time."""
+    return str(view["name"]), cast(Receipt, view["receipt"])["armed_at"]

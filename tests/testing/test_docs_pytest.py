@@ -1,0 +1,36 @@
+"""docs/pytest.md: its files, as they stand there, are a suite that passes against a real Redis."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from brownout.testing import servers
+
+pytest_plugins = ["pytester"]
+
+PAGE = (Path(__file__).parents[2] / "docs" / "pytest.md").read_text()
+BLOCKS = re.findall(r"^```(?:python|yaml)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+FILES = {found[1]: text for text in BLOCKS if (found := re.match(r"# ([\w.]+)\n", text))}
+
+
+def test_every_block_of_python_is_a_file_that_runs() -> None:
+    assert len(FILES) == len(BLOCKS)
+    runs = {name for name in FILES if name.startswith("test_") or name in ("conftest.py", "brownout.yaml", "script.py")}
+    assert runs == set(FILES)
+
+
+def test_the_files_are_a_suite_that_passes(pytester: pytest.Pytester) -> None:
+    with servers.redis() as redis:
+        for name, text in FILES.items():
+            (pytester.path / name).write_text(text.replace("6379", str(redis.port)))
+        args = ["-W", "error", "-p", "no:cacheprovider", "--strict-markers"]
+        result = pytester.run(sys.executable, "-m", "pytest", *args, timeout=60)
+        result.assert_outcomes(passed=9)
+        alone = pytester.run(sys.executable, "-m", "pytest", *args, "-n", "2", timeout=60)
+        alone.assert_outcomes(passed=9)
+        for name in ("test_case.py", "script.py"):
+            done = pytester.run(sys.executable, "-W", "error", name, timeout=30)
+            assert done.ret == 0
+        assert done.outlines == ["latency:100ms True", "latency:200ms True"]
