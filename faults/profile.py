@@ -18,7 +18,6 @@ from ..wire.errors import BrownoutError
 from .settings import unknown
 from .spec import Spec
 
-
 _SAME = {"postgresql": "postgres"}  # two spellings of one protocol
 
 

@@ -51,7 +51,9 @@ class _Quantity(float):
             if match.start() != end or (factor is None and unit):
                 break
             if factor is None:
-                if float(number) == 0 and match.end() == len(text):
+                if match.end() != len(text):
+                    break
+                if float(number) == 0 and not end:
                     return cls(0)
                 raise cls.without_unit(number)
             total += float(number) * factor
@@ -61,6 +63,15 @@ class _Quantity(float):
         if total > cls.maximum:
             raise UnitError(f"'{text}' is more than {cls(cls.maximum)}")
         return cls(total)
+
+    @classmethod
+    def pattern(cls) -> str:
+        """Return the regular expression of what `parse()` reads, as JSON Schema has them."""
+        letters = {
+            char: f"[{char.lower()}{char.upper()}]" for unit in cls.units for char in unit if "a" <= char.lower() <= "z"
+        }
+        units = sorted({"".join(letters.get(char, char) for char in unit) for unit in cls.units})
+        return rf"(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)\s*(?:{'|'.join(units)}))+|0+(?:\.0*)?|\.0+"
 
     @classmethod
     def without_unit(cls, number: object) -> UnitError:
@@ -134,6 +145,11 @@ class Size(int):
         return cls(round(_Size.parse(text)))
 
     @classmethod
+    def pattern(cls) -> str:
+        """Return the regular expression of what `parse()` reads, as JSON Schema has them."""
+        return _Size.pattern()
+
+    @classmethod
     def without_unit(cls, number: object) -> UnitError:
         """Return the error for a bare number."""
         return _Size.without_unit(number)
@@ -173,6 +189,11 @@ class Quota(NamedTuple):
         if quota.of > 10_000:
             raise UnitError(f"'{text}' shuffles too many at once", "a quota is out of at most 10000")
         return quota
+
+    @classmethod
+    def pattern(cls) -> str:
+        """Return the regular expression of what `parse()` reads, as JSON Schema has them."""
+        return r"[0-9]+\s+of\s+[0-9]+"
 
     @classmethod
     def without_unit(cls, number: object) -> UnitError:
