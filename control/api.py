@@ -9,6 +9,9 @@
     PATCH  /v1/proxies/P/injections/N   the settings to change
     DELETE /v1/proxies/P/injections/N   heals it, and answers its last receipt
     DELETE /v1/proxies/P/injections     /v1/injections    heals all, and answers how many
+    GET    /v1/profiles  /v1/profiles/N
+    POST   /v1/profiles/N/apply         injects what the profile says, all or nothing
+    POST   /v1/profiles/N/heal          takes that back, and answers how many
     GET    /v1/journal?proxy=&kind=&since=&follow=1
 
 Paths outside `/v1` are left to others.
@@ -19,45 +22,23 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from ..faults import CATALOGUE, Spec
-from ..faults.settings import Settings, convert, unknown
+from ..faults import Spec
+from ..faults.catalogue import everything, find
+from ..faults.profile import Profile
+from ..faults.settings import SettingsError, convert
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
+from .asked import JournalQuery, ProxyPatch, ProxyPut
 from .follower import Follower
 from .replies import ROOT, HttpError, read_json, read_mapping, reply
-from .views import event_view, fault_view, injection_view, proxy_view
+from .views import ProfileView, event_view, fault_view, injection_view, placed_view, profile_view, proxy_view
 
 if TYPE_CHECKING:
     from ..proxy import Fleet, Injection, Proxy
-
-
-class ProxyPut(Settings, frozen=True):
-    """The body of a PUT of a proxy."""
-
-    upstream: str
-    listen: str = "127.0.0.1:0"
-    enabled: bool = True
-
-
-class ProxyPatch(Settings, frozen=True):
-    """The body of a PATCH of a proxy; what is not said stays."""
-
-    upstream: str | None = None
-    listen: str | None = None
-    enabled: bool | None = None
-
-
-class JournalQuery(Settings, frozen=True):
-    """The query of the journal."""
-
-    proxy: str | None = None
-    kind: str | None = None
-    since: int = 0
-    follow: Literal["0", "1"] = "0"
 
 
 class Api:
@@ -71,6 +52,7 @@ class Api:
         """Return the routes of `/v1`."""
         proxy = ROOT + "/proxies/{proxy:[^/]+}"
         injection = proxy + "/injections/{injection:[^/]+}"
+        profile = ROOT + "/profiles/{profile:[^/]+}"
         return [
             web.get(f"{ROOT}/health", self.health),
             web.get(f"{ROOT}/faults", self.faults),
@@ -87,6 +69,10 @@ class Api:
             web.patch(injection, self.change),
             web.delete(injection, self.heal),
             web.delete(f"{ROOT}/injections", self.heal_all),
+            web.get(f"{ROOT}/profiles", self.profiles),
+            web.get(profile, self.profile),
+            web.post(f"{profile}/apply", self.apply),
+            web.post(f"{profile}/heal", self.heal_profile),
             web.get(f"{ROOT}/journal", self.journal),
         ]
 
@@ -97,15 +83,14 @@ class Api:
 
     async def faults(self, request: web.Request) -> web.Response:
         """List the catalogue."""
-        return reply([fault_view(fault) for fault in CATALOGUE.values()])
+        return reply([fault_view(fault) for fault in everything().values()])
 
     async def fault(self, request: web.Request) -> web.Response:
         """Show a fault."""
-        name = request.match_info["fault"]
-        if name not in CATALOGUE:
-            problem = unknown("fault", name, CATALOGUE)
-            raise NotFoundError(problem.message, problem.hint)
-        return reply(fault_view(CATALOGUE[name]))
+        try:
+            return reply(fault_view(find(request.match_info["fault"])))
+        except SettingsError as error:
+            raise NotFoundError(error.message, error.hint) from None
 
     async def proxies(self, request: web.Request) -> web.Response:
         """List the proxies."""
@@ -182,6 +167,22 @@ class Api:
         proxy.heal(injection.name)
         return self._injection_reply(injection)
 
+    async def profiles(self, request: web.Request) -> web.Response:
+        """List the profiles of the file, then those that ship with Brownout."""
+        return reply([self._profile_view(profile) for profile in self._fleet.known_profiles().values()])
+
+    async def profile(self, request: web.Request) -> web.Response:
+        """Show a profile."""
+        return reply(self._profile_view(self._profile(request)))
+
+    async def apply(self, request: web.Request) -> web.Response:
+        """Inject what a profile says, all or nothing; what it put there before is healed first."""
+        return reply([placed_view(each, self._fleet.seed) for each in self._fleet.apply(self._profile(request))])
+
+    async def heal_profile(self, request: web.Request) -> web.Response:
+        """Heal what a profile put there."""
+        return reply({"healed": self._fleet.heal_profile(self._profile(request).name)})
+
     async def journal(self, request: web.Request) -> web.StreamResponse:
         """List the journal, or follow it."""
         asked = convert(JournalQuery, request.query, text=True)
@@ -209,6 +210,13 @@ class Api:
 
     def _proxy(self, request: web.Request) -> Proxy:
         return self._fleet.proxy(request.match_info["proxy"])
+
+    def _profile(self, request: web.Request) -> Profile:
+        return self._fleet.profile(request.match_info["profile"])
+
+    def _profile_view(self, profile: Profile) -> ProfileView:
+        source = "file" if profile.name in self._fleet.profiles else "shipped"
+        return profile_view(profile, source, applied=profile.name in self._fleet.applied)
 
     def _proxy_reply(self, proxy: Proxy, status: int = 200) -> web.Response:
         return reply(proxy_view(proxy, self._fleet.seed), status)

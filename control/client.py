@@ -13,7 +13,7 @@ import msgspec
 from ..faults.settings import Problem, SettingsError
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
-from .views import EventView, FaultView, Health, ProblemView, ProxyView
+from .views import EventView, FaultView, Health, PlacedView, ProblemView, ProfileView, ProxyView
 
 DEFAULT = "127.0.0.1:8474"
 """Where the API listens when nothing else is said."""
@@ -29,6 +29,10 @@ class _Refusal(msgspec.Struct):
     hint: str = ""
     status: int = 400
     problems: list[ProblemView] = []
+
+
+class NoAnswerError(BrownoutError):
+    """Nobody is where the API should be."""
 
 
 class _Healed(TypedDict):
@@ -111,6 +115,22 @@ class Client:
         """Heal an injection and return it with its last receipt."""
         return self._ask("DELETE", _path("proxies", proxy, "injections", name), dict[str, object])
 
+    def profiles(self) -> list[ProfileView]:
+        """Return the profiles of the configuration file, then those that ship with Brownout."""
+        return self._ask("GET", "profiles", list[ProfileView])
+
+    def profile(self, name: str) -> ProfileView:
+        """Return a profile."""
+        return self._ask("GET", _path("profiles", name), ProfileView)
+
+    def apply(self, name: str) -> list[PlacedView]:
+        """Inject what a profile says, all or nothing, and return that; what it put there before is healed first."""
+        return self._ask("POST", _path("profiles", name, "apply"), list[PlacedView])
+
+    def heal_profile(self, name: str) -> int:
+        """Heal what a profile put there, and return how many injections that were."""
+        return self._ask("POST", _path("profiles", name, "heal"), _Healed)["healed"]
+
     def journal(self, *, proxy: str | None = None, kind: str | None = None, since: int = 0) -> list[EventView]:
         """Return what the journal has after `since`."""
         asked = {"proxy": proxy, "kind": kind, "since": since}
@@ -141,7 +161,7 @@ class Client:
             raise BrownoutError(f"no answer from {where} within {self._timeout:g} s", "is it a Brownout?") from None
         except OSError:
             hint = "start one: brownout run -p NAME=UPSTREAM, or say where it is: --api HOST:PORT"
-            raise BrownoutError(f"no Brownout answers at {where}", hint) from None
+            raise NoAnswerError(f"no Brownout answers at {where}", hint) from None
         except http.client.HTTPException:
             raise BrownoutError(f"what answers at {where} is no Brownout", "say where the API is: --api") from None
         finally:

@@ -7,19 +7,26 @@ import contextlib
 import os
 import secrets
 import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from ..faults.name import check
 from ..faults.profile import Profile
 from ..faults.settings import unknown
 from ..wire.address import Address
-from ..wire.errors import ConflictError, NotFoundError
-from . import sockets
+from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from . import placing, sockets
 from .budget import LIMITS, Budget, Limits
 from .clock import Timer, loop_clock
 from .injection import Injection
 from .journal import Journal
+from .placing import Placed
 from .proxy import Proxy
 from .side import Side
+
+if TYPE_CHECKING:
+    from ..faults.config import ProxyEntry
 
 _SWEEP = 1.0
 
@@ -32,6 +39,7 @@ def new_seed() -> int:
 class Fleet:
     """Proxies by name, in the order of adding, with what they share. Made and used on a running event loop.
 
+    `profiles` are those of the configuration file, `applied` what each profile that was applied put where.
     As an async context manager it closes itself.
     """
 
@@ -40,6 +48,8 @@ class Fleet:
         self.limits = limits
         self.journal = Journal()
         self.proxies: dict[str, Proxy] = {}
+        self.profiles: dict[str, Profile] = {}
+        self.applied: dict[str, list[Placed]] = {}
         self.clock = loop_clock(asyncio.get_running_loop())
         self.budget = Budget(limits.total)
         self.unread: dict[Side, None] = {}
@@ -60,10 +70,7 @@ class Fleet:
 
     async def add(self, name: str, upstream: str, listen: str = "127.0.0.1:0", *, enabled: bool = True) -> Proxy:
         """Add a proxy and let it listen. Raises BrownoutError: a bad name or address, one that is taken."""
-        if check(name) in self.proxies:
-            raise ConflictError(f"there is a proxy named {name}", f"remove it first: brownout proxy rm {name}")
-        proxy = Proxy(self, name, Address.upstream(upstream), Address.listen(listen))
-        self.proxies[name] = proxy
+        proxy = self._make(name, upstream, listen)
         try:
             if enabled:
                 await proxy.enable()
@@ -71,8 +78,37 @@ class Fleet:
             if self.proxies.get(name) is proxy:
                 del self.proxies[name]
             raise
-        self.journal.write("proxy_added", name, upstream=proxy.upstream.masked)
+        self._added(proxy, enabled=enabled)
         return proxy
+
+    async def add_all(
+        self, entries: Iterable[ProxyEntry], then: Callable[[], None] = lambda: None
+    ) -> dict[str, BrownoutError]:
+        """Add proxies; once all are there, and before any of them listens, call `then`.
+
+        Return why which of them do not listen: those are there disabled. Raises BrownoutError as `add` does.
+        """
+        made = [(self._make(entry.name, entry.upstream, entry.listen), entry.enabled) for entry in entries]
+        for proxy, enabled in made:
+            self._added(proxy, enabled=enabled)
+        then()
+        failed: dict[str, BrownoutError] = {}
+        for proxy, enabled in made:
+            try:
+                if enabled:
+                    await proxy.enable()
+            except BrownoutError as error:
+                failed[proxy.name] = error
+        return failed
+
+    def _make(self, name: str, upstream: str, listen: str) -> Proxy:
+        if check(name) in self.proxies:
+            raise ConflictError(f"there is a proxy named {name}", f"remove it first: brownout proxy rm {name}")
+        self.proxies[name] = proxy = Proxy(self, name, Address.upstream(upstream), Address.listen(listen))
+        return proxy
+
+    def _added(self, proxy: Proxy, *, enabled: bool) -> None:
+        self.journal.write("proxy_added", proxy.name, upstream=proxy.upstream.masked, enabled=enabled)
 
     async def remove(self, name: str) -> None:
         """Remove a proxy: release its port, close its links. Raises NotFoundError."""
@@ -93,31 +129,87 @@ class Fleet:
             ) from None
 
     def heal(self) -> int:
-        """Take out every injection of every proxy; return how many."""
+        """Take out every injection of every proxy; return how many. No profile is applied any more."""
+        self.applied.clear()
         return sum(proxy.heal() for proxy in self.proxies.values())
+
+    # Profiles
+
+    def known_profiles(self) -> dict[str, Profile]:
+        """Return the profiles of the configuration file, and those that ship with Brownout."""
+        from ..faults.config import shipped  # YAML is read when it is wanted
+
+        return {**self.profiles, **shipped(), **self.profiles}
+
+    def profile(self, name: str) -> Profile:
+        """Return the profile of a name, the file's before a shipped one. Raises NotFoundError with the nearest one."""
+        known = self.known_profiles()
+        try:
+            return known[name]
+        except KeyError:
+            raise NotFoundError(f"there is no profile named '{name}'", unknown("profile", name, known).hint) from None
 
     def apply(self, profile: Profile) -> list[Injection]:
         """Inject what a profile says, all or nothing; what it put there before is healed first.
 
         Raises ProfileError for a key that meets no proxy, ConflictError for a name that is taken.
         """
-        placements = profile.resolve({name: proxy.upstream.scheme for name, proxy in self.proxies.items()})
-        taken = {
-            (proxy.name, name)
+        placed = placing.place(profile.name, profile.resolve(self.protocols), self._taken(profile.name))
+        self.heal_profile(profile.name)
+        self.applied[profile.name] = placed
+        return [self._inject(profile.name, each) for each in placed]
+
+    def revise(self, profile: Profile) -> Counter[str]:
+        """Make an applied profile be what it says now, all or nothing; return how many were added, changed, healed.
+
+        What says the same is not touched, also where it was changed or healed by hand. Raises as `apply` does.
+        """
+        before, after = self.applied[profile.name], profile.resolve(self.protocols)
+        kept = placing.continued(before, after)
+        placed = placing.replace(profile.name, after, kept, self._taken(profile.name))
+        self.applied[profile.name] = placed
+        done: Counter[str] = Counter()
+        for each in before:
+            if not any(each is other for other in kept) and self._is_there(profile.name, each):
+                done["healed"] += self.proxies[each.proxy].heal(each.name)
+        for each, old in zip(placed, kept, strict=True):
+            if old is None:
+                self._inject(profile.name, each)
+                done["added"] += 1
+            elif (values := placing.changes(old.spec, each.spec)) and self._is_there(profile.name, each):
+                self.proxies[each.proxy].change(each.name, values)
+                done["changed"] += 1
+        return done
+
+    def heal_profile(self, name: str) -> int:
+        """Take out what a profile put there; return how many injections that were."""
+        self.applied.pop(name, None)
+        return sum(
+            proxy.heal(injection.name)
             for proxy in self.proxies.values()
-            for name, injection in proxy.injections.items()
-            if injection.profile != profile.name
-        }
-        for name, spec in placements:
-            if spec.name and (name, spec.name) in taken:
-                raise ConflictError(
-                    f"profile {profile.name}: {name} has an injection named {spec.name}", f"brownout heal {name}"
-                )
-            taken.add((name, spec.name))
-        for proxy in self.proxies.values():
-            for name in [name for name, each in proxy.injections.items() if each.profile == profile.name]:
-                proxy.heal(name)
-        return [self.proxies[name].inject(spec, profile=profile.name) for name, spec in placements]
+            for injection in tuple(proxy.injections.values())
+            if injection.profile == name
+        )
+
+    @property
+    def protocols(self) -> dict[str, str]:
+        """The protocol of each proxy, as profiles look for them."""
+        return {name: proxy.upstream.scheme for name, proxy in self.proxies.items()}
+
+    def _taken(self, profile: str) -> set[tuple[str, str]]:
+        """Return the names, each with its proxy, that are not the profile's own."""
+        everything = [(proxy.name, each) for proxy in self.proxies.values() for each in proxy.injections.values()]
+        return {(proxy, injection.name) for proxy, injection in everything if injection.profile != profile}
+
+    def _is_there(self, profile: str, placed: Placed) -> bool:
+        """Say whether an injection of a profile is still there: it may have been healed, its name taken by another."""
+        proxy = self.proxies.get(placed.proxy)
+        return (
+            proxy is not None and placed.name in proxy.injections and proxy.injections[placed.name].profile == profile
+        )
+
+    def _inject(self, profile: str, placed: Placed) -> Injection:
+        return self.proxies[placed.proxy].inject(placed.spec._replace(name=placed.name), profile=profile)
 
     async def close(self) -> None:
         """Close every proxy, and wait until all links are gone."""
