@@ -1,7 +1,8 @@
 """The commands. Thin: they read words, call the API's client (or, in `run`, a fleet) and write what came of it.
 
-main ── inject, status, proxies, catalogue        speak to a running Brownout
-     └─ run ── plan, session, child, live, news   are one
+main ── inject, profile, status, proxies, catalogue     speak to a running Brownout
+     └─ run ── plan, session, child, live, news         are one
+               file, reload, report                     its file, read anew; what it writes when it ends
 
 options (what commands share), columns, figures and receipts (how results look), complete (shell completion)
 """

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from ..faults.problem import ConfigError
 from ..faults.settings import SettingsError
 from ..wire.errors import BrownoutError
 
@@ -19,16 +20,21 @@ class CombinedError(BrownoutError):
         self.errors = errors
 
 
+def parts(error: BrownoutError) -> list[BrownoutError]:
+    """Return what an error is made of, each part with its own hint."""
+    if isinstance(error, CombinedError):
+        return [part for each in error.errors for part in parts(each)]
+    if isinstance(error, ConfigError):
+        return [BrownoutError(str(problem), problem.hint) for problem in error.problems]
+    if isinstance(error, SettingsError):
+        return [BrownoutError(problem.message, problem.hint) for problem in error.problems]
+    return [error]
+
+
 def show(error: BrownoutError) -> None:
     """Write an error, each of its parts on its own."""
-    if isinstance(error, CombinedError):
-        for part in error.errors:
-            show(part)
-    elif isinstance(error, SettingsError):
-        for problem in error.problems:
-            _write(problem.message, problem.hint)
-    else:
-        _write(error.message, error.hint)
+    for part in parts(error):
+        _write(part.message, part.hint)
 
 
 def show_usage(error: click.ClickException) -> None:

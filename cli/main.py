@@ -15,8 +15,11 @@ from ..faults.settings import unknown
 from ..wire.errors import BrownoutError
 from . import errors
 from .catalogue import faults
+from .check import check, schema
+from .demo.command import demo
 from .inject import change, heal, inject
 from .options import examples, json_option, write_json
+from .profile import profile
 from .proxies import proxy
 from .run import run
 from .status import status
@@ -96,7 +99,7 @@ def version(as_json: bool) -> None:
         click.echo("brownout {version} (Python {python}, {system})".format(**known))
 
 
-for command in (run, inject, change, heal, status, proxy, faults, version):
+for command in (run, inject, change, heal, profile, status, proxy, faults, check, schema, demo, version):
     cli.add_command(command)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from . import figures
@@ -29,7 +31,8 @@ class News:
         text = self._sentence(event)
         if text is None:
             return None
-        return f"{time.strftime('%H:%M:%S', time.localtime(event.at))} {event.proxy}: {text}"
+        whose = f"{event.proxy}: " if event.proxy else ""
+        return f"{time.strftime('%H:%M:%S', time.localtime(event.at))} {whose}{text}"
 
     def _sentence(self, event: Event) -> str | None:
         detail = event.detail
@@ -52,6 +55,8 @@ class News:
                 return self._failure(event, f"no connection to {detail['upstream']}: {detail['error']}")
             case "accept_failed":
                 return self._failure(event, f"no client taken: {detail['error']}")
+            case "reloaded":
+                return _reloaded(detail)
             case "proxy_removed" | "proxy_disabled":
                 return event.kind.removeprefix("proxy_")
         return None
@@ -64,3 +69,19 @@ class News:
             return None
         self._failures[key] = (event.at, 0)
         return f"{text} (and {more} times before)" if more else text
+
+
+def _reloaded(detail: Mapping[str, object]) -> str:
+    done, errors = detail["done"], detail["errors"]
+    assert isinstance(done, list)
+    assert isinstance(errors, list)
+    failed = [figures.many(len(errors), "error")] if errors else []
+    return f"{os.path.basename(str(detail['file']))} read again: {', '.join([*(done or ['nothing changed']), *failed])}"
+
+
+def wrong_in(event: Event) -> list[str]:
+    """Return what went wrong when a file was read anew, as lines of errors and hints."""
+    errors = event.detail["errors"] if event.kind == "reloaded" else []
+    assert isinstance(errors, list)
+    both = [(f"error: {each['error']}", f"hint:  {each['hint']}" if each["hint"] else "") for each in errors]
+    return [line for pair in both for line in pair if line]

@@ -3,78 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..control.client import DEFAULT
 from ..faults import name as names
+from ..faults.settings import unknown
 from ..faults.units import Duration, UnitError
 from ..wire.address import Address
-from ..wire.errors import BrownoutError, ConflictError
+from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from . import report as reports
 from .environment import prefix
 from .errors import CombinedError
+from .file import File
+
+if TYPE_CHECKING:
+    from ..faults.config import Config, ProxyEntry
+    from ..faults.profile import Profile
 
 FREE = "127.0.0.1:0"
 NONE = "none"
 
 
-class Entry(NamedTuple):
-    """A proxy to be: `-p NAME=UPSTREAM` or `-p NAME=LISTEN=UPSTREAM`."""
+def entry(text: str) -> ProxyEntry:
+    """Read the value of one -p, `NAME=UPSTREAM` or `NAME=LISTEN=UPSTREAM`. Raises BrownoutError.
 
-    name: str
-    listen: str
-    upstream: str
+    What follows NAME= is LISTEN=UPSTREAM where an `=` comes before any URL, since URLs may hold one of their own.
+    """
+    from ..faults.config import ProxyEntry
 
-    @classmethod
-    def read(cls, text: str) -> Entry:
-        """Read the value of one -p. Raises BrownoutError.
-
-        What follows NAME= is LISTEN=UPSTREAM where an `=` comes before any URL, since URLs may hold one of their own.
-        """
-        name, equals, rest = text.partition("=")
-        if not equals or not rest:
-            raise BrownoutError(f"-p {text} is not NAME=UPSTREAM", "write it like -p redis=redis://127.0.0.1:6379")
-        names.check(name)
-        listen, equals, upstream = rest.partition("=")
-        if not equals or ("://" in listen and not listen.startswith("unix://")):
-            listen, upstream = FREE, rest
-        Address.listen(listen)
-        Address.upstream(upstream)
-        return cls(name, listen, upstream)
+    name, equals, rest = text.partition("=")
+    if not equals or not rest:
+        raise BrownoutError(f"-p {text} is not NAME=UPSTREAM", "write it like -p redis=redis://127.0.0.1:6379")
+    names.check(name)
+    listen, equals, upstream = rest.partition("=")
+    if not equals or ("://" in listen and not listen.startswith("unix://")):
+        listen, upstream = FREE, rest
+    Address.listen(listen)
+    Address.upstream(upstream)
+    return ProxyEntry(name, upstream, listen)
 
 
 class Plan(NamedTuple):
     """A whole `run`; `api` is None where there is to be none, `seed` None where one is to be drawn.
 
-    `dial` is how long an upstream may take to accept a connection, None for the usual time.
+    `proxies` are the file's and those of -p, `profiles` what is applied before they listen. `dial` is how long an
+    upstream may take to accept a connection, None for the usual time.
     """
 
-    proxies: list[Entry]
+    proxies: list[ProxyEntry]
     api: str | None
     seed: int | None
     command: tuple[str, ...]
-    dial: Duration | None
+    dial: Duration | None = None
+    file: File | None = None
+    config: Config | None = None
+    profiles: tuple[Profile, ...] = ()
+    watch: bool = False
+    report: Path | None = None
 
 
 def make(
-    proxies: Sequence[str], api: str | None, seed: int | None, command: tuple[str, ...], dial: str | None = None
+    proxies: Sequence[str],
+    api: str | None,
+    seed: int | None,
+    command: tuple[str, ...],
+    dial: str | None = None,
+    *,
+    file: str | None = None,
+    profiles: Sequence[str] = (),
+    watch: bool = False,
+    report: str | None = None,
 ) -> Plan:
-    """Read the words of `run`. Raises CombinedError with everything that is wrong with them."""
+    """Read the words of `run`, and its file. Raises CombinedError with everything that is wrong with them."""
     wrong: list[BrownoutError] = []
-    patience: Duration | None = None
+    source = None if file is None else File(file)
+    config: Config | None = None
+    patience, path, known = _patience(dial, wrong), None, bool(profiles)
     try:
-        patience = None if dial is None else Duration.parse(dial)
-        if patience is not None and not patience:
-            raise UnitError("a dial time-out of 0 would fail every link", "write it like 300ms or 10s")
-    except UnitError as error:
+        config = None if source is None else source.read()
+    except BrownoutError as error:
         wrong.append(error)
-    entries: list[Entry] = []
-    for text in proxies:
+        known = False
+    entries: list[ProxyEntry] = []
+    everything: list[ProxyEntry | str] = [*(config.proxies.values() if config else ()), *proxies]
+    for given in everything:
         try:
-            entry = Entry.read(text)
-            _check_free(entry.name, entries, for_child=bool(command))
-            entries.append(entry)
+            each = entry(given) if isinstance(given, str) else given
+            _check_free(each.name, entries, for_child=bool(command))
+            entries.append(each)
         except BrownoutError as error:
             wrong.append(error)
+    chosen = _profiles(profiles, config, entries, wrong) if known else []
     if api is None:
         api = FREE if command else DEFAULT
     try:
@@ -82,19 +102,71 @@ def make(
             raise BrownoutError(f"the API cannot listen at {api}", "write HOST:PORT")
     except BrownoutError as error:
         wrong.append(error)
+    if watch and source is None:
+        wrong.append(BrownoutError("there is no file to watch", "brownout run brownout.yaml --watch"))
+    try:
+        path = None if report is None else reports.check(report)
+    except BrownoutError as error:
+        wrong.append(error)
     if wrong:
         raise CombinedError(wrong)
     if api == NONE and not entries and not command:
         raise BrownoutError("there is nothing to run", "give a proxy: -p redis=redis://127.0.0.1:6379")
-    return Plan(entries, None if api == NONE else api, seed, command, patience)
+    return Plan(
+        proxies=entries,
+        api=None if api == NONE else api,
+        seed=config.seed if config and seed is None else seed,
+        command=command,
+        dial=patience,
+        file=source,
+        config=config,
+        profiles=tuple(chosen),
+        watch=watch,
+        report=path,
+    )
 
 
-def _check_free(name: str, entries: Sequence[Entry], *, for_child: bool) -> None:
-    for entry in entries:
-        if entry.name == name:
+def _patience(dial: str | None, wrong: list[BrownoutError]) -> Duration | None:
+    try:
+        patience = None if dial is None else Duration.parse(dial)
+        if patience is not None and not patience:
+            raise UnitError("a dial time-out of 0 would fail every link", "write it like 300ms or 10s")
+    except UnitError as error:
+        wrong.append(error)
+        return None
+    return patience
+
+
+def _profiles(
+    asked: Sequence[str], config: Config | None, entries: Sequence[ProxyEntry], wrong: list[BrownoutError]
+) -> list[Profile]:
+    """Find the profiles, the file's before shipped ones, and check that each meets proxies."""
+    from ..faults.config import shipped
+
+    found: list[Profile] = []
+    known = shipped() | (config.profiles if config else {})
+    complete = not wrong  # else a proxy that a profile means may be one that could not be read
+    protocols = {each.name: Address.upstream(each.upstream).scheme for each in entries}
+    for name in dict.fromkeys(asked):
+        if name not in known:
+            hint = unknown("profile", name, known).hint
+            wrong.append(NotFoundError(f"there is no profile named '{name}'", hint))
+            continue
+        found.append(known[name])
+        try:
+            if complete:
+                known[name].resolve(protocols)
+        except BrownoutError as error:
+            wrong.append(error)
+    return found
+
+
+def _check_free(name: str, entries: Sequence[ProxyEntry], *, for_child: bool) -> None:
+    for each in entries:
+        if each.name == name:
             raise ConflictError(f"two proxies are named '{name}'", "give each its own name")
-        if for_child and prefix(entry.name) == prefix(name):
+        if for_child and prefix(each.name) == prefix(name):
             raise ConflictError(
-                f"'{entry.name}' and '{name}' are both {prefix(name)} in the command's environment",
+                f"'{each.name}' and '{name}' are both {prefix(name)} in the command's environment",
                 "rename one of them",
             )

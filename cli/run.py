@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..control.client import DEFAULT, VARIABLE
-from . import plan
+from ..wire.errors import BrownoutError
 from .options import examples
 
 
+class Run(click.Command):
+    """A command whose words after `--` are another command's."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take what stands after `--` as it is. Raises UsageError for a command that does not."""
+        end = args.index("--") if "--" in args else len(args)
+        rest = super().parse_args(ctx, args[:end])
+        if (stray := ctx.params["command"]) and not ctx.resilient_parsing:
+            raise click.UsageError(f"'{stray[0]}' is one word too many: a command comes after --", ctx)
+        ctx.params["command"] = tuple(args[end + 1 :])
+        return rest
+
+
+def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ..faults.config import read, shipped
+
+    known = shipped()
+    with contextlib.suppress(BrownoutError):  # who completes a word is told nothing else
+        known |= read(ctx.params["file"]).profiles if ctx.params.get("file") else {}
+    return [CompletionItem(name, help=each.description) for name, each in known.items() if name.startswith(incomplete)]
+
+
 @click.command(
-    context_settings={"allow_interspersed_args": False},
+    cls=Run,
     epilog=examples(
         "brownout run -p redis=redis://127.0.0.1:6379",
+        "brownout run brownout.yaml --watch",
         "brownout run -p db=127.0.0.1:15432=postgres://127.0.0.1:5432 --seed 7",
         "brownout run -p redis=redis://127.0.0.1:6379 -- pytest tests",
+        "brownout run brownout.yaml --profile slow-network -- pytest tests",
     ),
 )
+@click.argument("file", required=False, type=click.Path(), metavar="[FILE]")
 @click.option(
     "-p",
     "--proxy",
@@ -29,25 +56,47 @@ from .options import examples
     help="A proxy on a free port, or on one of yours: NAME=LISTEN=UPSTREAM.",
 )
 @click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_profiles,
+    help="A profile of FILE, or one that ships with Brownout, applied before anything can connect.",
+)
+@click.option("--watch", is_flag=True, help="Read FILE anew whenever it changes, as SIGHUP does.")
+@click.option("--report", metavar="PATH", help="Write what happened there as JSON, at the end.")
+@click.option(
     "--api",
     metavar="HOST:PORT|none",
     help=f"Where commands reach it.  [env: {VARIABLE}; default: {DEFAULT}; with COMMAND: a free port]",
 )
-@click.option("--seed", type=int, metavar="N", help="The dice; else drawn, and printed.")
+@click.option("--seed", type=int, metavar="N", help="The dice; else FILE's, else drawn, and printed.")
 @click.option("--dial-timeout", metavar="DURATION", help="How long an upstream may take to accept.  [default: 10s]")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def run(
-    proxies: tuple[str, ...], api: str | None, seed: int | None, dial_timeout: str | None, command: tuple[str, ...]
+    file: str | None,
+    proxies: tuple[str, ...],
+    profiles: tuple[str, ...],
+    watch: bool,
+    report: str | None,
+    api: str | None,
+    seed: int | None,
+    dial_timeout: str | None,
+    command: tuple[str, ...],
 ) -> None:
-    """Run proxies until ctrl-C, or as long as COMMAND runs.
+    """Run the proxies of FILE and of -p until ctrl-C, or as long as COMMAND runs.
 
     COMMAND finds in its environment BROWNOUT_API, and of each proxy BROWNOUT_<NAME>_ADDRESS, _HOST, _PORT and _URL
     (NAME in capitals, what is no letter or digit as _). Its exit code is ours. With a COMMAND the API takes a free
-    port, so that two can run at once.
+    port, so that two can run at once. -p and --profile may come several times.
     """
+    from . import plan
+
     if api is None and not command:
         api = os.environ.get(VARIABLE) or None
-    asked = plan.make(proxies, api, seed, command, dial_timeout)
+    asked = plan.make(
+        proxies, api, seed, command, dial_timeout, file=file, profiles=profiles, watch=watch, report=report
+    )
     from .session import run as run_session
 
     sys.exit(run_session(asked))

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING
 
 from ..proxy import LIMITS, Event, Fleet, new_seed
 from ..proxy.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
-from . import child
+from . import child, errors, figures
 from .environment import variables
 from .errors import CombinedError
-from .news import News
+from .news import News, wrong_in
 from .output import Output
 from .plan import Plan
 from .proxies import line
+from .reload import Reloader
+from .report import Report
 from .signals import Signals
 
 if TYPE_CHECKING:
     from ..control.serve import Server
+
+WRONG = 2
 
 
 def run(plan: Plan) -> int:
@@ -48,35 +52,73 @@ async def _session(plan: Plan) -> int:
         limits = LIMITS if plan.dial is None else LIMITS._replace(dial=plan.dial)
         seed = new_seed() if plan.seed is None else plan.seed
         fleet = await stack.enter_async_context(Fleet(seed=seed, limits=limits))
+        report = None if plan.report is None else Report(fleet, plan.report, plan.command)
         server = await _open(fleet, plan)
         if server is not None:
             stack.push_async_callback(server.close)
         stack.callback(signals.let_go)
         _announce(fleet, server, output)
+        if plan.file is not None and plan.config is not None:
+            reloader = Reloader(fleet, plan.file, plan.config, watch=plan.watch)
+            stack.enter_context(_task(reloader.run()))
+            signals.hangup = reloader.ask
         if not (fleet.proxies or plan.command):
             output.say("no proxies yet; add one: brownout proxy add redis redis://127.0.0.1:6379")
-        if plan.command:
-            found = variables(fleet.proxies.values(), None if server is None else server.address)
-            with _heard(fleet, output.say, output.say):
-                return await child.run(plan.command, found, signals, started=raise_file_limit)
-        raise_file_limit()
-        if output.is_terminal:
-            await _watch(fleet, output, signals)
-        else:
-            with _heard(fleet, output.say, output.say):
-                await signals.next()
-        return 0
+        code = await _last(fleet, server, plan, output, signals)
+        return code if report is None else _write(report, code, output)
+
+
+async def _last(fleet: Fleet, server: Server | None, plan: Plan, output: Output, signals: Signals) -> int:
+    """Wait for the end, and return the exit code."""
+    if plan.command:
+        found = variables(fleet.proxies.values(), None if server is None else server.address)
+        with _heard(fleet, output.say, output.say):
+            return await child.run(plan.command, found, signals, started=raise_file_limit)
+    raise_file_limit()
+    if output.is_terminal:
+        await _watch(fleet, output, signals)
+    else:
+        with _heard(fleet, output.say, output.say):
+            await signals.next()
+    return 0
+
+
+def _write(report: Report, code: int, output: Output) -> int:
+    try:
+        report.write(code)
+    except BrownoutError as error:
+        errors.show(error)
+        return code or WRONG
+    output.say(f"report {report.path}")
+    return code
+
+
+@contextlib.contextmanager
+def _task(work: Coroutine[None, None, None]) -> Iterator[None]:
+    """Let something run beside, until the end."""
+    task = asyncio.get_running_loop().create_task(work)
+    # A mistake of ours: the loop reports it.
+    task.add_done_callback(lambda task: None if task.cancelled() else task.result())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def _open(fleet: Fleet, plan: Plan) -> Server | None:
-    """Let everything listen. Raises CombinedError with all that could not."""
+    """Let everything listen, profiles applied before. Raises CombinedError with all that could not."""
     wrong: list[BrownoutError] = []
     server: Server | None = None
-    for entry in plan.proxies:
-        try:
-            await fleet.add(entry.name, entry.upstream, entry.listen)
-        except BrownoutError as error:
-            wrong.append(error)
+    fleet.profiles = plan.config.profiles if plan.config else {}
+
+    def apply() -> None:
+        for profile in plan.profiles:
+            try:
+                fleet.apply(profile)
+            except BrownoutError as error:
+                wrong.append(error)
+
+    wrong += (await fleet.add_all(plan.proxies, then=apply)).values()
     if plan.api is not None:
         from ..control.serve import serve
 
@@ -94,6 +136,8 @@ async def _open(fleet: Fleet, plan: Plan) -> Server | None:
 def _announce(fleet: Fleet, server: Server | None, output: Output) -> None:
     for name in fleet.proxies:
         output.say(_where(fleet, name))
+    for name, placed in fleet.applied.items():
+        output.say(f"profile {name} applied: {figures.many(len(placed), 'injection')}")
     output.say(f"api {server.address.endpoint if server else 'none'}")
     output.say(f"seed {fleet.seed}")
 
@@ -116,19 +160,17 @@ async def _watch(fleet: Fleet, output: Output, signals: Signals) -> None:
 
 @contextlib.contextmanager
 def _heard(fleet: Fleet, say_where: Callable[[str], None], say_news: Callable[[str], None]) -> Iterator[None]:
-    """Say what the journal hears: where proxies are, and the news."""
+    """Say what the journal hears: where proxies are, what is wrong with a file, and the news."""
     news = News()
-    known = set(fleet.proxies)
 
     def hear(event: Event) -> None:
-        # Adding a proxy enables it as well: one line is enough.
-        if event.kind == "proxy_added" or (event.kind == "proxy_enabled" and event.proxy in known):
-            known.add(event.proxy)
+        # A proxy that is added is most often enabled as well: one line is enough.
+        if event.kind == "proxy_enabled" or (event.kind == "proxy_added" and not event.detail["enabled"]):
             say_where(_where(fleet, event.proxy))
-        elif event.kind == "proxy_removed":
-            known.discard(event.proxy)
-        if (text := news.line(event)) is not None:
-            say_news(text)
+        for text in wrong_in(event):
+            say_where(text)
+        if (said := news.line(event)) is not None:
+            say_news(said)
 
     fleet.journal.listeners.add(hear)
     try:

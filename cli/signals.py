@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -12,6 +13,7 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 class Signals:
     """Inside a `with`, SIGINT, SIGTERM and SIGHUP do nothing but come out of `next()`, in order.
 
+    A SIGHUP calls `hangup` instead where that is set, unless it says that our terminal was closed.
     Where a loop takes no handlers (Windows) a ctrl-C cancels the main task, as asyncio has it.
     """
 
@@ -19,6 +21,8 @@ class Signals:
         self._caught: asyncio.Queue[signal.Signals] = asyncio.Queue()
         self._installed: list[signal.Signals] = []
         self._last = False
+        self._had_terminal = _has_terminal()
+        self.hangup: Callable[[], None] | None = None
 
     def __enter__(self) -> Signals:
         """Begin to catch. A SIGHUP that is ignored (nohup) stays so."""
@@ -49,4 +53,16 @@ class Signals:
     def _catch(self, number: signal.Signals) -> None:
         if self._last:
             os._exit(128 + number)
+        if self.hangup is not None and number.name == "SIGHUP" and _has_terminal() == self._had_terminal:
+            self.hangup()
+            return
         self._caught.put_nowait(number)
+
+
+def _has_terminal() -> bool:
+    """Say whether a terminal controls this process: one that was closed does so no more."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | getattr(os, "O_NOCTTY", 0)))
+    except OSError:
+        return False
+    return True

@@ -76,6 +76,10 @@ class Lines:
         for line in self.seen:
             if part in line:
                 return line
+        return self.next(part)
+
+    def next(self, part: str) -> str:
+        """Wait for a line that holds a text, of those that are still to come."""
         while (line := self._coming.get(timeout=DEADLINE)) is not None:
             self.seen.append(line)
             if part in line:

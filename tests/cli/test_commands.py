@@ -192,7 +192,7 @@ def test_version() -> None:
 def test_faults_lists_and_explains() -> None:
     lines = command("faults").stdout.splitlines()
     assert lines[-1] == "settings of one: brownout faults NAME"
-    assert "reset       The link breaks by RST (connection reset by peer), also when it was" in lines
+    assert "reset             The link breaks by RST (connection reset by peer), also when" in lines
     assert max(map(len, lines)) <= 80
     assert command("faults", "slow_close").stdout == (
         "slow_close: Data passes at once, the end of the stream comes later.\n"
@@ -207,7 +207,20 @@ def test_faults_lists_and_explains() -> None:
     assert json.loads(command("faults", "half_open", "--json").stdout)["acts_on"] == "link"
 
 
-COMMANDS = ["run", "inject", "change", "heal", "status", "proxy", "faults", "version"]
+COMMANDS = [
+    "run",
+    "inject",
+    "change",
+    "heal",
+    "profile",
+    "status",
+    "proxy",
+    "faults",
+    "check",
+    "schema",
+    "demo",
+    "version",
+]
 
 
 def test_help_lists_every_command_in_the_order_of_use() -> None:
@@ -216,7 +229,8 @@ def test_help_lists_every_command_in_the_order_of_use() -> None:
     assert [line.split()[0] for line in lines[begun : begun + len(COMMANDS)]] == COMMANDS
 
 
-@pytest.mark.parametrize("words", [[name] for name in COMMANDS if name != "proxy"]
+@pytest.mark.parametrize("words", [[name] for name in COMMANDS if name not in ("profile", "proxy")]
+                         + [["profile", name] for name in ("list", "show", "apply", "heal")]
                          + [["proxy", name] for name in ("add", "rm", "enable", "disable")])  # fmt: skip
 def test_each_help_has_an_example_to_copy(words: list[str]) -> None:
     shown = command(*words, "--help").stdout

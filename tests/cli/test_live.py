@@ -68,11 +68,17 @@ class Terminal:
         self.raw += data.decode()
         return bool(data)
 
+    def hang_up(self) -> None:
+        """Close it, as a window is closed."""
+        os.close(self._ours)
+        self._ours = -1
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(DEADLINE)
-        os.close(self._ours)
+        if self._ours >= 0:
+            os.close(self._ours)
 
 
 def plain(text: str) -> str:

@@ -1,28 +1,33 @@
+from pathlib import Path
+
 import pytest
 
-from brownout.cli import plan
+from brownout.cli import errors, plan
 from brownout.cli.environment import prefix
 from brownout.cli.errors import CombinedError
-from brownout.cli.plan import Entry
+from brownout.faults import Spec, config
+from brownout.faults.profile import Profile, Target
 from brownout.wire.errors import BrownoutError
+
+from .conftest import command
 
 
 @pytest.mark.parametrize(
     ("text", "entry"),
     [
-        ("redis=redis://127.0.0.1:6379", ("redis", "127.0.0.1:0", "redis://127.0.0.1:6379")),
-        ("a=127.0.0.1:1=127.0.0.1:2", ("a", "127.0.0.1:1", "127.0.0.1:2")),
-        ("a=1234=127.0.0.1:2", ("a", "1234", "127.0.0.1:2")),
-        ("a=[::1]:1=[::1]:2", ("a", "[::1]:1", "[::1]:2")),
-        ("a=unix:///tmp/a=unix:///tmp/b", ("a", "unix:///tmp/a", "unix:///tmp/b")),
-        ("db=postgres://h/db?sslmode=off&a=b", ("db", "127.0.0.1:0", "postgres://h/db?sslmode=off&a=b")),
-        ("db=0.0.0.0:1=postgres://h/db?x=y", ("db", "0.0.0.0:1", "postgres://h/db?x=y")),
-        ("db=redis://:p=w@h:1", ("db", "127.0.0.1:0", "redis://:p=w@h:1")),
-        ("my db/1=h:1", ("my db/1", "127.0.0.1:0", "h:1")),
+        ("redis=redis://127.0.0.1:6379", ("redis", "redis://127.0.0.1:6379", "127.0.0.1:0")),
+        ("a=127.0.0.1:1=127.0.0.1:2", ("a", "127.0.0.1:2", "127.0.0.1:1")),
+        ("a=1234=127.0.0.1:2", ("a", "127.0.0.1:2", "1234")),
+        ("a=[::1]:1=[::1]:2", ("a", "[::1]:2", "[::1]:1")),
+        ("a=unix:///tmp/a=unix:///tmp/b", ("a", "unix:///tmp/b", "unix:///tmp/a")),
+        ("db=postgres://h/db?sslmode=off&a=b", ("db", "postgres://h/db?sslmode=off&a=b", "127.0.0.1:0")),
+        ("db=0.0.0.0:1=postgres://h/db?x=y", ("db", "postgres://h/db?x=y", "0.0.0.0:1")),
+        ("db=redis://:p=w@h:1", ("db", "redis://:p=w@h:1", "127.0.0.1:0")),
+        ("my db/1=h:1", ("my db/1", "h:1", "127.0.0.1:0")),
     ],
 )
 def test_a_proxy_is_name_listen_and_upstream(text: str, entry: tuple[str, str, str]) -> None:
-    assert Entry.read(text) == entry
+    assert plan.entry(text) == (*entry, True)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +44,7 @@ def test_a_proxy_is_name_listen_and_upstream(text: str, entry: tuple[str, str, s
 )
 def test_what_is_wrong_with_a_proxy_is_said(text: str, message: str) -> None:
     with pytest.raises(BrownoutError) as caught:
-        Entry.read(text)
+        plan.entry(text)
     assert caught.value.message == message
 
 
@@ -62,7 +67,7 @@ def test_the_api_is_at_8474_and_with_a_command_at_a_free_port() -> None:
 
 
 def test_nothing_to_run_is_an_error() -> None:
-    with pytest.raises(BrownoutError, match=r"^there is nothing to run$"):
+    with pytest.raises(BrownoutError, match=r"^there is nothing to run(\n|$)"):
         plan.make([], "none", None, ())
 
 
@@ -82,3 +87,80 @@ def test_the_dial_time_out_needs_its_unit_and_some_length() -> None:
     for text, message in (("3", "3 has no unit"), ("0", "would fail every link")):
         with pytest.raises(BrownoutError, match=message):
             plan.make(["a=h:1"], None, None, (), text)
+
+
+FILE = """
+seed: 7
+proxies:
+  db: {upstream: "postgres://h", listen: "127.0.0.1:15432", enabled: false}
+profiles:
+  slow: {"*": ["latency:1s"]}
+  blackout: {db: [reset]}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    shipped = {"cache-only": (Target("redis:", (Spec.parse("reset"),)),), "blackout": (), "other": ()}
+    profiles = {name: Profile(name, targets, "shipped") for name, targets in shipped.items()}
+    monkeypatch.setattr(config, "shipped", lambda: dict(profiles))
+    path = tmp_path / "brownout.yaml"
+    path.write_text(FILE)
+    return str(path)
+
+
+def test_proxies_are_the_files_and_then_those_of_p(file: str) -> None:
+    made = plan.make(["a=h:1"], None, None, (), file=file)
+    assert made.proxies == [("db", "postgres://h", "127.0.0.1:15432", False), ("a", "h:1", "127.0.0.1:0", True)]
+
+
+def test_the_seed_of_the_command_line_goes_before_the_files(file: str) -> None:
+    assert plan.make([], None, None, (), file=file).seed == 7
+    assert plan.make([], None, 0, (), file=file).seed == 0
+    assert plan.make(["a=h:1"], None, None, ()).seed is None
+
+
+def test_a_profile_of_the_file_goes_before_a_shipped_one(file: str) -> None:
+    made = plan.make([], None, None, (), file=file, profiles=["other", "blackout", "other"])
+    assert [(each.name, each.description) for each in made.profiles] == [("other", "shipped"), ("blackout", "")]
+    assert [each.name for each in plan.make(["a=h:1"], None, None, (), profiles=["blackout"]).profiles] == ["blackout"]
+
+
+def test_everything_wrong_with_a_file_and_what_is_asked_of_it_is_said_at_once(file: str, tmp_path: Path) -> None:
+    with pytest.raises(CombinedError) as caught:
+        plan.make(["db=h:1"], None, None, (), file=file, profiles=["slwo", "cache-only"], report=str(tmp_path))
+    assert [(error.message, error.hint) for error in errors.parts(caught.value)] == [
+        ("two proxies are named 'db'", "give each its own name"),
+        ("there is no profile named 'slwo'", "did you mean slow?"),
+        (f"--report {tmp_path}: it is no file", "write it like --report report.json"),
+    ]
+    Path(file).write_text(FILE.replace("latency:1s", "latency:1").replace("enabled: false", "enabled: no"))
+    with pytest.raises(CombinedError) as caught:
+        plan.make(["b"], None, None, (), file=file, profiles=["slow", "unheard-of"])
+    messages = [error.message for error in errors.parts(caught.value)]
+    assert [message.split(": ")[:2] for message in messages[:2]] == [
+        [f"{file}:4", "proxies.db.enabled"],
+        [f"{file}:6", 'profiles.slow."*"[0]'],
+    ]
+    assert messages[2:] == ["-p b is not NAME=UPSTREAM"]
+
+
+def test_a_profile_that_meets_no_proxy_is_an_error(file: str) -> None:
+    with pytest.raises(CombinedError, match=r"^profile cache-only: 'redis:' meets no proxy$"):
+        plan.make([], None, None, (), file=file, profiles=["slow", "cache-only"])
+    assert len(plan.make(["c=redis://h"], None, None, (), file=file, profiles=["cache-only"]).profiles) == 1
+
+
+def test_only_a_file_can_be_watched(file: str) -> None:
+    assert plan.make([], None, None, (), file=file, watch=True).watch
+    with pytest.raises(CombinedError, match=r"^there is no file to watch$"):
+        plan.make(["a=h:1"], None, None, (), watch=True)
+
+
+def test_what_is_no_word_of_run_is_said(file: str) -> None:
+    result = command("run", file, "pytest", "-p", "a=h:1")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        "error: 'pytest' is one word too many: a command comes after --",
+        "hint:  brownout run [OPTIONS] [FILE] [-- COMMAND...], see brownout run --help",
+    ]

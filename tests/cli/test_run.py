@@ -194,9 +194,9 @@ def test_a_command_that_cannot_be_run_is_said(run: Start, tmp_path: Path) -> Non
 
 
 def test_options_after_the_command_are_the_commands(run: Start) -> None:
-    process = run("--api", "none", sys.executable, "-c", "import sys; print(sys.argv[1:])", "--api", "-p", "x")
+    process = run("--api", "none", *python("import sys; print(sys.argv[1:])"), "--api", "-p", "x", "--", "y")
     assert process.wait() == 0
-    assert process.out.all() == ["['--api', '-p', 'x']"]
+    assert process.out.all() == ["['--api', '-p', 'x', '--', 'y']"]
 
 
 WAITS = "import signal, time\n{}\nprint('up', flush=True)\ntime.sleep(60)"

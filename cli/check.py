@@ -1,0 +1,89 @@
+"""check and schema: is a configuration file right, before anything runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from .errors import show
+from .options import examples, json_option, write_json
+
+if TYPE_CHECKING:
+    from ..faults.config import Config, ConfigError
+
+WRONG = 2
+STDIN = "-"
+
+
+class _Checked(NamedTuple):
+    """What became of one file."""
+
+    file: str
+    config: Config | None
+    error: ConfigError | None
+
+
+@click.command(
+    epilog=examples("brownout check brownout.yaml", "brownout check --json *.yaml", "brownout check - < brownout.yaml")
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True))
+@json_option
+def check(files: tuple[str, ...], as_json: bool) -> None:
+    """Say what configuration files hold, or everything that is wrong with them.
+
+    Exit code 2 if anything is wrong. - is the standard input.
+    """
+    checked = [_check(file) for file in files]
+    if as_json:
+        write_json({"files": [_view(each) for each in checked]})
+    else:
+        for each in checked:
+            if each.config is not None:
+                click.echo(f"{each.file}: {_contents(each.config)}")
+            if each.error is not None:
+                show(each.error)
+    if any(each.error for each in checked):
+        sys.exit(WRONG)
+
+
+@click.command(epilog=examples("brownout schema > brownout.schema.json"))
+def schema() -> None:
+    """Write the JSON Schema of the configuration file, for editors."""
+    from ..faults.schema import schema as make
+
+    write_json(make())
+
+
+def _check(file: str) -> _Checked:
+    from ..faults.config import ConfigError, decode, parse, read
+
+    try:
+        if file == STDIN:
+            file = "stdin"
+            return _Checked(file, parse(decode(sys.stdin.buffer.read(), file), file), None)
+        return _Checked(file, read(file), None)
+    except ConfigError as error:
+        return _Checked(file, None, error)
+
+
+def _contents(config: Config) -> str:
+    seed = "no seed" if config.seed is None else f"seed {config.seed}"
+    return f"{_count(len(config.proxies), 'proxy')}, {_count(len(config.profiles), 'profile')}, {seed}"
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def _view(checked: _Checked) -> dict[str, object]:
+    config, error = checked.config, checked.error
+    return {
+        "file": checked.file,
+        "proxies": None if config is None else list(config.proxies),
+        "profiles": None if config is None else list(config.profiles),
+        "seed": None if config is None else config.seed,
+        "problems": [] if error is None else [problem._asdict() for problem in error.problems],
+    }

@@ -1,0 +1,141 @@
+"""profile: list, show, apply, heal."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..control.client import Client, NoAnswerError
+from ..control.views import ProfileView, profile_view
+from ..faults.settings import unknown
+from ..wire.errors import BrownoutError, NotFoundError
+from . import complete, figures
+from .columns import align
+from .options import api_option, examples, json_option, write_json
+
+
+def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    given = ctx.params.get("client")
+    client = Client(given.address.endpoint if isinstance(given, Client) else None, timeout=complete.PATIENCE)
+    try:
+        found = client.profiles()
+    except BrownoutError:
+        found = _shipped()
+    return [
+        CompletionItem(view["name"], help=view["description"]) for view in found if view["name"].startswith(incomplete)
+    ]
+
+
+@click.group()
+def profile() -> None:
+    """List, show, apply or heal profiles: named sets of injections."""
+
+
+@profile.command("list", epilog=examples("brownout profile list"))
+@api_option
+@json_option
+def list_(client: Client, as_json: bool) -> None:
+    """List the profiles: the file's, then those that ship with Brownout."""
+    views = _known(client)
+    if as_json:
+        write_json(views)
+        return
+    columns = [("PROFILE", "FROM", "APPLIED", "")]
+    columns += [(each["name"], each["source"], "yes" if each["applied"] else "-", "") for each in views]
+    indent = max(len(name) for name, *_ in columns) + len("  shipped  APPLIED  ")
+    lines = [line.ljust(indent) for line in align(columns)]
+    click.secho(f"{lines[0]}WHAT IT DOES", dim=True)
+    for line, view in zip(lines[1:], views, strict=True):
+        text = _wrapped(view["description"], line, " " * indent) if view["description"] else line.rstrip()
+        click.secho(text, fg="yellow" if view["applied"] else None)
+
+
+@profile.command(epilog=examples("brownout profile show slow-network"))
+@click.argument("name", shell_complete=_names)
+@api_option
+@json_option
+def show(name: str, client: Client, as_json: bool) -> None:
+    """Show what the profile NAME injects, as a file has it."""
+    known = {each["name"]: each for each in _known(client)}
+    if name not in known:
+        raise NotFoundError(f"there is no profile named '{name}'", unknown("profile", name, known).hint)
+    view = known[name]
+    if as_json:
+        write_json(view)
+        return
+    click.echo(f"{name}: {_origin(view)}{', applied' if view['applied'] else ''}")
+    if view["description"]:
+        click.echo("\n" + _wrapped(view["description"]))
+    click.echo("\n" + _yaml(view), nl=False)
+
+
+@profile.command(epilog=examples("brownout profile apply slow-network"))
+@click.argument("name", shell_complete=_names)
+@api_option
+@json_option
+def apply(name: str, client: Client, as_json: bool) -> None:
+    """Inject what the profile NAME says.
+
+    All of it or nothing; what the profile put there before is healed first.
+    """
+    placed = client.apply(name)
+    if as_json:
+        write_json(placed)
+        return
+    click.echo(f"applied {name}: {figures.many(len(placed), 'injection')}")
+    for line in align([(each["proxy"], *_words(each["injection"])) for each in placed] or [("",)]):
+        click.echo(f"  {line}".rstrip())
+
+
+@profile.command(epilog=examples("brownout profile heal slow-network"))
+@click.argument("name", shell_complete=_names)
+@api_option
+@json_option
+def heal(name: str, client: Client, as_json: bool) -> None:
+    """Heal what the profile NAME put there."""
+    healed = client.heal_profile(name)
+    if as_json:
+        write_json({"healed": healed})
+    else:
+        click.echo(f"healed {name}: {figures.many(healed, 'injection')}" if healed else "nothing to heal")
+
+
+def _known(client: Client) -> list[ProfileView]:
+    """Return the profiles of the running Brownout, or where there is none those that ship with it, and say so."""
+    try:
+        return client.profiles()
+    except NoAnswerError as error:
+        click.echo(f"{error.message}; these ship with it", err=True)
+        return _shipped()
+
+
+def _shipped() -> list[ProfileView]:
+    from ..faults.config import shipped
+
+    return [profile_view(each, "shipped", applied=False) for each in shipped().values()]
+
+
+def _words(injection: dict[str, object]) -> tuple[str, str]:
+    name, fault = str(injection["name"]), str(injection["fault"])
+    is_said = name == fault or (name.startswith(f"{fault}-") and name[len(fault) + 1 :].isdecimal())
+    settings = figures.settings(injection)
+    return name, settings if is_said else f"{fault} {settings}".rstrip()
+
+
+def _wrapped(text: str, first: str = "", rest: str = "") -> str:
+    width = max(60, shutil.get_terminal_size().columns)
+    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _origin(view: ProfileView) -> str:
+    return "from the file" if view["source"] == "file" else "ships with Brownout"
+
+
+def _yaml(view: ProfileView) -> str:
+    """Write what it injects as YAML, an injection a line."""
+    import yaml
+
+    return yaml.safe_dump(view["targets"], sort_keys=False, allow_unicode=True, default_flow_style=None, width=10_000)

@@ -1,0 +1,113 @@
+"""What a run writes when it ends: `--report FILE`, as JSON."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import msgspec
+
+from ..control.views import ProxyView, injection_view, moment, proxy_view
+from ..wire.address import mask
+from ..wire.errors import BrownoutError
+
+if TYPE_CHECKING:
+    from ..proxy import Event, Fleet, Proxy
+
+
+class ProxyReport(TypedDict):
+    """A proxy with its counts and injections, and those that were healed meanwhile."""
+
+    proxy: ProxyView
+    healed: list[dict[str, object]]
+    """The last 1000, oldest first."""
+    removed: bool
+    """Whether it was removed before the end."""
+
+
+class RunReport(TypedDict):
+    """A run from its first socket to its end."""
+
+    version: str
+    seed: int
+    started: str
+    ended: str
+    command: list[str]
+    exit_code: int
+    profiles: list[str]
+    """Those that were applied, also for a time."""
+    proxies: list[ProxyReport]
+
+
+class Report:
+    """Takes note of the proxies of a fleet, also of those that go, until it is written to `path`."""
+
+    def __init__(self, fleet: Fleet, path: Path, command: Sequence[str]) -> None:
+        self.path = path
+        self._fleet = fleet
+        self._command = command
+        self._started = time.time()
+        self._proxies: list[Proxy] = []
+        self._applied: dict[str, None] = {}
+        fleet.journal.listeners.add(self._hear)
+
+    def _hear(self, event: Event) -> None:
+        if event.kind == "proxy_added":
+            self._proxies.append(self._fleet.proxies[event.proxy])
+        elif event.kind == "injected":
+            self._applied |= dict.fromkeys(self._fleet.applied)
+
+    def write(self, exit_code: int) -> None:
+        """Write what is known now, all of it or nothing. Raises BrownoutError."""
+        text = msgspec.json.format(msgspec.json.encode(self._view(exit_code), enc_hook=str), indent=2) + b"\n"
+        part = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            part.write_bytes(text)
+            part.replace(self.path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise _unwritable(str(self.path), error) from None
+
+    def _view(self, exit_code: int) -> RunReport:
+        return {
+            "version": importlib.metadata.version("brownout"),
+            "seed": self._fleet.seed,
+            "started": moment(self._started),
+            "ended": moment(time.time()),
+            "command": [mask(word) for word in self._command],
+            "exit_code": exit_code,
+            "profiles": list(self._applied | dict.fromkeys(self._fleet.applied)),
+            "proxies": [self._proxy_report(proxy) for proxy in self._proxies],
+        }
+
+    def _proxy_report(self, proxy: Proxy) -> ProxyReport:
+        seed = self._fleet.seed
+        return {
+            "proxy": proxy_view(proxy, seed),
+            "healed": [injection_view(each, seed) for each in proxy.past],
+            "removed": self._fleet.proxies.get(proxy.name) is not proxy,
+        }
+
+
+def check(path: str) -> Path:
+    """Return where a report goes, found out by writing beside it. Raises BrownoutError."""
+    place = Path(path).resolve()
+    if place.exists() and not place.is_file():
+        raise BrownoutError(f"--report {path}: it is no file", "write it like --report report.json")
+    try:
+        with tempfile.TemporaryFile(dir=place.parent):
+            return place
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: str, error: OSError) -> BrownoutError:
+    reason = error.strerror or error
+    return BrownoutError(
+        f"--report {path}: cannot be written: {reason}", "name a file in a folder that you may write to"
+    )
