@@ -9,7 +9,9 @@ import pytest
 BENCH = Path(__file__).parents[1] / "bench"
 
 
-@pytest.mark.parametrize("script", ["accuracy.py", "idle_links.py", "plugin.py", "scrape.py", "stalled.py", "throughput.py"])
+@pytest.mark.parametrize(
+    "script", ["accuracy.py", "idle_links.py", "plugin.py", "scrape.py", "stalled.py", "throughput.py"]
+)
 def test_a_benchmark_says_what_it_takes(script: str) -> None:
     done = subprocess.run([sys.executable, BENCH / script, "--help"], capture_output=True, text=True, check=True)
     assert "usage:" in done.stdout

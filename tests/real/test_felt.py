@@ -1,0 +1,291 @@
+"""What redis-py, psycopg and a plain socket see of every fault: docs/clients.md is what was seen.
+
+`BROWNOUT_WRITE_DOCS=1` writes the table anew. Times are rounded down to a unit of the row's own, so that a busy machine
+sees the same; of a message the words are kept that are the same each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import errno
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import psycopg
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from brownout.faults import CATALOGUE
+from brownout.testing.servers import Server
+
+if TYPE_CHECKING:
+    from conftest import Gate, Town
+
+PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
+BEGIN, END = "<!-- made by tests/real/test_felt.py -->\n", "<!-- until here -->\n"
+TEXT = b"x" * 8000
+REPLY = b"$8000\r\n" + TEXT + b"\r\n+OK\r\n"
+PATIENCE = 1.0
+"""The time-outs of redis-py and of the socket, in seconds."""
+PSYCOPGS = 2.0
+"""Those of psycopg, whose `connect_timeout` is never less."""
+
+
+class Row(NamedTuple):
+    """A fault, as `brownout inject` takes it."""
+
+    fault: str
+    unit: float = 0.0
+    """An answer that comes late is told in multiples of it; 0: it does not come late."""
+    pause: float = 0.0
+    """How long a connection is left alone before it is used, in seconds."""
+
+
+ROWS = [
+    Row("latency latency=300ms", unit=0.3),
+    Row("bandwidth rate=8KB/s", unit=1.0),
+    Row("loss share=10% rto=300ms", unit=0.3),
+    Row("drip bytes=100B interval=14ms", unit=1.1),
+    Row("slicer average_size=1KB delay=100ms", unit=0.8),
+    Row("corrupt share=0.05%"),
+    Row("corrupt share=100%"),
+    Row("limit_data bytes=4KB"),
+    Row("path_mtu"),
+    Row("timeout"),
+    Row("timeout timeout=300ms", unit=0.3),
+    Row("slow_close delay=500ms"),
+    Row("reset"),
+    Row("reset bytes=4KB"),
+    Row("disconnect"),
+    Row("disconnect bytes=4KB"),
+    Row("half_open"),
+    Row("idle_cut idle=300ms", pause=0.7),
+    Row("idle_cut idle=300ms how=reset", pause=0.7),
+    Row("max_lifetime lifetime=300ms", pause=0.7),
+    Row("max_lifetime lifetime=300ms how=silent", pause=0.7),
+    Row("refuse"),
+    Row("hang"),
+    Row("connect_delay delay=300ms", unit=0.3),
+    Row("connection_limit links=1"),
+    Row("connection_limit links=1 then=queue"),
+    Row("drain idle=300ms", pause=0.7),
+    Row("noop"),
+]
+
+
+class Client(Protocol):
+    """A client with one connection; `ask()` says what was seen, or raises what the client raised."""
+
+    def __init__(self, gate: Gate) -> None: ...
+    def hello(self) -> None: ...
+    def ask(self) -> str: ...
+    def close(self) -> None: ...
+
+
+class RedisPy:
+    """redis-py with its pool, time-outs, and no retries."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._client = redis.Redis(
+            host=gate.host,
+            port=gate.port,
+            socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    def hello(self) -> None:
+        assert self._client.ping()
+
+    def ask(self) -> str:
+        return judged(self._client.get("page"))
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Psycopg:
+    """A connection of psycopg, which has no time-out for an answer: after two seconds it is cut off from outside."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._address = {"host": gate.host, "port": gate.port, "user": "postgres", "dbname": "postgres"}
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+
+    def hello(self) -> None:
+        options = {"connect_timeout": PSYCOPGS, "autocommit": True}
+        self._connection = psycopg.connect(**self._address, **options)  # type: ignore[arg-type]
+
+    def ask(self) -> str:
+        if self._connection is None:
+            self.hello()
+        assert self._connection is not None
+        with cut_off(self._connection.fileno()) as late:
+            try:
+                row = self._connection.execute("SELECT repeat('x', 8000)").fetchone()
+            except psycopg.OperationalError:
+                if late.is_set():
+                    return "silence, no error"
+                raise
+        assert row is not None
+        return judged(str(row[0]).encode())
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+class Plain:
+    """A socket that asks Redis for the text and to hang up, and reads until that has come about."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._socket: socket.socket | None = None
+
+    def hello(self) -> None:
+        self._socket = socket.create_connection((self._gate.host, self._gate.port), timeout=PATIENCE)
+
+    def ask(self) -> str:
+        data, reads, last, end = b"", 0, 0.0, "EOF"
+        try:
+            if self._socket is None:
+                self.hello()
+            assert self._socket is not None
+            self._socket.sendall(b"GET page\r\nQUIT\r\n")
+            while part := self._socket.recv(65_536):
+                data, reads, last = data + part, reads + 1, time.monotonic()
+        except OSError as error:
+            end = f"`{errno.errorcode[error.errno]}`" if error.errno else "silence"
+        if len(data) < len(REPLY) or end != "EOF":
+            return f"{len(data)} bytes, then {end}"
+        if data != REPLY:
+            return "**a wrong text**"
+        if time.monotonic() - last >= 0.3:
+            return "answers, EOF late"
+        return "answers, in pieces" if reads >= 4 else "answers"
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+
+CLIENTS: dict[str, type[Client]] = {"redis-py": RedisPy, "psycopg": Psycopg, "plain socket": Plain}
+
+
+@contextlib.contextmanager
+def cut_off(fileno: int) -> Iterator[threading.Event]:
+    """End a connection when its time is up; the event says that it was."""
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    with socket.socket(fileno=os.dup(fileno)) as sock:
+        timer = threading.Timer(PSYCOPGS, cut)
+        timer.start()
+        try:
+            yield late
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def judged(value: object) -> str:
+    return "answers" if value == TEXT else "**a wrong text**"
+
+
+WORDS = re.compile(
+    r"connection refused|connection reset by peer|connection closed by server|server closed the connection unexpectedly"
+    r"|timeout reading from socket|timeout connecting to server|invalid start byte|invalid response to SSL negotiation",
+    re.IGNORECASE,
+)
+"""What of a message is the same each time, and neither a port nor how far the client had come."""
+
+
+def told(error: Exception) -> str:
+    """The class of an error and the words that matter."""
+    found = WORDS.search(str(error))
+    return f"`{type(error).__name__}`: {found[0] if found else str(error).splitlines()[0]}"
+
+
+def seen(client: Client, row: Row) -> str:
+    began = time.monotonic()
+    try:
+        saw = client.ask()
+    except Exception as error:
+        return told(error)
+    units = int((time.monotonic() - began) / row.unit) if row.unit else 0
+    return f"{saw}, {round(units * row.unit, 2):g} s late" if units and saw.startswith("answers") else saw
+
+
+def felt(town: Town, server: Server, row: Row, name: str) -> tuple[str, str]:
+    """What a new connection sees of a fault, and one that was open before."""
+    gate = town.add(server.url, re.sub(r"\W+", "-", f"{row.fault} {name}"))
+    fault, *settings = row.fault.split()
+    with contextlib.ExitStack() as stack:
+        fresh, opened, healed = (stack.enter_context(contextlib.closing(CLIENTS[name](gate))) for _ in range(3))
+        opened.hello()
+        injection = gate.inject(fault, **dict(setting.split("=") for setting in settings))
+        if row.pause:
+            with contextlib.suppress(redis.RedisError, psycopg.Error, OSError):  # seen again by what is asked below
+                fresh.hello()
+            time.sleep(row.pause)
+        saw = seen(fresh, row)
+        before = seen(opened, row)
+        assert injection.fired or CATALOGUE[fault].closes_port, "the fault hit nothing"
+        gate.heal()
+        assert healed.ask() == "answers"
+    return saw, before
+
+
+def table(results: dict[Row, dict[str, tuple[str, str]]]) -> Iterator[str]:
+    """The lines of the table: one for a fault that new and open connections see alike, else two."""
+    yield f"| fault | connection | {' | '.join(CLIENTS)} |"
+    yield "| --- " * (2 + len(CLIENTS)) + "|"
+    for row, cells in results.items():
+        new, opened = ([cell[which] for cell in cells.values()] for which in (0, 1))
+        if new == opened:
+            yield f"| `{row.fault}` | any | {' | '.join(new)} |"
+        else:
+            yield f"| `{row.fault}` | new | {' | '.join(new)} |"
+            yield f"| | open | {' | '.join(opened)} |"
+
+
+def test_every_fault_has_its_row() -> None:
+    assert list(dict.fromkeys(row.fault.split()[0] for row in ROWS)) == list(CATALOGUE)
+
+
+def test_clients_see_of_every_fault_what_the_page_says(
+    town: Town, redis_server: Server, postgres_server: Server
+) -> None:
+    servers = {"redis-py": redis_server, "psycopg": postgres_server, "plain socket": redis_server}
+    with socket.create_connection((redis_server.host, redis_server.port), timeout=PATIENCE) as sock:
+        sock.sendall(b"SET page %b\r\n" % TEXT)
+        assert sock.recv(5) == b"+OK\r\n"
+    with ThreadPoolExecutor(len(ROWS)) as threads:
+        cells = {
+            (row, name): threads.submit(felt, town, server, row, name)
+            for name, server in servers.items()
+            for row in ROWS
+        }
+        results = {row: {name: cells[row, name].result() for name in CLIENTS} for row in ROWS}
+    made = "".join(f"{line}\n" for line in table(results))
+    head, _, rest = PAGE.read_text().partition(BEGIN)
+    shown, _, tail = rest.partition(END)
+    if os.environ.get("BROWNOUT_WRITE_DOCS"):
+        PAGE.write_text(head + BEGIN + "\n" + made + "\n" + END + tail)
+        return
+    differences = "\n".join(difflib.unified_diff(shown.strip().splitlines(), made.splitlines(), "the page", "seen"))
+    if differences:
+        pytest.fail(f"{differences}\n\nBROWNOUT_WRITE_DOCS=1 writes what was seen", pytrace=False)
