@@ -40,7 +40,8 @@ async def _bound_tcp(address: Address) -> socket.socket:
 
 
 def _bound(family: int, name: tuple[object, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol: asyncio sets TCP_NODELAY only on what is accepted from a socket that names it.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -11,29 +11,39 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 ROOMS = {
-    "": ["__init__.py", "py.typed"],
+    "": ["__init__", "py.typed"],
     "cli": [
-        "__init__", "__main__", "board", "catalogue", "child", "columns", "complete", "environment", "errors", "figures",
-        "inject", "live", "main", "news", "options", "output", "plan", "proxies", "run", "session", "signals", "status",
+        "__init__", "__main__", "board", "catalogue", "check", "child", "columns", "complete", "environment",
+        "errors", "figures", "file", "inject", "live", "main", "news", "options", "output", "plan", "profile",
+        "proxies", "reload", "report", "run", "session", "signals", "status",
     ],
-    "configs": ["__init__"],
-    "control": ["__init__", "api", "client", "follower", "holder", "replies", "serve", "views"],
+    "cli/demo": ["__init__", "clients", "command", "judgement", "page", "service", "shell", "story"],
+    "configs": [
+        "__init__", "blackout.yaml", "brownout.yaml", "flaky-network.yaml", "half-open.yaml", "mobile-3g.yaml",
+        "nat-idle.yaml", "rolling-deploy.yaml", "satellite.yaml", "slow-network.yaml",
+    ],
+    "control": ["__init__", "api", "asked", "client", "follower", "holder", "metrics", "replies", "serve", "views"],
     "faults": [
-        "__init__", "bandwidth", "catalogue", "cut", "dice", "fault", "latency", "limit_data", "name", "noop", "segment",
-        "settings", "slicer", "slow_close", "spec", "timeout", "trigger", "units",
+        "__init__", "bandwidth", "catalogue", "config", "connect", "corrupt", "cut", "dice", "drip", "expiry",
+        "fault", "hang", "latency", "limit_data", "loss", "name", "nodes", "noop", "path_mtu", "problem", "profile",
+        "profile_section", "proxy_section", "reader", "scalar", "schema", "segment", "settings", "slicer",
+        "slow_close", "spec", "syntax", "timeout", "trigger", "units",
     ],
     "proxy": [
-        "__init__", "budget", "clock", "dial", "fleet", "injection", "journal", "lane", "link", "listener", "pipe", "proxy",
-        "side", "sockets", "timerfd",
+        "__init__", "budget", "clock", "dial", "fleet", "gate", "injection", "journal", "lane", "link", "listener",
+        "pipe", "placing", "port", "proxy", "side", "sockets", "tally", "timerfd",
     ],
-    "testing": ["__init__", "clock", "conformance", "servers"],
+    "testing": [
+        "__init__", "chaos", "clock", "conformance", "driver", "embedded", "failure", "handle", "plugin", "proxied",
+        "remote", "servers", "thread",
+    ],
     "wire": ["__init__", "address", "errors"],
 }  # fmt: skip
 
 FILES = {
-    f"{room}/{name}" if room else name
+    f"{room}/{file}" if room else file
     for room, names in ROOMS.items()
-    for name in (names if not room else [f"{name}.py" for name in names])
+    for file in (name if "." in name else f"{name}.py" for name in names)
 }
 INFO = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
 SDIST = {"CHANGELOG.md", "LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "pyproject.toml", "setup.cfg"}

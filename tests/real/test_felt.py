@@ -216,7 +216,10 @@ WORDS = re.compile(
 def told(error: Exception) -> str:
     """The class of an error and the words that matter."""
     found = WORDS.search(str(error))
-    return f"`{type(error).__name__}`: {found[0] if found else str(error).splitlines()[0]}"
+    words = found[0] if found else str(error).splitlines()[0]
+    if isinstance(error, psycopg.Error) and words == "Connection reset by peer":
+        words = "server closed the connection unexpectedly"  # libpq says the one or the other, as the moment has it
+    return f"`{type(error).__name__}`: {words}"
 
 
 def seen(client: Client, row: Row) -> str:

@@ -102,7 +102,8 @@ def test_redis_answers_over_tcp_and_the_unix_socket_and_is_gone_after_the_block(
 
 def test_redis_keeps_nothing_and_listens_on_loopback_alone() -> None:
     with servers.redis() as server, redis_py.Redis.from_url(server.url) as client:
-        settings = client.config_get("save", "appendonly", "bind", "loglevel")
+        names = ["save", "appendonly", "bind", "loglevel"]
+        settings = {name: client.config_get(name)[name] for name in names}  # one by one: Redis 6 takes no more
     assert settings == {"save": "", "appendonly": "no", "bind": "127.0.0.1", "loglevel": "notice"}
 
 
