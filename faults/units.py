@@ -107,7 +107,7 @@ class Rate(_Quantity):
     __slots__ = ()
     noun = "a rate"
     example = "100KB/s or 56kbit/s"
-    units = {f"{unit}/s": factor for unit, factor in (_BYTES | _BITS).items()}
+    units = {f"{unit}/s": factor for unit, factor in (_BITS | _BYTES).items()}
     proposed = ("KB/s", "kbit/s")
 
 

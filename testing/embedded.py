@@ -36,12 +36,7 @@ class Embedded:
     async def _opened(self, config: Config, seed: int) -> AsyncIterator[None]:
         async with Fleet(seed=seed) as self._fleet:
             self._fleet.profiles = config.profiles
-            wrong: list[BrownoutError] = []
-            for entry in config.proxies.values():
-                try:
-                    await self._fleet.add(entry.name, entry.upstream, entry.listen, enabled=entry.enabled)
-                except BrownoutError as error:
-                    wrong.append(error)
+            wrong = list((await self._fleet.add_all(config.proxies.values())).values())
             if wrong:
                 raise BrownoutError(
                     "; ".join(error.message for error in wrong), "; ".join({error.hint: None for error in wrong})

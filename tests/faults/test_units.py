@@ -29,7 +29,8 @@ def test_durations_are_read_and_written_back(text: str, seconds: float, again: s
         ("1MB/s", 1e6, "1MB/s"),
         ("64KiB/s", 65536.0, "64KiB/s"),
         ("56kbit/s", 7000.0, "7KB/s"),
-        ("10Mbit/s", 1.25e6, "1250KB/s"),
+        ("10Mbit/s", 1.25e6, "10Mbit/s"),
+        ("1.5Mbit/s", 187_500.0, "1.5Mbit/s"),
     ],
 )
 def test_rates_are_bytes_per_second(text: str, rate: float, again: str) -> None:
