@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -29,6 +29,11 @@ def parts(error: BrownoutError) -> list[BrownoutError]:
     if isinstance(error, SettingsError):
         return [BrownoutError(problem.message, problem.hint) for problem in error.problems]
     return [error]
+
+
+def named(failed: Mapping[str, BrownoutError]) -> list[BrownoutError]:
+    """Return errors of proxies (name: error), each of which says which proxy it is about."""
+    return [BrownoutError(f"{name}: {error.message}", error.hint) for name, error in failed.items()]
 
 
 def show(error: BrownoutError) -> None:

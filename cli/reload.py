@@ -152,8 +152,7 @@ class Reloader:
             await fleet.remove(name)
         unchanged = await self._change(steps.changed)
         silent = await fleet.add_all(steps.added, lambda: self._revise(steps, done, wrong))
-        for name, error in (unchanged | silent).items():
-            wrong.append(BrownoutError(f"{name}: {error.message}", error.hint))
+        wrong += errors.named(unchanged | silent)
         done["proxy", "added"] = len(steps.added)
         done["proxy", "changed"] = len(steps.changed) - len(unchanged)
         done["proxy", "removed"] = len(steps.removed)

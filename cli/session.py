@@ -118,7 +118,7 @@ async def _open(fleet: Fleet, plan: Plan) -> Server | None:
             except BrownoutError as error:
                 wrong.append(error)
 
-    wrong += (await fleet.add_all(plan.proxies, then=apply)).values()
+    wrong += errors.named(await fleet.add_all(plan.proxies, then=apply))
     if plan.api is not None:
         from ..control.serve import serve
 

@@ -117,7 +117,7 @@ def test_all_busy_ports_are_said_at_once(run: Start, echo: str) -> None:
     process = run("-p", f"a={echo}={echo}", "-p", f"b={echo}", "-p", f"c={echo}={echo}", "--api", echo)
     assert process.wait() == 2
     errors = [line for line in process.err.all() if line.startswith("error: ")]
-    assert errors[:2] == [f"error: {echo} is in use"] * 2
+    assert errors[:2] == [f"error: a: {echo} is in use", f"error: c: {echo} is in use"]
     assert errors[2].startswith(f"error: the API cannot listen at {echo}: ")
     assert process.out.all() == []
 
