@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from ..wire.errors import BrownoutError
 from .fault import Fault
+from .noop import Noop
 from .segment import Kind, Seat, Segment, Stage
 from .units import Duration, Size
 
@@ -16,26 +17,28 @@ from .units import Duration, Size
 class Slicer(Fault, frozen=True):
     """Data arrives in small slices: one read is no longer one message.
 
-    Without a delay the system may join slices again before the reader sees them.
+    Without a delay the system may join slices again before the reader sees them. A size of 0 slices nothing.
     """
 
     name = "slicer"
 
-    average_size: Annotated[Size, Meta(description="The mean size of a slice.")]
+    average_size: Annotated[Size, Meta(description="The mean size of a slice; 0: whole.")]
     size_variation: Annotated[Size, Meta(description="A slice is up to so much smaller or larger.")] = Size(0)
     delay: Annotated[Duration, Meta(description="The pause after each slice.")] = Duration(0)
 
     def __post_init__(self) -> None:
         """Check that a slice has at least one byte."""
         super().__post_init__()
-        if self.size_variation >= self.average_size:
+        if self.size_variation >= max(1, self.average_size):
             raise BrownoutError(
                 f"slices of {self.average_size} varied by {self.size_variation} could be empty",
-                "size_variation must be smaller than average_size, which must not be 0",
+                "size_variation must be smaller than average_size",
             )
 
     def start(self, seat: Seat) -> Stage:
         """Start at a slice's first byte."""
+        if not self.average_size:
+            return Noop().start(seat)
         smallest, choices = self.average_size - self.size_variation, 2 * self.size_variation + 1
 
         def size() -> int:

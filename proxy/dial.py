@@ -10,10 +10,16 @@ from ..wire.address import Address
 
 async def dial(address: Address) -> socket.socket:
     """Return a connected socket; every address of a name is tried in turn. Raises OSError (the last one's)."""
+    if address.wrong:
+        raise OSError(address.wrong)
     if address.path:
         return await _connect(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), address.path)
     failure = OSError(f"{address.host} has no address")
-    for family, kind, proto, _, name in await _resolve(address):
+    try:
+        found = await _resolve(address)
+    except ValueError:  # what cannot be put to a name server: a part of more than 63 characters
+        raise OSError(f"{address.host} is no name") from None
+    for family, kind, proto, _, name in found:
         try:
             return await _connect(socket.socket(family, kind, proto), name)
         except OSError as error:

@@ -68,10 +68,19 @@ class Fleet:
         """Close everything."""
         await self.close()
 
-    async def add(self, name: str, upstream: str, listen: str = "127.0.0.1:0", *, enabled: bool = True) -> Proxy:
-        """Add a proxy and let it listen. Raises BrownoutError: a bad name or address, one that is taken."""
+    async def add(
+        self,
+        name: str,
+        upstream: str | Address,
+        listen: str | Address = "127.0.0.1:0",
+        *,
+        enabled: bool = True,
+        then: Callable[[Proxy], None] = lambda proxy: None,
+    ) -> Proxy:
+        """Add a proxy, call `then` with it, let it listen. Raises BrownoutError: a bad name or address, one taken."""
         proxy = self._make(name, upstream, listen)
         try:
+            then(proxy)
             if enabled:
                 await proxy.enable()
         except BaseException:
@@ -101,23 +110,52 @@ class Fleet:
                 failed[proxy.name] = error
         return failed
 
-    def _make(self, name: str, upstream: str, listen: str) -> Proxy:
+    async def replace(
+        self,
+        old: Proxy,
+        upstream: str | Address,
+        listen: str | Address,
+        *,
+        enabled: bool,
+        then: Callable[[Proxy], None],
+    ) -> Proxy:
+        """Put a new proxy in the place of one; raises BrownoutError, which leaves the old one, disabled."""
+        await old.disable()
+        proxy = self._new(old.name, upstream, listen)
+        then(proxy)
+        if enabled:
+            await proxy.enable()
+        if self.proxies.get(old.name) is not old:
+            proxy.close()
+            raise ConflictError(f"the proxy {old.name} was removed meanwhile")
+        self.proxies[old.name] = proxy
+        self._leave(old)
+        self._added(proxy, enabled=enabled)
+        return proxy
+
+    def _make(self, name: str, upstream: str | Address, listen: str | Address) -> Proxy:
         if check(name) in self.proxies:
             raise ConflictError(f"there is a proxy named {name}", f"remove it first: brownout proxy rm {name}")
-        self.proxies[name] = proxy = Proxy(self, name, Address.upstream(upstream), Address.listen(listen))
+        self.proxies[name] = proxy = self._new(name, upstream, listen)
         return proxy
+
+    def _new(self, name: str, upstream: str | Address, listen: str | Address) -> Proxy:
+        to = Address.upstream(upstream) if isinstance(upstream, str) else upstream
+        return Proxy(self, name, to, Address.listen(listen) if isinstance(listen, str) else listen)
 
     def _added(self, proxy: Proxy, *, enabled: bool) -> None:
         self.journal.write("proxy_added", proxy.name, upstream=proxy.upstream.masked, enabled=enabled)
 
     async def remove(self, name: str) -> None:
         """Remove a proxy: release its port, close its links. Raises NotFoundError."""
-        proxy = self.proxies.pop(self.proxy(name).name)
+        self._leave(self.proxies.pop(self.proxy(name).name))
+
+    def _leave(self, proxy: Proxy) -> None:
         proxy.close()
         task = asyncio.create_task(proxy.gone())  # no call waits for a peer that does not read
         self._leaving[task] = proxy
         task.add_done_callback(self._leaving.pop)
-        self.journal.write("proxy_removed", name)
+        self.journal.write("proxy_removed", proxy.name)
 
     def proxy(self, name: str) -> Proxy:
         """Return the proxy of a name. Raises NotFoundError with the nearest one."""

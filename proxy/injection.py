@@ -34,8 +34,8 @@ class Injection:
     first 1000 of `untouched_total`. `tally` goes on when this one is healed.
     """
 
-    __slots__ = ("_shared", "active", "armed_at", "bytes", "dice", "fired", "healed_at", "links", "matched", "name",
-                 "profile", "spec", "tally", "timer", "untouched", "untouched_total")  # fmt: skip
+    __slots__ = ("__weakref__", "_shared", "active", "armed_at", "bytes", "dice", "fired", "healed_at", "links",
+                 "matched", "name", "profile", "spec", "tally", "timer", "untouched", "untouched_total")  # fmt: skip
 
     def __init__(self, spec: Spec, *, seed: int, proxy: str, profile: str = "") -> None:
         self.spec = spec

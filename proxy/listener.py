@@ -20,14 +20,18 @@ _AT_PEER = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR}
 
 
 class ListenError(ConflictError):
-    """An address on which one cannot listen."""
+    """An address on which one cannot listen; `system` is what the system says of it."""
+
+    def __init__(self, message: str, hint: str = "", system: str = "") -> None:
+        super().__init__(message, hint)
+        self.system = system
 
 
 async def bind(address: Address) -> socket.socket:
     """Return a socket that listens, not blocking. Raises ListenError."""
     try:
         return _listening(_bound_unix(address.path) if address.path else await _bound_tcp(address))
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot be put to a name server
         raise _explained(address, error) from None
 
 
@@ -45,6 +49,8 @@ def _bound(family: int, name: tuple[object, ...]) -> socket.socket:
     try:
         if os.name == "posix":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and name[0] == "::":  # those of IPv4 too, whatever the system's default
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(name)
     except BaseException:
         sock.close()
@@ -88,16 +94,17 @@ def _clear(path: str) -> None:
         os.unlink(path)
 
 
-def _explained(address: Address, error: OSError | UnicodeError) -> ListenError:
+def _explained(address: Address, error: OSError | ValueError) -> ListenError:
     code, where = getattr(error, "errno", None), address.endpoint
+    system = getattr(error, "strerror", None) or str(error)
     if code == errno.EADDRINUSE:
-        return ListenError(f"{where} is in use", "choose another listen address, or port 0 for a free one")
+        return ListenError(f"{where} is in use", "choose another listen address, or port 0 for a free one", system)
     if code in (errno.EACCES, errno.EPERM):
         hint = "choose a folder that you may write to" if address.path else "ports below 1024 are privileged; choose 0"
-        return ListenError(f"{where} may not be listened on: {error.strerror}", hint)  # type: ignore[union-attr]  # an OSError
+        return ListenError(f"{where} may not be listened on: {system}", hint, system)
     if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
-        return ListenError(f"{where} is no address of this machine", "listen on 127.0.0.1 or [::1]")
-    return ListenError(f"cannot listen on {where}: {getattr(error, 'strerror', None) or error}")
+        return ListenError(f"{where} is no address of this machine", "listen on 127.0.0.1 or [::1]", system)
+    return ListenError(f"cannot listen on {where}: {system}", system=system)
 
 
 class Listener:

@@ -13,7 +13,7 @@ from .listener import Listener, ListenError, bind
 class Port:
     """A listening address, open while there is a listener on it; `shut`, it keeps the address and refuses connections.
 
-    `trouble` says why an open one does not listen.
+    `trouble` says why an open one does not listen. `given` is the address that it got: open again, it has the same.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class Port:
     ) -> None:
         self.asked = asked
         self.trouble = ""
-        self._given: Address | None = None  # what a listen on port 0 was given: open again, it has the same
+        self.given: Address | None = None
         self._listener: Listener | None = None
         self._how = (clock, accepted, failed)
 
@@ -37,25 +37,27 @@ class Port:
     @property
     def address(self) -> Address | None:
         """The address that it has, while it is open."""
-        return None if self._listener is None else self._given
+        return None if self._listener is None else self.given
 
     def is_at(self, asked: Address) -> bool:
         """Say whether that address is where it is anyway."""
         return asked in (self.asked, self.address)
 
     async def bind(self, asked: Address) -> socket.socket:
-        """Return a listening socket for `open_on()`. Raises ListenError."""
-        return await bind(asked if not self.is_at(asked) else self._given or asked)
+        """Return a listening socket for `open_on()`. Raises ListenError, after which `refuse()` must be asked anew."""
+        if self._listener is not None and self.given is not None and asked.port == self.given.port:
+            self._listener.shut()  # from one interface to all: the system lets one socket listen on a port
+        return await bind(asked if not self.is_at(asked) else self.given or asked)
 
     def open_on(self, sock: socket.socket) -> None:
         """Accept on a socket."""
         self._listener = Listener(sock, *self._how)
-        self._given = self._listener.address
+        self.given = self._listener.address
 
     def move(self, asked: Address) -> None:
         """Be somewhere else from now on."""
         self.close()
-        self.asked, self._given = asked, None
+        self.asked, self.given = asked, None
 
     def refuse(self, refusing: bool) -> str:
         """Let the system refuse connections, or accept them; return what is wrong."""

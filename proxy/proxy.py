@@ -54,6 +54,7 @@ class Proxy:
         self.dials = Histogram()
         self.gate = Gate(self)
         self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
+        self._sent: dict[Stream, int] = {"upstream": 0, "downstream": 0}
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone = asyncio.Event()
         self._updating = asyncio.Lock()
@@ -78,6 +79,10 @@ class Proxy:
         """Return how many bytes were read from the source of a stream so far, by all links open and ended."""
         return self._carried[stream] + sum(_side(link, stream).bytes for link in self.links.values())
 
+    def sent(self, stream: Stream) -> int:
+        """Return how many bytes were handed to the sink of a stream so far: read, not held back, not thrown away."""
+        return self._sent[stream] + sum(_side(link, stream).sent for link in self.links.values())
+
     # Listening
 
     async def enable(self) -> None:
@@ -89,19 +94,27 @@ class Proxy:
         await self.update(enabled=False)
 
     async def update(
-        self, *, upstream: str | None = None, listen: str | None = None, enabled: bool | None = None
+        self,
+        *,
+        upstream: str | Address | None = None,
+        listen: str | Address | None = None,
+        enabled: bool | None = None,
     ) -> None:
         """Change where it stands. Another address closes the open links (FIN); what fails changes nothing.
 
         Raises AddressError and ListenError.
         """
         async with self._updating:
-            to = self.upstream if upstream is None else Address.upstream(upstream)
-            at = self.listen if listen is None else Address.listen(listen)
+            to = Address.upstream(upstream) if isinstance(upstream, str) else upstream or self.upstream
+            at = Address.listen(listen) if isinstance(listen, str) else listen or self.listen
             was, enabled = self.enabled, self.enabled if enabled is None else enabled
             moves, sock = not self.port.is_at(at), None
             if enabled and (moves or not was):
-                sock = await self.port.bind(at)
+                try:
+                    sock = await self.port.bind(at)
+                except ListenError:
+                    self._mind_port()
+                    raise
                 if self._removed:
                     sock.close()
                     raise ConflictError(f"the proxy {self.name} was removed meanwhile")
@@ -181,6 +194,7 @@ class Proxy:
             injection.links.pop(link, None)
         for side in (link.client, link.server):
             self._carried[side.stream] += side.bytes
+            self._sent[side.stream] += side.sent
         self.fleet.journal.write(
             "link_closed",
             self.name,

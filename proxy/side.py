@@ -43,7 +43,8 @@ class Side(asyncio.Protocol):
     """The client's or the server's socket of a link. As a protocol it is the splice: one call a chunk."""
 
     __slots__ = (
-        "bytes", "ended", "link", "lost", "passed", "pauses", "peer", "pipe", "stream", "transport", "write",
+        "bytes", "ended", "link", "lost", "passed", "pauses", "peer", "pipe", "stream", "transport", "withheld",
+        "write",
     )  # fmt: skip
 
     peer: Side
@@ -53,6 +54,7 @@ class Side(asyncio.Protocol):
         self.link = link
         self.stream = stream
         self.bytes = 0
+        self.withheld = 0  # of them, what a pipe holds, or its faults threw away
         self.write = _nowhere  # the other side's, once it is there
         self.pipe: Pipe | None = None
         self.pauses = 0
@@ -94,6 +96,11 @@ class Side(asyncio.Protocol):
             self.peer.unshape()
 
     # What the modes share
+
+    @property
+    def sent(self) -> int:
+        """How many bytes of the stream were handed to the other side's socket."""
+        return self.bytes - self.withheld
 
     @property
     def name(self) -> str:
@@ -138,6 +145,7 @@ class Side(asyncio.Protocol):
         if segment.kind is Kind.DATA:
             if not self.peer.transport.is_closing():  # asyncio logs each write that comes after
                 self.write(segment.data)
+                self.withheld -= len(segment.data)
         elif segment.kind is Kind.EOF:
             self.passed = True
             self.peer.finish_writing()
@@ -232,6 +240,7 @@ class Shaped(_Mode):
     def data_received(self, data: bytes) -> None:
         """Feed a chunk."""
         self.side.bytes += len(data)
+        self.side.withheld += len(data)
         if self.side.pipe is not None:
             self.side.pipe.feed(data)
 

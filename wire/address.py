@@ -47,6 +47,8 @@ class Address(NamedTuple):
     scheme: str = "tcp"
     url: str = ""
     """The URL as given, for upstreams that came as one; it may hold a password: print `masked`."""
+    wrong: str = ""
+    """Why it can never be reached: what was given, in `url`, is no address."""
 
     @classmethod
     def listen(cls, text: str) -> Self:
@@ -97,7 +99,9 @@ class Address(NamedTuple):
 
     @property
     def endpoint(self) -> str:
-        """`HOST:PORT`, an IPv6 host in brackets, or `unix:///path`."""
+        """`HOST:PORT`, an IPv6 host in brackets, or `unix:///path`; what is no address, as it was given."""
+        if self.wrong:
+            return self.masked
         if self.path:
             return f"unix://{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -128,7 +132,8 @@ def _host_port(text: str, shown: str) -> tuple[str, int | None]:
     match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]/@\s]*))(?::(\d*))?", text)
     if match is None:
         raise AddressError(f"'{shown}' is not an address", "write it like HOST:PORT, IPv6 as [::1]:PORT")
-    port = int(match[3]) if match[3] else None
-    if port is not None and port > 65535:
-        raise AddressError(f"{port} in '{shown}' is not a port", "a port is at most 65535")
+    digits = match[3] or ""
+    if len(digits) > 5 or int(digits or 0) > 65535:
+        raise AddressError(f"{digits} in '{shown}' is not a port", "a port is at most 65535")
+    port = int(digits) if digits else None
     return match[1] or match[2] or "", port

@@ -45,6 +45,7 @@ EXAMPLES: list[Fault] = [
     Bandwidth(rate=KBs(100_000)),
     Bandwidth(rate=Rate(0)),
     Bandwidth(rate=KBs(10), shared=True),
+    Slicer(average_size=B(0), delay=s(1)),
     Slicer(average_size=B(1)),
     Slicer(average_size=B(100), size_variation=B(99), delay=ms(1)),
     LimitData(bytes=B(0)),

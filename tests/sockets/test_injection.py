@@ -35,6 +35,26 @@ async def test_latency_is_felt_on_an_open_link_changed_and_healed(world) -> None
     assert proxy.links[1].server.pipe is None  # a splice again
 
 
+async def test_bytes_sent_are_those_read_less_those_held_or_thrown_away(world) -> None:
+    proxy = await world.proxy()
+    reader, writer = await world.connect(proxy)
+    await round_trip(reader, writer)
+    assert (proxy.sent("upstream"), proxy.sent("downstream")) == (4, 4)
+    proxy.inject(spec("latency:1h"))
+    writer.write(b"later")
+    await world.until(lambda: proxy.bytes("downstream") == 9)
+    assert (proxy.sent("upstream"), proxy.sent("downstream")) == (9, 4)
+    proxy.heal()
+    assert await reader.readexactly(5) == b"later"
+    await round_trip(reader, writer)
+    assert proxy.sent("downstream") == 13
+    proxy.inject(spec("limit_data:6B"))
+    writer.write(b"0123456789")
+    assert await reader.read() == b"012345"
+    await world.until(lambda: not proxy.links)
+    assert (proxy.bytes("downstream"), proxy.sent("downstream"), proxy.sent("upstream")) == (23, 19, 23)
+
+
 async def test_bytes_stay_in_order_while_faults_come_change_and_go(world) -> None:
     proxy, reader, writer, _, up_writer = await world.pair()
     rng = random.Random(7)
