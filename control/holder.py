@@ -16,7 +16,7 @@ LISTENING = "0A"
 def holder(address: Address) -> str:
     """Return who listens there, such as `another Brownout (pid 123)`, or nothing where it cannot be found out."""
     try:
-        health = Client(address.endpoint, timeout=1).health()
+        health = Client(address.endpoint, token="", timeout=1).health()  # a stranger is told no token
     except BrownoutError:
         return _process(address.port)
     return f"another Brownout (pid {health['pid']})"

@@ -12,7 +12,7 @@ import asyncio
 import importlib.metadata
 import platform
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -165,21 +165,28 @@ FAMILIES = (
 """Every metric, in the order in which they are shown."""
 
 
-async def expose(fleet: Fleet, accept: str = "") -> tuple[bytes, str]:
-    """Return the metrics of a fleet, and their content type: the one of Prometheus's formats that `accept` asks for."""
+async def expose(
+    fleet: Fleet, accept: str = "", families: Sequence[Family] = FAMILIES, beside: Collector | None = None
+) -> tuple[bytes, str]:
+    """Return the metrics of a fleet, and their content type: the one of Prometheus's formats that `accept` asks for.
+
+    They are `families`, and what is collected `beside`.
+    """
     try:
         encode, content_type = choose_encoder(accept)
     except TypeError:  # a version that is no number
         encode, content_type = choose_encoder("")
     end = encode(Piece())
     text = []
-    for family, rows in [(family, family.read(fleet)) for family in FAMILIES]:
+    for family, rows in [(family, family.read(fleet)) for family in families]:
         head = encode(Piece(family.metric([]))).removesuffix(end)
         text.append(head)
         for start in range(0, len(rows), ROWS):
             await asyncio.sleep(0)
             piece = encode(Piece(family.metric(rows[start : start + ROWS])))
             text.append(piece.removeprefix(head).removesuffix(end))
+    if beside is not None:
+        text.append(encode(beside).removesuffix(end))
     return b"".join([*text, end]), content_type
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from ..faults.settings import SettingsError
 from ..wire.errors import BrownoutError
+from .guard import Guard, RefusedError
 from .views import ProblemView
 
 ROOT = "/v1"
@@ -43,7 +43,10 @@ def reply_error(error: BrownoutError) -> web.Response:
             {"key": problem.key, "message": problem.message, "hint": problem.hint} for problem in error.problems
         ]
         body["problems"] = problems
-    return reply(body, int(error.status))
+    answer = reply(body, int(error.status))
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 async def read_json(request: web.Request) -> object:
@@ -62,23 +65,29 @@ async def read_mapping(request: web.Request) -> dict[str, object]:
     return value
 
 
-@web.middleware
-async def refuse_browsers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what a page of the web sends: nothing on the internet may drive the proxies of who looks at it.
+def guarded(guard: Guard, to_browsers: Callable[[], web.Response]) -> Middleware:
+    """Return the middleware that lets in whom a guard lets in; `to_browsers` is what they are told outside `/v1`."""
 
-    A browser names the page's origin on every request that changes something. The API's own origin is an IP address
-    or localhost, never a name, which could be made to point here (DNS rebinding).
-    """
-    origin = request.headers.get("Origin")
-    if origin is None or _is_own(origin, request.host):
-        return await handler(request)
-    return reply_error(HttpError(HTTPStatus.FORBIDDEN, f"the origin '{origin}' may not use this API"))
+    @web.middleware
+    async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            guard.check(request.headers)
+        except BrownoutError as error:
+            return reply_error(error)
+        there = request.match_info.http_exception is None
+        if not there or not guard.turns_away(request.headers.get("User-Agent", ""), request.path):
+            return await handler(request)
+        if _is_ours(request):
+            return reply_error(RefusedError("browsers may not use this API", "a page could drive it: use curl"))
+        return to_browsers()
+
+    return let_in
 
 
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer errors below `/v1` as JSON; other paths keep their own ways."""
-    if request.path != ROOT and not request.path.startswith(f"{ROOT}/"):
+    if not _is_ours(request):
         return await handler(request)
     try:
         return await handler(request)
@@ -104,11 +113,6 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return reply_error(bug)
 
 
-def _is_own(origin: str, host: str) -> bool:
-    try:
-        parts = urlsplit(origin)
-        if parts.scheme != "http" or parts.netloc != host:
-            return False
-        return parts.hostname == "localhost" or bool(ipaddress.ip_address(parts.hostname or ""))
-    except ValueError:
-        return False
+def _is_ours(request: web.Request) -> bool:
+    """Say whether a path is below `/v1`."""
+    return request.path == ROOT or request.path.startswith(f"{ROOT}/")
