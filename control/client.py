@@ -5,14 +5,16 @@ from __future__ import annotations
 import http.client
 import os
 from collections.abc import Mapping
-from typing import TypedDict, TypeVar
+from typing import Self, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from ..faults.profile import Profile
 from ..faults.settings import Problem, SettingsError
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from . import bearer
 from .views import EventView, FaultView, Health, PlacedView, ProblemView, ProfileView, ProxyView
 
 DEFAULT = "127.0.0.1:8474"
@@ -35,6 +37,12 @@ class NoAnswerError(BrownoutError):
     """Nobody is where the API should be."""
 
 
+class UnsupportedError(BrownoutError):
+    """Something that a Toxiproxy has no words for."""
+
+    status = 501
+
+
 class _Healed(TypedDict):
     healed: int
 
@@ -42,15 +50,35 @@ class _Healed(TypedDict):
 class Client:
     """Speaks to the API at `HOST:PORT`: as given, else `BROWNOUT_API`, else 127.0.0.1:8474.
 
+    A `token` goes with every call: as given, else `BROWNOUT_TOKEN`; none where that is empty.
+
     Every call raises BrownoutError when nothing answers, and what the API answers as an error: NotFoundError,
     ConflictError, SettingsError (with its `problems`) or BrownoutError, each with the API's message, hint and status.
     """
 
-    def __init__(self, address: str | None = None, *, timeout: float = TIMEOUT) -> None:
+    noun = "Brownout"
+
+    def __init__(self, address: str | None = None, *, token: str | None = None, timeout: float = TIMEOUT) -> None:
         self.address = Address.listen(address or os.environ.get(VARIABLE) or DEFAULT)
         if self.address.path:
             raise BrownoutError(f"the API is not at {self.address.endpoint}", "write HOST:PORT")
+        self._token = (os.environ.get(bearer.VARIABLE) or "") if token is None else token
+        if self._token:
+            bearer.checked(self._token)
         self._timeout = timeout
+
+    @property
+    def where(self) -> str:
+        """The address, as `--api` takes it."""
+        return self.address.endpoint
+
+    def within(self, seconds: float) -> Self:
+        """Return a client of the same API that waits no longer than so."""
+        return type(self)(self.address.endpoint, token=self._token, timeout=seconds)
+
+    def knowing(self, profiles: Mapping[str, Profile]) -> Self:
+        """Raise BrownoutError: a Brownout knows the profiles of its own file."""
+        raise BrownoutError("a Brownout has the profiles of its own file", "give it the file: brownout run FILE")
 
     def health(self) -> Health:
         """Return who answers."""
@@ -152,9 +180,12 @@ class Client:
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         where = self.address.endpoint
+        headers = {"Content-Type": "application/json"} if body else {}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=self._timeout)
         try:
-            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             return response.status, response.read()
         except TimeoutError:

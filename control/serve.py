@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
 from .api import add_routes
+from .guard import NO_TOKEN, Guard, is_loopback
 from .holder import holder
 from .metrics import add_metrics
-from .replies import LARGEST_BODY, errors_as_json, refuse_browsers
+from .replies import LARGEST_BODY, errors_as_json, guarded
+from .toxiproxy.api import Toxiproxy, add_toxiproxy
+from .toxiproxy.gohttp import go_routing, to_browsers
 
 if TYPE_CHECKING:
     from ..proxy import Fleet
@@ -23,43 +29,78 @@ PATIENCE = 0.25
 """Seconds that requests under way have when the server stops, and again when they were cancelled."""
 
 
-class Server:
-    """A server that listens at `address`, with its real port."""
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Say whether a record is of our own making: what could not be read as HTTP may hold the token."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
-    def __init__(self, runner: web.AppRunner, address: Address) -> None:
+
+_LOG = logging.getLogger(f"{__name__}.http")
+_LOG.addFilter(_is_ours)
+
+
+class Server:
+    """A server that listens at `address`, with its real port; `is_open` to whoever reaches it from other machines."""
+
+    def __init__(self, runner: web.AppRunner, address: Address, *, is_open: bool) -> None:
         self._runner = runner
         self.address = address
+        self.is_open = is_open
 
     async def close(self) -> None:
         """Stop: no new request, followers end, requests under way have a moment."""
         await self._runner.cleanup()
 
 
-def application(fleet: Fleet) -> web.Application:
-    """Return the application that answers for a fleet."""
-    app = web.Application(middlewares=[refuse_browsers, errors_as_json], client_max_size=LARGEST_BODY)
+Offer = Callable[[web.Application, "Fleet"], None]
+"""What lets an application answer something for a fleet."""
+
+
+async def _nothing(toxiproxy: Toxiproxy) -> None:
+    """Do nothing before the first request."""
+
+
+def application(fleet: Fleet, guard: Guard, metrics: Offer = add_metrics) -> tuple[web.Application, Toxiproxy]:
+    """Return the application that answers for a fleet, to whom a guard lets in, and what it knows of toxics."""
+    app = web.Application(
+        middlewares=[guarded(guard, to_browsers), errors_as_json, go_routing], client_max_size=LARGEST_BODY
+    )
     add_routes(app, fleet)
-    add_metrics(app, fleet)
-    return app
+    metrics(app, fleet)
+    return app, add_toxiproxy(app, fleet)
 
 
-async def serve(fleet: Fleet, address: str) -> Server:
-    """Serve the API of a fleet at `HOST:PORT`. Raises BrownoutError, which says who has the port if it is taken."""
+async def serve(
+    fleet: Fleet,
+    address: str,
+    guard: Guard = NO_TOKEN,
+    *,
+    metrics: Offer = add_metrics,
+    first: Callable[[Toxiproxy], Awaitable[None]] = _nothing,
+) -> Server:
+    """Serve the API of a fleet at `HOST:PORT`, to whom a guard lets in.
+
+    `first` is done when the address is taken, and before a request is answered.
+
+    Raises BrownoutError, which says who has the port if it is taken.
+    """
     asked = Address.listen(address)
     if asked.path:
         raise BrownoutError(f"the API cannot listen at {asked.endpoint}", "write HOST:PORT")
     listener = await _bind(asked)
-    runner = web.AppRunner(application(fleet), access_log=None, handle_signals=False, shutdown_timeout=PATIENCE)
+    place, port = listener.getsockname()[:2]
+    app, toxiproxy = application(fleet, guard.at(asked.host), metrics)
+    runner = web.AppRunner(app, access_log=None, logger=_LOG, handle_signals=False, shutdown_timeout=PATIENCE)
+    await first(toxiproxy)
     await runner.setup()
     await web.SockSite(runner, listener).start()
-    return Server(runner, asked._replace(port=int(listener.getsockname()[1])))
+    return Server(runner, asked._replace(port=int(port)), is_open=not guard.token and not is_loopback(place))
 
 
 async def _bind(asked: Address) -> socket.socket:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(asked.host, asked.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, place = found[0]
+        family, _, _, _, place = min(found, key=lambda info: info[0] != socket.AF_INET)
         listener = socket.create_server((str(place[0]), asked.port), family=family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:

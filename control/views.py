@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class Receipt(TypedDict):
     """What an injection did: since when, to how many, and whom it could not touch."""
 
-    seed: int
+    seed: int | None
+    """None: a Toxiproxy has none."""
     armed_at: str
-    """ISO 8601, UTC."""
+    """ISO 8601, UTC; empty for a toxic that is not ours, since a Toxiproxy does not tell."""
     active: bool
     """False while its `start` has not come."""
     matched: int
@@ -32,7 +33,7 @@ class Receipt(TypedDict):
     """The numbers of links open at arming that it could not touch, the first of them where they are many."""
     untouched_total: int
     unseen: bool
-    """It lets the system refuse connections, which nobody can count."""
+    """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
     profile: str
     """The profile that says so; empty for one that was injected by itself."""
     healed_at: str | None
@@ -65,8 +66,9 @@ class ProxyView(TypedDict):
     enabled: bool
     trouble: str | None
     """Why it does not listen although it is enabled: another one took its port while a fault had it closed."""
-    links: Links
-    bytes: Bytes
+    links: Links | None
+    """None, as `bytes`: a Toxiproxy tells none."""
+    bytes: Bytes | None
     errors: dict[str, int]
     injections: list[dict[str, object]]
 
@@ -128,8 +130,9 @@ class Health(TypedDict):
 
     status: str
     version: str
-    pid: int
-    seed: int
+    pid: int | None
+    seed: int | None
+    """None, as `pid`: a Toxiproxy has none."""
 
 
 class ProblemView(TypedDict):

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import http.client
 import json
 import threading
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from brownout.control.client import Client
+from brownout.control.guard import NO_TOKEN, Guard
 from brownout.control.serve import Server, serve
 from brownout.proxy import Fleet
 
@@ -49,6 +51,12 @@ class Running(NamedTuple):
 
 @pytest.fixture
 def running() -> Iterator[Running]:
+    with serving() as running:
+        yield running
+
+
+@contextlib.contextmanager
+def serving(guard: Guard = NO_TOKEN) -> Iterator[Running]:
     ready: list[Running] = []
     up, down = threading.Event(), threading.Event()
 
@@ -62,7 +70,7 @@ def running() -> Iterator[Running]:
         upstream = await asyncio.start_server(echo, "127.0.0.1", 0)
         async with upstream, Fleet(seed=7) as fleet:
             host, port = upstream.sockets[0].getsockname()
-            server = await serve(fleet, "127.0.0.1:0")
+            server = await serve(fleet, "127.0.0.1:0", guard)
             ready.append(Running(fleet, server, asyncio.get_running_loop(), f"{host}:{port}"))
             up.set()
             await asyncio.to_thread(down.wait)

@@ -1,0 +1,10 @@
+"""Toxiproxy, both ways round: its API over our fleet, and a real one elsewhere, driven in our words.
+
+    api ── asked, words, proxies      its REST API: what is asked for, what is answered, what is done
+        └─ gohttp, gojson, golisten   as Go reads and writes it
+    metrics                           its metrics
+    client ── consumer                drives a real one; `Client` of the room above does the same with a Brownout
+           └─ entries, translation    what it tells, and our injections in its words
+
+toxics: what a toxic is, and which of our faults does the same
+"""

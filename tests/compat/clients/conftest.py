@@ -1,0 +1,87 @@
+"""A running Brownout for clients of Toxiproxy, and a server that echoes."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+DEADLINE = 20.0
+
+
+def environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("BROWNOUT_")}
+
+
+COMMANDS = {
+    "run": (("run", "--api", "127.0.0.1:0"), r"^api (\S+)"),
+    "toxiproxy": (("toxiproxy", "--host=127.0.0.1", "--port=0"), r'Starting Toxiproxy HTTP server.*"([\d.]+:\d+)"'),
+}
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def api(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the API of a `brownout run`, or of a `brownout toxiproxy`, without proxies is: HOST:PORT."""
+    args, announced = COMMANDS[request.param]
+    argv = [sys.executable, "-m", "brownout.cli", *args]
+    with subprocess.Popen(argv, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        late = threading.Timer(DEADLINE, process.kill)
+        late.start()
+        assert process.stdout
+        found = next(found for line in process.stdout if (found := re.search(announced, line)))
+        late.cancel()
+        yield found[1]
+        process.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[str]:
+    """The address of a server that echoes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(ConnectionError):
+            while data := connection.recv(65536):
+                connection.sendall(data)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=serve, args=(listener.accept()[0],)))
+                threads[-1].start()
+
+    threads.append(threading.Thread(target=accept))
+    threads[0].start()
+    yield f"127.0.0.1:{listener.getsockname()[1]}"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    for thread in threads:
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+
+Trip = Callable[[str], float]
+
+
+@pytest.fixture(scope="session")
+def trip() -> Trip:
+    """Measure the seconds from connecting to the echo of a byte. Raises EOFError where the link ends instead."""
+
+    def measure(address: str) -> float:
+        host, _, port = address.rpartition(":")
+        began = time.monotonic()
+        with socket.create_connection((host, int(port)), timeout=DEADLINE) as link:
+            link.sendall(b"x")
+            if link.recv(1) != b"x":
+                raise EOFError
+        return time.monotonic() - began
+
+    return measure
