@@ -82,8 +82,10 @@ def _where(view: ProxyView) -> str:
 
 
 def _links(view: ProxyView) -> str:
-    return f"{view['links']['open']}/{view['links']['total']}"
+    links = view["links"]
+    return "-" if links is None else f"{links['open']}/{links['total']}"
 
 
 def _sizes(view: ProxyView) -> tuple[str, str]:
-    return figures.size(view["bytes"]["upstream"]), figures.size(view["bytes"]["downstream"])
+    passed = view["bytes"]
+    return ("-", "-") if passed is None else (figures.size(passed["upstream"]), figures.size(passed["downstream"]))

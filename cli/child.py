@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..control import bearer
 from ..control.client import VARIABLE
 from ..wire.errors import BrownoutError
 from . import errors
@@ -32,7 +33,8 @@ async def run(
 
     127 where there is no such command, 126 where it cannot be run, 128 and the number where a signal ended it.
     """
-    environment = {key: value for key, value in os.environ.items() if key != VARIABLE} | found
+    ours = (VARIABLE, bearer.VARIABLE)
+    environment = {key: value for key, value in os.environ.items() if key not in ours} | found
     try:
         process = await asyncio.create_subprocess_exec(*command, env=environment)
     except FileNotFoundError:

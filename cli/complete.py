@@ -7,7 +7,7 @@ from typing import get_args
 import click
 from click.shell_completion import CompletionItem
 
-from ..control.client import Client
+from ..control.clients import AnyClient, client_at
 from ..faults.catalogue import CATALOGUE, everything, find
 from ..faults.fault import opening_line
 from ..faults.settings import fields
@@ -50,7 +50,7 @@ def streams(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 def proxies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of a proxy."""
     try:
-        found = _client(ctx).proxies()
+        found = client(ctx).proxies()
     except BrownoutError:
         return []
     return [
@@ -61,13 +61,14 @@ def proxies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 def injections(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of an injection of the proxy that was named before it."""
     try:
-        found = _client(ctx).injections(str(ctx.params.get("proxy")))
+        found = client(ctx).injections(str(ctx.params.get("proxy")))
     except BrownoutError:
         return []
     names = [str(each["name"]) for each in found]
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-def _client(ctx: click.Context) -> Client:
-    given = ctx.params.get("client")
-    return Client(given.address.endpoint if isinstance(given, Client) else None, timeout=PATIENCE)
+def client(ctx: click.Context) -> AnyClient:
+    """Return a client of the API that the words so far mean, which does not wait for long."""
+    given: AnyClient | None = ctx.params.get("client")
+    return (given or client_at()).within(PATIENCE)

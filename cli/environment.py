@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..control import bearer
 from ..control.client import VARIABLE
 from ..wire.address import Address
 
@@ -18,7 +19,7 @@ def prefix(name: str) -> str:
     return f"BROWNOUT_{re.sub('[^A-Z0-9]', '_', name.upper())}"
 
 
-def variables(proxies: Iterable[Proxy], api: Address | None) -> dict[str, str]:
+def variables(proxies: Iterable[Proxy], api: Address | None, token: str = "") -> dict[str, str]:
     """Return what the command finds beside its own environment.
 
     `_URL` is the upstream's own URL, password and all, with the proxy's host and port; a unix socket has neither.
@@ -26,6 +27,8 @@ def variables(proxies: Iterable[Proxy], api: Address | None) -> dict[str, str]:
     found: dict[str, str] = {}
     if api is not None:
         found[VARIABLE] = _reachable(api).endpoint
+        if token:
+            found[bearer.VARIABLE] = token
     for proxy in proxies:
         if proxy.address is None:
             continue

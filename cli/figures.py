@@ -46,7 +46,7 @@ def counts(injection: Mapping[str, object]) -> str:
     if not isinstance(receipt, dict):
         return ""
     words = [f"matched {receipt['matched']}", f"fired {receipt['fired']}"]
-    if receipt["unseen"]:  # what it refuses, nobody sees
+    if receipt["unseen"]:  # what it refuses, nobody sees, nor what a toxic hits
         words = [*words, "refused ones unseen"] if receipt["matched"] else ["unseen"]
     if receipt["untouched_total"]:
         words.append(f"{many(receipt['untouched_total'], 'link')} untouched")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from ..control.client import Client
+from ..control.clients import AnyClient
 from ..faults.catalogue import find
 from ..faults.settings import fields, plain
 from ..faults.spec import Spec
@@ -40,7 +40,7 @@ def inject(
     settings: tuple[str, ...],
     stream: str | None,
     name: str | None,
-    client: Client,
+    client: AnyClient,
     as_json: bool,
     **keywords: object,
 ) -> None:
@@ -69,7 +69,7 @@ def inject(
 @click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...")
 @api_option
 @json_option
-def change(proxy: str, name: str, settings: tuple[str, ...], client: Client, as_json: bool) -> None:
+def change(proxy: str, name: str, settings: tuple[str, ...], client: AnyClient, as_json: bool) -> None:
     """Change settings of the injection NAME on PROXY while it works.
 
     What is not named stays, and so do counts, such as the bytes of a limit half used.
@@ -96,7 +96,7 @@ def change(proxy: str, name: str, settings: tuple[str, ...], client: Client, as_
 @click.argument("name", required=False, shell_complete=complete.injections)
 @api_option
 @json_option
-def heal(proxy: str | None, name: str | None, client: Client, as_json: bool) -> None:
+def heal(proxy: str | None, name: str | None, client: AnyClient, as_json: bool) -> None:
     """Heal the injection NAME, all of PROXY, or everything."""
     if proxy is None or name is None:
         healed = client.heal(proxy)

@@ -84,7 +84,8 @@ class Table:
 
     def _rates(self, views: Sequence[ProxyView]) -> dict[str, Rates]:
         now = monotonic()
-        totals = {view["name"]: Rates(view["bytes"]["upstream"], view["bytes"]["downstream"]) for view in views}
+        counted = [(view["name"], view["bytes"]) for view in views]
+        totals = {name: Rates(passed["upstream"], passed["downstream"]) for name, passed in counted if passed}
         then, before = self._before or (now, totals)
         self._before = now, totals
         passed = max(now - then, 1e-3)

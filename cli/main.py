@@ -23,6 +23,7 @@ from .profile import profile
 from .proxies import proxy
 from .run import run
 from .status import status
+from .toxiproxy import toxiproxy
 
 WRONG = 2
 INTERRUPTED = 130
@@ -99,7 +100,7 @@ def version(as_json: bool) -> None:
         click.echo("brownout {version} (Python {python}, {system})".format(**known))
 
 
-for command in (run, inject, change, heal, profile, status, proxy, faults, check, schema, demo, version):
+for command in (run, inject, change, heal, profile, status, proxy, faults, check, schema, toxiproxy, demo, version):
     cli.add_command(command)
 
 

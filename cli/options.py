@@ -7,7 +7,9 @@ from typing import TypeVar
 
 import click
 
-from ..control.client import DEFAULT, VARIABLE, Client
+from ..control import bearer
+from ..control.client import DEFAULT, VARIABLE
+from ..control.clients import AnyClient, client_at
 from ..faults.settings import fields
 from ..faults.trigger import TRIGGER_KEYS, Trigger
 from ..wire.errors import BrownoutError
@@ -17,18 +19,35 @@ F = TypeVar("F", bound=Callable[..., object])
 _PREFIX = "trigger_"
 
 
-def _client(ctx: click.Context, param: click.Parameter, value: str | None) -> Client:
-    return Client(value)
+def _client(ctx: click.Context, param: click.Parameter, value: str | None) -> AnyClient:
+    return client_at(value, token=ctx.meta.get(bearer.VARIABLE))
 
 
-api_option = click.option(
-    "--api",
-    "client",
-    metavar="HOST:PORT",
-    envvar=VARIABLE,
-    callback=_client,
-    help=f"Where the running Brownout is.  [env: {VARIABLE}; default: {DEFAULT}]",
-)
+def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.meta[bearer.VARIABLE] = bearer.checked(value)
+
+
+def api_option(command: F) -> F:
+    """Add the options that say which Brownout is meant; it arrives as the keyword `client`."""
+    token = click.option(
+        "--token",
+        metavar="TOKEN",
+        expose_value=False,
+        is_eager=True,  # the client of --api takes it along
+        callback=_keep,
+        help=f"What its API asks for.  [env: {bearer.VARIABLE}]",
+    )
+    return click.option(
+        "--api",
+        "client",
+        metavar="HOST:PORT",
+        envvar=VARIABLE,
+        callback=_client,
+        help=f"Where the running Brownout is, or toxiproxy://HOST:PORT.  [env: {VARIABLE}; default: {DEFAULT}]",
+    )(token(command))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
 

@@ -30,6 +30,10 @@ class Output:
             return True
         return bool(select.select([], [self._stream], [], 0)[1])
 
+    def missed(self, lines: int) -> str:
+        """Return what stands in place of lines that were left out."""
+        return f"... {lines} lines left out, nobody read them"
+
     def say(self, line: str) -> None:
         """Write a line, or leave it out."""
         if self._closed:
@@ -38,7 +42,7 @@ class Output:
             self._lost += 1
             return
         lost, self._lost = self._lost, 0
-        text = f"... {lost} lines left out, nobody read them\n{line}" if lost else line
+        text = f"{self.missed(lost)}\n{line}" if lost else line
         data = text.encode(errors="backslashreplace")[: LONGEST - 1] + b"\n"
         try:
             self._stream.flush()

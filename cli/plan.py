@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..control.client import DEFAULT
+from ..control.guard import NO_TOKEN, Guard
 from ..faults import name as names
 from ..faults.settings import unknown
 from ..faults.units import Duration, UnitError
@@ -61,6 +62,7 @@ class Plan(NamedTuple):
     profiles: tuple[Profile, ...] = ()
     watch: bool = False
     report: Path | None = None
+    guard: Guard = NO_TOKEN
 
 
 def make(
@@ -74,12 +76,14 @@ def make(
     profiles: Sequence[str] = (),
     watch: bool = False,
     report: str | None = None,
+    token: str | None = None,
+    hosts: Sequence[str] = (),
 ) -> Plan:
     """Read the words of `run`, and its file. Raises CombinedError with everything that is wrong with them."""
     wrong: list[BrownoutError] = []
     source = None if file is None else File(file)
     config: Config | None = None
-    patience, path, known = _patience(dial, wrong), None, bool(profiles)
+    patience, path, known, guard = _patience(dial, wrong), None, bool(profiles), NO_TOKEN
     try:
         config = None if source is None else source.read()
     except BrownoutError as error:
@@ -100,6 +104,10 @@ def make(
     try:
         if api != NONE and Address.listen(api).path:
             raise BrownoutError(f"the API cannot listen at {api}", "write HOST:PORT")
+    except BrownoutError as error:
+        wrong.append(error)
+    try:
+        guard = Guard.of(token, hosts)
     except BrownoutError as error:
         wrong.append(error)
     if watch and source is None:
@@ -123,6 +131,7 @@ def make(
         profiles=tuple(chosen),
         watch=watch,
         report=path,
+        guard=guard,
     )
 
 

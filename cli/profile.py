@@ -8,7 +8,8 @@ import textwrap
 import click
 from click.shell_completion import CompletionItem
 
-from ..control.client import Client, NoAnswerError
+from ..control.client import NoAnswerError
+from ..control.clients import AnyClient
 from ..control.views import ProfileView, profile_view
 from ..faults.settings import unknown
 from ..wire.errors import BrownoutError, NotFoundError
@@ -18,10 +19,8 @@ from .options import api_option, examples, json_option, write_json
 
 
 def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    given = ctx.params.get("client")
-    client = Client(given.address.endpoint if isinstance(given, Client) else None, timeout=complete.PATIENCE)
     try:
-        found = client.profiles()
+        found = complete.client(ctx).profiles()
     except BrownoutError:
         found = _shipped()
     return [
@@ -37,7 +36,7 @@ def profile() -> None:
 @profile.command("list", epilog=examples("brownout profile list"))
 @api_option
 @json_option
-def list_(client: Client, as_json: bool) -> None:
+def list_(client: AnyClient, as_json: bool) -> None:
     """List the profiles: the file's, then those that ship with Brownout."""
     views = _known(client)
     if as_json:
@@ -57,7 +56,7 @@ def list_(client: Client, as_json: bool) -> None:
 @click.argument("name", shell_complete=_names)
 @api_option
 @json_option
-def show(name: str, client: Client, as_json: bool) -> None:
+def show(name: str, client: AnyClient, as_json: bool) -> None:
     """Show what the profile NAME injects, as a file has it."""
     known = {each["name"]: each for each in _known(client)}
     if name not in known:
@@ -72,15 +71,25 @@ def show(name: str, client: Client, as_json: bool) -> None:
     click.echo("\n" + _yaml(view), nl=False)
 
 
-@profile.command(epilog=examples("brownout profile apply slow-network"))
+@profile.command(
+    epilog=examples(
+        "brownout profile apply slow-network",
+        "brownout profile apply slow --file FILE --api toxiproxy://HOST:PORT",
+    )
+)
 @click.argument("name", shell_complete=_names)
+@click.option("--file", "path", metavar="FILE", help="Of a Toxiproxy, which knows no profiles: the file that has it.")
 @api_option
 @json_option
-def apply(name: str, client: Client, as_json: bool) -> None:
+def apply(name: str, path: str | None, client: AnyClient, as_json: bool) -> None:
     """Inject what the profile NAME says.
 
     All of it or nothing; what the profile put there before is healed first.
     """
+    if path is not None:
+        from ..faults.config import read
+
+        client = client.knowing(read(path).profiles)
     placed = client.apply(name)
     if as_json:
         write_json(placed)
@@ -94,7 +103,7 @@ def apply(name: str, client: Client, as_json: bool) -> None:
 @click.argument("name", shell_complete=_names)
 @api_option
 @json_option
-def heal(name: str, client: Client, as_json: bool) -> None:
+def heal(name: str, client: AnyClient, as_json: bool) -> None:
     """Heal what the profile NAME put there."""
     healed = client.heal_profile(name)
     if as_json:
@@ -103,12 +112,12 @@ def heal(name: str, client: Client, as_json: bool) -> None:
         click.echo(f"healed {name}: {figures.many(healed, 'injection')}" if healed else "nothing to heal")
 
 
-def _known(client: Client) -> list[ProfileView]:
+def _known(client: AnyClient) -> list[ProfileView]:
     """Return the profiles of the running Brownout, or where there is none those that ship with it, and say so."""
     try:
         return client.profiles()
     except NoAnswerError as error:
-        click.echo(f"{error.message}; these ship with it", err=True)
+        click.echo(f"{error.message}; these ship with Brownout", err=True)
         return _shipped()
 
 

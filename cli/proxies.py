@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..control.client import Client
+from ..control.clients import AnyClient
 from ..control.views import ProxyView
 from . import complete
 from .options import api_option, examples, json_option, write_json
@@ -27,7 +27,7 @@ def proxy() -> None:
 @click.option("--disabled", is_flag=True, help="Do not listen yet.")
 @api_option
 @json_option
-def add(name: str, upstream: str, listen: str, disabled: bool, client: Client, as_json: bool) -> None:
+def add(name: str, upstream: str, listen: str, disabled: bool, client: AnyClient, as_json: bool) -> None:
     """Add a proxy NAME before UPSTREAM."""
     _answer(client.add(name, upstream, listen, enabled=not disabled), as_json)
 
@@ -36,7 +36,7 @@ def add(name: str, upstream: str, listen: str, disabled: bool, client: Client, a
 @click.argument("name", shell_complete=complete.proxies)
 @api_option
 @json_option
-def rm(name: str, client: Client, as_json: bool) -> None:
+def rm(name: str, client: AnyClient, as_json: bool) -> None:
     """Remove the proxy NAME with its links."""
     client.remove(name)
     if as_json:
@@ -49,7 +49,7 @@ def rm(name: str, client: Client, as_json: bool) -> None:
 @click.argument("name", shell_complete=complete.proxies)
 @api_option
 @json_option
-def enable(name: str, client: Client, as_json: bool) -> None:
+def enable(name: str, client: AnyClient, as_json: bool) -> None:
     """Let the proxy NAME listen again."""
     _answer(client.update(name, enabled=True), as_json)
 
@@ -58,7 +58,7 @@ def enable(name: str, client: Client, as_json: bool) -> None:
 @click.argument("name", shell_complete=complete.proxies)
 @api_option
 @json_option
-def disable(name: str, client: Client, as_json: bool) -> None:
+def disable(name: str, client: AnyClient, as_json: bool) -> None:
     """Let the proxy NAME refuse connections, and close its links."""
     _answer(client.update(name, enabled=False), as_json)
 

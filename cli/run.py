@@ -9,6 +9,7 @@ import sys
 import click
 from click.shell_completion import CompletionItem
 
+from ..control import bearer
 from ..control.client import DEFAULT, VARIABLE
 from ..wire.errors import BrownoutError
 from .options import examples
@@ -70,6 +71,16 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     metavar="HOST:PORT|none",
     help=f"Where commands reach it.  [env: {VARIABLE}; default: {DEFAULT}; with COMMAND: a free port]",
 )
+@click.option(
+    "--token", metavar="TOKEN", envvar=bearer.VARIABLE, help=f"What the API is to ask for.  [env: {bearer.VARIABLE}]"
+)
+@click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name with dots by which the API may be called; not needed with a token.",
+)
 @click.option("--seed", type=int, metavar="N", help="The dice; else FILE's, else drawn, and printed.")
 @click.option("--dial-timeout", metavar="DURATION", help="How long an upstream may take to accept.  [default: 10s]")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
@@ -80,22 +91,34 @@ def run(
     watch: bool,
     report: str | None,
     api: str | None,
+    token: str | None,
+    hosts: tuple[str, ...],
     seed: int | None,
     dial_timeout: str | None,
     command: tuple[str, ...],
 ) -> None:
     """Run the proxies of FILE and of -p until ctrl-C, or as long as COMMAND runs.
 
-    COMMAND finds in its environment BROWNOUT_API, and of each proxy BROWNOUT_<NAME>_ADDRESS, _HOST, _PORT and _URL
-    (NAME in capitals, what is no letter or digit as _). Its exit code is ours. With a COMMAND the API takes a free
-    port, so that two can run at once. -p and --profile may come several times.
+    COMMAND finds in its environment BROWNOUT_API and BROWNOUT_TOKEN, and of each proxy BROWNOUT_<NAME>_ADDRESS, _HOST,
+    _PORT and _URL (NAME in capitals, what is no letter or digit as _). Its exit code is ours. With a COMMAND the API
+    takes a free port, so that two can run at once. -p, --profile and --allow-host may come several times.
     """
     from . import plan
 
     if api is None and not command:
         api = os.environ.get(VARIABLE) or None
     asked = plan.make(
-        proxies, api, seed, command, dial_timeout, file=file, profiles=profiles, watch=watch, report=report
+        proxies,
+        api,
+        seed,
+        command,
+        dial_timeout,
+        file=file,
+        profiles=profiles,
+        watch=watch,
+        report=report,
+        token=token,
+        hosts=hosts,
     )
     from .session import run as run_session
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..proxy import LIMITS, Event, Fleet, new_seed
@@ -29,10 +29,15 @@ WRONG = 2
 
 
 def run(plan: Plan) -> int:
-    """Run a plan on uvloop, or on asyncio where there is none, and return the exit code. Raises BrownoutError."""
+    """Run a plan and return the exit code. Raises BrownoutError."""
+    return on_a_loop(_session(plan))
+
+
+def on_a_loop(work: Coroutine[None, None, int]) -> int:
+    """Run what returns an exit code on uvloop, or on asyncio where there is none."""
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_session(plan))
+            return runner.run(work)
     except KeyboardInterrupt:  # where a loop takes no signal handlers
         return 0
 
@@ -52,7 +57,7 @@ async def _session(plan: Plan) -> int:
         limits = LIMITS if plan.dial is None else LIMITS._replace(dial=plan.dial)
         seed = new_seed() if plan.seed is None else plan.seed
         fleet = await stack.enter_async_context(Fleet(seed=seed, limits=limits))
-        report = None if plan.report is None else Report(fleet, plan.report, plan.command)
+        report = None if plan.report is None else Report(fleet, plan.report, _without(plan.guard.token, plan.command))
         server = await _open(fleet, plan)
         if server is not None:
             stack.push_async_callback(server.close)
@@ -71,7 +76,7 @@ async def _session(plan: Plan) -> int:
 async def _last(fleet: Fleet, server: Server | None, plan: Plan, output: Output, signals: Signals) -> int:
     """Wait for the end, and return the exit code."""
     if plan.command:
-        found = variables(fleet.proxies.values(), None if server is None else server.address)
+        found = variables(fleet.proxies.values(), None if server is None else server.address, plan.guard.token)
         with _heard(fleet, output.say, output.say):
             return await child.run(plan.command, found, signals, started=raise_file_limit)
     raise_file_limit()
@@ -91,6 +96,10 @@ def _write(report: Report, code: int, output: Output) -> int:
         return code or WRONG
     output.say(f"report {report.path}")
     return code
+
+
+def _without(token: str, words: Sequence[str]) -> list[str]:
+    return [word.replace(token, "***") if token else word for word in words]
 
 
 @contextlib.contextmanager
@@ -123,7 +132,7 @@ async def _open(fleet: Fleet, plan: Plan) -> Server | None:
         from ..control.serve import serve
 
         try:
-            server = await serve(fleet, plan.api)
+            server = await serve(fleet, plan.api, plan.guard)
         except BrownoutError as error:
             wrong.append(error)
     if wrong:
@@ -139,6 +148,10 @@ def _announce(fleet: Fleet, server: Server | None, output: Output) -> None:
     for name, placed in fleet.applied.items():
         output.say(f"profile {name} applied: {figures.many(len(placed), 'injection')}")
     output.say(f"api {server.address.endpoint if server else 'none'}")
+    if server is not None and server.is_open:
+        output.say(
+            f"warning: whoever can reach {server.address.endpoint} can change all of this; a --token prevents that"
+        )
     output.say(f"seed {fleet.seed}")
 
 

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ..control.client import Client
+from ..control.clients import AnyClient
 from .board import Line, Style, with_addresses
 from .columns import shorten
 from .options import api_option, examples, json_option, write_json
@@ -25,14 +25,15 @@ STYLES: dict[Style, dict[str, object]] = {
 @click.command(epilog=examples("brownout status", "brownout status --json"))
 @api_option
 @json_option
-def status(client: Client, as_json: bool) -> None:
+def status(client: AnyClient, as_json: bool) -> None:
     """Show the proxies, their links and bytes, and whom each fault hit."""
     health, proxies = client.health(), client.proxies()
     if as_json:
         known = {key: value for key, value in health.items() if key != "status"}
-        write_json({"api": client.address.endpoint, **known, "proxies": proxies})
+        write_json({"api": client.where, **known, "proxies": proxies})
         return
-    click.secho(f"Brownout {health['version']} at {client.address.endpoint}, seed {health['seed']}\n", dim=True)
+    seed = "" if health["seed"] is None else f", seed {health['seed']}"
+    click.secho(f"{client.noun} {health['version']} at {client.address.endpoint}{seed}\n", dim=True)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
     lines = with_addresses(proxies, width) if proxies else []
     if not proxies:

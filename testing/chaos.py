@@ -36,7 +36,8 @@ class Chaos:
 
     `api`, or the environment's `BROWNOUT_API` as under `brownout run -- COMMAND`, is the address of a running Brownout,
     which then has the proxies and faults in place of this process; `none` is this process whatever the environment
-    says. Of a running one, the faults that were there before stay, and the seed is its own.
+    says. Of a running one, the faults that were there before stay, and the seed is its own. `toxiproxy://HOST:PORT` is
+    a Toxiproxy: it takes faults for which it has toxics, counts nothing, and has no seed.
 
     Every method may be called from any thread, also from within an event loop, and returns when it has taken effect.
     Everything raises BrownoutError.
@@ -66,12 +67,12 @@ class Chaos:
 
     @property
     def where(self) -> str:
-        """`embedded`, or the address of the running Brownout's API."""
+        """`embedded`, or the address of the API."""
         return self._driver.where
 
     @property
-    def seed(self) -> int:
-        """The seed of what is injected from now on; a running Brownout's cannot be set."""
+    def seed(self) -> int | None:
+        """The seed of what is injected from now on; a running Brownout's cannot be set, a Toxiproxy has none."""
         return self._driver.seed
 
     @seed.setter
@@ -124,7 +125,8 @@ class Chaos:
         texts += [entry.upstream for entry in self.config.proxies.values() if entry.name == name]
         # The view has no password: take it from who said it.
         known = [Address.upstream(text) for text in texts]
-        same = [address for address in known if address.masked == view["upstream"]]
+        # A Toxiproxy has no scheme either.
+        same = [address for address in known if view["upstream"] in (address.masked, f"tcp://{address.endpoint}")]
         found = same[0] if same else Address.upstream(view["upstream"])
         return Proxied(self._driver, view, found, self.injected.append)
 
@@ -139,7 +141,7 @@ def _driver(api: str, config: Config, seed: int | None) -> Driver:
     if api != NONE:
         from .remote import Remote  # http.client, which most runs do without
 
-        return Remote(api, seed)
+        return Remote(api, seed, config.profiles)
     if seed is None:
         seed = new_seed() if config.seed is None else config.seed
     return Embedded(config, seed)

@@ -1,4 +1,4 @@
-"""What a `Chaos` drives: a fleet of this process (`embedded`) or a running Brownout (`remote`)."""
+"""What a `Chaos` drives: a fleet of this process (`embedded`), or a running Brownout or Toxiproxy (`remote`)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Driver(Protocol):
     """The host where its proxies are reached that listen on every address; empty for this one."""
 
     @property
-    def seed(self) -> int:
-        """Return the seed of what is injected from now on."""
+    def seed(self) -> int | None:
+        """Return the seed of what is injected from now on; None where there is none."""
 
     def reseed(self, seed: int) -> None:
         """Set the seed of what is injected from now on."""

@@ -13,6 +13,8 @@ def section(chaos: Chaos) -> str:
     """Return the seed, and what was injected since the last reset with what it did."""
     if chaos.where == "embedded":
         lines = [f"seed {chaos.seed}; the same dice again: --brownout-seed {chaos.seed}"]
+    elif chaos.seed is None:
+        lines = [f"{chaos.where} has no seed"]
     else:
         lines = [f"seed {chaos.seed} of the Brownout at {chaos.where}; again: brownout run --seed {chaos.seed}"]
     for handle in tuple(chaos.injected):
@@ -32,7 +34,7 @@ def _line(handle: Handle) -> str:
 def _did(receipt: Receipt) -> str:
     did = [f"matched {receipt.matched}, fired {receipt.fired}, {receipt.bytes} bytes"]
     if receipt.unseen:
-        did = ["connections were refused, which nobody can count"]
+        did = ["nobody can count what it hit"]
     elif not receipt.active:
         did = ["its start did not come"]
     elif not receipt.fired:

@@ -17,7 +17,8 @@ class Receipt(NamedTuple):
 
     proxy: str
     name: str
-    seed: int
+    seed: int | None
+    """None: a Toxiproxy has none."""
     armed_at: datetime
     active: bool
     """False while its `start` has not come."""
@@ -31,7 +32,7 @@ class Receipt(NamedTuple):
     """The numbers of links, open when it began, that it could not touch; the first 1000 of them."""
     untouched_total: int
     unseen: bool
-    """It lets the system refuse connections, which nobody can count."""
+    """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
     profile: str
     """The profile that says so; empty for one that was injected by itself."""
     healed_at: datetime | None

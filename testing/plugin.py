@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--brownout-api",
         metavar="HOST:PORT",
-        help=f"Use the running Brownout there; none: one of our own.  [env: {VARIABLE}]",
+        help=f"Use the running Brownout there, or toxiproxy://HOST:PORT; none: one of our own.  [env: {VARIABLE}]",
     )
     parser.addini("brownout_config", f"The file with proxies and profiles, from the root folder (default: {FILE}).")
 
@@ -88,7 +88,7 @@ def brownout(request: pytest.FixtureRequest) -> Iterator[Chaos]:
             session = Chaos(config=found, seed=seed, api=NONE)
         elif worker and int(str(worker["workercount"])) > 1:
             pytest.fail(
-                f"{worker['workercount']} workers cannot share the Brownout at {_api(config)}: "
+                f"{worker['workercount']} workers cannot share what is at {_api(config)}: "
                 "what one injects, all meet\n"
                 "hint: run without -n, or with --brownout-api none, which gives each worker its own",
                 pytrace=False,
@@ -111,7 +111,8 @@ def chaos(request: pytest.FixtureRequest, brownout: Chaos) -> Iterator[Chaos]:
     try:
         yield brownout
     finally:
-        brownout.seed = before
+        if before is not None:
+            brownout.seed = before
         del request.node.stash[_CHAOS]
         brownout.reset()
 
@@ -185,12 +186,15 @@ def _api(config: pytest.Config) -> str:
 
 
 def _running(api: str) -> str:
-    from ..control.client import Client
+    from ..control.clients import client_at
     from ..wire.errors import BrownoutError
 
     try:
-        client = Client(api, timeout=2)
-        return f"the one at {client.address.endpoint}, seed {client.health()['seed']}"
+        client = client_at(api, timeout=2)
+        health = client.health()
+        if health["seed"] is None:
+            return f"the {client.noun} at {client.address.endpoint}, no seed"
+        return f"the one at {client.address.endpoint}, seed {health['seed']}"
     except BrownoutError as error:
         return error.message
 

@@ -1,15 +1,18 @@
-"""A Brownout that runs elsewhere, driven over `/v1`.
+"""A Brownout or a Toxiproxy that runs elsewhere, driven over its API.
 
 What it was told before we came belongs to who told it: the injections that were there stay, and so do its proxies.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import cast
 
-from ..control.client import Client
-from ..control.views import ProxyView, Receipt
+from ..control.client import UnsupportedError
+from ..control.clients import AnyClient, client_at
+from ..control.views import ProxyView, Receipt, moment
+from ..faults.profile import Profile
 from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
@@ -19,11 +22,14 @@ __tracebackhide__ = hidden
 
 
 class Remote:
-    """A driver of the Brownout whose API is at `HOST:PORT`. Raises BrownoutError when it runs with another seed."""
+    """A driver of what is at an address. Raises BrownoutError when it runs with another seed, or without.
 
-    def __init__(self, api: str, seed: int | None) -> None:
-        self._client = Client(api)
-        self.where = self._client.address.endpoint
+    `profiles` are for a Toxiproxy, which knows none.
+    """
+
+    def __init__(self, api: str, seed: int | None, profiles: Mapping[str, Profile]) -> None:
+        self._client = client_at(api, profiles=profiles)
+        self.where = self._client.where
         self.host = self._client.address.host
         self.seed = self._client.health()["seed"]
         if seed is not None:
@@ -35,6 +41,8 @@ class Remote:
 
     def reseed(self, seed: int) -> None:
         """Take the seed that it has; it cannot be given another one."""
+        if self.seed is None:
+            raise UnsupportedError(f"{self.where} has no seed, so it cannot be {seed}", "leave the seed out")
         if seed != self.seed:
             raise BrownoutError(
                 f"the Brownout at {self.where} runs with seed {self.seed}, not {seed}",
@@ -68,14 +76,14 @@ class Remote:
         return _Placed(self._client, proxy, self._client.inject(proxy, spec.to_mapping()))
 
     def apply(self, profile: str) -> list[_Placed]:
-        """Inject what a profile says: one of the file with which it runs, or shipped."""
+        """Inject what a profile says: one of the file with which it runs, or shipped; for a Toxiproxy, of ours."""
         return [_Placed(self._client, each["proxy"], each["injection"]) for each in self._client.apply(profile)]
 
     def heal(self, proxy: str | None = None) -> int:
         """Heal what was injected since we came, on one proxy or all."""
         views = self._client.proxies() if proxy is None else [self._client.proxy(proxy)]
         ours = [(view["name"], each) for view in views for each in view["injections"]]
-        return sum(self._heal(name, each) for name, each in ours if (name, _mark(each)) not in self._before)
+        return sum(self._heal(name, each) for name, each in ours if self._since(name, each))
 
     def reset(self) -> None:
         """Heal what was injected since we came, and let every proxy listen, or not, as it did at first."""
@@ -91,6 +99,10 @@ class Remote:
         while self._added:
             self._client.remove(self._added.pop())
 
+    def _since(self, proxy: str, view: Mapping[str, object]) -> bool:
+        mark = _mark(view)
+        return (proxy, mark) not in self._before and bool(mark[1])  # a Toxiproxy tells no time of others' toxics
+
     def _heal(self, proxy: str, view: Mapping[str, object]) -> int:
         try:
             self._client.heal_one(proxy, str(view["name"]))
@@ -102,7 +114,7 @@ class Remote:
 class _Placed:
     """An injection over there, with its last receipt."""
 
-    def __init__(self, client: Client, proxy: str, view: dict[str, object]) -> None:
+    def __init__(self, client: AnyClient, proxy: str, view: dict[str, object]) -> None:
         self.proxy = proxy
         self._client = client
         self.name = str(view["name"])
@@ -110,7 +122,7 @@ class _Placed:
         self._last = view
 
     def view(self) -> dict[str, object]:
-        if not self._there():
+        if not self._there() and cast(Receipt, self._last["receipt"])["healed_at"] is None:
             self._read_journal()
         return self._last
 
@@ -136,10 +148,15 @@ class _Placed:
 
     def _read_journal(self) -> None:
         """Take the last counts of one that healed itself, or was healed by others."""
-        for event in self._client.journal(proxy=self.proxy, kind="healed"):
+        receipt = cast(Receipt, self._last["receipt"])
+        try:
+            events = self._client.journal(proxy=self.proxy, kind="healed")
+        except UnsupportedError:
+            receipt["healed_at"] = moment(time.time())  # at the latest
+            return
+        for event in events:
             detail = event["detail"]
             if detail["name"] == self.name and event["at"] >= self._mark[1]:
-                receipt = cast(Receipt, self._last["receipt"])
                 receipt["matched"] = max(receipt["matched"], int(str(detail["matched"])))
                 receipt["fired"] = max(receipt["fired"], int(str(detail["fired"])))
                 receipt["healed_at"] = event["at"]

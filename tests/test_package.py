@@ -14,15 +14,22 @@ ROOMS = {
     "": ["__init__", "py.typed"],
     "cli": [
         "__init__", "__main__", "board", "catalogue", "check", "child", "columns", "complete", "environment",
-        "errors", "figures", "file", "inject", "live", "main", "news", "options", "output", "plan", "profile",
-        "proxies", "reload", "report", "run", "session", "signals", "status",
+        "errors", "figures", "file", "inject", "live", "log", "main", "news", "options", "output", "plan", "profile",
+        "proxies", "reload", "report", "run", "session", "signals", "status", "toxiproxy", "toxiproxy_server",
     ],
     "cli/demo": ["__init__", "clients", "command", "judgement", "page", "service", "shell", "story"],
     "configs": [
         "__init__", "blackout.yaml", "brownout.yaml", "flaky-network.yaml", "half-open.yaml", "mobile-3g.yaml",
         "nat-idle.yaml", "rolling-deploy.yaml", "satellite.yaml", "slow-network.yaml",
     ],
-    "control": ["__init__", "api", "asked", "client", "follower", "holder", "metrics", "replies", "serve", "views"],
+    "control": [
+        "__init__", "api", "asked", "bearer", "client", "clients", "follower", "guard", "holder", "metrics",
+        "replies", "serve", "views",
+    ],
+    "control/toxiproxy": [
+        "__init__", "api", "asked", "client", "consumer", "entries", "gohttp", "gojson", "golisten", "metrics",
+        "proxies", "toxics", "translation", "words",
+    ],
     "faults": [
         "__init__", "bandwidth", "catalogue", "config", "connect", "corrupt", "cut", "dice", "drip", "expiry",
         "fault", "hang", "latency", "limit_data", "loss", "name", "nodes", "noop", "path_mtu", "problem", "profile",

@@ -25,10 +25,12 @@ def environment(**more: str) -> dict[str, str]:
 class Run:
     """A `brownout run` as a process of its own, and the lines that it wrote."""
 
+    command = "run"
+
     def __init__(self, *args: str, **env: str) -> None:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            [*PROGRAM, "run", *args], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment(**env)
+            [*PROGRAM, self.command, *args], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment(**env)
         )
         self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
 
@@ -158,7 +160,7 @@ class Brownout(NamedTuple):
 
 def command(*args: str, **env: str) -> Result:
     """Run a command in this process."""
-    return CliRunner(env={"BROWNOUT_API": None, "COLUMNS": "80", **env}).invoke(cli, args)
+    return CliRunner(env={"BROWNOUT_API": None, "BROWNOUT_TOKEN": None, "COLUMNS": "80", **env}).invoke(cli, args)
 
 
 @pytest.fixture

@@ -218,6 +218,7 @@ COMMANDS = [
     "faults",
     "check",
     "schema",
+    "toxiproxy",
     "demo",
     "version",
 ]
@@ -243,7 +244,7 @@ def test_the_triggers_options_are_its_fields() -> None:
     options = [line.split()[0] for line in shown.splitlines() if line.startswith("  --")]
     assert options == [
         "--probability", "--quota", "--after", "--every", "--times", "--start", "--for",
-        "--stream", "--name", "--api", "--json",
+        "--stream", "--name", "--api", "--token", "--json",
     ]  # fmt: skip
 
 

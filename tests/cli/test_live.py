@@ -181,7 +181,7 @@ def test_a_dumb_terminal_gets_plain_lines(terminal: Callable[..., Terminal], ech
 
 
 def test_a_command_owns_the_terminal(terminal: Callable[..., Terminal], echo: str) -> None:
-    wait = "print('up', flush=True)\ntry: input()\nexcept KeyboardInterrupt: print('interrupted'); exit(4)"
+    wait = "try: print('up', flush=True); input()\nexcept KeyboardInterrupt: print('interrupted'); exit(4)"
     screen = terminal(80, 24, "run", "-p", f"echo={echo}", "--", sys.executable, "-c", wait)
     client = api(screen)
     screen.until("up")

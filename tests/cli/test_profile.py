@@ -89,7 +89,7 @@ def test_without_a_running_brownout_there_are_the_shipped_ones() -> None:
     address = free_address()
     listed = command("profile", "list", "--json", BROWNOUT_API=address)
     assert listed.exit_code == 0
-    assert listed.stderr == f"no Brownout answers at {address}; these ship with it\n"
+    assert listed.stderr == f"no Brownout answers at {address}; these ship with Brownout\n"
     views = json.loads(listed.stdout)
     assert {(each["source"], each["applied"]) for each in views} == {("shipped", False)}
     shown = command("profile", "show", views[0]["name"], BROWNOUT_API=address)

@@ -9,7 +9,8 @@ from brownout.cli.main import cli
 
 from .conftest import DOCS, write_or_compare
 
-SHARED = ("--api", "--json")
+SHARED = ("--api", "--token", "--json")
+SERVERS = ("brownout run", "brownout toxiproxy")
 GENERATED = r"## {}\n\n`brownout .*`\n\n.*\n(?:Takes .*\n)?(?:\n\| option \| meaning \|\n(?:\|.*\n)+)?"
 
 
@@ -29,10 +30,11 @@ def generated(path: str, command: click.Command) -> str:
     context = click.Context(command, info_name=path, help_option_names=["-h", "--help"])
     usage = " ".join(command.get_usage(context).split()).removeprefix("Usage: ")
     options = [each for each in command.params if isinstance(each, click.Option)]
-    also = [each for each in options if each.opts[-1] in SHARED and path != "brownout run"]
+    also = [each for each in options if each.opts[-1] in SHARED and path not in SERVERS]
     text = f"## {path}\n\n`{usage}`\n\n{' '.join((command.help or '').split(chr(10) * 2)[0].split())}\n"
     if also:
-        text += f"Takes {' and '.join(f'`{each.opts[-1]}`' for each in also)}.\n"
+        *most, last = (f"`{each.opts[-1]}`" for each in also)
+        text += f"Takes {', '.join(most)} and {last}.\n" if most else f"Takes {last}.\n"
     if rows := [row(each) for each in options if each not in also]:
         text += "\n".join(["", "| option | meaning |", "| --- | --- |", *rows]) + "\n"
     return text
