@@ -111,33 +111,6 @@ def run() -> Iterator[Callable[..., Run]]:
         yield start
 
 
-@pytest.fixture
-def echo() -> Iterator[str]:
-    """The address of a server that echoes."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    threads: list[threading.Thread] = []
-
-    def serve(connection: socket.socket) -> None:
-        with connection, contextlib.suppress(ConnectionError):
-            while data := connection.recv(65536):
-                connection.sendall(data)
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threads.append(threading.Thread(target=serve, args=(listener.accept()[0],)))
-                threads[-1].start()
-
-    threads.append(threading.Thread(target=accept))
-    threads[0].start()
-    yield f"127.0.0.1:{listener.getsockname()[1]}"
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    for thread in threads:
-        thread.join(DEADLINE)
-        assert not thread.is_alive()
-
-
 class Brownout(NamedTuple):
     """A running Brownout with a proxy `echo`, and the commands that talk to it."""
 

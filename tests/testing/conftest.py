@@ -12,6 +12,7 @@ import pytest
 def alone() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("BROWNOUT_API", raising=False)
+        patch.delenv("BROWNOUT_TOKEN", raising=False)
         yield
 
 

@@ -1,6 +1,5 @@
-"""A running Brownout for clients of Toxiproxy, and a server that echoes."""
+"""A running Brownout for clients of Toxiproxy."""
 
-import contextlib
 import os
 import re
 import signal
@@ -39,33 +38,6 @@ def api(request: pytest.FixtureRequest) -> Iterator[str]:
         late.cancel()
         yield found[1]
         process.send_signal(signal.SIGTERM)
-
-
-@pytest.fixture(scope="module")
-def echo() -> Iterator[str]:
-    """The address of a server that echoes."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    threads: list[threading.Thread] = []
-
-    def serve(connection: socket.socket) -> None:
-        with connection, contextlib.suppress(ConnectionError):
-            while data := connection.recv(65536):
-                connection.sendall(data)
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threads.append(threading.Thread(target=serve, args=(listener.accept()[0],)))
-                threads[-1].start()
-
-    threads.append(threading.Thread(target=accept))
-    threads[0].start()
-    yield f"127.0.0.1:{listener.getsockname()[1]}"
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    for thread in threads:
-        thread.join(DEADLINE)
-        assert not thread.is_alive()
 
 
 Trip = Callable[[str], float]
