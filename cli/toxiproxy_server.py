@@ -38,7 +38,7 @@ class Asked(NamedTuple):
     @property
     def api(self) -> str:
         """`HOST:PORT`; no host is every interface, as Go has it."""
-        host = self.host or "0.0.0.0"  # noqa: S104
+        host = self.host or "0.0.0.0"  # noqa: S104 (what the user asked for)
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
 
