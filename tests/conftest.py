@@ -1,12 +1,14 @@
-"""What tests share: programs that may be missing on a person's machine, and never on CI's; a server that echoes."""
+"""What tests share: programs that may be missing, an echo server, the corpus of conversations."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if ON_CI and exitstatus == 0 and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def conversations() -> tuple[Any, ...]:
+    """The HTTP/1 conversations of tests/wire/conversations.py."""
+    spec = importlib.util.spec_from_file_location("conversations", Path(__file__).parent / "wire/conversations.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.CONVERSATIONS
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,72 @@
+"""Heads of HTTP/1.x are edited without touching what is beside, and made as they are read."""
+
+import pytest
+
+from brownout.wire.http1 import edit_fields, reply_bytes
+from brownout.wire.http1_head import reply_head
+
+HEAD = b"HTTP/1.1 200 OK\r\nA: 1\r\nB:2\r\n folded: yes\r\na:  3 \r\nC: \xff\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("edits", "fields"),
+    [
+        ({}, b"A: 1\r\nB:2\r\n folded: yes\r\na:  3 \r\nC: \xff\r\n"),
+        ({"remove": ["b"]}, b"A: 1\r\na:  3 \r\nC: \xff\r\n"),
+        ({"remove": ["A", "C", "X"]}, b"B:2\r\n folded: yes\r\n"),
+        ({"remove": ["folded"]}, b"A: 1\r\nB:2\r\n folded: yes\r\na:  3 \r\nC: \xff\r\n"),
+        ({"set": [("a", "9")]}, b"a: 9\r\nB:2\r\n folded: yes\r\nC: \xff\r\n"),
+        ({"set": [("b", "")]}, b"A: 1\r\nb: \r\na:  3 \r\nC: \xff\r\n"),
+        ({"set": [("X-New", "\xe9")]}, b"A: 1\r\nB:2\r\n folded: yes\r\na:  3 \r\nC: \xff\r\nX-New: \xe9\r\n"),
+        ({"add": [("A", "4"), ("A", "5")]}, b"A: 1\r\nB:2\r\n folded: yes\r\na:  3 \r\nC: \xff\r\nA: 4\r\nA: 5\r\n"),
+        ({"remove": ["a"], "set": [("C", "x")], "add": [("a", "6")]}, b"B:2\r\n folded: yes\r\nC: x\r\na: 6\r\n"),
+    ],
+)
+def test_editing_touches_nothing_else(edits: dict[str, list[str]], fields: bytes) -> None:
+    assert edit_fields(HEAD, **edits) == b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n"  # type: ignore[arg-type]
+    bare = b"GET / HTTP/1.1\n"
+    assert edit_fields(HEAD.replace(b"HTTP/1.1 200 OK\r\n", bare).replace(b"\r\n", b"\n"), **edits) == (
+        bare + fields + b"\r\n"
+    ).replace(b"\r\n", b"\n")  # type: ignore[arg-type]
+
+
+def test_editing_a_head_without_fields() -> None:
+    assert edit_fields(b"GET / HTTP/1.1\r\n\r\n", set=[("A", "b")]) == b"GET / HTTP/1.1\r\nA: b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("A", "1\r\nB: 2"), ("A", "1\r\n b"), ("A", "\0"), ("A b", "1"), ("", "1"), ("A", "→")]
+)
+def test_what_cannot_stand_in_a_field_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot stand in a head|codec can't encode"):
+        edit_fields(HEAD, set=[(name, value)])
+    with pytest.raises(ValueError, match=r"cannot stand in a head|codec can't encode"):
+        reply_bytes(200, fields=[(name, value)])
+
+
+def test_making_replies() -> None:
+    assert reply_bytes(200, body=b"hello") == b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+    assert reply_bytes(503, fields=[("Retry-After", "2")]) == (
+        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\ncontent-length: 0\r\n\r\n"
+    )
+    assert reply_bytes(200, "Fine", [("Content-Length", "9")], b"hello") == (
+        b"HTTP/1.1 200 Fine\r\nContent-Length: 9\r\n\r\nhello"
+    )
+    assert reply_bytes(200, body=b"hello", head_only=True) == b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
+    assert reply_bytes(599) == b"HTTP/1.1 599 \r\ncontent-length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "line"), [(204, b"204 No Content"), (304, b"304 Not Modified"), (100, b"100 Continue")]
+)
+def test_a_reply_without_a_body_has_no_length(code: int, line: bytes) -> None:
+    assert reply_bytes(code, body=b"hello") == b"HTTP/1.1 " + line + b"\r\n\r\n"
+
+
+def test_what_is_made_is_read() -> None:
+    data = reply_bytes(429, fields=[("Retry-After", "1")])
+    assert (reply_head(data).status, reply_head(data).length, reply_head(data).value("reply_header.retry-after")) == (
+        "429",
+        0,
+        "1",
+    )

@@ -1,0 +1,203 @@
+"""What heads of HTTP/1.x say."""
+
+import gc
+import sys
+
+import pytest
+
+from brownout.wire.dialect import ReplyHead, RequestHead
+from brownout.wire.http1 import HttpReply, HttpRequest
+from brownout.wire.http1_head import UnreadableError, reply_head, request_head
+
+FULL = (
+    b"POST /users/42/orders?token=abc&page=2 HTTP/1.1\r\nHost: Shop.Test:8080\r\nAccept: a/b\r\naccept:  c/d \r\n"
+    b"Content-Type: Application/JSON; charset=utf-8\r\nContent-Length: 7\r\nExpect: 100-Continue\r\nX-Empty:\r\n"
+    b"X-Long: one\r\n  two\r\n\tthree\r\nX-Name: caf\xe9\r\n\r\n"
+)
+
+
+def request(line: str, *fields: str) -> HttpRequest:
+    return request_head("".join(f"{text}\r\n" for text in (line, *fields, "")).encode("latin-1"))
+
+
+def reply(line: str, *fields: str) -> HttpReply:
+    return reply_head("".join(f"{text}\r\n" for text in (line, *fields, "")).encode("latin-1"))
+
+
+def test_a_request_says_all_of_this() -> None:
+    head = request_head(FULL)
+    assert head == HttpRequest(
+        method="POST",
+        target="/users/42/orders?token=abc&page=2",
+        path="/users/42/orders",
+        query="token=abc&page=2",
+        host="shop.test",
+        version="1.1",
+        length=7,
+        persistent=True,
+        expects=True,
+        operation="POST /users/{}/orders",
+        summary="POST /users/42/orders?token=***&page=***",
+        size=len(FULL),
+        data=FULL,
+    )
+    assert head.fields == (
+        ("Host", "Shop.Test:8080"),
+        ("Accept", "a/b"),
+        ("accept", "c/d"),
+        ("Content-Type", "Application/JSON; charset=utf-8"),
+        ("Content-Length", "7"),
+        ("Expect", "100-Continue"),
+        ("X-Empty", ""),
+        ("X-Long", "one two three"),
+        ("X-Name", "café"),
+    )
+
+
+def test_the_values_that_a_match_looks_at() -> None:
+    head: RequestHead = request_head(FULL)
+    keys = {
+        "method": "POST",
+        "host": "shop.test",
+        "path": "/users/42/orders",
+        "query": "token=abc&page=2",
+        "content_type": "application/json",
+        "header.ACCEPT": "a/b, c/d",
+        "header.x-long": "one two three",
+        "header.x-empty": "",
+        "header.x-missing": None,
+        "header.": None,
+        "status": None,
+        "reply_header.Host": None,
+        "body": None,
+    }
+    assert {key: head.value(key) for key in keys} == keys
+
+
+def test_what_a_request_does_not_have_is_none() -> None:
+    head = request("GET / HTTP/1.0")
+    assert [head.value(key) for key in ("host", "query", "content_type")] == [None, None, None]
+    assert (head.length, head.version, head.persistent, head.expects) == (0, "1.0", False, False)
+
+
+def test_a_reply_says_all_of_this() -> None:
+    data = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nVia: a\r\nvia: b\r\nContent-Length: 0\r\n\r\n"
+    head: ReplyHead = reply_head(data)
+    assert head == HttpReply(
+        code=503,
+        status="503",
+        reason="Service Unavailable",
+        outcome="5xx",
+        version="1.1",
+        length=0,
+        chunked=False,
+        interim=False,
+        persistent=True,
+        data=data,
+    )
+    keys = {
+        "status": "503",
+        "reply_header.retry-after": "2",
+        "reply_header.VIA": "a, b",
+        "reply_header.x": None,
+        "method": None,
+    }
+    assert {key: head.value(key) for key in keys} == keys
+
+
+@pytest.mark.parametrize(
+    ("line", "fields", "length", "chunked", "interim"),
+    [
+        ("HTTP/1.1 200 OK", ["Content-Length: 5"], 5, False, False),
+        ("HTTP/1.1 200 OK", ["Content-Length: 9999999999999999999"], 9999999999999999999, False, False),
+        ("HTTP/1.1 200 OK", ["Transfer-Encoding: gzip, Chunked"], None, True, False),
+        ("HTTP/1.1 200 OK", ["Transfer-Encoding: gzip"], None, False, False),
+        ("HTTP/1.1 200 OK", [], None, False, False),
+        ("HTTP/1.1 204 No Content", ["Content-Length: 5"], 0, False, False),
+        ("HTTP/1.1 304 Not Modified", ["Transfer-Encoding: chunked"], 0, False, False),
+        ("HTTP/1.1 100 Continue", [], 0, False, True),
+        ("HTTP/1.1 103 Early Hints", ["Content-Length: 5"], 0, False, True),
+        ("HTTP/1.1 101 Switching Protocols", [], 0, False, False),
+    ],
+)
+def test_how_long_a_reply_is(line: str, fields: list[str], length: int | None, chunked: bool, interim: bool) -> None:
+    head = reply(line, *fields)
+    assert (head.length, head.chunked, head.interim) == (length, chunked, interim)
+
+
+@pytest.mark.parametrize(
+    ("version", "connection", "persistent"),
+    [
+        ("1.1", [], True), ("1.1", ["close"], False), ("1.1", ["CLOSE"], False), ("1.1", ["te , close"], False),
+        ("1.1", ["te", "close"], False), ("1.1", ["closed"], True), ("1.1", ["keep-alive"], True), ("1.0", [], False),
+        ("1.0", ["Keep-Alive"], True), ("1.0", ["keep-alive, close"], False),
+    ],
+)  # fmt: skip
+def test_whether_the_connection_stays(version: str, connection: list[str], persistent: bool) -> None:
+    fields = [f"Connection: {value}" for value in connection]
+    assert request(f"GET / HTTP/{version}", *fields).persistent is persistent
+    assert reply(f"HTTP/{version} 200 OK", *fields).persistent is persistent
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "path", "query", "host", "summary"),
+    [
+        ("GET", "/", "/", "", "h", "GET /"),
+        ("GET", "/?", "/", "", "h", "GET /?"),
+        ("GET", "/a?b=c", "/a", "b=c", "h", "GET /a?b=***"),
+        ("GET", "/a?b=c=d&e=&=f&secret", "/a", "b=c=d&e=&=f&secret", "h", "GET /a?b=***&e=***&=***&***"),
+        ("GET", "/a?b?c=d", "/a", "b?c=d", "h", "GET /a?b?c=***"),
+        ("GET", "//x:y@h/", "//x:y@h/", "", "h", "GET //x:y@h/"),
+        ("GET", "/go/http://u:pw@h/x", "/go/http://u:pw@h/x", "", "h", "GET /go/http://u:***@h/x"),
+        ("GET", "http://A.test:81/b?c=d", "/b", "c=d", "a.test", "GET http://A.test:81/b?c=***"),
+        ("GET", "http://a.test?c=d", "/", "c=d", "a.test", "GET http://a.test?c=***"),
+        ("GET", "http://me:secret@a.test/", "/", "", "a.test", "GET http://me:***@a.test/"),
+        ("GET", "http://[::1]:80/", "/", "", "[::1]", "GET http://[::1]:80/"),
+        ("OPTIONS", "*", "*", "", "h", "OPTIONS *"),
+        ("CONNECT", "A.test:443", "", "", "a.test", "CONNECT A.test:443"),
+        ("CONNECT", "me:secret@a.test:443", "", "", "a.test", "CONNECT me:***@a.test:443"),
+        ("GET", "/\x9b31m\xe9", "/\x9b31m\xe9", "", "h", "GET /\\x9b31m\\xe9"),
+        ("GET", "/" + "x" * 294, "/" + "x" * 294, "", "h", "GET /" + "x" * 294),
+        ("GET", "/" + "x" * 296, "/" + "x" * 296, "", "h", "GET /" + "x" * 292 + "..."),
+    ],
+)
+def test_the_forms_of_a_target(method: str, target: str, path: str, query: str, host: str, summary: str) -> None:
+    head = request(f"{method} {target} HTTP/1.1", "Host: h")
+    assert (head.target, head.path, head.query, head.host, head.summary) == (target, path, query, host, summary)
+
+
+@pytest.mark.parametrize(
+    ("field", "host"),
+    [
+        ("Shop.Test", "shop.test"),
+        ("shop.test:80", "shop.test"),
+        ("[::1]:80", "[::1]"),
+        ("[::1]", "[::1]"),
+        ("", ""),
+        (":80", ""),
+    ],
+)
+def test_the_host_has_no_port(field: str, host: str) -> None:
+    assert request("GET / HTTP/1.1", f"Host: {field}").host == host
+
+
+def test_heads_are_remembered_and_long_ones_are_not() -> None:
+    assert request_head(FULL) is request_head(bytes(bytearray(FULL)))
+    long = b"GET / HTTP/1.1\r\nX: " + b"v" * 2048 + b"\r\n\r\n"
+    assert request_head(long) is not request_head(long)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for number in range(3000):
+        request(f"GET /{number}/{'x' * 300}?q={number} HTTP/1.1", f"Host: h{number}", f"X-Id: {number}")
+        reply("HTTP/1.1 200 OK", f"Content-Length: {number}", f"X-Id: {number}")
+    assert sys.getallocatedblocks() - before < 30_000
+
+
+def test_an_unreadable_head_says_why() -> None:
+    with pytest.raises(UnreadableError, match=r"^no HTTP/1$"):
+        request_head(b"GET /\r\n\r\n")
+    with pytest.raises(UnreadableError, match=r"^differing content-lengths$"):
+        reply("HTTP/1.1 200 OK", "Content-Length: 1", "Content-Length: 2")

@@ -1,0 +1,137 @@
+"""What follows a protocol: a reader for each stream of a link, which cuts what it is fed into pieces.
+
+A reader is sans-I/O and makes nothing up: its pieces, joined, are its input. It keeps back only a head that is not yet
+whole, up to a bound. What it cannot read, or could read in two ways, turns it opaque: from there on everything is one
+piece after the other that says nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+
+class Part(enum.IntEnum):
+    """What a piece is of its message."""
+
+    HEAD = 0
+    """All that is known before the body, in one piece; `Piece.head` is what it says."""
+    BODY = 1
+    """Payload."""
+    FRAME = 2
+    """What frames the payload: sizes of chunks, trailers; empty where the end of the stream ends a message."""
+    STRAY = 3
+    """Bytes between messages that mean nothing."""
+    OPAQUE = 4
+    """Bytes that nobody follows: `Reader.opaque` says why."""
+
+
+class RequestHead(Protocol):
+    """What is known of a request before its body. Heads are shared: nothing may change them."""
+
+    @property
+    def operation(self) -> str:
+        """What is asked for, without what differs from one time to the next: `GET /users/{}`."""
+
+    @property
+    def summary(self) -> str:
+        """The request in a line of a log, without secrets."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+
+    def brief(self) -> RequestHead:
+        """Return it with operation and summary alone, to be kept for long."""
+
+    @property
+    def expects(self) -> bool:
+        """Whether the client waits for an interim reply before it sends the body, which cannot be looked at first."""
+
+    def value(self, key: str) -> str | None:
+        """Return what a match's key looks at; None where the request has no such thing."""
+
+
+class ReplyHead(Protocol):
+    """What is known of a reply before its body."""
+
+    @property
+    def status(self) -> str:
+        """How it went, in the protocol's own words: `503`."""
+
+    @property
+    def outcome(self) -> str:
+        """The class of the status, one of a few: `5xx`."""
+
+    @property
+    def interim(self) -> bool:
+        """Whether another head follows, the one that counts."""
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes of payload follow; None where only the end will tell."""
+
+    def value(self, key: str) -> str | None:
+        """Return what a match's key looks at; None where the reply has no such thing."""
+
+
+class Piece(NamedTuple):
+    """Some bytes of a stream. With the `last` one a message is whole."""
+
+    part: Part
+    data: bytes
+    last: bool = False
+    head: RequestHead | ReplyHead | None = None
+
+
+class Reader(Protocol):
+    """Follows one stream of one link."""
+
+    @property
+    def opaque(self) -> str:
+        """Why it follows no more; empty while it does."""
+
+    @property
+    def held(self) -> int:
+        """How many bytes it keeps back, which the pieces to come begin with."""
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """Take what was read; return the pieces that are whole with it."""
+
+    def eof(self) -> list[Piece]:
+        """Take the end of the stream; return what was kept back, and the end of a message that ends with it."""
+
+    def give_up(self, why: str) -> list[Piece]:
+        """Follow no more; return what was kept back."""
+
+
+class Requests(Reader, Protocol):
+    """Follows a client's stream."""
+
+    def whole(self, data: bytes) -> RequestHead | None:
+        """Take what was read if it is one message, from its first byte to its last; return its head, else None."""
+
+
+class Replies(Reader, Protocol):
+    """Follows a server's stream."""
+
+    def whole(self, data: bytes, asked: RequestHead) -> ReplyHead | None:
+        """Take what was read if it is one reply, whole and the last one to its request; return its head, else None."""
+
+
+class Dialect(Protocol):
+    """A protocol that can be followed."""
+
+    @property
+    def name(self) -> str:
+        """The scheme of the upstream's address."""
+
+    def requests(self) -> Requests:
+        """Return a reader of a client's stream."""
+
+    def replies(self, asked: Callable[[], RequestHead | None]) -> Replies:
+        """Return a reader of a server's stream.
+
+        `asked` returns the request to which a reply that begins belongs; it is called once for each reply.
+        """
