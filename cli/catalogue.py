@@ -46,9 +46,14 @@ def _show(view: FaultView) -> None:
         default = "required" if each["required"] else f"default {each['default'] or 'none'}"
         click.echo(f"\n{each['name']:<{len(indent)}}{each['type']}, {default}")
         click.echo(_wrapped(each["meaning"], indent, indent))
-    where = "the whole link" if view["acts_on"] == "link" else "the downstream, unless --stream says upstream or both"
+    where = {
+        "stream": "the downstream, unless --stream says upstream or both",
+        "link": "the whole link",
+        "request": f"single requests, where the upstream is {view['name'].partition('.')[0]}://HOST:PORT",
+    }[view["acts_on"]]
     click.echo(f"\nacts on {where}")
-    click.echo("fires on every link, unless options say otherwise: brownout inject --help")
+    hit = "request" if view["acts_on"] == "request" else "link"
+    click.echo(f"fires on every {hit}, unless options say otherwise: brownout inject --help")
 
 
 def _wrapped(text: str, first: str = "", rest: str = "") -> str:

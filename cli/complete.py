@@ -11,7 +11,7 @@ from ..control.clients import AnyClient, client_at
 from ..faults.catalogue import CATALOGUE, everything, find
 from ..faults.fault import opening_line
 from ..faults.settings import fields
-from ..faults.spec import Streams
+from ..faults.spec import Streams, match_keys
 from ..wire.errors import BrownoutError
 
 PATIENCE = 0.3
@@ -39,6 +39,19 @@ def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
         CompletionItem(f"{field.name}=", help=field.meaning)
         for field in fields(fault)
         if field.name.startswith(incomplete)
+    ]
+
+
+def matches(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a key of a match, for the fault that was named before it."""
+    try:
+        fault = find(str(ctx.params.get("fault")).partition(":")[0])
+    except BrownoutError:
+        return []
+    return [
+        CompletionItem(key.family or f"{key.name}=", help=key.meaning)
+        for key in match_keys(fault)
+        if key.name.startswith(incomplete)
     ]
 
 

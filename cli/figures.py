@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
+import msgspec
+
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+LONGEST = 200
+"""A setting beyond so many characters, such as a page that was read from a file, is not shown to its end."""
 
 
 def size(count: float) -> str:
@@ -13,13 +18,21 @@ def size(count: float) -> str:
     while count >= 999.5 and power < len(UNITS) - 1:
         count /= 1000
         power += 1
-    digits = 0 if not power or count >= 99.95 else 1 if count >= 9.995 else 2
-    return f"{count:.{digits}f} {UNITS[power]}"
+    return f"{_three_digits(count) if power else f'{count:.0f}'} {UNITS[power]}"
 
 
 def rate(count: float) -> str:
     """Write bytes per second: `1.23 KB/s`, and `-` for none."""
     return f"{size(count)}/s" if count >= 0.5 else "-"
+
+
+def duration(seconds: float) -> str:
+    """Write a time with three digits: `0.12 ms`, `12.3 ms`, `123 ms`, `1.23 s`, `123 s`."""
+    return f"{_three_digits(seconds * 1000)} ms" if seconds < 0.9995 else f"{_three_digits(seconds)} s"
+
+
+def _three_digits(number: float) -> str:
+    return f"{number:.{0 if number >= 99.95 else 1 if number >= 9.995 else 2}f}"
 
 
 def many(count: int, noun: str) -> str:
@@ -30,14 +43,35 @@ def many(count: int, noun: str) -> str:
 
 
 def settings(injection: Mapping[str, object]) -> str:
-    """Write an injection's settings as a command line has them: `latency=300ms probability=30% stream=both`."""
+    """Write an injection's settings as a command line has them: `latency=300ms probability=30% stream=both`.
+
+    A match comes last: `status=503 match: method=POST path=/charge*`.
+    """
     words = []
     for key, value in injection.items():
-        if key in ("fault", "name", "receipt") or (key, value) == ("stream", "downstream"):
+        if key in ("fault", "name", "receipt", "match") or (key, value) == ("stream", "downstream"):
             continue
-        text = "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-        words.append(f"{key}='{text}'" if " " in text else f"{key}={text}")
-    return " ".join(words)
+        text = _text(value)
+        words.append(f"{key}={shlex.quote(text if len(text) <= LONGEST else f'{text[:LONGEST]}...')}")
+    return " ".join(map(_printable, [*words, *_match(injection.get("match"))]))
+
+
+def _match(match: object) -> list[str]:
+    if not isinstance(match, Mapping):
+        return []
+    words = [f"{key}='{value}'" if " " in value or not value else f"{key}={value}" for key, value in match.items()]
+    return ["match:", *words]
+
+
+def _printable(word: str) -> str:
+    """Return a word that does not write on terminals, for some settings are free text."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in word)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | dict):
+        return msgspec.json.encode(value).decode()
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def counts(injection: Mapping[str, object]) -> str:

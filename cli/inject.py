@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import msgspec
 
@@ -19,6 +21,7 @@ from .options import api_option, examples, json_option, pairs, trigger_options, 
         "brownout inject redis latency:300ms",
         "brownout inject redis latency latency=300ms jitter=100ms --probability 30%",
         "brownout inject db reset bytes=4KB --times 1 --for 10s",
+        "brownout inject api http.status:503 --match method=POST --match 'path=/a*'",
     )
 )
 @click.argument("proxy", shell_complete=complete.proxies)
@@ -31,6 +34,14 @@ from .options import api_option, examples, json_option, pairs, trigger_options, 
     shell_complete=complete.streams,
     help="upstream (to the server), downstream (the default) or both.",
 )
+@click.option(
+    "--match",
+    "matches",
+    multiple=True,
+    metavar="KEY=PATTERN",
+    shell_complete=complete.matches,
+    help="Which requests a fault of requests is for, like path=/charge*; all must fit.",
+)
 @click.option("--name", metavar="NAME", help="What to call it; else it is named after its fault.")
 @api_option
 @json_option
@@ -39,6 +50,7 @@ def inject(
     fault: str,
     settings: tuple[str, ...],
     stream: str | None,
+    matches: tuple[str, ...],
     name: str | None,
     client: AnyClient,
     as_json: bool,
@@ -50,7 +62,9 @@ def inject(
     """
     named = {key: value for key, value in (("stream", stream), ("name", name)) if value is not None}
     options = named | trigger_values(keywords)
-    spec = Spec.parse(_merge(_fault(fault), pairs(settings, _example(fault)), options), text=True)
+    given = _merge(_fault(fault), _settings(settings, fault), options)
+    match = {"match": pairs(matches, "--match method=POST", "match")} if matches else {}
+    spec = Spec.parse({**given, **match}, text=True, folder=Path())
     answer = client.inject(proxy, spec.to_mapping())
     if as_json:
         write_json(answer)
@@ -76,7 +90,7 @@ def change(proxy: str, name: str, settings: tuple[str, ...], client: AnyClient, 
     """
     known = client.injection(proxy, name)
     spec = Spec.parse({key: value for key, value in known.items() if key != "receipt"})
-    given = pairs(settings, _example(spec.fault.name))
+    given = _settings(settings, spec.fault.name)
     changed = spec.changed(given, text=True)
     answer = client.change(proxy, name, {key: _setting(changed, key) for key in given})
     if as_json:
@@ -125,6 +139,13 @@ def _fault(word: str) -> dict[str, str]:
     if not first:
         raise BrownoutError(f"{kind} has no settings", f"write {kind}")
     return {"fault": kind, first[0].name: value}
+
+
+def _settings(words: tuple[str, ...], fault: str) -> dict[str, str]:
+    given = pairs(words, _example(fault))
+    if any(key.partition(".")[0] == "match" for key in given):
+        raise BrownoutError("match is no setting", "inject takes --match method=POST; it stays as it is until healed")
+    return given
 
 
 def _merge(*parts: dict[str, str]) -> dict[str, str]:

@@ -1,61 +1,80 @@
-"""What `brownout toxiproxy` says: a JSON object a line, as toxiproxy-server logs."""
+"""log: the exchanges that a running Brownout carried."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+import shutil
+import sys
 
-import msgspec
+import click
 
-from ..control.views import moment
-from .output import LONGEST, Output
+from ..control.clients import AnyClient
+from ..control.views import ExchangeView, MissedView
+from ..faults.match import KEYS
+from . import complete
+from .exchanges import Lines
+from .options import api_option, examples, json_option
 
-if TYPE_CHECKING:
-    from ..proxy import Event
-
-LEVELS = ("trace", "debug", "info", "warn", "error", "fatal", "panic")
-"""What LOG_LEVEL may be, the most talkative first."""
-USUAL = "debug"
-
-_OF_KINDS = {
-    "link_opened": "debug",
-    "link_closed": "debug",
-    "fired": "debug",
-    "accept_failed": "error",
-    "dial_failed": "error",
-    "listen_failed": "error",
-}
+TAIL = 100
+"""How many lines a person wants to see."""
 
 
-class Log(Output):
-    """Lines of JSON at a level or above; one that nobody takes is left out and counted."""
+@click.command(
+    epilog=examples("brownout log", "brownout log --follow", "brownout log payments --lines 1000 | grep http.status")
+)
+@click.argument("proxy", required=False, shell_complete=complete.proxies)
+@click.option("-f", "--follow", is_flag=True, help="Then write each as it ends, until ctrl-C.")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"So many of the last ones.  [default: {TAIL} at a terminal, else all of the last 10000]",
+)
+@api_option
+@json_option
+def log(proxy: str | None, follow: bool, lines: int | None, client: AnyClient, as_json: bool) -> None:
+    """Show the requests that were carried, and which faults acted on them.
 
-    level = USUAL
+    A line has when the request began, what was replied or how it ended, how long that took, the sizes of the request
+    and of the reply, the request, and the faults. With --json it is an object.
+    """
+    if lines is None and sys.stdout.isatty():
+        lines = TAIL
+    kept = client.exchanges(proxy=proxy, last=lines)
+    names = {view["proxy"] for view in kept}
+    if follow or not kept:
+        following = [
+            view["name"] for view in client.proxies() if view["protocol"] in KEYS and proxy in (None, view["name"])
+        ]
+        names.update(following)
+        if not kept and lines != 0:
+            click.echo(_nothing(proxy, following), err=True)
+    written = Lines(with_proxy=len(names) > 1)
+    for view in kept:
+        written.fit(view)
+    for view in kept:
+        _write(view, written, as_json)
+    if follow:
+        since = kept[-1]["seq"] if kept else 0
+        for news in client.follow_exchanges(proxy=proxy, since=since, last=0 if lines == 0 else None):
+            _write(news, written, as_json)
+        click.echo(f"the {client.noun} at {client.where} has ended", err=True)
 
-    def set(self, level: str) -> None:
-        """Set the level; one that there is not is an error in the log."""
-        if level.lower() in LEVELS:
-            self.level = level.lower()
-        else:
-            self.write("error", f"unknown LOG_LEVEL '{level}'", known=LEVELS)
 
-    def write(self, level: str, message: str, **fields: object) -> None:
-        """Log something, and what there is to know of it."""
-        if LEVELS.index(level) >= LEVELS.index(self.level):
-            self.say(_line(level, message, fields))
+def _write(news: ExchangeView | MissedView, lines: Lines, as_json: bool) -> None:
+    if as_json:
+        import msgspec
 
-    def hear(self, event: Event) -> None:
-        """Log what the journal has."""
-        link = {} if event.link is None else {"link": event.link}
-        level = _OF_KINDS.get(event.kind, "info")
-        self.write(level, event.kind.replace("_", " "), **{"proxy": event.proxy, **link, **event.detail})
-
-    def missed(self, lines: int) -> str:
-        """Return a line in place of lines that were left out."""
-        return _line("warn", "lines left out, nobody read them", {"lines": lines})
+        click.echo(msgspec.json.encode(news).decode())
+    elif "missed" in news:
+        click.echo(f"... {news['missed']} left out, they came too fast")
+    else:
+        # A line that fills the last column wraps on some terminals.
+        click.echo(lines.line(news, shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else 10_000))
 
 
-def _line(level: str, message: str, fields: dict[str, object]) -> str:
-    head = {"level": level, "time": moment(time.time()), "message": message}
-    line = msgspec.json.encode({**head, **fields}, enc_hook=str)
-    return (line if len(line) < LONGEST else msgspec.json.encode({**head, "message": message[: LONGEST // 8]})).decode()
+def _nothing(proxy: str | None, following: list[str]) -> str:
+    if following:
+        return "nothing was carried yet"
+    whose = "no proxy follows" if proxy is None else f"{proxy} does not follow"
+    return f"{whose} a protocol, so no request is logged; upstreams need a scheme such as http://"

@@ -18,6 +18,7 @@ from .catalogue import faults
 from .check import check, schema
 from .demo.command import demo
 from .inject import change, heal, inject
+from .log import log
 from .options import examples, json_option, write_json
 from .profile import profile
 from .proxies import proxy
@@ -100,7 +101,22 @@ def version(as_json: bool) -> None:
         click.echo("brownout {version} (Python {python}, {system})".format(**known))
 
 
-for command in (run, inject, change, heal, profile, status, proxy, faults, check, schema, toxiproxy, demo, version):
+for command in (
+    run,
+    inject,
+    change,
+    heal,
+    profile,
+    status,
+    log,
+    proxy,
+    faults,
+    check,
+    schema,
+    toxiproxy,
+    demo,
+    version,
+):
     cli.add_command(command)
 
 

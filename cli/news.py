@@ -48,7 +48,10 @@ class News:
                 if key in self._fired:
                     return None
                 self._fired.add(key)
-                return f"{detail['name']} fired for the first time, on link {event.link}"
+                where = f"on {detail['operation']}" if "operation" in detail else f"on link {event.link}"
+                return f"{detail['name']} fired for the first time, {where}"
+            case "unfollowed":
+                return self._failure(event, f"link {event.link} is followed no more: {detail['reason']}")
             case "healed":
                 return f"healed {detail['name']}: matched {detail['matched']}, fired {detail['fired']}"
             case "dial_failed":

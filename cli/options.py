@@ -71,13 +71,13 @@ def trigger_values(keywords: Mapping[str, object]) -> dict[str, str]:
     return {key: str(value) for key, value in given.items() if value is not None}
 
 
-def pairs(words: tuple[str, ...], example: str) -> dict[str, str]:
+def pairs(words: tuple[str, ...], example: str, noun: str = "setting") -> dict[str, str]:
     """Read `key=value` words. Raises BrownoutError for a word that is none, or a key that comes twice."""
     values: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
-            raise BrownoutError(f"'{word}' is not a setting", f"write it like {example}")
+            raise BrownoutError(f"'{word}' is not a {noun}", f"write it like {example}")
         if key in values:
             raise BrownoutError(f"{key} is given twice")
         values[key] = value

@@ -144,7 +144,7 @@ def _origin(view: ProfileView) -> str:
 
 
 def _yaml(view: ProfileView) -> str:
-    """Write what it injects as YAML, an injection a line."""
+    """Write what it injects as YAML, an injection a line, and below that its match."""
     import yaml
 
     return yaml.safe_dump(view["targets"], sort_keys=False, allow_unicode=True, default_flow_style=None, width=10_000)

@@ -19,9 +19,9 @@ from ..control.toxiproxy.metrics import add_toxiproxy_metrics
 from ..proxy import Fleet, new_seed
 from ..proxy.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
-from .log import Log
 from .session import on_a_loop
 from .signals import Signals
+from .toxiproxy_log import Log
 
 
 class Asked(NamedTuple):

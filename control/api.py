@@ -13,6 +13,7 @@
     POST   /v1/profiles/N/apply         injects what the profile says, all or nothing
     POST   /v1/profiles/N/heal          takes that back, and answers how many
     GET    /v1/journal?proxy=&kind=&since=&follow=1
+    GET    /v1/exchanges?proxy=&since=&last=&follow=1
 
 Paths outside `/v1` are left to others.
 """
@@ -32,13 +33,22 @@ from ..faults.profile import Profile
 from ..faults.settings import SettingsError, convert
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
-from .asked import JournalQuery, ProxyPatch, ProxyPut
-from .follower import Follower
-from .replies import ROOT, HttpError, read_json, read_mapping, reply
-from .views import ProfileView, event_view, fault_view, injection_view, placed_view, profile_view, proxy_view
+from .asked import ExchangesQuery, JournalQuery, ProxyPatch, ProxyPut
+from .follower import Follower, event_message, exchange_message
+from .replies import ROOT, HttpError, read_json, read_mapping, reply, reply_list
+from .views import (
+    ProfileView,
+    event_view,
+    exchange_view,
+    fault_view,
+    injection_view,
+    placed_view,
+    profile_view,
+    proxy_view,
+)
 
 if TYPE_CHECKING:
-    from ..proxy import Fleet, Injection, Proxy
+    from ..proxy import Entry, Event, Fleet, Injection, Proxy
 
 
 class Api:
@@ -46,7 +56,7 @@ class Api:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._followers: set[Follower] = set()
+        self._followers: set[Follower[Event] | Follower[Entry]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of `/v1`."""
@@ -74,6 +84,7 @@ class Api:
             web.post(f"{profile}/apply", self.apply),
             web.post(f"{profile}/heal", self.heal_profile),
             web.get(f"{ROOT}/journal", self.journal),
+            web.get(f"{ROOT}/exchanges", self.exchanges),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -186,12 +197,27 @@ class Api:
     async def journal(self, request: web.Request) -> web.StreamResponse:
         """List the journal, or follow it."""
         asked = convert(JournalQuery, request.query, text=True)
+        journal = self._fleet.journal
+        events = journal.events(asked.since, proxy=asked.proxy, kind=asked.kind)
         if asked.follow == "0":
-            events = self._fleet.journal.events(asked.since, proxy=asked.proxy, kind=asked.kind)
-            return reply([event_view(event) for event in events])
+            return await reply_list(events, event_view)
+        return await self._follow(request, Follower(journal.listeners, events, asked.wants, event_message))
+
+    async def exchanges(self, request: web.Request) -> web.StreamResponse:
+        """List the exchanges, or follow them. Raises NotFoundError for a proxy of which there is nothing."""
+        asked = convert(ExchangesQuery, request.query, text=True)
+        exchanges = self._fleet.exchanges
+        entries = exchanges.entries(asked.since, proxy=asked.proxy, last=asked.last)
+        if asked.proxy is not None and not entries:
+            self._fleet.proxy(asked.proxy)
+        if asked.follow == "0":
+            return await reply_list(entries, exchange_view)
+        return await self._follow(request, Follower(exchanges.listeners, entries, asked.wants, exchange_message))
+
+    async def _follow(self, request: web.Request, follower: Follower[Event] | Follower[Entry]) -> web.StreamResponse:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         response = web.StreamResponse(headers=headers)
-        with Follower(self._fleet.journal, asked.since, asked.proxy, asked.kind) as follower:
+        with follower:
             self._followers.add(follower)
             try:
                 await response.prepare(request)

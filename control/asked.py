@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..faults.settings import Settings
+from ..proxy.entry import KEPT
+
+if TYPE_CHECKING:
+    from ..proxy import Entry, Event
 
 
 class ProxyPut(Settings, frozen=True):
@@ -30,3 +34,20 @@ class JournalQuery(Settings, frozen=True):
     kind: str | None = None
     since: int = 0
     follow: Literal["0", "1"] = "0"
+
+    def wants(self, event: Event) -> bool:
+        """Say whether an event is asked for."""
+        return self.proxy in (None, event.proxy) and self.kind in (None, event.kind)
+
+
+class ExchangesQuery(Settings, frozen=True):
+    """The query of the exchanges."""
+
+    proxy: str | None = None
+    since: int = 0
+    last: int = KEPT
+    follow: Literal["0", "1"] = "0"
+
+    def wants(self, entry: Entry) -> bool:
+        """Say whether an exchange is asked for."""
+        return self.proxy in (None, entry.proxy)

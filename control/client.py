@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Self, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -15,13 +16,25 @@ from ..faults.settings import Problem, SettingsError
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from . import bearer
-from .views import EventView, FaultView, Health, PlacedView, ProblemView, ProfileView, ProxyView
+from .views import (
+    EventView,
+    ExchangeView,
+    FaultView,
+    Health,
+    MissedView,
+    PlacedView,
+    ProblemView,
+    ProfileView,
+    ProxyView,
+)
 
 DEFAULT = "127.0.0.1:8474"
 """Where the API listens when nothing else is said."""
 VARIABLE = "BROWNOUT_API"
 """The environment variable that says where the API is."""
 TIMEOUT = 10.0
+QUIET = 30.0
+"""Seconds after which who is followed and says nothing, not even that there is no news, is taken for gone."""
 
 T = TypeVar("T")
 
@@ -165,31 +178,64 @@ class Client:
         query = urlencode({key: value for key, value in asked.items() if value})
         return self._ask("GET", f"journal?{query}", list[EventView])
 
-    def _ask(self, method: str, path: str, due: type[T], body: object = None) -> T:
-        status, content = self._exchange(method, f"/v1/{path}", None if body is None else msgspec.json.encode(body))
-        stranger = BrownoutError(
-            f"what answers at {self.address.endpoint} is no Brownout", "say where the API is with --api HOST:PORT"
-        )
-        try:
-            if status < 300:
-                return msgspec.json.decode(content, type=due)
-            refusal = msgspec.json.decode(content, type=_Refusal)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise stranger from None
-        raise _as_error(refusal)
+    def exchanges(self, *, proxy: str | None = None, since: int = 0, last: int | None = None) -> list[ExchangeView]:
+        """Return the exchanges kept after `since`, the `last` ones of them, oldest first."""
+        return self._ask("GET", _exchanges(proxy, since, last), list[ExchangeView])
 
-    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+    def follow_exchanges(
+        self, *, proxy: str | None = None, since: int = 0, last: int | None = None
+    ) -> Iterator[ExchangeView | MissedView]:
+        """Yield what `exchanges` returns, then each exchange as it ends, until the Brownout does.
+
+        Where some came too fast to be sent, how many were missed stands in their place.
+        """
+        with self._answer("GET", f"/v1/{_exchanges(proxy, since, last)}&follow=1", None, QUIET) as response:
+            if response.status >= 300:
+                raise self._refusal(response.read())
+            kind = ""
+            for line in _lines(response):
+                name, _, value = line.rstrip(b"\n").partition(b": ")
+                if name == b"event":
+                    kind = value.decode()
+                elif name == b"data" and kind == "missed":
+                    yield msgspec.json.decode(value, type=MissedView)
+                elif name == b"data":
+                    yield msgspec.json.decode(value, type=ExchangeView)
+
+    def _ask(self, method: str, path: str, due: type[T], body: object = None) -> T:
+        content = None if body is None else msgspec.json.encode(body)
+        with self._answer(method, f"/v1/{path}", content, self._timeout) as response:
+            status, answer = response.status, response.read()
+        if status >= 300:
+            raise self._refusal(answer)
+        try:
+            return msgspec.json.decode(answer, type=due)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self._stranger() from None
+
+    def _refusal(self, content: bytes) -> BrownoutError:
+        try:
+            return _as_error(msgspec.json.decode(content, type=_Refusal))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._stranger()
+
+    def _stranger(self) -> BrownoutError:
+        where = self.address.endpoint
+        return BrownoutError(f"what answers at {where} is no Brownout", "say where the API is with --api HOST:PORT")
+
+    @contextlib.contextmanager
+    def _answer(self, method: str, path: str, body: bytes | None, timeout: float) -> Iterator[http.client.HTTPResponse]:
         where = self.address.endpoint
         headers = {"Content-Type": "application/json"} if body else {}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=self._timeout)
+        connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=timeout)
         try:
             connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            return response.status, response.read()
+            with connection.getresponse() as response:
+                yield response
         except TimeoutError:
-            raise BrownoutError(f"no answer from {where} within {self._timeout:g} s", "is it a Brownout?") from None
+            raise BrownoutError(f"no answer from {where} within {timeout:g} s", "is it a Brownout?") from None
         except OSError:
             hint = "start one: brownout run -p NAME=UPSTREAM, or say where it is: --api HOST:PORT"
             raise NoAnswerError(f"no Brownout answers at {where}", hint) from None
@@ -197,6 +243,18 @@ class Client:
             raise BrownoutError(f"what answers at {where} is no Brownout", "say where the API is: --api") from None
         finally:
             connection.close()
+
+
+def _exchanges(proxy: str | None, since: int, last: int | None) -> str:
+    asked = {"proxy": proxy, "since": since, "last": last}
+    return f"exchanges?{urlencode({key: value for key, value in asked.items() if value is not None})}"
+
+
+def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Yield the lines of an answer until its end, however it ends."""
+    with contextlib.suppress(ConnectionError, http.client.IncompleteRead):
+        while (line := response.readline()).endswith(b"\n"):
+            yield line
 
 
 def _path(*parts: str) -> str:

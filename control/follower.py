@@ -1,46 +1,56 @@
-"""One who follows the journal: server-sent events, with a bounded queue."""
+"""One who follows the journal or the exchanges: server-sent events, with a bounded queue."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from .views import event_view
+from .views import event_view, exchange_view
 
 if TYPE_CHECKING:
-    from ..proxy import Event, Journal
+    from ..proxy import Entry, Event
 
 LONGEST = 1000
-"""How many events wait for a follower that reads slowly; the oldest give way, and it is told how many."""
+"""How many wait for a follower that reads slowly; the oldest give way, and it is told how many."""
 SILENCE = 5.0
-"""Seconds without an event after which an empty line is sent: only a write finds out that the other has left."""
+"""Seconds without news after which an empty line is sent: only a write finds out that the other has left."""
+AT_ONCE = 50
+"""How many are written before the proxies have their turn: a millisecond's work."""
+
+T = TypeVar("T")
 
 
-class Follower:
-    """Takes part in the journal inside a `with`; `messages()` is what to send."""
+class Follower(Generic[T]):
+    """Is one of the `listeners` inside a `with`; `messages()` is what to send, first of those that were `kept`."""
 
-    def __init__(self, journal: Journal, since: int, proxy: str | None, kind: str | None) -> None:
-        self._journal = journal
-        self._proxy = proxy
-        self._kind = kind
-        self._waiting = deque(journal.events(since, proxy=proxy, kind=kind))
+    def __init__(
+        self,
+        listeners: set[Callable[[T], None]],
+        kept: Iterable[T],
+        wants: Callable[[T], bool],
+        message: Callable[[T], bytes],
+    ) -> None:
+        self._listeners = listeners
+        self._waiting = deque(kept)
+        self._wants = wants
+        self._message = message
         self._missed = 0
         self._ended = False
         self._news = asyncio.Event()
 
-    def __enter__(self) -> Follower:
+    def __enter__(self) -> Follower[T]:
         """Begin to listen."""
-        self._journal.listeners.add(self._hear)
+        self._listeners.add(self._hear)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Listen no more."""
-        self._journal.listeners.discard(self._hear)
+        self._listeners.discard(self._hear)
 
     def end(self) -> None:
         """Let `messages()` come to its end."""
@@ -48,10 +58,10 @@ class Follower:
         self._news.set()
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """Yield server-sent events until `end()`: first what the journal still has, then what happens.
+        """Yield server-sent events until `end()`, some at once: first what was kept, then what happens.
 
-        Each is `id: SEQ`, `event: KIND`, `data: {...}` as in a list of the journal; `event: missed` with
-        `data: {"missed": N}` stands where N events were lost because they were not read.
+        Each is `id: SEQ`, `event: KIND`, `data: {...}` as in a list; `event: missed` with `data: {"missed": N}` stands
+        where N were lost because they were not read.
         """
         while not self._ended:
             if not self._waiting:
@@ -62,22 +72,31 @@ class Follower:
                 missed, self._missed = self._missed, 0
                 yield b'event: missed\ndata: {"missed":%d}\n\n' % missed
             elif self._waiting:
-                yield _message(self._waiting.popleft())
+                some = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+                yield b"".join(map(self._message, some))
+                await asyncio.sleep(0)
             elif not self._ended:
                 yield b":\n\n"
 
-    def _hear(self, event: Event) -> None:
-        if (self._proxy is not None and event.proxy != self._proxy) or (
-            self._kind is not None and event.kind != self._kind
-        ):
+    def _hear(self, news: T) -> None:
+        if not self._wants(news):
             return
         if len(self._waiting) >= LONGEST:
             self._waiting.popleft()
             self._missed += 1
-        self._waiting.append(event)
+        self._waiting.append(news)
         self._news.set()
 
 
-def _message(event: Event) -> bytes:
-    data = msgspec.json.encode(event_view(event), enc_hook=str)
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.kind.encode(), data)
+def event_message(event: Event) -> bytes:
+    """Return an entry of the journal as a server-sent event."""
+    return _message(event.seq, event.kind, event_view(event))
+
+
+def exchange_message(entry: Entry) -> bytes:
+    """Return an exchange as a server-sent event."""
+    return _message(entry.seq, "exchange", exchange_view(entry))
+
+
+def _message(seq: int, kind: str, view: object) -> bytes:
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (seq, kind.encode(), msgspec.json.encode(view, enc_hook=str))

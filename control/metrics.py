@@ -146,15 +146,34 @@ FAMILIES = (
         _each(lambda proxy: {(): Durations.of(proxy.dials)}),
     ),
     Family(
+        "counter", "brownout_exchanges_total", "Requests with what became of them.", ("proxy", "operation", "status"),
+        _each(
+            lambda proxy: {
+                (operation, outcome): count
+                for operation, tally in proxy.operations.tallies.items()
+                for outcome, count in tally.outcomes.items()
+            }
+        ),
+    ),
+    Family(
+        "histogram", "brownout_exchange_seconds", "How long it took from a request's beginning to its reply's end.",
+        ("proxy", "operation"),
+        _each(
+            lambda proxy: {
+                (operation,): Durations.of(tally.seconds) for operation, tally in proxy.operations.tallies.items()
+            }
+        ),
+    ),
+    Family(
         "gauge", "brownout_fault_active", "1 while a fault is in force, 0 before its start and when healed.", _FAULT,
         _faults(lambda tally, now: sum(injection.active for injection in now)),
     ),
     Family(
-        "counter", "brownout_faults_matched_total", "Links that a fault could hit.", _FAULT,
+        "counter", "brownout_faults_matched_total", "Links, or requests, that a fault could hit.", _FAULT,
         _faults(lambda tally, now: tally.matched + sum(injection.matched for injection in now)),
     ),
     Family(
-        "counter", "brownout_faults_fired_total", "Links that a fault did hit.", _FAULT,
+        "counter", "brownout_faults_fired_total", "Links, or requests, that a fault did hit.", _FAULT,
         _faults(lambda tally, now: tally.fired + sum(injection.fired for injection in now)),
     ),
     Family(

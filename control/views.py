@@ -1,4 +1,4 @@
-"""Proxies, injections, faults and events as JSON has them: the one shape of `/v1`, of the client and of `--json`.
+"""Proxies, injections, faults and what happened as JSON has it: the one shape of `/v1`, of the client and of `--json`.
 
 An injection is its flat mapping (`brownout.faults.spec`) with a `receipt` in it.
 """
@@ -6,15 +6,16 @@ An injection is its flat mapping (`brownout.faults.spec`) with a `receipt` in it
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, final
 
+from ..faults.exchange import ExchangeFault
 from ..faults.fault import Fault, opening_line
 from ..faults.profile import Profile
 from ..faults.settings import Field, Settings, fields
 from ..faults.spec import Spec
 
 if TYPE_CHECKING:
-    from ..proxy import Event, Injection, Proxy
+    from ..proxy import Entry, Event, Injection, Proxy
 
 
 class Receipt(TypedDict):
@@ -90,7 +91,7 @@ class FaultView(TypedDict):
     summary: str
     description: str
     acts_on: str
-    """`stream` or `link`; a link fault takes no stream."""
+    """`stream`, `link` or `request`; only a stream fault takes a stream."""
     settings: list[Setting]
 
 
@@ -123,6 +124,44 @@ class EventView(TypedDict):
     proxy: str
     link: int | None
     detail: dict[str, object]
+
+
+@final  # so that one is told from a MissedView
+class ExchangeView(TypedDict):
+    """A request with what became of it."""
+
+    seq: int
+    at: str
+    """When the request began."""
+    proxy: str
+    link: int
+    operation: str
+    """What was asked for, without what differs from one time to the next."""
+    request: str
+    """The request in a line, without secrets."""
+    status: str
+    """What the client saw; empty where no reply came."""
+    outcome: str
+    """The class of the status: `5xx`."""
+    end: str
+    """How it ended, if not by a whole reply: `reset`, `closed`, `lost`, `cut`."""
+    first_seconds: float | None
+    """From the request's beginning to that of the upstream's reply; None where none began."""
+    seconds: float
+    """From the request's beginning to the reply's end."""
+    request_bytes: int
+    reply_bytes: int
+    fingerprint: str
+    """A hash of the request's body, empty without one."""
+    faults: list[str]
+    """The names of the injections that acted on it."""
+
+
+@final
+class MissedView(TypedDict):
+    """How many were missed by a follower that was too slow."""
+
+    missed: int
 
 
 class Health(TypedDict):
@@ -201,7 +240,7 @@ def fault_view(fault: type[Fault]) -> FaultView:
         "name": fault.name,
         "summary": opening_line(fault),
         "description": "\n\n".join(part for part in paragraphs[1:] if part),
-        "acts_on": "stream" if fault.streams is None else "link",
+        "acts_on": "request" if issubclass(fault, ExchangeFault) else "stream" if fault.streams is None else "link",
         "settings": settings_view(fault),
     }
 
@@ -220,6 +259,27 @@ def event_view(event: Event) -> EventView:
         "proxy": event.proxy,
         "link": event.link,
         "detail": event.detail,
+    }
+
+
+def exchange_view(entry: Entry) -> ExchangeView:
+    """Return an exchange as JSON has it."""
+    return {
+        "seq": entry.seq,
+        "at": moment(entry.at),
+        "proxy": entry.proxy,
+        "link": entry.link,
+        "operation": entry.operation,
+        "request": entry.summary,
+        "status": entry.status,
+        "outcome": entry.outcome,
+        "end": entry.end,
+        "first_seconds": None if entry.first is None else round(entry.first, 6),
+        "seconds": round(entry.seconds, 6),
+        "request_bytes": entry.request_bytes,
+        "reply_bytes": entry.reply_bytes,
+        "fingerprint": entry.fingerprint,
+        "faults": list(entry.faults),
     }
 
 

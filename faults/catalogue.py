@@ -20,6 +20,8 @@ from .drip import Drip
 from .expiry import IdleCut, MaxLifetime
 from .fault import Fault
 from .hang import Hang
+from .http import Delay, Duplicate, Header, LostReply, LostRequest, Status, Truncate
+from .http import Drip as HttpDrip
 from .latency import Latency
 from .limit_data import LimitData
 from .loss import Loss
@@ -39,6 +41,7 @@ CATALOGUE: dict[str, type[Fault]] = {
     for fault in (
         Latency, Bandwidth, Loss, Drip, Slicer, Corrupt, LimitData, PathMtu, Timeout, SlowClose, Reset, Disconnect,
         HalfOpen, IdleCut, MaxLifetime, Refuse, Hang, ConnectDelay, ConnectionLimit, Drain, Noop,
+        Status, Delay, LostReply, LostRequest, Duplicate, Truncate, HttpDrip, Header,
     )
 }  # fmt: skip
 """The faults that come with Brownout."""

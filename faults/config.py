@@ -58,7 +58,7 @@ def parse(text: str, name: str = "brownout.yaml", environ: Mapping[str, str] = o
     """Read the text of a configuration file; `name` stands in the errors. Raises ConfigError."""
     problems = Problems(name)
     root = nodes.load(text, problems, environ)
-    config = Config(name) if root is None else _config(Reader(problems), root, name)
+    config = Config(name) if root is None else _config(Reader(problems, Path(name).parent), root, name)
     problems.check()
     return config
 

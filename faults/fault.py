@@ -29,6 +29,9 @@ class Fault(Settings, frozen=True):
     closes_port: ClassVar[bool] = False
     """The system refuses connections: nobody sees them, so no trigger can pick among them."""
 
+    texts: ClassVar[tuple[str, ...]] = ()
+    """The setting whose text may be in a `file`, and those that exclude it; a fault with any has that setting too."""
+
     def start(self, seat: Seat) -> Stage:
         """Start a stage for one stream of one link."""
         raise NotImplementedError

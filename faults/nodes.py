@@ -44,6 +44,18 @@ class Node(NamedTuple):
     """It could not be read, and that was said; the value is not to be looked at."""
     size: int = 1
 
+    def plain(self) -> object:
+        """Return the value without places, all the way down."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        return [node.plain() for node in self.value] if isinstance(self.value, list) else self.value
+
+    def readable(self) -> bool:
+        """Say whether nothing in it is bad."""
+        value = self.value
+        within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return not self.bad and all(node.readable() for node in within)
+
 
 class _Stop(Exception):  # noqa: N818  # it ends the reading, what is wrong was said
     """The rest cannot be read."""

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..wire.errors import BrownoutError
+from .exchange import misfit
 from .settings import unknown
 from .spec import Spec
 
@@ -56,8 +57,11 @@ class Profile(NamedTuple):
     description: str = ""
 
     def resolve(self, proxies: Mapping[str, str]) -> list[Placement]:
-        """Return what goes where, of proxies (name: protocol). Raises ProfileError for a key that meets none."""
-        placements = []
+        """Return what goes where, of proxies (name: protocol).
+
+        Raises ProfileError for a key that meets none, and for a fault of requests of another protocol.
+        """
+        placements: list[Placement] = []
         for target in self.targets:
             names = target.names(proxies)
             if not names:
@@ -66,5 +70,9 @@ class Profile(NamedTuple):
                 raise ProfileError(
                     f"profile {self.name}: '{target.key}' meets no proxy", unknown(noun, target.key, set(known)).hint
                 )
-            placements += [Placement(name, spec) for name in names for spec in target.specs]
+            for placement in (Placement(name, spec) for name in names for spec in target.specs):
+                wrong = misfit(placement.spec.fault, placement.proxy, proxies[placement.proxy])
+                if wrong is not None:
+                    raise ProfileError(f"profile {self.name}: {wrong.message}", wrong.hint)
+                placements.append(placement)
         return placements

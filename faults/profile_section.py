@@ -9,6 +9,7 @@ from ..wire.address import PORTS
 from ..wire.errors import BrownoutError
 from . import name as names
 from .catalogue import CATALOGUE
+from .exchange import misfit
 from .nodes import Node
 from .problem import path
 from .profile import Profile, Target
@@ -117,13 +118,14 @@ def _injection(reader: Reader, node: Node, key: str) -> Spec | None:
         reader.say(node, key, f"{shape(node)} is not an injection", hint)
         return None
     try:
-        return Spec.parse(source)
+        return Spec.parse(source, folder=reader.folder)
     except SettingsError as error:
         _tell(reader, error, node, key, lost)
     if isinstance(source, dict) and source.get("fault", "noop") not in CATALOGUE:
         # The keys that every fault has are looked at all the same.
         try:
-            Spec.parse({name: value for name, value in source.items() if name in RESERVED} | {"fault": "noop"})
+            common = {name: value for name, value in source.items() if name in RESERVED and name != "match"}
+            Spec.parse(common | {"fault": "noop"})
         except SettingsError as error:
             _tell(reader, error, node, key, lost)
     return None
@@ -134,28 +136,39 @@ def _settings(reader: Reader, items: dict[str, Node], key: str) -> tuple[dict[st
     given: dict[str, object] = {}
     lost: set[str] = set()
     for name, node in items.items():
-        if node.bad:
+        if name == "match" and isinstance(node.value, dict) and not node.bad:
+            match, unread = _settings(reader, node.value, path(key, name))
+            if match or not unread:
+                given[name] = match
+        elif not node.readable():
             lost.add(name)
-        elif isinstance(node.value, list | dict) and name != "match":
+        elif isinstance(node.value, list | dict) and name in RESERVED and name != "match":
             reader.say(node, path(key, name), f"{shape(node)} stands where one value is due", "write the value alone")
             lost.add(name)
         elif node.value is not None:
-            given[name] = node.value
+            given[name] = node.plain()
     return given, lost
 
 
 def _tell(reader: Reader, error: SettingsError, node: Node, key: str, lost: set[str]) -> None:
-    items = node.value if isinstance(node.value, dict) else {}
     for problem in error.problems:
-        child = items.get(problem.key)
-        if problem.key in lost:
+        if problem.key in lost or (lost and not problem.key):  # what settings say together needs all of them
             continue
+        child, below = _child(node, key, problem.key)
         if child is None or child.value is None:
             reader.say(node, key, problem.message, problem.hint)
             continue
         message = problem.message.removeprefix(f"{problem.key}: ").removesuffix(f" '{problem.key}'")
         hint = switch(child) if problem.hint.endswith("is true or false") else problem.hint
-        reader.say(child, path(key, problem.key), message, hint)
+        reader.say(child, below, message, hint)
+
+
+def _child(node: Node, key: str, name: str) -> tuple[Node | None, str]:
+    """Return the node of a problem's key, and the path to it; a match has nodes of its own."""
+    items = node.value if isinstance(node.value, dict) else {}
+    if name not in items and name.startswith("match."):
+        return _child(items["match"], path(key, "match"), name.removeprefix("match."))
+    return items.get(name), path(key, name)
 
 
 def _refuse_names_alike(reader: Reader, found: list[tuple[str, list[_Item]]], protocols: Mapping[str, str]) -> None:
@@ -167,6 +180,9 @@ def _refuse_names_alike(reader: Reader, found: list[tuple[str, list[_Item]]], pr
         for proxy in Target(meant, ()).names(proxies) or [meant]:
             bearers = taken.setdefault(proxy, {})
             for spec, node, key in items:
+                spoken = protocols.get(proxy)
+                if spoken and (wrong := misfit(spec.fault, proxy, spoken)) is not None:
+                    reader.say(node, key, wrong.message, wrong.hint)
                 if spec.name in bearers and isinstance(node.value, dict) and key not in said:
                     said.add(key)
                     message = f"'{spec.name}' is taken on {proxy}, by the injection in line {bearers[spec.name]}"

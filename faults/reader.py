@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from ..wire.errors import BrownoutError
 from .nodes import Node
@@ -14,10 +15,11 @@ _SWITCHES = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "fa
 
 
 class Reader:
-    """The walk down one file."""
+    """The walk down one file; other files that it names are in `folder`."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, folder: Path) -> None:
         self._problems = problems
+        self.folder = folder
 
     def say(self, node: Node, key: str, message: str, hint: str = "") -> None:
         """Note a problem of a node."""

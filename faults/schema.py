@@ -15,10 +15,11 @@ from ..wire.address import PORTS
 from .catalogue import CATALOGUE
 from .config import SEEDS, Config
 from .fault import Fault, opening_line
+from .match import Key
 from .name import LONGEST
 from .proxy_section import ProxyEntry
 from .settings import plain
-from .spec import Streams, trigger_keys
+from .spec import Streams, match_keys, trigger_keys
 from .trigger import Trigger
 from .units import UNITS, Quota, Unit
 
@@ -100,6 +101,8 @@ def _injection(fault: type[Fault]) -> Schema:
     if fault.streams is None:
         choices: Schema = {"enum": list(get_args(Streams))}
         common["stream"] = {"description": "Where it acts.", "default": "downstream", **_any(choices, _NULL, _VARIABLE)}
+    if keys := match_keys(fault):
+        common["match"] = {"description": "Which requests it is for: all must fit.", **_any(_match(keys), _NULL)}
     return {
         "description": opening_line(fault),
         **_closed(
@@ -113,6 +116,17 @@ def _injection(fault: type[Fault]) -> Schema:
             },
             required=["fault", *_required(fault)],
         ),
+    }
+
+
+def _match(keys: Iterable[Key]) -> Schema:
+    patterns = {key: {"description": key.meaning, "type": ["string", "integer", "boolean", "null"]} for key in keys}
+    return {
+        "type": "object",
+        "properties": {key.name: pattern for key, pattern in patterns.items() if not key.family},
+        "patternProperties": {f"^{re.escape(key.family)}.": each for key, each in patterns.items() if key.family},
+        "additionalProperties": False,
+        "minProperties": 1,
     }
 
 
@@ -169,9 +183,9 @@ def _choices(declared: inspect.Type) -> list[Schema]:
     found: list[Schema] = []
     for each in _members(declared):
         if isinstance(each, inspect.CustomType | inspect.NamedTupleType):
-            found.append(_ref(_unit_name(each.cls)))
+            found.append(_ref(_unit_name(each.cls)) if each.cls in UNITS else {})
         elif isinstance(each, inspect.LiteralType):
-            found.append({"enum": list(each.values)})
+            found.append({"enum": [*each.values, *(int(str(value)) for value in each.values if str(value).isdigit())]})
         elif isinstance(each, inspect.BoolType):
             found.append({"type": "boolean"})
         elif isinstance(each, inspect.IntType):
@@ -179,6 +193,10 @@ def _choices(declared: inspect.Type) -> list[Schema]:
             found.append({"type": "integer", **{name: bound for name, bound in bounds.items() if bound is not None}})
         elif isinstance(each, inspect.StrType):
             found.append(_TEXT)
+        elif isinstance(each, inspect.DictType):
+            found += [{"type": "object", "additionalProperties": _any(*_choices(each.value_type))}, _TEXT]
+        elif isinstance(each, inspect.VarTupleType | inspect.ListType):
+            found += [{"type": "array", "items": _any(*_choices(each.item_type))}, _TEXT]
     return found
 
 
@@ -190,6 +208,8 @@ def _pattern(declared: inspect.Type) -> str:
                 return unit.pattern()
         if isinstance(each, inspect.IntType):
             return "[0-9]+"
+        if isinstance(each, inspect.LiteralType):
+            return "|".join(re.escape(str(value)) for value in each.values)
     return ".+"
 
 

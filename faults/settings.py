@@ -14,6 +14,7 @@ from typing import Annotated, Literal, NamedTuple, Self, TypeVar, Union, get_arg
 import msgspec
 
 from ..wire.errors import BrownoutError
+from .composite import COMPOSITES, Composite
 from .units import UNITS, Unit
 
 
@@ -140,7 +141,7 @@ def unknown(noun: str, name: str, known: Iterable[str]) -> Problem:
 
 def plain(value: object) -> object:
     """Return a setting's value as JSON and YAML have it."""
-    return str(value) if isinstance(value, UNITS) else value
+    return str(value) if isinstance(value, UNITS) else list(value) if isinstance(value, tuple) else value
 
 
 def _text(value: object) -> str:
@@ -152,7 +153,13 @@ def _marked(values: Mapping[str, object], *, text: bool) -> dict[str, tuple[obje
 
 
 def _value(declared: object, value: object, *, text: bool) -> object:
+    composite = _composite_of(declared)
+    if isinstance(value, list | dict) and composite is None:
+        found = "a list" if isinstance(value, list) else "a mapping"
+        raise BrownoutError(f"{found} stands where one value is due", "write the value alone")
     choices = [choice for part in _parts(declared) if get_origin(part) is Literal for choice in get_args(part)]
+    if isinstance(value, int) and str(value) in choices:
+        value = str(value)
     if choices and value not in choices:
         problem = unknown("choice", str(value), choices)
         raise BrownoutError(f"'{value}' is none of {', '.join(choices)}", problem.hint)
@@ -165,6 +172,8 @@ def _value(declared: object, value: object, *, text: bool) -> object:
         raise msgspec.ValidationError("a switch is no quantity")
     if unit is not None and (value is not None or type(None) not in _parts(declared)):
         return _read_unit(unit, value)
+    if composite is not None and isinstance(value, str):
+        value = composite.read(value)
     return msgspec.convert(value, declared, strict=not text)
 
 
@@ -190,7 +199,13 @@ def _unit_of(declared: object) -> type[Unit] | None:
     return next((part for part in _parts(declared) if isinstance(part, type) and issubclass(part, UNITS)), None)
 
 
+def _composite_of(declared: object) -> Composite | None:
+    return next((COMPOSITES[part] for part in _parts(declared) if part in COMPOSITES), None)
+
+
 def _type_name(declared: object) -> str:
+    if composite := _composite_of(declared):
+        return composite.noun
     part = next(part for part in _parts(declared) if part is not type(None))
     if get_origin(part) is Literal:
         return " | ".join(map(str, get_args(part)))
@@ -200,10 +215,16 @@ def _type_name(declared: object) -> str:
 
 def _due(declared: object) -> str:
     """Say what a value must be: `a duration`, `a number, 1 or more`."""
+    if composite := _composite_of(declared):
+        return composite.due
     noun = _type_name(declared)
-    least = [f", {meta.ge} or more" for meta in _metas(declared) if meta.ge is not None]
+    least = [_within(meta) for meta in _metas(declared) if meta.ge is not None]
     article = "" if noun == "text" else "a "
     return (f"{article}{noun}" if noun.isalpha() else noun.replace(" | ", " or ")) + "".join(least)
+
+
+def _within(meta: msgspec.Meta) -> str:
+    return f", {meta.ge} or more" if meta.le is None else f" from {meta.ge} to {meta.le}"
 
 
 def _metas(declared: object) -> list[msgspec.Meta]:

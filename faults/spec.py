@@ -2,47 +2,81 @@
 
     {fault: latency, latency: 300ms, jitter: 50ms, stream: both, probability: 30%, for: 10s}
 
-The reserved keys are `fault`, `name`, `stream` and the trigger's; the others are the fault's own settings. The short
-form `latency:300ms` sets a fault's first field.
+The reserved keys are `fault`, `name`, `stream`, the trigger's and `match`; the others are the fault's own settings. The
+short form `latency:300ms` sets a fault's first field.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Literal, NamedTuple, Self, TypeVar, get_args
 
 from ..wire.errors import BrownoutError
-from .catalogue import find
+from . import file
+from .catalogue import CATALOGUE, find
+from .exchange import ExchangeFault
 from .fault import Fault, Stream
+from .match import KEYS, Key, Match
 from .name import check
-from .settings import Problem, SettingsError, convert, fields, unknown
+from .settings import Problem, Settings, SettingsError, convert, fields, unknown
 from .trigger import RESERVED, TRIGGER_KEYS, Trigger
 
 Streams = Literal["upstream", "downstream", "both"]
 
 
 class Spec(NamedTuple):
-    """What to inject: a fault, when it fires, on which stream, and under which name (empty: the fault's own)."""
+    """What to inject: a fault, when it fires, on which stream, and under which name (empty: the fault's own).
+
+    `match`: which exchanges an exchange fault is for; None is all of them.
+    """
 
     fault: Fault
     trigger: Trigger = Trigger()
     stream: Streams = "downstream"
     name: str = ""
+    match: Match | None = None
 
     @classmethod
-    def parse(cls, source: Mapping[str, object] | str, *, text: bool = False) -> Self:
-        """Read a mapping or the short form; with `text` every value is text. Raises SettingsError with all problems."""
+    def parse(cls, source: Mapping[str, object] | str, *, text: bool = False, folder: Path | None = None) -> Self:
+        """Read a mapping or the short form; with `text` every value is text. Raises SettingsError with all problems.
+
+        Files that it names are read where there is a `folder`, to which their paths are relative.
+        """
         if isinstance(source, str):
             return cls._parse_short(source)
         given = dict(source)
         kind = given.pop("fault", None)
         if not isinstance(kind, str):
             raise SettingsError([Problem("fault", "no fault is named", "write fault: latency, or another fault")])
-        fault, (settings, problems) = find(kind), _split(given)
-        problems += _unseen(fault, given)
+        fault = find(kind)
+        return cls._placed(fault, given, lambda own: _made(fault, own, folder, text=text), text=text)
+
+    @classmethod
+    def of(cls, fault: Fault, given: Mapping[str, object]) -> Self:
+        """Place a fault that is there, by the reserved keys of a mapping. Raises SettingsError with all problems."""
+
+        def known(own: Mapping[str, object]) -> Fault:
+            convert(Settings, own, also=RESERVED)
+            return fault
+
+        return cls._placed(type(fault), given, known, text=False)
+
+    @classmethod
+    def _placed(
+        cls,
+        kind: type[Fault],
+        given: Mapping[str, object],
+        make: Callable[[Mapping[str, object]], Fault],
+        *,
+        text: bool,
+    ) -> Self:
+        settings, problems = _own(given), _unseen(kind, given)
+        match = _collect(problems, lambda: _match(kind, given.get("match")))
         stream, name = given.get("stream", "downstream"), given.get("name", "")
-        if "stream" in given and fault.streams is not None:
-            problems.append(Problem("stream", f"{kind} acts on the whole link", "leave stream out"))
+        if "stream" in given and kind.streams is not None:
+            what = "requests" if issubclass(kind, ExchangeFault) else "the whole link"
+            problems.append(Problem("stream", f"{kind.name} acts on {what}", "leave stream out"))
         elif stream not in get_args(Streams):
             found = unknown("stream", str(stream), get_args(Streams))
             problems.append(found._replace(key="stream", hint="upstream (to the server), downstream or both"))
@@ -52,10 +86,12 @@ class Spec(NamedTuple):
             _collect(problems, lambda: check(name))
         whens = {key: given[key] for key in TRIGGER_KEYS if key in given}
         trigger = _collect(problems, lambda: convert(Trigger, whens, text=text))
-        made = _collect(problems, lambda: convert(fault, settings, text=text, also=RESERVED))
+        made = _collect(problems, lambda: make(settings))
+        if made is not None:
+            problems += _too_late(made, match)
         if problems or made is None or trigger is None:
             raise SettingsError(problems)
-        return cls(made, trigger, stream, name)  # type: ignore[arg-type]  # stream is one of Streams, as checked
+        return cls(made, trigger, stream, name, match)  # type: ignore[arg-type]  # stream is one of Streams, as checked
 
     @classmethod
     def _parse_short(cls, source: str) -> Self:
@@ -67,9 +103,8 @@ class Spec(NamedTuple):
         return cls.parse({"fault": kind.strip(), **settings}, text=True)
 
     def changed(self, values: Mapping[str, object], *, text: bool = False) -> Self:
-        """Return this with settings of the fault or the trigger changed. Raises SettingsError."""
-        settings, problems = _split(values)
-        problems += _unseen(type(self.fault), values)
+        """Return this with settings of the fault or the trigger changed, or another match. Raises SettingsError."""
+        settings, problems = _own(values), _unseen(type(self.fault), values)
         problems += [
             Problem(key, f"{key} cannot change", "heal it and inject it anew")
             for key in ("fault", "name", "stream", "start", "for")
@@ -78,9 +113,14 @@ class Spec(NamedTuple):
         whens = {key: values[key] for key in TRIGGER_KEYS if key in values}
         fault = _collect(problems, lambda: self.fault.changed(settings, text=text, also=RESERVED))
         trigger = _collect(problems, lambda: self.trigger.changed(whens, text=text))
+        match = self.match
+        if "match" in values:
+            match = _collect(problems, lambda: _match(type(self.fault), values["match"]))
+        if fault is not None:
+            problems += _too_late(fault, match)
         if problems or fault is None or trigger is None:
             raise SettingsError(problems)
-        return self._replace(fault=fault, trigger=trigger)
+        return self._replace(fault=fault, trigger=trigger, match=match)
 
     def streams(self) -> tuple[Stream, ...]:
         """Return the streams of a link on which stages start."""
@@ -93,16 +133,63 @@ class Spec(NamedTuple):
         mapping: dict[str, object] = {"fault": self.fault.name, "name": self.name}
         if self.fault.streams is None:
             mapping["stream"] = self.stream
-        return {**mapping, **self.fault.to_mapping(), **self.trigger.to_mapping()}
+        match = {"match": self.match.to_mapping()} if self.match else {}
+        return {**mapping, **self.fault.to_mapping(), **self.trigger.to_mapping(), **match}
 
 
-def _split(given: Mapping[str, object]) -> tuple[dict[str, object], list[Problem]]:
-    problems = []
-    if "match" in given:
-        problems.append(
-            Problem("match", "match picks requests of a protocol; this fault acts on bytes", "leave match out")
-        )
-    return {key: value for key, value in given.items() if key not in RESERVED}, problems
+def _own(given: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings that are the fault's own."""
+    return {key: value for key, value in given.items() if key not in RESERVED}
+
+
+def _made(kind: type[Fault], own: Mapping[str, object], folder: Path | None, *, text: bool) -> Fault:
+    """Make a fault of its own settings, one of which may be in a file."""
+    name = own.get("file")
+    if folder is None or not kind.texts or not isinstance(name, str):
+        return convert(kind, own, text=text, also=RESERVED)
+    problems: list[Problem] = []
+    found = _collect(problems, lambda: file.read(folder / name))
+    rest = {key: value for key, value in own.items() if key != "file"}
+    made = _collect(problems, lambda: convert(kind, rest, text=text, also=RESERVED))
+    if made is None or found is None:
+        raise SettingsError(problems)
+    return file.with_text(made, found, name)
+
+
+def _match(fault: type[Fault], given: object) -> Match | None:
+    if given is None:
+        return None
+    if not issubclass(fault, ExchangeFault):
+        message = "match picks requests of a protocol; this fault acts on bytes"
+        raise SettingsError([Problem("match", message, "leave match out")])
+    return Match.parse(fault.protocol, given)
+
+
+def _too_late(fault: Fault, match: Match | None) -> list[Problem]:
+    """Refuse to pick by the reply what becomes of the request."""
+    if match is None or not isinstance(fault, ExchangeFault) or fault.acts_on == "reply":
+        return []
+    late = [each.written for each in match.conditions if each.part == "reply"]
+    if _of_replies(type(fault)):
+        message, hint = f"{fault.name} as it is set acts before there is a reply", "let it act on the reply"
+    else:
+        other = next((name for name, kind in CATALOGUE.items() if _of_replies(kind, fault.protocol)), "")
+        message = f"{fault.name} acts before there is a reply"
+        hint = f"match the request, or take a fault of replies, such as {other}" if other else "match the request"
+    return [Problem(f"match.{key}", f"match.{key}: {message}", hint) for key in late]
+
+
+def _of_replies(kind: type[Fault], protocol: str = "") -> bool:
+    """Say whether there are settings with which a fault acts on the reply."""
+    if not issubclass(kind, ExchangeFault) or protocol not in ("", kind.protocol):
+        return False
+    return kind.on_reply is not ExchangeFault.on_reply
+
+
+def match_keys(fault: type[Fault]) -> tuple[Key, ...]:
+    """Return the keys of a match that a fault takes, none for one that takes no match."""
+    known = KEYS.get(fault.protocol, ()) if issubclass(fault, ExchangeFault) else ()
+    return tuple(key for key in known if key.part != "reply" or _of_replies(fault))
 
 
 def trigger_keys(fault: type[Fault]) -> tuple[str, ...]:

@@ -41,16 +41,19 @@ class Trigger(Settings, frozen=True):
         if self.probability is not None and self.quota is not None:
             raise BrownoutError("probability and quota exclude each other", "give one of them")
 
-    def fires(self, n: int, fired: int, whose: Dice) -> bool:
-        """Say whether the n-th match (1, 2, ...) is hit, when `fired` ones were hit before it."""
+    def fires(self, n: int, fired: int, whose: Dice, nth: int | None = None) -> bool:
+        """Say whether the n-th match (1, 2, ...) is hit, when `fired` ones were hit before it.
+
+        `nth`: as which one of the dice's scope it is drawn for, if that is another count.
+        """
         if self.times is not None and fired >= self.times:
             return False
         turn, rest = divmod(n - self.after, self.every)
         if turn < 1 or rest:
             return False
         if self.quota is not None:
-            return turn in dice.picked(self.quota, *whose, (turn - 1) // self.quota.of)
-        return self.probability is None or dice.chance(*whose, n) < self.probability
+            return turn in dice.picked(self.quota, *whose._replace(scope=""), (turn - 1) // self.quota.of)
+        return self.probability is None or dice.chance(*whose, n if nth is None else nth) < self.probability
 
 
 TRIGGER_KEYS = tuple(field.name for field in fields(Trigger))

@@ -19,6 +19,8 @@ class Limits(NamedTuple):
     """What may wait in one stream of one link, where no fault names a smaller buffer."""
     total: int = 1024 * MiB
     """What may wait in all streams together."""
+    body: int = 1 * MiB
+    """What is kept of a request or a reply where a fault must see all of it."""
     least: int = 64 * 2**10
     """What every stream may hold, however much the others do."""
     ending: float = 1.0
@@ -58,3 +60,33 @@ class Budget:
     def forget(self, callback: Callable[[], None]) -> None:
         """Do not call back."""
         self._waiting.pop(callback, None)
+
+
+class Account(Budget):
+    """The part of a budget that some pipes share: `charged` is called when it changes."""
+
+    __slots__ = ("_charged", "_whole")
+
+    def __init__(self, whole: Budget, charged: Callable[[], None]) -> None:
+        super().__init__(whole.limit)
+        self._whole = whole
+        self._charged = charged
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether all of them hold more than they may."""
+        return self._whole.overdrawn
+
+    def charge(self, amount: int) -> None:
+        """Hold so much more, or less."""
+        self.held += amount
+        self._whole.charge(amount)
+        self._charged()
+
+    def tell(self, callback: Callable[[], None]) -> None:
+        """Call back, once, when the budget is no longer overdrawn."""
+        self._whole.tell(callback)
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """Do not call back."""
+        self._whole.forget(callback)

@@ -19,6 +19,7 @@ from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from . import placing, sockets
 from .budget import LIMITS, Budget, Limits
 from .clock import Timer, loop_clock
+from .entry import Exchanges
 from .injection import Injection
 from .journal import Journal
 from .placing import Placed
@@ -47,6 +48,7 @@ class Fleet:
         self.seed = seed
         self.limits = limits
         self.journal = Journal()
+        self.exchanges = Exchanges()
         self.proxies: dict[str, Proxy] = {}
         self.profiles: dict[str, Profile] = {}
         self.applied: dict[str, list[Placed]] = {}

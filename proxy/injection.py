@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults.dice import draw
@@ -27,15 +29,16 @@ class Hit(NamedTuple):
 
 
 class Injection:
-    """A fault on a proxy, under a name, with its counters and the links that it fired on.
+    """A fault on a proxy, under a name, with its counters and the links, or the exchanges, that it fired on.
 
     `matched` counts what it could hit since it began, `fired` what it did hit, `bytes` what went through its stages.
     `untouched` are the numbers of links that were open when it began and that it fired on but could not touch, the
     first 1000 of `untouched_total`. `tally` goes on when this one is healed.
     """
 
-    __slots__ = ("__weakref__", "_shared", "active", "armed_at", "bytes", "dice", "fired", "healed_at", "links",
-                 "matched", "name", "profile", "spec", "tally", "timer", "untouched", "untouched_total")  # fmt: skip
+    __slots__ = ("__weakref__", "_scopes", "_shared", "active", "armed_at", "bytes", "dice", "fired", "healed_at",
+                 "links", "matched", "name", "profile", "spec", "tally", "timer", "untouched",
+                 "untouched_total")  # fmt: skip
 
     def __init__(self, spec: Spec, *, seed: int, proxy: str, profile: str = "") -> None:
         self.spec = spec
@@ -54,6 +57,7 @@ class Injection:
         self.tally = Tally()
         self.timer: Timer | None = None
         self._shared: dict[Stream, dict[str, float]] = {}
+        self._scopes: Counter[str] = Counter()
 
     def judge(self, link: Link) -> bool:
         """Count a link and say whether the fault fires on it: once for each link, changes do not ask again."""
@@ -63,6 +67,24 @@ class Injection:
         self.fired += 1
         self.links[link] = Hit(self.matched, {})
         return True
+
+    def hits(self, operation: str) -> random.Random | None:
+        """Count an exchange, and return the dice for it if the fault fires on it.
+
+        Chances are drawn for the n-th exchange of its operation: the others do not come into it.
+        """
+        self.matched += 1
+        self._scopes[operation] += 1
+        whose, nth = self.dice._replace(scope=operation), self._scopes[operation]
+        if not self.spec.trigger.fires(self.matched, self.fired, whose, nth):
+            return None
+        self.fired += 1
+        return random.Random(draw(*whose, nth, "exchange"))  # noqa: S311 (dice that must be repeatable)
+
+    def missed(self, link: Link) -> None:
+        """Take back that it fired: there was nothing for it to do."""
+        self.fired -= 1
+        self.spare(link)
 
     def seat(self, link: Link, stream: Stream) -> Seat:
         """Return the seat of this fault's stage on one stream of a link that it fired on."""
@@ -85,7 +107,9 @@ class Injection:
             self.timer.cancel()
 
     def spare(self, link: Link) -> None:
-        """Record a link that the fault could not touch."""
+        """Record a link that the fault could not touch, or on which it could not touch an exchange."""
+        if link.number in self.untouched:
+            return
         self.untouched_total += 1
         if len(self.untouched) < UNTOUCHED_SHOWN:
             self.untouched.append(link.number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..faults.segment import Seat, Segment, Stage
@@ -20,14 +20,15 @@ class Waiting(NamedTuple):
 
 
 class Lane:
-    """One injection on one stream of one link."""
+    """One injection on one stream of one link; or, with a `begin` of its own stage, on one message."""
 
-    __slots__ = ("alarm", "fault", "head", "inbox", "injection", "last", "lost", "pieces", "queue", "seat", "stage",
-                 "taken")  # fmt: skip
+    __slots__ = ("alarm", "begin", "fault", "head", "inbox", "injection", "last", "lost", "pieces", "queue", "seat",
+                 "stage", "taken")  # fmt: skip
 
-    def __init__(self, injection: Injection, seat: Seat) -> None:
+    def __init__(self, injection: Injection, seat: Seat, begin: Callable[[Seat], Stage] | None = None) -> None:
         self.injection = injection
         self.seat = seat
+        self.begin = begin
         self.queue: deque[Waiting] = deque()
         self.lost = False  # bytes or an end were thrown away
         self.pieces: Iterator[Segment] | None = None  # of the head, what the stage has still to cut
@@ -39,7 +40,7 @@ class Lane:
     def start(self, now: float) -> None:
         """Start the stage with the injection's settings; nothing leaves it as if before now."""
         self.fault = self.injection.spec.fault
-        self.stage: Stage = self.fault.start(self.seat)
+        self.stage: Stage = (self.begin or self.fault.start)(self.seat)
         self.alarm = math.inf
         self.last = now
 

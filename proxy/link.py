@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from ..faults.segment import Kind
 from . import sockets
 from .dial import dial
+from .following import follow
 from .side import Opening, Pause, Side
 
 if TYPE_CHECKING:
+    from ..faults.fault import Stream
+    from .conversation import Conversation
     from .injection import Injection
     from .proxy import Proxy
 
@@ -33,8 +36,8 @@ class Link:
     """
 
     __slots__ = (
-        "_deadline", "_dialling", "budget", "client", "clock", "ending", "finished", "limits", "number", "open",
-        "opened_at", "proxy", "reason", "server", "task",
+        "_deadline", "_dialling", "budget", "client", "clock", "conversation", "ending", "finished", "limits", "number",
+        "open", "opened_at", "proxy", "reason", "server", "task",
     )  # fmt: skip
 
     def __init__(self, proxy: Proxy, number: int) -> None:
@@ -46,6 +49,7 @@ class Link:
         self.client = Side(self, "upstream")
         self.server = Side(self, "downstream")
         self.client.peer, self.server.peer = self.server, self.client
+        self.conversation: Conversation | None = None  # where the protocol is followed
         self.opened_at = self.clock.time()
         self.open = False
         self.ending: Kind | None = None
@@ -104,6 +108,7 @@ class Link:
         self.open = True
         self.client.write = self.server.transport.write
         self.server.write = self.client.transport.write
+        self.conversation = follow(self)
         self.proxy.opened(self)
         for side in (self.client, self.server):
             if self.ending is None:
@@ -122,8 +127,14 @@ class Link:
         if not sides:
             injection.spare(self)
 
+    def side(self, stream: Stream) -> Side:
+        """Return the side from which a stream is read."""
+        return self.client if stream == "upstream" else self.server
+
     def leave(self, injection: Injection) -> None:
         """Heal a fault on this link."""
+        if self.conversation is not None and self.ending is None:
+            self.conversation.leave(injection)
         for side in (self.client, self.server):
             side.leave(injection)
 
@@ -164,6 +175,8 @@ class Link:
             if self._dialling and self.task is not None:
                 self.task.cancel()
             return  # run() goes on from there
+        if self.conversation is not None:
+            self.conversation.close(kind)
         for side in (self.client, self.server):
             if side.pipe is not None:
                 side.pipe.end()
@@ -190,6 +203,8 @@ class Link:
                 side.transport.close()
 
     def _finished(self) -> None:
+        if self.conversation is not None:
+            self.conversation.close(self.ending or Kind.EOF)
         for side in (self.client, self.server):
             if side.pipe is not None:
                 side.pipe.end()

@@ -256,9 +256,9 @@ class Pipe:
             difference, self._charged = held - self._charged, held
             self._budget.charge(difference)
         room = self.limit // 2 if self.full else self.limit  # once full, wait until half of it is free
-        poor = self._budget.overdrawn and self.waiting > self._limits.least
+        poor = self._budget.overdrawn and held > self._limits.least
         if poor:
             self._budget.tell(self._settle)
-        if (full := self.waiting > room or poor) is not self.full:
+        if (full := held > room or poor) is not self.full:
             self.full = full
             self._throttle(full)

@@ -64,8 +64,9 @@ def continued(before: Sequence[Placed], after: Sequence[Placement]) -> list[Plac
 
 
 def changes(before: Spec, after: Spec) -> dict[str, object]:
-    """Return which settings of the fault or its trigger differ, with their new values."""
-    return {**_changes(before.fault, after.fault), **_changes(before.trigger, after.trigger)}
+    """Return which settings of the fault or its trigger differ, or the match, with their new values."""
+    match = {"match": after.match.to_mapping() if after.match else None} if after.match != before.match else {}
+    return {**_changes(before.fault, after.fault), **_changes(before.trigger, after.trigger), **match}
 
 
 def _equal(placed: Placed, placement: Placement) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from socket import socket
 from typing import TYPE_CHECKING
 
+from ..faults.exchange import ExchangeFault, misfit
 from ..faults.fault import Stream
 from ..faults.segment import Kind
 from ..faults.settings import unknown
@@ -22,8 +23,10 @@ from .injection import Injection
 from .link import Link
 from .listener import ListenError
 from .port import Port
+from .repeat import Errands
+from .rules import Rules
 from .side import Side
-from .tally import Histogram, Tally
+from .tally import Histogram, Operations, Tally
 
 if TYPE_CHECKING:
     from .fleet import Fleet
@@ -37,7 +40,8 @@ class Proxy:
     """Carries what clients of `address` say to `upstream` and back, as its injections will have it.
 
     `links` are the open ones by number; `errors` counts why links could not be had or opened. `past` are the last
-    injections that were healed; `tallies`, by fault and name, and `dials`, how long upstreams took to accept, count on.
+    injections that were healed; `tallies`, by fault and name, `operations`, what was asked for, and `dials`, how long
+    upstreams took to accept, count on.
     """
 
     def __init__(self, fleet: Fleet, name: str, upstream: Address, listen: Address) -> None:
@@ -51,6 +55,9 @@ class Proxy:
         self.injections: dict[str, Injection] = {}
         self.past: deque[Injection] = deque(maxlen=_PAST)
         self.tallies: dict[tuple[str, str], Tally] = {}
+        self.operations = Operations()
+        self.rules = Rules()
+        self.errands = Errands()
         self.dials = Histogram()
         self.gate = Gate(self)
         self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
@@ -102,13 +109,16 @@ class Proxy:
     ) -> None:
         """Change where it stands. Another address closes the open links (FIN); what fails changes nothing.
 
-        Raises AddressError and ListenError.
+        Raises AddressError and ListenError, and ConflictError where a fault cannot act on what the new upstream speaks.
         """
         async with self._updating:
             to = Address.upstream(upstream) if isinstance(upstream, str) else upstream or self.upstream
             at = Address.listen(listen) if isinstance(listen, str) else listen or self.listen
             was, enabled = self.enabled, self.enabled if enabled is None else enabled
             moves, sock = not self.port.is_at(at), None
+            for injection in self.injections.values():
+                if (wrong := misfit(injection.spec.fault, self.name, to.scheme)) is not None:
+                    raise ConflictError(wrong.message, f"heal {injection.name} first, or {wrong.hint}")
             if enabled and (moves or not was):
                 try:
                     sock = await self.port.bind(at)
@@ -212,7 +222,9 @@ class Proxy:
     # Faults
 
     def inject(self, spec: Spec, *, profile: str = "") -> Injection:
-        """Place a fault; links that are open count first, by number. Raises ConflictError where the name is taken.
+        """Place a fault; links that are open count first, by number.
+
+        Raises ConflictError where the name is taken, BrownoutError for a fault of requests of another protocol.
 
         `profile` is the name of the profile that says so.
         """
@@ -220,6 +232,8 @@ class Proxy:
             raise ConflictError(
                 f"{self.name} has an injection named {spec.name}", "heal or change it, or name this one"
             )
+        if (wrong := misfit(spec.fault, self.name, self.upstream.scheme)) is not None:
+            raise wrong
         injection = Injection(
             spec if spec.name else spec._replace(name=self._free_name(spec.fault.name)),
             seed=self.fleet.seed,
@@ -252,6 +266,8 @@ class Proxy:
             for link in tuple(injection.links):
                 link.change(injection)
             self.gate.ask_soon()
+        if isinstance(spec.fault, ExchangeFault):
+            self._rule()
         self.fleet.journal.write("changed", self.name, injection=spec.to_mapping())
         return injection
 
@@ -264,12 +280,17 @@ class Proxy:
 
     def _begin(self, injection: Injection) -> None:
         injection.active = True
+        if isinstance(injection.spec.fault, ExchangeFault):
+            self._rule()
         span = injection.spec.trigger.for_
         injection.timer = None if span is None else self._later(span, lambda: self._heal(injection))
         for link in tuple(self.links.values()):
             if link.ending is not None:
                 continue
-            if not injection.spec.streams() and link not in self.gate.waiting:
+            if isinstance(injection.spec.fault, ExchangeFault):
+                if link.conversation is not None and link.conversation.raw:
+                    injection.spare(link)
+            elif not injection.spec.streams() and link not in self.gate.waiting:
                 injection.spare(link)  # it acts on new links alone
             elif injection.judge(link):
                 self._fired(injection, link)
@@ -278,11 +299,38 @@ class Proxy:
         self.gate.ask_soon()
         self._mind_port()
 
+    def _rule(self) -> None:
+        """Let the links know which exchange faults are armed."""
+        placed = self.injections.values()
+        armed = (each for each in placed if each.active and isinstance(each.spec.fault, ExchangeFault))
+        self.rules = Rules(armed)
+        for link in self.links.values():
+            if link.conversation is not None:
+                link.conversation.rearm()
+
     def _fired(self, injection: Injection, link: Link) -> None:
-        self.fleet.journal.write("fired", self.name, link.number, name=injection.name, n=injection.links[link].n)
+        self.fired(injection, link, n=injection.links[link].n)
+
+    def fired(self, injection: Injection, link: Link, **detail: object) -> None:
+        """Record that a fault fired on a link, or on an exchange there."""
+        self.fleet.journal.write("fired", self.name, link.number, name=injection.name, **detail)
+
+    def unfollowed(self, link: Link, why: str) -> None:
+        """Record that a link is followed no more: the faults of exchanges cannot touch what comes on it."""
+        self.fleet.journal.write("unfollowed", self.name, link.number, reason=why)
+        for injection in self.rules.injections:
+            injection.spare(link)
+
+    def repeated(self, link: Link, operation: str, status: str) -> None:
+        """Record a copy of a request that was sent upstream, and how that went."""
+        self.fleet.journal.write("repeated", self.name, link.number, operation=operation, status=status)
 
     def _heal(self, injection: Injection) -> None:
         del self.injections[injection.name]
+        if isinstance(injection.spec.fault, ExchangeFault):
+            self._rule()
+            for link in tuple(self.links.values()):
+                link.leave(injection)
         for link in tuple(injection.links):
             link.leave(injection)
         injection.heal()
@@ -318,6 +366,7 @@ class Proxy:
         """Stop listening, close the links, heal; `gone()` waits until the links have ended."""
         self._removed = True
         self.port.close()
+        self.errands.cancel()
         self._close_links("proxy closed")  # before healing, which would send what will not be read
         self.heal()
 
@@ -327,6 +376,7 @@ class Proxy:
             self._gone.clear()
             await self._gone.wait()
         await asyncio.gather(*self._tasks)
+        await self.errands.gone()
 
 
 def _side(link: Link, stream: Stream) -> Side:

@@ -1,10 +1,11 @@
 """One socket of a link, and the stream that is read from it.
 
-A side is in one of three modes, each an asyncio Protocol; `transport.set_protocol()` switches live:
+A side is in one of four modes, each an asyncio Protocol; `transport.set_protocol()` switches live:
 
 * opening: what comes is kept until the other side is connected,
 * splice (the side itself): what comes is handed straight to the other side's `write`,
-* shaped: what comes goes through a pipe.
+* shaped: what comes goes through a pipe,
+* followed: what comes is heard by the link's conversation, which sends it on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .lane import Lane
 from .pipe import Pipe
 
 if TYPE_CHECKING:
+    from .conversation import Conversation
     from .injection import Injection
     from .link import Link
 
@@ -33,6 +35,7 @@ class Pause(enum.IntFlag):
     PIPE = 2
     OPENING = 4
     ENDING = 8
+    TURN = 16
 
 
 def _nowhere(data: bytes) -> None:
@@ -85,6 +88,8 @@ class Side(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Hold the other side back: this socket takes no more."""
         self.peer.pause(Pause.SINK)
+        if self.link.conversation is not None:
+            self.link.conversation.block(self.peer.stream, True)
         if self.peer.pipe is not None:
             self.peer.pipe.block(True)
 
@@ -94,6 +99,8 @@ class Side(asyncio.Protocol):
         if self.peer.pipe is not None:
             self.peer.pipe.block(False)
             self.peer.unshape()
+        if self.link.conversation is not None:
+            self.link.conversation.block(self.peer.stream, False)
 
     # What the modes share
 
@@ -134,6 +141,33 @@ class Side(asyncio.Protocol):
         self.connection_lost(ConnectionResetError())
 
     def feed(self, kind: Kind) -> None:
+        """Take an event of the stream."""
+        if self.link.conversation is not None:
+            self.link.conversation.ends(self.stream, kind)
+        else:
+            self.send_event(kind)
+
+    def forward(self, data: bytes) -> None:
+        """Send what was just read down the stream."""
+        if self.pipe is None:
+            self.write(data)
+        else:
+            self.withheld += len(data)
+            self.pipe.feed(data)
+
+    def took(self, count: int) -> None:
+        """Take note that so many bytes were read, and are not sent on yet."""
+        self.withheld += count
+
+    def send(self, data: bytes) -> None:
+        """Send bytes down the stream that were taken, or that are ours."""
+        if self.pipe is None:
+            self.withheld -= len(data)
+            self.write(data)
+        else:
+            self.pipe.feed(data)
+
+    def send_event(self, kind: Kind) -> None:
         """Send an event down the stream."""
         if self.pipe is not None:
             self.pipe.feed(kind=kind)
@@ -167,7 +201,7 @@ class Side(asyncio.Protocol):
             self.pipe = Pipe(self.link.clock, self.deliver, self._throttle, self.link.budget, self.link.limits)
             self.pipe.blocked = bool(self.pauses & Pause.SINK)
             if not isinstance(self.transport.get_protocol(), Opening):  # which has early data: open() is to come
-                self._switch(Shaped(self))
+                self._switch(self._mode())
         self.pipe.join(Lane(injection, injection.seat(self.link, self.stream)))
 
     def leave(self, injection: Injection) -> None:
@@ -181,7 +215,7 @@ class Side(asyncio.Protocol):
         if self.pipe is not None and not (self.pipe.lanes or self.pipe.outbox or self.pipe.ended):
             self.pipe.end()
             self.pipe = None
-            self._switch(self)
+            self._switch(self._mode())
             self.resume(Pause.PIPE)
 
     def change(self, injection: Injection) -> None:
@@ -191,7 +225,7 @@ class Side(asyncio.Protocol):
 
     def open(self) -> None:
         """Leave the opening mode; what came early comes now."""
-        opening, mode = self.transport.get_protocol(), self if self.pipe is None else Shaped(self)
+        opening, mode = self.transport.get_protocol(), self._mode()
         self._switch(mode)
         if isinstance(opening, Opening):
             for data in opening.early:
@@ -199,6 +233,19 @@ class Side(asyncio.Protocol):
             if opening.ended:
                 mode.eof_received()
         self.resume(Pause.OPENING)
+
+    def hold_back(self, full: bool) -> None:
+        """Stop reading where too much waits for its turn, and go on."""
+        if full:
+            self.pause(Pause.TURN)
+        else:
+            self.resume(Pause.TURN)
+
+    def _mode(self) -> Side | _Mode:
+        """Return the protocol of an open link's side."""
+        if self.link.conversation is not None:
+            return Followed(self, self.link.conversation)
+        return self if self.pipe is None else Shaped(self)
 
     def _throttle(self, full: bool) -> None:
         if full:
@@ -243,6 +290,21 @@ class Shaped(_Mode):
         self.side.withheld += len(data)
         if self.side.pipe is not None:
             self.side.pipe.feed(data)
+
+
+class Followed(_Mode):
+    """What comes is what the link's conversation hears; that sends it on."""
+
+    __slots__ = ("hear",)
+
+    def __init__(self, side: Side, conversation: Conversation) -> None:
+        super().__init__(side)
+        self.hear = conversation.requested if side.stream == "upstream" else conversation.replied
+
+    def data_received(self, data: bytes) -> None:
+        """Let a chunk be heard."""
+        self.side.bytes += len(data)
+        self.hear(data)
 
 
 class Opening(_Mode):

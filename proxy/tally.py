@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """The upper bounds of a histogram's buckets; one more is without a bound."""
+
+OPERATIONS = 100
+"""How many operations of a proxy are told apart."""
+OTHERS = "others"
+"""What stands for every name beyond those that are told apart."""
 
 
 class Histogram:
@@ -32,3 +38,37 @@ class Tally:
         self.matched = 0
         self.fired = 0
         self.delays = Histogram()
+
+
+class OperationTally:
+    """What became of the exchanges of one operation: how many by outcome, or by end without a reply, and how long."""
+
+    __slots__ = ("outcomes", "seconds")
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.seconds = Histogram()
+
+
+class Operations:
+    """What a proxy is asked for, each with its tally: the first hundred, and the others as one."""
+
+    __slots__ = ("tallies",)
+
+    def __init__(self) -> None:
+        self.tallies: dict[str, OperationTally] = {}
+
+    def name(self, operation: str) -> str:
+        """Return the name under which an operation counts: its own, which is known from then on, or `others`."""
+        if operation in self.tallies:
+            return operation
+        name = operation if len(self.tallies) < OPERATIONS else OTHERS
+        if name not in self.tallies:
+            self.tallies[name] = OperationTally()
+        return name
+
+    def count(self, operation: str, outcome: str, seconds: float) -> None:
+        """Count an exchange."""
+        tally = self.tallies.get(operation) or self.tallies[self.name(operation)]
+        tally.outcomes[outcome] += 1
+        tally.seconds.observe(seconds)

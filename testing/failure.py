@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..wire.errors import BrownoutError
 from .chaos import Chaos
 from .handle import Handle, Receipt
@@ -27,7 +29,10 @@ def section(chaos: Chaos) -> str:
 
 def _line(handle: Handle) -> str:
     settings = {key: value for key, value in handle.settings.items() if key not in _SHOWN_ELSEWHERE}
+    match = settings.pop("match", None)
     said = "".join(f" {key}={value}" for key, value in settings.items() if (key, value) != ("stream", "downstream"))
+    if isinstance(match, Mapping):
+        said += "".join([" match:", *(f" {key}={value}" for key, value in match.items())])
     return f"{handle.name} on {handle.proxy}:{said}\n  {_did(handle.receipt)}"
 
 

@@ -71,8 +71,8 @@ class Proxied:
         """Inject a fault: `inject("latency", latency="300ms", probability="30%", for_="5s")`.
 
         `fault` is a name, the short form `latency:300ms`, or an instance of a fault of your own; `settings` are the
-        keys of a profile (`for_` is `for`). Raises SettingsError with all that is wrong, ConflictError where a name
-        is taken.
+        keys of a profile (`for_` is `for`), `match={"path": "/charge*"}` among them. Raises SettingsError with all that
+        is wrong, ConflictError where a name is taken.
         """
         handle = Handle(self._driver.inject(self.name, _spec(fault, _keys(settings))))
         self._placed(handle)
@@ -123,6 +123,4 @@ def _parsed(fault: str | Fault, settings: dict[str, object]) -> Spec:
     if isinstance(fault, str):
         short = Spec.parse(fault).to_mapping() if ":" in fault else {"fault": fault}
         return Spec.parse({**short, **settings})
-    # The reserved keys mean the same for every fault of one kind; noop and reset have no settings that are due.
-    stand_in = "noop" if fault.streams is None else "reset"
-    return Spec.parse({**settings, "fault": stand_in})._replace(fault=fault)
+    return Spec.of(fault, settings)

@@ -10,7 +10,7 @@ BENCH = Path(__file__).parents[1] / "bench"
 
 
 @pytest.mark.parametrize(
-    "script", ["accuracy.py", "idle_links.py", "plugin.py", "scrape.py", "stalled.py", "throughput.py"]
+    "script", ["accuracy.py", "exchanges.py", "idle_links.py", "plugin.py", "scrape.py", "stalled.py", "throughput.py"]
 )
 def test_a_benchmark_says_what_it_takes(script: str) -> None:
     done = subprocess.run([sys.executable, BENCH / script, "--help"], capture_output=True, text=True, check=True)

@@ -14,13 +14,14 @@ ROOMS = {
     "": ["__init__", "py.typed"],
     "cli": [
         "__init__", "__main__", "board", "catalogue", "check", "child", "columns", "complete", "environment",
-        "errors", "figures", "file", "inject", "live", "log", "main", "news", "options", "output", "plan", "profile",
-        "proxies", "reload", "report", "run", "session", "signals", "status", "toxiproxy", "toxiproxy_server",
+        "errors", "exchanges", "figures", "file", "inject", "live", "log", "main", "news", "options", "output", "plan", "profile",
+        "proxies", "reload", "report", "run", "session", "signals", "status", "toxiproxy", "toxiproxy_log",
+        "toxiproxy_server",
     ],
     "cli/demo": ["__init__", "clients", "command", "judgement", "page", "service", "shell", "story"],
     "configs": [
-        "__init__", "blackout.yaml", "brownout.yaml", "flaky-network.yaml", "half-open.yaml", "mobile-3g.yaml",
-        "nat-idle.yaml", "rolling-deploy.yaml", "satellite.yaml", "slow-network.yaml",
+        "__init__", "blackout.yaml", "brownout.yaml", "flaky-api.yaml", "flaky-network.yaml", "half-open.yaml",
+        "mobile-3g.yaml", "nat-idle.yaml", "rolling-deploy.yaml", "satellite.yaml", "slow-network.yaml",
     ],
     "control": [
         "__init__", "api", "asked", "bearer", "client", "clients", "follower", "guard", "holder", "metrics",
@@ -31,20 +32,25 @@ ROOMS = {
         "proxies", "toxics", "translation", "words",
     ],
     "faults": [
-        "__init__", "bandwidth", "catalogue", "config", "connect", "corrupt", "cut", "dice", "drip", "expiry",
-        "fault", "hang", "latency", "limit_data", "loss", "name", "nodes", "noop", "path_mtu", "problem", "profile",
+        "__init__", "action", "bandwidth", "catalogue", "composite", "config", "connect", "corrupt", "cut", "dice",
+        "drip", "exchange", "expiry", "fault", "file", "hang", "latency", "limit_data", "loss", "match", "name", "nodes",
+        "noop", "part", "path_mtu", "pattern", "problem", "profile",
         "profile_section", "proxy_section", "reader", "scalar", "schema", "segment", "settings", "slicer",
         "slow_close", "spec", "syntax", "timeout", "trigger", "units",
     ],
+    "faults/http": [
+        "__init__", "answer", "delay", "drip", "duplicate", "fault", "fields", "header", "lost", "status", "truncate",
+    ],
     "proxy": [
-        "__init__", "budget", "clock", "dial", "fleet", "gate", "injection", "journal", "lane", "link", "listener",
-        "pipe", "placing", "port", "proxy", "side", "sockets", "tally", "timerfd",
+        "__init__", "asking", "budget", "carrier", "clock", "conversation", "course", "dial", "entry", "exchange", "fleet",
+        "following", "gate", "injection", "journal", "lane", "link", "listener", "pipe", "placing", "plan", "port",
+        "proxy", "repeat", "replying", "rules", "side", "sockets", "tally", "timerfd",
     ],
     "testing": [
         "__init__", "chaos", "clock", "conformance", "driver", "embedded", "failure", "handle", "plugin", "proxied",
         "remote", "servers", "thread",
     ],
-    "wire": ["__init__", "address", "errors"],
+    "wire": ["__init__", "address", "dialect", "errors", "http1", "http1_edit", "http1_head", "operation"],
 }  # fmt: skip
 
 FILES = {

@@ -22,6 +22,8 @@ def env(tmp_path: Path) -> dict[str, str]:
     """An environment in which the package of the page is installed, with the entry points that it names."""
     (tmp_path / "coldstart.py").write_text(block("python"))
     (tmp_path / "test_coldstart.py").write_text(block("python", 1))
+    (tmp_path / "detour.py").write_text(block("python", 2))
+    (tmp_path / "test_detour.py").write_text(block("python", 3))
     project = tomllib.loads(block("toml"))["project"]
     info = tmp_path / f"{project['name']}-{project['version']}.dist-info"
     info.mkdir()
@@ -42,7 +44,7 @@ def run(env: dict[str, str], *words: str) -> str:
 
 def test_its_tests_pass(env: dict[str, str]) -> None:
     folder = env["PYTHONPATH"]
-    assert "2 passed" in run(env, "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder)
+    assert "4 passed" in run(env, "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder)
 
 
 def test_it_is_shown_as_the_page_says(env: dict[str, str]) -> None:
@@ -59,3 +61,23 @@ def test_it_is_injected_by_name(env: dict[str, str]) -> None:
     )  # fmt: skip
     assert "injected cold_start on p: latency=300ms" in said
     assert re.search(r"cold_start +matched 0, fired 0 +latency=300ms", said)
+
+
+def test_its_faults_of_requests_act_on_a_proxy(env: dict[str, str]) -> None:
+    code = """
+import http.client, socket
+from brownout.faults import Duration
+from brownout.testing import Chaos
+from detour import Detour, SlowPages
+with Chaos(seed=7) as chaos, socket.create_server(("127.0.0.1", 0)) as nobody:
+    api = chaos.proxy("api", upstream=f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    detour = api.inject(Detour(), match={"path": "/cart"})
+    slow = api.inject(SlowPages(delay=Duration(1)))
+    link = http.client.HTTPConnection(api.host, api.port, timeout=20)
+    link.request("GET", "/cart")
+    reply = link.getresponse()
+    print(reply.status, reply.headers["location"], detour.receipt.fired, slow.receipt.fired)
+    link.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("307 /cart 1 1\n", "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Self
 
@@ -20,7 +20,19 @@ from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError, NotFoundError
 from ..client import TIMEOUT, UnsupportedError
 from ..clients import SCHEME
-from ..views import EventView, FaultView, Health, PlacedView, ProfileView, ProxyView, fault_view, moment, profile_view
+from ..views import (
+    EventView,
+    ExchangeView,
+    FaultView,
+    Health,
+    MissedView,
+    PlacedView,
+    ProfileView,
+    ProxyView,
+    fault_view,
+    moment,
+    profile_view,
+)
 from .consumer import Consumer, path
 from .entries import Entry, ToxicEntry, in_profile, of_profile
 from .toxics import TYPES
@@ -188,6 +200,16 @@ class ToxiproxyClient:
     def journal(self, *, proxy: str | None = None, kind: str | None = None, since: int = 0) -> list[EventView]:
         """Raise UnsupportedError: a Toxiproxy has no journal."""
         raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no journal", "a Brownout does")
+
+    def exchanges(self, *, proxy: str | None = None, since: int = 0, last: int | None = None) -> list[ExchangeView]:
+        """Raise UnsupportedError: a Toxiproxy follows no protocol."""
+        raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no exchanges", "a Brownout does")
+
+    def follow_exchanges(
+        self, *, proxy: str | None = None, since: int = 0, last: int | None = None
+    ) -> Iterator[ExchangeView | MissedView]:
+        """Raise UnsupportedError: a Toxiproxy follows no protocol."""
+        raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no exchanges", "a Brownout does")
 
     def _entries(self) -> dict[str, Entry]:
         return self._api.get("/proxies", dict[str, Entry])

@@ -38,6 +38,15 @@ def test_the_board_says_which_proxy_does_not_listen_though_it_should() -> None:
     assert with_addresses([troubled], 200)[-1] == ("  does not listen: 127.0.0.1:40000 is in use", "wrong")
 
 
+def test_the_board_shows_a_match() -> None:
+    match = {"method": "POST", "path": "/charge*"}
+    faults = [injection("http.status", name, status=503, match=match) for name in ("http.status", "mine")]
+    assert [line.text for line in with_addresses([view("api", injections=faults)], 200)[2:]] == [
+        "  http.status  matched 10, fired 3  status=503 match: method=POST path=/charge*",
+        "  mine         matched 10, fired 3  http.status status=503 match: method=POST path=/charge*",
+    ]
+
+
 def test_a_narrow_terminal_cuts_the_upstream_and_no_figure() -> None:
     lines = [line.text for line in with_addresses(VIEWS, 70)]
     assert lines[1] == "redis        127.0.0.1:40000 -> redis://127.…   1/12  1.23 KB  5.00 MB"

@@ -192,7 +192,7 @@ def test_version() -> None:
 def test_faults_lists_and_explains() -> None:
     lines = command("faults").stdout.splitlines()
     assert lines[-1] == "settings of one: brownout faults NAME"
-    assert "reset             The link breaks by RST (connection reset by peer), also when" in lines
+    assert "reset              The link breaks by RST (connection reset by peer), also when" in lines
     assert max(map(len, lines)) <= 80
     assert command("faults", "slow_close").stdout == (
         "slow_close: Data passes at once, the end of the stream comes later.\n"
@@ -205,6 +205,11 @@ def test_faults_lists_and_explains() -> None:
     )
     assert json.loads(command("faults", "--json").stdout)[0]["name"] == "latency"
     assert json.loads(command("faults", "half_open", "--json").stdout)["acts_on"] == "link"
+    assert command("faults", "http.lost_request").stdout.splitlines()[-2:] == [
+        "acts on single requests, where the upstream is http://HOST:PORT",
+        "fires on every request, unless options say otherwise: brownout inject --help",
+    ]
+    assert json.loads(command("faults", "http.status", "--json").stdout)["acts_on"] == "request"
 
 
 COMMANDS = [
@@ -214,6 +219,7 @@ COMMANDS = [
     "heal",
     "profile",
     "status",
+    "log",
     "proxy",
     "faults",
     "check",
@@ -244,7 +250,7 @@ def test_the_triggers_options_are_its_fields() -> None:
     options = [line.split()[0] for line in shown.splitlines() if line.startswith("  --")]
     assert options == [
         "--probability", "--quota", "--after", "--every", "--times", "--start", "--for",
-        "--stream", "--name", "--api", "--token", "--json",
+        "--stream", "--match", "--name", "--api", "--token", "--json",
     ]  # fmt: skip
 
 
@@ -259,6 +265,7 @@ def test_the_triggers_options_are_its_fields() -> None:
         ("proxy en", ["enable"]),
         ("inject ", ["echo"]),
         ("heal e", ["echo"]),
+        ("log ", ["echo"]),
         ("heal echo ", ["noop", "noop-2"]),
     ],
 )

@@ -1,7 +1,10 @@
+import shlex
+
 import pytest
 
 from brownout.cli import figures
 from brownout.cli.columns import align, shorten
+from brownout.faults import Spec
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,24 @@ def test_sizes_have_three_digits(count: int, text: str) -> None:
     assert figures.size(count) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.00 ms"),
+        (0.000123, "0.12 ms"),
+        (0.00999, "9.99 ms"),
+        (0.009996, "10.0 ms"),
+        (0.099951, "100 ms"),
+        (0.9994, "999 ms"),
+        (0.9996, "1.00 s"),
+        (12.34, "12.3 s"),
+        (3600, "3600 s"),
+    ],
+)
+def test_durations_have_three_digits(seconds: float, text: str) -> None:
+    assert figures.duration(seconds) == text
+
+
 def test_no_rate_is_a_dash() -> None:
     assert (figures.rate(0), figures.rate(0.4), figures.rate(1500)) == ("-", "-", "1.50 KB/s")
 
@@ -38,7 +59,25 @@ def test_settings_are_written_as_the_command_line_has_them() -> None:
         "quota": "3 of 10", "probability": None, "receipt": {},
     }  # fmt: skip
     assert figures.settings(injection) == "rate=1MB/s shared=true quota='3 of 10' probability=none"
+
+
+def test_settings_of_more_than_one_value_are_written_as_the_command_line_takes_them() -> None:
+    injection = {"fault": "http.header", "name": "x", "remove": ["a", "b"], "set": {"A": "it's"}, "of": "request"}
+    line = figures.settings(injection)
+    assert line == """remove='["a","b"]' set='{"A":"it'"'"'s"}' of=request"""
+    words = dict(word.split("=", 1) for word in shlex.split(line))
+    expected = Spec.parse({key: value for key, value in injection.items() if key != "name"})
+    assert Spec.parse({"fault": "http.header", **words}, text=True) == expected
     assert figures.settings({"fault": "noop", "name": "noop", "stream": "both"}) == "stream=both"
+
+
+def test_a_match_comes_last_in_words() -> None:
+    match = {"method": "POST", "path": "/charge*", "header.x": "a b", "query": "", "body": "a\n\x1b[1m\N{SNOWMAN}"}
+    injection = {"fault": "http.status", "name": "a", "match": match, "status": 503}
+    assert figures.settings(injection) == (
+        "status=503 match: method=POST path=/charge* header.x='a b' query='' body=a\\n\\x1b[1m\N{SNOWMAN}"
+    )
+    assert figures.settings({"fault": "http.hang", "name": "a", "match": {"path": "/"}}) == "match: path=/"
 
 
 def test_counts_tell_what_was_not_touched() -> None:

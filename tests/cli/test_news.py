@@ -25,6 +25,12 @@ def test_injections_are_news() -> None:
     assert said(News(), "healed", name="slow", matched=3, fired=1) == "00:00:00 redis: healed slow: matched 3, fired 1"
 
 
+def test_news_of_an_injection_have_its_match() -> None:
+    injection = {"fault": "http.status", "name": "busy", "status": 503, "match": {"path": "/a*"}}
+    told = said(News(), "injected", injection=injection)
+    assert told == "00:00:00 redis: injected busy status=503 match: path=/a*"
+
+
 def test_links_are_no_news() -> None:
     assert said(News(), "link_opened", link=1) is None
     assert said(News(), "link_closed", link=1) is None

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from brownout.cli.log import Log
+from brownout.cli.toxiproxy_log import Log
 from brownout.control.client import Client
 
 from .conftest import DEADLINE, Run, command, free_address

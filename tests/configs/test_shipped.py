@@ -13,13 +13,13 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted(ROOT.glob("configs/*.yaml"))
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
 NAMES = [
-    "blackout", "brownout", "flaky-network", "half-open", "mobile-3g", "nat-idle", "rolling-deploy", "satellite",
-    "slow-network",
+    "blackout", "brownout", "flaky-api", "flaky-network", "half-open", "mobile-3g", "nat-idle", "rolling-deploy",
+    "satellite", "slow-network",
 ]  # fmt: skip
 
 
 def placed(name: str) -> list[Placement]:
-    return shipped()[name].resolve({"db": "postgres"})
+    return shipped()[name].resolve({"api": "http"})
 
 
 def test_these_ship_and_a_caller_cannot_spoil_them_for_the_next() -> None:
@@ -36,11 +36,11 @@ def test_each_is_a_file_of_its_own_that_checks_by_itself(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_each_has_a_description_its_figures_in_a_comment_and_acts_on_every_proxy(path: Path) -> None:
+def test_each_has_a_description_its_figures_in_a_comment_and_acts_on_every_proxy_that_it_can(path: Path) -> None:
     profile = shipped()[path.stem]
     assert re.fullmatch(r"[A-Z].{20,100}\.", profile.description)
     assert path.read_text().startswith("# ")
-    assert [target.key for target in profile.targets] == ["*"]
+    assert [target.key for target in profile.targets] == ["http:" if path.stem == "flaky-api" else "*"]
     assert profile.targets[0].specs
 
 
@@ -79,6 +79,14 @@ def test_a_rolling_deploy_is_a_sequence() -> None:
 def test_a_brownout_resets_some_and_slows_all() -> None:
     told = [(spec.fault.name, spec.trigger.probability) for _, spec in placed("brownout")]
     assert told == [("latency", None), ("reset", Share(0.1))]
+
+
+def test_an_api_that_is_flaky_turns_away_is_late_and_loses_replies() -> None:
+    told = [spec.to_mapping() for _, spec in placed("flaky-api")]
+    status = {"fault": "http.status", "name": "", "status": 503, "retry_after": "1s", "probability": "10%"}
+    delay = {"fault": "http.delay", "name": "", "delay": "2s", "jitter": "1s", "probability": "5%"}
+    lost = {"fault": "http.lost_reply", "name": "", "probability": "1%"}
+    assert told == [status, delay, lost]
 
 
 def test_two_of_them_can_be_combined_for_no_injection_has_a_name_that_is_taken() -> None:

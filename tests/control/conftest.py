@@ -11,7 +11,7 @@ import pytest
 from brownout.control.client import Client
 from brownout.control.guard import NO_TOKEN, Guard
 from brownout.control.serve import Server, serve
-from brownout.proxy import Fleet
+from brownout.proxy import Entry, Fleet, Proxy
 
 DEADLINE = 10.0
 
@@ -47,6 +47,21 @@ class Running(NamedTuple):
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.server.address.host, self.server.address.port, timeout=DEADLINE)
+
+
+def entry(seq: int, proxy: str = "echo", **values: Any) -> Entry:
+    """An exchange as the machine writes it down; `values` are what differs."""
+    example = Entry(
+        seq, 1795490631.187, proxy, 3, "POST /charge/{}", "POST /charge/17?token=*", "503", "5xx", "", 0.0000123,
+        0.0001234, 345, 678, "9f86d081", ("http.status", "latency"),
+    )  # fmt: skip
+    return example._replace(**values)
+
+
+def carried(proxy: Proxy, each: Entry) -> None:
+    """Let a proxy have carried an exchange."""
+    proxy.operations.count(each.operation, each.end or each.outcome, each.seconds)
+    proxy.fleet.exchanges.write(each)
 
 
 @pytest.fixture

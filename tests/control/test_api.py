@@ -1,4 +1,5 @@
 import importlib.metadata
+import json
 import os
 import socket
 
@@ -86,6 +87,52 @@ def test_an_injection_is_made_shown_changed_and_healed(echo: Running) -> None:
     status, healed = echo.ask("DELETE", f"{ECHO}/injections/latency")
     assert (status, without_time(healed)) == (200, expected | {"receipt": receipt(healed_at="then")})
     assert echo.ask("GET", f"{ECHO}/injections") == (200, [])
+
+
+def test_an_injection_has_a_match_that_a_change_replaces(echo: Running) -> None:
+    echo.ask("PUT", "/v1/proxies/web", '{"upstream": "http://127.0.0.1:1"}')
+    web = "/v1/proxies/web/injections"
+    given = {"fault": "http.status", "status": 503, "match": {"method": "POST", "json.paid": True}}
+    status, made = echo.ask("POST", web, json.dumps(given))
+    assert (status, made["match"]) == (201, {"method": "POST", "json.paid": "true"})
+    status, changed = echo.ask("PATCH", f"{web}/http.status", '{"match": {"path": "/a"}}')
+    assert (status, changed["match"]) == (200, {"path": "/a"})
+    assert [event["detail"]["injection"]["match"] for event in echo.client.journal(kind="changed")] == [{"path": "/a"}]
+    status, changed = echo.ask("PATCH", f"{web}/http.status", '{"match": null}')
+    assert (status, "match" in changed) == (200, False)
+    assert echo.ask("PATCH", f"{web}/http.status", '{"match": {"pth": "/", "path": "~("}}') == (
+        400,
+        {
+            "error": "match.pth: unknown key; match.path: '~(' is not a regular expression: missing ), unterminated "
+            "subpattern at position 0",
+            "hint": "did you mean path?; "
+            "after ~ stands a regular expression of Python; without ~ * stands for any characters",
+            "status": 400,
+            "problems": [
+                {"key": "match.pth", "message": "match.pth: unknown key", "hint": "did you mean path?"},
+                {
+                    "key": "match.path",
+                    "message": "match.path: '~(' is not a regular expression: missing ), unterminated subpattern at "
+                    "position 0",
+                    "hint": "after ~ stands a regular expression of Python; without ~ * stands for any characters",
+                },
+            ],
+        },
+    )
+
+
+def test_a_fault_of_requests_is_for_proxies_that_follow_them(echo: Running) -> None:
+    refused = {
+        "error": "http.status acts on http requests, and echo carries tcp",
+        "hint": "give it an upstream like http://HOST:PORT",
+        "status": 400,
+    }
+    assert echo.ask("POST", f"{ECHO}/injections", '"http.status:503"') == (400, refused)
+    echo.ask("PUT", "/v1/proxies/web", '{"upstream": "http://127.0.0.1:1"}')
+    echo.ask("POST", "/v1/proxies/web/injections", '"http.status:503"')
+    status, refused = echo.ask("PATCH", "/v1/proxies/web", '{"upstream": "127.0.0.1:1"}')
+    assert (status, refused["hint"]) == (409, "heal http.status first, or give it an upstream like http://HOST:PORT")
+    assert echo.fleet.proxies["web"].upstream.scheme == "http"
 
 
 def test_the_short_form_is_a_json_string(echo: Running) -> None:

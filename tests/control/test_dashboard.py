@@ -17,6 +17,8 @@ from brownout.faults import Spec
 from brownout.proxy import Fleet
 from brownout.proxy.tally import SECONDS
 
+from .conftest import carried, entry
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "metrics.md").read_text()
 API = (DOCS / "api.md").read_text()
@@ -32,6 +34,7 @@ def exposed() -> str:
         async with Fleet(seed=7) as fleet:
             proxy = await fleet.add("p", "127.0.0.1:9")
             proxy.inject(Spec.parse("latency:1ms"))
+            carried(proxy, entry(1))
             return (await expose(fleet))[0].decode()
 
     return asyncio.run(scrape())
@@ -171,6 +174,7 @@ def test_every_metric_is_on_the_dashboard() -> None:
     assert shown == {
         *(name for name in SAMPLES if not re.search("_(bucket|count|sum)$", name)),
         "brownout_dial_seconds_bucket",
+        "brownout_exchange_seconds_bucket",
         "brownout_fault_delay_seconds_bucket",
         "brownout_fault_delay_seconds_count",
         "brownout_fault_delay_seconds_sum",

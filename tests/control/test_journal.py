@@ -5,7 +5,7 @@ import time
 import pytest
 
 from brownout.control import follower as follower_module
-from brownout.control.follower import LONGEST, Follower
+from brownout.control.follower import LONGEST, Follower, event_message
 from brownout.proxy import Journal
 
 from .conftest import DEADLINE, Running
@@ -88,20 +88,20 @@ def test_a_follower_that_left_is_forgotten(running: Running, monkeypatch: pytest
 def test_a_slow_follower_is_told_what_it_missed() -> None:
     async def follow() -> list[bytes]:
         journal = Journal()
-        messages = []
-        with Follower(journal, 0, "a", None) as follower:
+        messages: list[bytes] = []
+        with Follower(journal.listeners, [], lambda event: event.proxy == "a", event_message) as follower:
             for _ in range(LONGEST + 5):
                 journal.write("injected", "a")
                 journal.write("injected", "b")
             async for text in follower.messages():
-                messages.append(text)
+                messages += text.split(b"\n\n")[:-1]
                 if len(messages) == LONGEST + 1:
                     follower.end()
         assert journal.listeners == set()
         return messages
 
     messages = asyncio.run(follow())
-    assert messages[0] == b'event: missed\ndata: {"missed":5}\n\n'
+    assert messages[0] == b'event: missed\ndata: {"missed":5}'
     assert messages[1].startswith(b"id: 11\nevent: injected\ndata: {")
     assert messages[-1].startswith(b"id: 2009\n")
 
@@ -110,7 +110,7 @@ def test_silence_is_broken_by_an_empty_comment(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(follower_module, "SILENCE", 0.001)
 
     async def follow() -> bytes:
-        with Follower(Journal(), 0, None, None) as follower:
+        with Follower(Journal().listeners, [], lambda event: True, event_message) as follower:
             async for text in follower.messages():
                 return text
         raise AssertionError

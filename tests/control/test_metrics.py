@@ -18,7 +18,7 @@ from brownout.control import metrics
 from brownout.faults import Spec
 from brownout.proxy import Fleet, Limits, Proxy
 
-from .conftest import DEADLINE, Running
+from .conftest import DEADLINE, Running, carried, entry
 
 PROMETHEUS = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
@@ -138,6 +138,8 @@ def test_the_metrics_are_these(running: Running) -> None:
         "brownout_bytes": "counter",
         "brownout_link_errors": "counter",
         "brownout_dial_seconds": "histogram",
+        "brownout_exchanges": "counter",
+        "brownout_exchange_seconds": "histogram",
         "brownout_fault_active": "gauge",
         "brownout_faults_matched": "counter",
         "brownout_faults_fired": "counter",
@@ -148,6 +150,7 @@ def test_the_metrics_are_these(running: Running) -> None:
 def test_names_keep_to_the_conventions(running: Running) -> None:
     proxy = add(running)
     inject(running, proxy, fault="latency", latency="1ms")
+    do(running, lambda: carried(proxy, entry(1)))
     text = answer(running)[1]
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     assert types.keys() == dict(re.findall(r"^# HELP (\S+) (.+\.)$", text, re.MULTILINE)).keys()
@@ -466,6 +469,47 @@ def test_what_the_system_refuses_is_in_no_counter(running: Running) -> None:
     with pytest.raises(ConnectionRefusedError), connect(proxy):
         pass
     assert scrape(running).counters() == before.counters()
+
+
+def test_exchanges_are_counted_by_operation_and_by_outcome_or_end(running: Running) -> None:
+    proxy = add(running)
+
+    def carry() -> None:
+        for operation, outcome, end, seconds in (
+            ("GET /", "2xx", "", 0.004), ("GET /", "2xx", "cut", 0.04), ("GET /", "", "reset", 0.4),
+            ("POST /", "5xx", "", 61.0),
+        ):  # fmt: skip
+            carried(proxy, entry(1, operation=operation, outcome=outcome, end=end, seconds=seconds))
+
+    do(running, carry)
+    found = scrape(running)
+    counts = {key[1]: value for key, value in found.samples.items() if key[0] == "brownout_exchanges_total"}
+    assert counts == {
+        frozenset({("proxy", "echo"), ("operation", operation), ("status", status)}): count
+        for operation, status, count in (
+            ("GET /", "2xx", 1),
+            ("GET /", "cut", 1),
+            ("GET /", "reset", 1),
+            ("POST /", "5xx", 1),
+        )
+    }
+    assert found("exchange_seconds_count", proxy="echo", operation="GET /") == 3
+    assert found("exchange_seconds_sum", proxy="echo", operation="GET /") == pytest.approx(0.444)
+    for bound, count in (("0.0025", 0), ("0.005", 1), ("0.05", 2), ("0.5", 3), ("+Inf", 3)):
+        assert found("exchange_seconds_bucket", proxy="echo", operation="GET /", le=bound) == count
+    assert found("exchange_seconds_bucket", proxy="echo", operation="POST /", le="60.0") == 0
+    do(running, carry)
+    assert scrape(running)("exchanges_total", proxy="echo", operation="GET /", status="2xx") == 2
+
+
+def test_operations_after_the_first_hundred_are_one(running: Running) -> None:
+    proxy = add(running)
+    do(running, lambda: [carried(proxy, entry(n, operation=f"GET /{n}")) for n in range(103)])
+    found = scrape(running)
+    assert found("exchanges_total", proxy="echo", operation="GET /99", status="5xx") == 1
+    assert found("exchanges_total", proxy="echo", operation="others", status="5xx") == 3
+    assert found("exchange_seconds_count", proxy="echo", operation="others") == 3
+    assert len([key for key in found.samples if key[0] == "brownout_exchanges_total"]) == 101
 
 
 # How it is written

@@ -57,7 +57,7 @@ def steady(text: str) -> list[str]:
     for changing, name in (
         (r"127\.0\.0\.1:\d+", "HOST:PORT"), (r"PORT=\d+", "PORT=PORT"), (r"seed \d+", "seed N"),
         (r"\d+m\d+\.\d+s", "TIME"), (r" \d+/(\d+) ", r" OPEN/\1 "), (r"Brownout \S+ at", "Brownout VERSION at"),
-        (r"\d+ B\b", "N B"),
+        (r"\d+ B\b", "N B"), (r"\d\d:\d\d:\d\d\.\d{3}", "CLOCK"), (r"[\d.]+ ms\b", "N ms"),
     ):  # fmt: skip
         text = re.sub(changing, name, text)
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]

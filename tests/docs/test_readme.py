@@ -5,9 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from brownout.faults import Duration
 from brownout.testing import servers
-from brownout.testing.conformance import check_fault
 
 from .conftest import DEADLINE, ENV, README, blocks, play, said_by
 
@@ -23,7 +21,7 @@ def test_every_block_has_a_test() -> None:
     } == {
         "sh": 2,
         "console": 1,
-        "python": 2,
+        "python": 1,
         "yaml": 1,
     }
 
@@ -34,7 +32,7 @@ def test_the_session_goes_as_it_is_shown(tmp_path: Path) -> None:
 
 
 def test_the_test_passes_beside_a_redis(tmp_path: Path) -> None:
-    (code,) = [block for block in blocks(README, "python") if "chaos" in block]
+    (code,) = blocks(README, "python")
     with servers.redis() as redis:
         (tmp_path / "test_cache.py").write_text(code.replace("6379", str(redis.port)))
         words = [
@@ -59,13 +57,6 @@ def test_the_profile_is_applied_around_a_command(tmp_path: Path) -> None:
     assert re.search(r"^BROWNOUT_CACHE_URL=redis://127\.0\.0\.1:\d+$", said, re.MULTILINE)
     assert re.search(r"^BROWNOUT_DB_PORT=\d+$", said, re.MULTILINE)
     assert (tmp_path / "report.json").exists()
-
-
-def test_the_fault_of_ones_own_keeps_the_rules() -> None:
-    (code,) = [block for block in blocks(README, "python") if "ColdStart" in block]
-    names: dict[str, type] = {"__name__": "document"}  # type: ignore[dict-item]
-    exec(compile(code, "README.md", "exec"), names)
-    check_fault(names["ColdStart"](latency=Duration.parse("300ms")))
 
 
 def test_the_links_lead_somewhere() -> None:

@@ -86,6 +86,61 @@ def test_an_optional_setting_without_a_value_is_as_if_it_were_not_there() -> Non
     ]
 
 
+def test_a_setting_may_be_a_mapping_or_a_list() -> None:
+    text = """\
+profiles:
+  wrong:
+    "*":
+      - fault: http.status
+        status: 429
+        json: {error: {code: 7, hints: [wait, null, "${WORD}"]}}
+        headers:
+          X-Left: "0"
+      - {fault: http.header, remove: [etag, vary], set: {Age: "${WORD}"}}
+"""
+    specs = parse(text, "a.yaml", {"WORD": "1d"}).profiles["wrong"].targets[0].specs
+    assert [spec.to_mapping() for spec in specs] == [
+        {
+            "fault": "http.status", "name": "", "status": 429, "headers": {"X-Left": "0"},
+            "json": {"error": {"code": 7, "hints": ["wait", None, "1d"]}},
+        },
+        {"fault": "http.header", "name": "", "remove": ["etag", "vary"], "set": {"Age": "1d"}},
+    ]  # fmt: skip
+
+
+def test_what_is_wrong_within_a_setting_is_said_once_and_where_it_stands() -> None:
+    text = "profiles:\n  a:\n    x:\n      - fault: http.header\n        set:\n          A: {}\n"
+    key = "profiles.a.x[0].set"
+    assert problems(text.format("0x10")) == [
+        (6, 11, f"{key}.A", "YAML programs disagree on what 0x10 is", "write it in decimals; text needs quotes"),
+    ]  # fmt: skip
+    assert problems(text.format("5")) == [
+        (5, 9, key, "{'A': 5} is not right",
+         "set is a mapping of names to text, numbers in quotes, or NAME: VALUE"),
+    ]  # fmt: skip
+
+
+def test_a_match_is_a_mapping_of_its_own() -> None:
+    text = """
+profiles:
+  a:
+    x:
+      - {fault: http.status, status: 503, match: &posts {method: POST, path: "/a*", query: }}
+      - {fault: http.delay, delay: 1s, match: {status: 200, json.paid: true, header.X: "${X}"}}
+      - fault: http.status
+        status: 500
+        match: *posts
+      - {fault: http.status, status: 502, match: null}
+"""
+    ((target,),) = (profile.targets for profile in parse(text, environ={"X": "1"}).profiles.values())
+    assert [spec.match and spec.match.to_mapping() for spec in target.specs] == [
+        {"method": "POST", "path": "/a*"},
+        {"header.X": "1", "json.paid": "true", "status": "200"},
+        {"method": "POST", "path": "/a*"},
+        None,
+    ]
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
     assert read(tmp_path / "a.yaml")[1:] == parse(GOOD)[1:]

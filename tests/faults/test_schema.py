@@ -113,6 +113,12 @@ GOOD_INJECTIONS = [
     {"fault": "bandwidth", "rate": "56kbit/s", "burst": "64KiB", "shared": True},
     {"fault": "refuse", "start": "1s", "for": "2s"},
     {"fault": "idle_cut", "idle": "1m", "how": "silent"},
+    "http.status:503", "http.lost_reply:504", "http.lost_reply", "http.header:etag,vary", "http.truncate:1KB",
+    {"fault": "http.lost_reply", "sees": 504}, {"fault": "http.lost_reply", "sees": "504"},
+    {"fault": "http.status", "status": 200, "json": {"a": [1, None, {"b": 1.5}]}, "headers": {"X-A": "1"}},
+    {"fault": "http.status", "status": 200, "json": [1, "${LATENCY}"], "headers": "X-A: 1"},
+    {"fault": "http.status", "status": 200, "json": '{"a": 1}'},
+    {"fault": "http.header", "remove": ["etag"], "set": {"X-A": "${LATENCY}"}, "add": None},
 ]  # fmt: skip
 BAD_INJECTIONS = [
     "", "reste", "reset:x", "latency", "latency:", "latency:300", "latency:5sec", "drip:1B", "noop:1", "hang:1s", 3, None, [],
@@ -123,6 +129,12 @@ BAD_INJECTIONS = [
     {"fault": "reset", "quota": "3"}, {"fault": "refuse", "times": 1}, {"fault": "bandwidth", "rate": "64KB"},
     {"fault": "bandwidth", "rate": "64KB/s", "shared": "yes"}, {"fault": "idle_cut", "idle": "1m", "how": "quiet"},
     {"fault": "latency", "latency": "1s", "name": 3}, {"fault": "latency", "latency": True},
+    "http.status", "http.status:busy", "http.lost_reply:503", "http.delay", {"fault": "http.lost_reply", "sees": 503},
+    {"fault": "http.status", "status": 600}, {"fault": "http.status", "status": 200, "headers": {"X-A": 1}},
+    {"fault": "http.status", "status": 200, "headers": ["X-A"]}, {"fault": "http.status", "status": 200, "json": 5},
+    {"fault": "http.header", "remove": [1]}, {"fault": "http.header", "remove": {"etag": "x"}},
+    {"fault": "http.header", "remove": "a", "stream": "both"}, {"fault": "latency", "latency": ["1s"]},
+    {"fault": "latency", "latency": "1s", "name": ["a"]},
 ]  # fmt: skip
 
 
@@ -156,3 +168,34 @@ def test_an_upstream_that_is_wrong(upstream: object) -> None:
 
 def test_a_date_is_no_seed() -> None:
     assert not VALIDATOR.is_valid({"seed": datetime.date(2026, 11, 24)})
+
+
+def test_a_match_has_the_keys_of_its_protocol_that_its_fault_can_see() -> None:
+    validator = jsonschema.Draft202012Validator(schema())
+    status, delay = {"fault": "http.status", "status": 503}, {"fault": "http.delay", "delay": "1s"}
+
+    def valid(injection: dict[str, object], match: object) -> bool:
+        given = {**injection, "match": match}
+        is_valid = validator.is_valid({"profiles": {"a": {"*": [given]}}})
+        try:
+            parse(yaml.safe_dump({"profiles": {"a": {"*": [given]}}}), environ={})
+        except ConfigError:
+            assert not is_valid
+        else:
+            assert is_valid
+        return is_valid
+
+    for match in (None, {"method": "POST", "path": "/a*"}, {"header.X-A": True, "json.items.0.n": 3, "path": None}):
+        assert valid(status, match)
+        assert valid(delay, match)
+    for match in ({}, "POST", ["POST"], {"pth": "/"}, {"header.": "a"}, {"json.a": 1.5}, {"path": ["/"]}):
+        assert not valid(status, match)
+    for match in ({"status": 503}, {"reply_header.server": "*"}):
+        assert valid(delay, match)
+        assert not valid(status, match)
+    assert not valid({"fault": "reset"}, {"path": "/"})
+
+
+@pytest.mark.parametrize("path", sorted(BROKEN.glob("match-*.yaml")), ids=lambda path: path.stem)
+def test_a_wrong_match_is_refused(path: Path) -> None:
+    assert not jsonschema.Draft202012Validator(schema()).is_valid(value(path.read_text()))

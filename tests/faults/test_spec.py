@@ -3,8 +3,9 @@
 import pytest
 
 from brownout.faults import CATALOGUE, Bandwidth, Duration, Latency, Quota, Rate, Share, Spec, Timeout, Trigger
+from brownout.faults.match import KEYS, Match
 from brownout.faults.settings import SettingsError, fields
-from brownout.faults.spec import RESERVED
+from brownout.faults.spec import RESERVED, match_keys
 
 
 def problems(source: object, *, text: bool = False) -> list[tuple[str, str, str]]:
@@ -101,6 +102,94 @@ def test_a_change_keeps_the_rest_and_refuses_what_cannot_change() -> None:
     with pytest.raises(SettingsError) as caught:
         spec.changed({"stream": "both", "for": "3s", "latensy": "1s"})
     assert [problem.key for problem in caught.value.problems] == ["stream", "for", "latensy"]
+
+
+POSTS = {"fault": "http.status", "status": 503, "match": {"method": "POST", "path": "/charge*"}}
+
+
+def test_a_match_says_which_requests_an_exchange_fault_is_for() -> None:
+    spec = Spec.parse(POSTS)
+    assert spec.match == Match.parse("http", {"path": "/charge*", "method": "POST"})
+    assert spec.to_mapping() == {"name": "", **POSTS}
+    assert Spec.parse(spec.to_mapping()) == spec
+    assert Spec.parse({**POSTS, "status": "503"}, text=True) == spec
+    assert hash(spec) != hash(Spec.parse("http.status:503"))
+    assert Spec.parse("http.status:503").match is None
+    assert Spec.parse({**POSTS, "match": None}).match is None
+    assert "match" not in Spec.parse("http.status:503").to_mapping()
+
+
+def test_a_changed_match_takes_the_place_of_all_of_it() -> None:
+    spec = Spec.parse(POSTS)
+    changed = spec.changed({"match": {"header.X": "1"}})
+    assert changed.to_mapping() == {"name": "", **POSTS, "match": {"header.X": "1"}}
+    assert spec.changed({"match": None}) == Spec.parse("http.status:503")
+    assert spec.changed({"status": 500}).match == spec.match
+    with pytest.raises(SettingsError) as caught:
+        spec.changed({"match": {"pth": "/"}, "staus": 500})
+    assert [problem.key for problem in caught.value.problems] == ["staus", "match.pth"]
+    with pytest.raises(SettingsError, match="match picks requests of a protocol"):
+        Spec.parse("reset").changed({"match": {"path": "/"}})
+
+
+LATE = ("match the request, or take a fault of replies, such as http.delay", "let it act on the reply")
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ({**POSTS, "stream": "both"}, [("stream", "http.status acts on requests", "leave stream out")]),
+        (
+            {**POSTS, "match": {"status": 5, "path": "/", "reply_header.X": "*"}},
+            [
+                ("match.status", "match.status: http.status acts before there is a reply", LATE[0]),
+                ("match.reply_header.X", "match.reply_header.X: http.status acts before there is a reply", LATE[0]),
+            ],
+        ),
+        (
+            {"fault": "http.delay", "delay": "1s", "before": "request", "match": {"status": 200}},
+            [("match.status", "match.status: http.delay as it is set acts before there is a reply", LATE[1])],
+        ),
+        (
+            {"fault": "http.delay", "delay": 5, "match": {"pth": "/"}},
+            [
+                ("match.pth", "match.pth: unknown key", "did you mean path?"),
+                ("delay", "delay: 5 has no unit", "a duration is written like 5ms or 5s"),
+            ],
+        ),
+    ],
+)
+def test_a_match_that_its_fault_cannot_have(source: object, found: list[tuple[str, str, str]]) -> None:
+    assert problems(source) == found
+
+
+def test_a_change_that_leaves_a_match_on_the_reply_without_one_is_refused() -> None:
+    spec = Spec.parse({"fault": "http.delay", "delay": "1s", "match": {"status": 200}})
+    assert spec.match is not None
+    assert spec.match.on_reply
+    with pytest.raises(SettingsError, match=r"^match\.status: http\.delay as it is set acts before there is a reply"):
+        spec.changed({"before": "request"})
+    assert spec.changed({"before": "request", "match": {"path": "/"}}).fault.before == "request"  # type: ignore[attr-defined]
+
+
+def test_a_fault_takes_the_keys_that_are_known_when_it_acts() -> None:
+    every = [key.name for key in KEYS["http"]]
+    assert [key.name for key in match_keys(CATALOGUE["http.delay"])] == every
+    assert [key.name for key in match_keys(CATALOGUE["http.status"])] == every[:-2]
+    assert match_keys(Latency) == ()
+
+
+def test_a_fault_that_is_there_is_placed_by_the_reserved_keys() -> None:
+    fault = Spec.parse("http.status:503").fault
+    assert Spec.of(fault, {"match": {"path": "/a"}, "times": 3, "name": "x"}) == Spec(
+        fault, Trigger(times=3), name="x", match=Match.parse("http", {"path": "/a"})
+    )
+    with pytest.raises(SettingsError) as caught:
+        Spec.of(CATALOGUE["refuse"](), {"probability": "3%", "status": 500})
+    assert [tuple(problem) for problem in caught.value.problems] == [
+        ("probability", "refuse closes the port, so probability has nothing to count", "it takes start and for alone"),
+        ("status", "unknown setting 'status'", "did you mean start?"),
+    ]
 
 
 def test_no_fault_has_a_field_with_a_reserved_name_and_each_field_has_a_meaning() -> None:

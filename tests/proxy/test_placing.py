@@ -86,3 +86,16 @@ def test_changes_are_what_differs_and_what_is_back_at_its_default() -> None:
     quota = Spec.parse({"fault": "latency", "latency": "2s", "quota": "3 of 10"})
     assert after.changed(placing.changes(after, quota)) == quota
     assert quota.changed(placing.changes(quota, after)) == after
+
+
+def test_another_match_alone_is_a_change() -> None:
+    source = {"fault": "http.status", "status": 503}
+    before, after = (Spec.parse({**source, "match": {"path": path}}) for path in ("/a", "/b"))
+    assert placing.continued([Placed("a", before, "x")], [Placement("a", after)]) == [Placed("a", before, "x")]
+    assert placing.changes(before, after) == {"match": {"path": "/b"}}
+    assert before.changed(placing.changes(before, after)) == after
+    anything = Spec.parse(source)
+    assert placing.changes(before, anything) == {"match": None}
+    for one, other in ((before, anything), (anything, before)):
+        assert one.changed(placing.changes(one, other)) == other
+    assert placing.changes(before, before) == {}

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import inspect
 import os
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -26,6 +27,7 @@ class World:
         self.fleet = Fleet(seed=7)
         self.writers: list[asyncio.StreamWriter] = []
         self.servers: list[asyncio.Server] = []
+        self.sockets: list[socket.socket] = []
         self.seen: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
 
     def limit(self, **limits: float) -> None:
@@ -83,10 +85,15 @@ class World:
     async def close(self) -> None:
         for writer in self.writers:
             writer.transport.abort()
+        for sock in self.sockets:
+            sock.close()
         for server in self.servers:
             server.close()
+        proxies = list(self.fleet.proxies.values())
         await self.fleet.close()
         await asyncio.sleep(0.01)
+        assert not any(proxy.links for proxy in proxies)
+        assert not self.fleet.budget.held, "bytes are still charged"
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,12 +18,15 @@ import pytest
 import redis
 
 from brownout.control.client import Client
-from brownout.faults import Duration, Fault, Latency, Seat, Share, Stage
+from brownout.faults import Duration, Fault, Latency, Seat, Share, Spec, Stage
 from brownout.faults.config import Config, ProxyEntry, read
 from brownout.faults.settings import SettingsError
 from brownout.testing import Chaos, Proxied, servers
+from brownout.testing.failure import section
 from brownout.wire.address import Address
 from brownout.wire.errors import BrownoutError, ConflictError, NotFoundError
+
+from ..control.conftest import serving
 
 DEADLINE = 20.0
 FILE = """
@@ -589,3 +592,24 @@ def test_a_password_that_only_the_other_one_knows(running: str, echo: str) -> No
 def test_the_other_one_must_know_a_fault_of_ones_own(running: str, echo: str) -> None:
     with Chaos(api=running) as chaos, pytest.raises(SettingsError, match="unknown fault 'shout'"):
         chaos.proxy("echo", upstream=echo).inject(Shout())
+
+
+@pytest.mark.parametrize("where", ["embedded", "remote"])
+def test_an_injection_has_a_match(where: str, echo: str) -> None:
+    with serving() as running, Chaos(api="none" if where == "embedded" else running.api) as chaos:
+        proxy = chaos.proxy("api", upstream=f"http://{echo}")
+        handle = proxy.inject("http.status", status=503, match={"method": "POST", "json.paid": True})
+        assert handle.settings["match"] == {"method": "POST", "json.paid": "true"}
+        handle.change(match={"path": "/a*", "header.x": "1"})
+        assert handle.settings["match"] == {"path": "/a*", "header.x": "1"}
+        assert section(chaos).splitlines()[1] == "http.status on api: status=503 match: path=/a* header.x=1"
+        fault = Spec.parse("http.status:500").fault
+        assert proxy.inject(fault, name="own", match={"path": "/b"}).settings["match"] == {"path": "/b"}
+        with pytest.raises(SettingsError, match=r"^match\.pth: unknown key"):
+            proxy.inject("http.status", status=503, match={"pth": "/"})
+        with pytest.raises(SettingsError, match=r"^match\.pth: unknown key"):
+            proxy.inject(fault, match={"pth": "/"})
+        with pytest.raises(SettingsError, match=r"^match picks requests"):
+            proxy.inject(Latency(latency=Duration(1)), match={"path": "/"})
+        with pytest.raises(SettingsError, match=r"^match is empty"):
+            handle.change(match={})

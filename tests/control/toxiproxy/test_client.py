@@ -245,6 +245,9 @@ def test_a_change_that_has_no_words_changes_nothing(client: ToxiproxyClient, run
 def test_what_a_toxiproxy_keeps_not_is_said(client: ToxiproxyClient, running: Running) -> None:
     with pytest.raises(UnsupportedError, match=rf"^the Toxiproxy at {running.api} keeps no journal"):
         client.journal()
+    for ask in (client.exchanges, client.follow_exchanges):
+        with pytest.raises(UnsupportedError, match=rf"^the Toxiproxy at {running.api} keeps no exchanges"):
+            ask()
     with pytest.raises(UnsupportedError, match=r"^a Toxiproxy reaches no unix socket: unix:///tmp/x.sock"):
         client.add("own", "unix:///tmp/x.sock")
     with pytest.raises(UnsupportedError, match=r"^a Toxiproxy listens on no unix socket: unix:///tmp/x.sock"):
@@ -516,3 +519,13 @@ def test_what_the_real_one_answered_is_understood() -> None:
     for toxic in toxics:
         assert toxic.known(), toxic
         assert toxic.view(armed_at="")["name"] == toxic.name
+
+
+def test_a_match_has_no_words_there(client: ToxiproxyClient) -> None:
+    with pytest.raises(UnsupportedError, match=r"^http\.status on echo: a Toxiproxy has no such fault"):
+        client.inject("echo", {"fault": "http.status", "status": 503, "match": {"path": "/"}})
+    with pytest.raises(SettingsError, match=r"^match picks requests of a protocol; this fault acts on bytes"):
+        client.inject("echo", {"fault": "latency", "latency": "1s", "match": {"path": "/"}})
+    client.inject("echo", "latency:1s")
+    with pytest.raises(SettingsError, match=r"^match picks requests of a protocol; this fault acts on bytes"):
+        client.change("echo", "latency", {"match": {"path": "/"}})

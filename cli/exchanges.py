@@ -1,0 +1,64 @@
+"""Exchanges as the lines of an access log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from ..control.views import ExchangeView
+from . import figures
+from .columns import shorten
+
+NARROW = 100
+"""With fewer characters there is no room for sizes beside a request and its faults."""
+LEAST = 8
+"""So much of a request stands beside its faults, however narrow the terminal."""
+
+
+_FIGURES = ("12.3 ms", "1.23 KB", "1.23 KB")
+
+
+class Lines:
+    """Writes exchanges one after the other, in columns that grow wider where they must."""
+
+    def __init__(self, *, with_proxy: bool) -> None:
+        self._with_proxy = with_proxy
+        self._widths = [len("12:34:56.789"), *([0] if with_proxy else []), len("200"), *map(len, _FIGURES)]
+
+    def fit(self, view: ExchangeView) -> list[str]:
+        """Return the columns before the request; from now on all have room for what these hold."""
+        cells = [
+            _clock(view["at"]),
+            *([view["proxy"]] if self._with_proxy else []),
+            " ".join(word for word in (view["status"], view["end"]) if word),
+            figures.duration(view["seconds"]),
+            figures.size(view["request_bytes"]),
+            figures.size(view["reply_bytes"]),
+        ]
+        self._widths = [max(width, len(cell)) for width, cell in zip(self._widths, cells, strict=True)]
+        return cells
+
+    def line(self, view: ExchangeView, width: int) -> str:
+        """Return an exchange as a line of at most so many characters; the request is cut before the faults are."""
+        cells = self.fit(view)
+        words = len(cells) - len(_FIGURES)
+        columns = [
+            cell.ljust(room) if number < words else cell.rjust(room)
+            for number, (cell, room) in enumerate(zip(cells, self._widths, strict=True))
+        ]
+        head = "  ".join(columns if width >= NARROW else columns[: words + 1])
+        faults = f"  <- {', '.join(view['faults'])}" if view["faults"] else ""
+        room = max(LEAST, width - len(head) - 2 - len(faults))
+        text = f"{head}  {shorten(_printable(view['request']), room)}"
+        return text + click.style(shorten(faults, width - len(text)), fg="yellow", bold=True) if faults else text
+
+
+def _clock(at: str) -> str:
+    """Return the local time of day, with milliseconds."""
+    return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def _printable(text: str) -> str:
+    """Return the text without what would drive a terminal: it is a client's."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

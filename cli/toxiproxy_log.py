@@ -1,0 +1,61 @@
+"""What `brownout toxiproxy` says: a JSON object a line, as toxiproxy-server logs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..control.views import moment
+from .output import LONGEST, Output
+
+if TYPE_CHECKING:
+    from ..proxy import Event
+
+LEVELS = ("trace", "debug", "info", "warn", "error", "fatal", "panic")
+"""What LOG_LEVEL may be, the most talkative first."""
+USUAL = "debug"
+
+_OF_KINDS = {
+    "link_opened": "debug",
+    "link_closed": "debug",
+    "fired": "debug",
+    "accept_failed": "error",
+    "dial_failed": "error",
+    "listen_failed": "error",
+}
+
+
+class Log(Output):
+    """Lines of JSON at a level or above; one that nobody takes is left out and counted."""
+
+    level = USUAL
+
+    def set(self, level: str) -> None:
+        """Set the level; one that there is not is an error in the log."""
+        if level.lower() in LEVELS:
+            self.level = level.lower()
+        else:
+            self.write("error", f"unknown LOG_LEVEL '{level}'", known=LEVELS)
+
+    def write(self, level: str, message: str, **fields: object) -> None:
+        """Log something, and what there is to know of it."""
+        if LEVELS.index(level) >= LEVELS.index(self.level):
+            self.say(_line(level, message, fields))
+
+    def hear(self, event: Event) -> None:
+        """Log what the journal has."""
+        link = {} if event.link is None else {"link": event.link}
+        level = _OF_KINDS.get(event.kind, "info")
+        self.write(level, event.kind.replace("_", " "), **{"proxy": event.proxy, **link, **event.detail})
+
+    def missed(self, lines: int) -> str:
+        """Return a line in place of lines that were left out."""
+        return _line("warn", "lines left out, nobody read them", {"lines": lines})
+
+
+def _line(level: str, message: str, fields: dict[str, object]) -> str:
+    head = {"level": level, "time": moment(time.time()), "message": message}
+    line = msgspec.json.encode({**head, **fields}, enc_hook=str)
+    return (line if len(line) < LONGEST else msgspec.json.encode({**head, "message": message[: LONGEST // 8]})).decode()

@@ -1,0 +1,61 @@
+"""Faults of single exchanges: a request of a protocol and its reply."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from typing import ClassVar, Literal, NamedTuple
+
+from ..wire.dialect import ReplyHead, RequestHead
+from ..wire.errors import BrownoutError
+from .action import Action
+from .fault import Fault
+
+
+class Request(NamedTuple):
+    """A request as a fault sees it. The body is there as far as it was kept: `whole` says whether that is all.
+
+    `data` are all its bytes, head and framing too, where it is whole and the fault asked for that.
+    """
+
+    head: RequestHead
+    body: bytes = b""
+    whole: bool = False
+    data: bytes = b""
+
+
+class ExchangeFault(Fault, frozen=True):
+    """One way in which a request fails. Subclasses say of which protocol, and what becomes of an exchange.
+
+    An exchange is judged once, on its request. A fault that `acts_on` the reply is asked again when its head has come,
+    and with a match on the reply it is judged only then; one that acts on the request cannot have such a match.
+    """
+
+    streams = ()
+    protocol: ClassVar[str]
+    """The scheme of the upstreams whose requests it hits."""
+    whole: ClassVar[bool] = False
+    """Needs the whole request: one that is too long to be kept is spared."""
+
+    @property
+    def acts_on(self) -> Literal["request", "reply"]:
+        """When it is asked what to do."""
+        return "request"
+
+    def on_request(self, request: Request, dice: random.Random) -> Iterable[Action]:
+        """Return what becomes of an exchange that was hit, when its request is known."""
+        return ()
+
+    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> Iterable[Action]:
+        """Return what becomes of the reply of an exchange that was hit: holds, shapes, rewrites, cuts and ends."""
+        return ()
+
+
+def misfit(fault: Fault, proxy: str, spoken: str) -> BrownoutError | None:
+    """Return why a fault cannot act on a proxy that speaks a protocol; None where it can."""
+    if not isinstance(fault, ExchangeFault) or fault.protocol == spoken:
+        return None
+    hint = f"give it an upstream like {fault.protocol}://HOST:PORT"
+    if spoken == f"{fault.protocol}s":
+        hint = f"what is encrypted cannot be followed; {hint}"
+    return BrownoutError(f"{fault.name} acts on {fault.protocol} requests, and {proxy} carries {spoken}", hint)

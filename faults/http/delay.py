@@ -1,0 +1,47 @@
+"""Requests and replies that come late."""
+
+from __future__ import annotations
+
+import random
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from ...wire.dialect import ReplyHead
+from ..action import Hold, Message
+from ..exchange import Request
+from ..units import Duration
+from .fault import HttpFault
+
+
+class Delay(HttpFault, frozen=True):
+    """A request takes longer, the others on its proxy do not; what follows it on its link waits.
+
+    A client that gives up cannot know whether the work was done: ambiguous.
+    """
+
+    name = "http.delay"
+
+    delay: Annotated[Duration, Meta(description="The mean delay.")]
+    jitter: Annotated[Duration, Meta(description="So much more or less, evenly spread.")] = Duration(0)
+    before: Annotated[
+        Literal["request", "reply", "body"],
+        Meta(description="What is late: the request at the upstream, all of the reply, or the reply's body alone."),
+    ] = "reply"
+
+    @property
+    def acts_on(self) -> Message:
+        """When it is asked what to do."""
+        return "request" if self.before == "request" else "reply"
+
+    def on_request(self, request: Request, dice: random.Random) -> tuple[Hold, ...]:
+        """Hold the request."""
+        return (self._hold(dice),) if self.acts_on == "request" else ()
+
+    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Hold, ...]:
+        """Hold the reply."""
+        return (self._hold(dice),)
+
+    def _hold(self, dice: random.Random) -> Hold:
+        seconds = max(0.0, self.delay + self.jitter * (2 * dice.random() - 1))
+        return Hold(seconds, self.acts_on, body=self.before == "body")

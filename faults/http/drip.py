@@ -1,0 +1,51 @@
+"""Replies that come in drops."""
+
+from __future__ import annotations
+
+import random
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from ...wire.dialect import ReplyHead
+from ...wire.errors import BrownoutError
+from ..action import Message, Shape
+from ..exchange import Request
+from ..segment import Seat, Stage
+from ..slicer import sliced
+from ..units import Duration, Size
+from .fault import HttpFault
+
+
+class Drip(HttpFault, frozen=True):
+    """The reply's body, or its head, comes a few bytes at a time: each read succeeds in time.
+
+    What tells a time-out for each read from a deadline for the whole. The work was done: ambiguous to a client that
+    gives up.
+    """
+
+    name = "http.drip"
+
+    bytes: Annotated[Size, Meta(description="The size of a drop.")]
+    interval: Annotated[Duration, Meta(description="The pause after each drop.")]
+    of: Annotated[Literal["head", "body"], Meta(description="What drips; the rest comes at once.")] = "body"
+
+    def __post_init__(self) -> None:
+        """Check that a drop has at least one byte."""
+        super().__post_init__()
+        if not self.bytes:
+            raise BrownoutError(
+                "drops of 0 bytes would never be all", "give bytes=1B or more; silence is `http.lost_reply`"
+            )
+
+    @property
+    def acts_on(self) -> Message:
+        """When it is asked what to do."""
+        return "reply"
+
+    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Shape]:
+        """Let the reply drip."""
+        return (Shape(self._drops, "reply", self.of),)
+
+    def _drops(self, seat: Seat) -> Stage:
+        return sliced(lambda: self.bytes, self.interval)

@@ -1,0 +1,39 @@
+"""Header fields as users write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from ...wire.errors import BrownoutError
+
+FRAMING = frozenset({"connection", "content-length", "expect", "transfer-encoding", "upgrade"})
+"""What says where a message ends, and what follows it: not to be set, or the next message would be misread."""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # section 5.5
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Check the names of fields. Raises BrownoutError."""
+    for name in names:
+        if not _TOKEN.fullmatch(name):
+            raise BrownoutError(f"{name!r} is not the name of a header", "letters, digits and '-' are best")
+        if name.lower() in FRAMING:
+            raise BrownoutError(
+                f"{name} is how messages are framed, it stays as it is",
+                "http.truncate cuts a reply, http.lost_reply ends the link",
+            )
+
+
+def check_fields(fields: Mapping[str, str]) -> None:
+    """Check names and values. Raises BrownoutError."""
+    check_names(fields)
+    for name, value in fields.items():
+        check_line(name, value)
+
+
+def check_line(what: str, text: str) -> None:
+    """Check that a text can stand in a line of a head. Raises BrownoutError."""
+    if not _LINE.fullmatch(text):
+        raise BrownoutError(f"{what}: {text!r} cannot stand in a header", "one line of Latin letters is right")

@@ -1,0 +1,55 @@
+"""Headers that are missing, wrong or new."""
+
+from __future__ import annotations
+
+import random
+from typing import Annotated
+
+from msgspec import Meta
+
+from ...wire.dialect import ReplyHead
+from ...wire.errors import BrownoutError
+from ...wire.http1 import edit_fields
+from ..action import Message, Rewrite
+from ..exchange import Request
+from .fault import HttpFault
+from .fields import check_fields, check_names
+
+
+class Header(HttpFault, frozen=True):
+    """Headers of the reply, or of the request, are taken away, set or added; the rest of it stays as it is.
+
+    It looks like success: a client that trusts what it is told goes on with it.
+    """
+
+    name = "http.header"
+
+    remove: Annotated[tuple[str, ...] | None, Meta(description="These go, as often as they are there.")] = None
+    set: Annotated[dict[str, str] | None, Meta(description="These are there once, with this value.")] = None
+    add: Annotated[dict[str, str] | None, Meta(description="These come behind what is there.")] = None
+    of: Annotated[Message, Meta(description="Whose headers.")] = "reply"
+
+    def __post_init__(self) -> None:
+        """Check that there is something to do, which leaves the framing alone."""
+        super().__post_init__()
+        if not (self.remove or self.set or self.add):
+            raise BrownoutError("no header is named", "give remove=NAME, set='NAME: VALUE' or add='NAME: VALUE'")
+        check_names(self.remove or ())
+        check_fields(self.set or {})
+        check_fields(self.add or {})
+
+    @property
+    def acts_on(self) -> Message:
+        """When it is asked what to do."""
+        return self.of
+
+    def on_request(self, request: Request, dice: random.Random) -> tuple[Rewrite, ...]:
+        """Edit the request's head."""
+        return (Rewrite(self._edited, "request"),) if self.of == "request" else ()
+
+    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Rewrite, ...]:
+        """Edit the reply's head."""
+        return (Rewrite(self._edited, "reply"),)
+
+    def _edited(self, head: bytes) -> bytes:
+        return edit_fields(head, self.remove or (), (self.set or {}).items(), (self.add or {}).items())

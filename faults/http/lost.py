@@ -1,0 +1,50 @@
+"""Requests and replies that never arrive."""
+
+from __future__ import annotations
+
+import random
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from ..action import Answer, Drop, Reset
+from ..exchange import Request
+from .answer import answer, page
+from .fault import HttpFault, request_head
+
+
+class LostReply(HttpFault, frozen=True):
+    """The upstream does the work, and its reply never arrives.
+
+    Who tries again does the work twice, unless the upstream knows a request again by its key: ambiguous.
+    """
+
+    name = "http.lost_reply"
+
+    sees: Annotated[
+        Literal["reset", "hang", "504"],
+        Meta(description="What the client sees, when the work is done: RST, silence, or the page of a gateway."),
+    ] = "reset"
+
+    def on_request(self, request: Request, dice: random.Random) -> tuple[Answer | Drop | Reset]:
+        """Lose the reply."""
+        if self.sees == "reset":
+            return (Reset(forward=True),)
+        if self.sees == "hang":
+            return (Drop(forward=True),)
+        return (answer(request_head(request), 504, page(504), {"content-type": "text/html"}, forward=True),)
+
+
+class LostRequest(HttpFault, frozen=True):
+    """The request never arrives at the upstream.
+
+    Nothing was done, but the client cannot know that: to it this is a lost reply, and ambiguous.
+    """
+
+    name = "http.lost_request"
+
+    sees: Annotated[Literal["hang", "reset"], Meta(description="What the client sees: silence, or RST.")] = "hang"
+
+    def on_request(self, request: Request, dice: random.Random) -> tuple[Drop | Reset]:
+        """Lose the request."""
+        return (Drop() if self.sees == "hang" else Reset(),)

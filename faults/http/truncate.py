@@ -1,0 +1,80 @@
+"""Replies that are not whole."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from ...wire.dialect import Part, ReplyHead
+from ...wire.errors import BrownoutError
+from ...wire.http1 import Http1, HttpRequest, edit_fields
+from ..action import Cut, Message, Rewrite
+from ..exchange import Request
+from ..units import Share, Size
+from .fault import HttpFault, reply_head, request_head
+
+
+class Truncate(HttpFault, frozen=True):
+    """The reply's body stops early: its link ends there, or its length is made to fit.
+
+    A body that stops is ambiguous. One whose length fits looks like success: only its content can show that it is not
+    whole.
+    """
+
+    name = "http.truncate"
+
+    bytes: Annotated[Size | None, Meta(description="So much of the body arrives.")] = None
+    share: Annotated[Share | None, Meta(description="Or this part of it.")] = None
+    how: Annotated[
+        Literal["fin", "rst", "right_length"],
+        Meta(description="The link ends by FIN or RST, or the reply says that it is no longer, and the link goes on."),
+    ] = "fin"
+
+    def __post_init__(self) -> None:
+        """Check that there is one measure."""
+        super().__post_init__()
+        if (self.bytes is None) is (self.share is None):
+            raise BrownoutError("either bytes or share says how much arrives", "give bytes=1KB, or share=50%")
+
+    @property
+    def acts_on(self) -> Message:
+        """When it is asked what to do."""
+        return "reply"
+
+    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Cut | Rewrite, ...]:
+        """Cut a reply that has a body."""
+        asked, length = request_head(request), reply_head(reply).length
+        if length is not None and self._kept(length) >= length:
+            return ()
+        if self.how != "right_length":
+            return (Cut(self._measure() if length is None else self._kept(length), self.how),)
+        if length is None:
+            return (Rewrite(lambda data: shortened(data, asked, self._kept), whole=True),)
+        kept = self._kept(length)
+        return (Rewrite(lambda head: edit_fields(head, (), _length(kept))), Cut(kept, "nothing"))
+
+    def _measure(self) -> int | Share:
+        return self.share if self.share is not None else int(self.bytes or 0)
+
+    def _kept(self, length: int) -> int:
+        """Return how many bytes arrive of so many."""
+        if self.share is not None:
+            return int(round(length * self.share, 6))
+        return int(self.bytes or 0)
+
+
+def shortened(data: bytes, asked: HttpRequest, kept: Callable[[int], int]) -> bytes:
+    """Return a whole reply, chunked or ended by its link, as one that says its length; `kept` says that."""
+    reader = Http1().replies(lambda: asked)
+    pieces = [*reader.feed(data), *reader.eof()]
+    *interim, head = (piece.data for piece in pieces if piece.part is Part.HEAD)
+    body = b"".join(piece.data for piece in pieces if piece.part is Part.BODY)
+    body = body[: kept(len(body))]
+    return b"".join((*interim, edit_fields(head, ("transfer-encoding", "trailer"), _length(len(body))), body))
+
+
+def _length(count: int) -> tuple[tuple[str, str]]:
+    return (("content-length", str(count)),)

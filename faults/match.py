@@ -1,0 +1,279 @@
+"""Which requests of a protocol an injection is for: patterns for what a request, or its reply, says.
+
+    match: {method: POST, path: "/charge*"}
+
+All of them must fit. What a request does not have fits no pattern, not even `*`. `Index` asks many matches at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, Self
+
+import msgspec
+
+from ..wire.dialect import ReplyHead, RequestHead
+from ..wire.errors import BrownoutError
+from .pattern import Pattern
+from .settings import Problem, SettingsError, unknown
+
+Part = Literal["head", "body", "json", "reply"]
+"""What of an exchange must be known before a key can be looked at."""
+
+
+class Key(NamedTuple):
+    """A key that a match may have. `header.NAME` is one for every NAME; in names of headers case does not count.
+
+    `fold`: how literals and globs are spelled, as the protocol spells the value.
+    """
+
+    name: str
+    part: Part
+    meaning: str
+    fold: Callable[[str], str] = str
+
+    @property
+    def family(self) -> str:
+        """What stands before the name that users choose, with the dot; empty for a key without one."""
+        before, dot, _ = self.name.partition(".")
+        return before + dot if dot else ""
+
+    def asked(self, written: str) -> str | None:
+        """Return what a head is asked for by a key that was written so; None where it is not this key."""
+        if not self.family:
+            return written if written == self.name else None
+        if not written.startswith(self.family) or written == self.family:
+            return None
+        return written if self.part == "json" else written.lower()
+
+
+KEYS: dict[str, tuple[Key, ...]] = {
+    "http": (
+        Key("method", "head", "The method, in any case.", str.upper),
+        Key("host", "head", "The host that is asked for, without port, in any case.", str.lower),
+        Key("path", "head", "The path, without the query."),
+        Key("query", "head", "What follows the `?`."),
+        Key("header.NAME", "head", "A header of the request."),
+        Key("content_type", "head", "The type of the request's body, without parameters.", str.lower),
+        Key("body", "body", "The request's body as UTF-8; of a long one, its beginning."),
+        Key("json.PATH", "json", "A value in a JSON body, like `json.items.0.sku`."),
+        Key("status", "reply", "The status of the reply."),
+        Key("reply_header.NAME", "reply", "A header of the reply."),
+    ),
+}
+"""The keys of each protocol."""
+_EXAMPLE = "write it like {method: POST, path: /charge*}"
+
+
+class Condition(NamedTuple):
+    """A key with its pattern. `written` and `text` are as they were given, `key` is what a head is asked for."""
+
+    written: str
+    text: str
+    key: str
+    part: Part
+    pattern: Pattern
+
+
+class Match(NamedTuple):
+    """Which exchanges are meant: those of which every condition holds, in the order of the protocol's keys."""
+
+    conditions: tuple[Condition, ...]
+
+    @classmethod
+    def parse(cls, protocol: str, given: object) -> Self:
+        """Read a mapping of keys to patterns; whole numbers and switches are taken as text.
+
+        Raises SettingsError with all problems; their keys are `match.KEY`, or `match` for the mapping itself.
+        """
+        if not isinstance(given, Mapping):
+            raise SettingsError([Problem("match", f"match: {_shown(given)} is not a mapping", _EXAMPLE)])
+        if not given:
+            raise SettingsError([Problem("match", "match is empty", f"{_EXAMPLE}, or leave match out")])
+        known = KEYS.get(protocol, ())
+        problems: list[Problem] = []
+        found: dict[str, tuple[int, Condition]] = {}
+        for written, value in given.items():
+            try:
+                place, condition = _condition(known, str(written), value)
+                if condition.key in found:
+                    raise BrownoutError(f"{found[condition.key][1].written} is the same key", "give it once")
+                found[condition.key] = place, condition
+            except BrownoutError as error:
+                problems.append(Problem(f"match.{written}", f"match.{written}: {error.message}", error.hint))
+        if problems:
+            raise SettingsError(problems)
+        return cls(tuple(condition for _, condition in sorted(found.values(), key=lambda each: (each[0], each[1].key))))
+
+    @property
+    def on_reply(self) -> bool:
+        """Whether it looks at the reply, so that nobody can judge before that has come."""
+        return any(condition.part == "reply" for condition in self.conditions)
+
+    def to_mapping(self) -> dict[str, str]:
+        """Return the mapping, all of it as text; `parse()` makes the same of it."""
+        return {condition.written: condition.text for condition in self.conditions}
+
+
+def _condition(known: Sequence[Key], written: str, value: object) -> tuple[int, Condition]:
+    place, asked = next(
+        ((place, asked) for place, key in enumerate(known) if (asked := key.asked(written)) is not None), (-1, "")
+    )
+    if place < 0:
+        raise BrownoutError("unknown key", _nearest(known, written))
+    if not isinstance(value, str | int):
+        raise BrownoutError(f"{_shown(value)} is not a pattern", "a pattern is text, put quotes around it")
+    text, key = _shown(value), known[place]
+    pattern = Pattern.parse(text if text.startswith("~") else key.fold(text))
+    return place, Condition(written, text, asked, key.part, pattern)
+
+
+def _nearest(known: Sequence[Key], written: str) -> str:
+    _, _, rest = written.partition(".")
+    names = {key.family + rest if key.family and rest else key.name: key.name for key in known}
+    hint = unknown("key", written.lower(), names).hint
+    return f"known: {', '.join(names.values())}" if hint.startswith("known") else hint
+
+
+def _shown(value: object) -> str:
+    if value is None or isinstance(value, list | Mapping):
+        return "nothing" if value is None else "a list" if isinstance(value, list) else "a mapping"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Index:
+    """Many matches, of which it says by bit masks which hold: bit i for the i-th; one that is None always does.
+
+    What it costs goes by the keys that are in use, not by how many matches use them.
+    """
+
+    def __init__(self, matches: Sequence[Match | None]) -> None:
+        self._all = (1 << len(matches)) - 1
+        asked: dict[Part, dict[str, list[tuple[int, Pattern]]]] = {"head": {}, "body": {}, "json": {}, "reply": {}}
+        for bit, match in enumerate(matches):
+            for condition in match.conditions if match else ():
+                asked[condition.part].setdefault(condition.key, []).append((1 << bit, condition.pattern))
+        tables = {
+            part: [_Table(key, self._all, found) for key, found in by_key.items()] for part, by_key in asked.items()
+        }
+        self._head, self._reply = tables["head"], tables["reply"]
+        self._body, self._json = tables["body"], tables["json"]
+        self._json_users = _users(self._json)
+        self.needs_body = _users(self._body) | self._json_users
+        """Matches of which `by_body` must be asked."""
+        self.needs_reply = _users(self._reply)
+        """Matches of which `by_reply` must be asked."""
+
+    def by_head(self, head: RequestHead) -> int:
+        """Return the matches that hold, as far as a request's head tells."""
+        return _by_head(self._head, self._all, head)
+
+    def by_body(self, mask: int, body: bytes, whole: bool) -> int:
+        """Return which of the matches in a mask hold, as far as a request's body tells.
+
+        Of a body that is not `whole` there are no JSON values.
+        """
+        for table in self._body:
+            if mask & table.users:
+                mask &= table.find(body.decode("utf-8", "replace"))
+        if mask & self._json_users:
+            document = _document(body) if whole else _ABSENT
+            for table in self._json:
+                value = _at(document, table.path)
+                mask &= table.anything if isinstance(value, dict | list) else table.find(_text(value))
+        return mask
+
+    def by_reply(self, mask: int, head: ReplyHead) -> int:
+        """Return which of the matches in a mask hold, as far as a reply's head tells."""
+        return _by_head(self._reply, mask, head)
+
+
+def _by_head(tables: list[_Table], mask: int, head: RequestHead | ReplyHead) -> int:
+    for table in tables:
+        value = head.value(table.key)
+        known = table.memo.get(value)
+        mask &= table.find(value) if known is None else known
+    return mask
+
+
+def _users(tables: Iterable[_Table]) -> int:
+    return functools.reduce(operator.or_, (table.users for table in tables), 0)
+
+
+class _Table:
+    """What all matches want of one key, and what was found for the values that were seen of late."""
+
+    __slots__ = ("_literals", "_passing", "_patterns", "_prefixes", "anything", "key", "memo", "path", "users")
+
+    def __init__(self, key: str, everyone: int, found: Iterable[tuple[int, Pattern]]) -> None:
+        self.key = key
+        self.path = key.split(".")[1:]
+        self.users = 0
+        self._literals: dict[str, int] = {}
+        self._patterns: dict[Pattern, int] = {}
+        for bit, pattern in found:
+            self.users |= bit
+            if pattern.kind == "literal":
+                self._literals[pattern.text] = self._literals.get(pattern.text, 0) | bit
+            else:
+                self._patterns[pattern] = self._patterns.get(pattern, 0) | bit
+        self._prefixes: dict[int, dict[str, list[tuple[Pattern, int]]]] = {}  # patterns by how a value must begin
+        for pattern, users in self._patterns.items():
+            by_prefix = self._prefixes.setdefault(len(pattern.prefix), {})
+            by_prefix.setdefault(pattern.prefix, []).append((pattern, users))
+        self._passing = everyone & ~self.users
+        self.anything = self._passing | self._patterns.get(_ANYTHING, 0)
+        """What holds for a value that is no text."""
+        self.memo: dict[str | None, int] = {}
+
+    def find(self, value: str | None) -> int:
+        """Return the matches that hold with a value, or without any, and those that do not use this key."""
+        known = self.memo.get(value)
+        if known is not None:
+            return known
+        mask = self._passing
+        if value is not None:
+            mask |= self._literals.get(value, 0)
+            for length, by_prefix in self._prefixes.items():
+                for pattern, users in by_prefix.get(value[:length], ()):
+                    if pattern.fits(value):
+                        mask |= users
+        if value is None or len(value) <= _LONGEST:
+            if len(self.memo) >= _MOST:
+                self.memo.clear()
+            self.memo[value] = mask
+        return mask
+
+
+_ANYTHING = Pattern.parse("*")
+_MOST, _LONGEST = 1000, 1024
+"""How many values a table keeps, and of how many characters at most."""
+_ABSENT = object()
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+def _document(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _ABSENT
+
+
+def _at(value: object, path: Iterable[str]) -> object:
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step, _ABSENT)
+        elif isinstance(value, list) and _NUMBER.fullmatch(step) and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return _ABSENT
+    return value
+
+
+def _text(value: object) -> str | None:
+    if value is _ABSENT:
+        return None
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

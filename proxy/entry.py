@@ -1,0 +1,77 @@
+"""The bounded record of exchanges."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+KEPT = 10_000
+"""How many exchanges are kept."""
+
+
+class Entry(NamedTuple):
+    """An exchange that has ended.
+
+    `at` is the Unix time at which its request began; `first` how long after that the upstream's reply began (None: it
+    did not), `seconds` until the reply's end. Sizes are those of the whole messages, as they came from the client and
+    as they went to it. `fingerprint` is a hash of the request's body, empty without one. `status` is what the client
+    saw, empty where no reply came; `end` how it ended, if not by a whole reply: `reset`, `closed`, `lost`, `cut`,
+    or `unfollowed`, where its link was given up.
+    `faults` are the names of the injections that acted on it.
+    """
+
+    seq: int
+    at: float
+    proxy: str
+    link: int
+    operation: str
+    summary: str
+    status: str
+    outcome: str
+    end: str
+    first: float | None
+    seconds: float
+    request_bytes: int
+    reply_bytes: int
+    fingerprint: str
+    faults: tuple[str, ...]
+
+    def entry(self, seq: int) -> Entry:
+        """Return it as the one of that number."""
+        return self._replace(seq=seq)
+
+
+class Ended(Protocol):
+    """An exchange that has ended; its entry is made when somebody reads it."""
+
+    def entry(self, seq: int) -> Entry:
+        """Return the entry of that number."""
+
+
+class Exchanges:
+    """The last exchanges of a process, numbered 1, 2, ...; `listeners` are called with each new one."""
+
+    __slots__ = ("_kept", "_seq", "listeners")
+
+    def __init__(self, keep: int = KEPT) -> None:
+        self._kept: deque[Ended] = deque(maxlen=keep)
+        self._seq = 0
+        self.listeners: set[Callable[[Entry], None]] = set()
+
+    def write(self, ended: Ended) -> None:
+        """Keep one."""
+        self._seq += 1
+        self._kept.append(ended)
+        if self.listeners:
+            entry = ended.entry(self._seq)
+            for listener in tuple(self.listeners):
+                listener(entry)
+
+    def entries(self, since: int = 0, *, proxy: str | None = None, last: int = KEPT) -> list[Entry]:
+        """Return what is kept after number `since`, the `last` ones of it, oldest first."""
+        before = self._seq - len(self._kept)
+        numbered = enumerate(itertools.islice(self._kept, max(0, since - before), None), max(since, before) + 1)
+        found = [entry for entry in (each.entry(seq) for seq, each in numbered) if proxy in (None, entry.proxy)]
+        return found[max(0, len(found) - last) :]

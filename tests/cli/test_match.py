@@ -1,0 +1,129 @@
+"""Which requests are meant, as the commands take it and show it."""
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from brownout.cli.complete import matches
+from brownout.cli.main import cli
+from brownout.faults.config import parse
+
+from ..control.conftest import Running, serving
+from .conftest import command
+
+FILE = """
+profiles:
+  busy:
+    "api":
+      - {fault: http.status, status: 503, match: {method: POST, path: "~^/charge", header.X-Tenant: "a b"}}
+      - latency:300ms
+"""
+
+
+@pytest.fixture
+def api() -> Iterator[Running]:
+    with serving() as running:
+        running.call(running.fleet.add("api", f"http://{running.echo}"))
+        running.fleet.profiles.update(parse(FILE, environ={}).profiles)
+        yield running
+
+
+def says(api: Running, *words: str) -> str:
+    result = command(*words, BROWNOUT_API=api.api)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+def refused(*words: str) -> str:
+    result = command(*words, BROWNOUT_API="127.0.0.1:1")
+    assert (result.exit_code, result.stdout) == (2, "")
+    return result.stderr
+
+
+def test_a_match_is_given_key_by_key_and_shown(api: Running) -> None:
+    words = ("--match", "path=/charge*", "--match", "query=a=b", "--match", "method=POST", "--times", "3")
+    told = says(api, "inject", "api", "http.status:503", *words)
+    assert told == "injected http.status on api: status=503 times=3 match: method=POST path=/charge* query=a=b\n"
+    assert says(api, "status").splitlines()[-1] == (
+        "  http.status  matched 0, fired 0  status=503 times=3 match: method=POST path=/charge* query=a=b"
+    )
+    assert says(api, "change", "api", "http.status", "status=500", "times=none") == (
+        "changed http.status on api: status=500 match: method=POST path=/charge* query=a=b\n"
+    )
+
+
+def test_a_profile_shows_its_matches_also_as_a_file_has_them(api: Running) -> None:
+    assert says(api, "profile", "apply", "busy").splitlines() == [
+        "applied busy: 2 injections",
+        "  api  http.status  status=503 match: method=POST path=~^/charge header.X-Tenant='a b'",
+        "  api  latency      latency=300ms",
+    ]
+    shown = says(api, "profile", "show", "busy").partition("\n\n")[2]
+    assert yaml.safe_load(shown) == {
+        "api": [
+            {
+                "fault": "http.status",
+                "status": 503,
+                "match": {"method": "POST", "path": "~^/charge", "header.X-Tenant": "a b"},
+            },
+            {"fault": "latency", "latency": "300ms"},
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--match", "POST"], "error: 'POST' is not a match\nhint:  write it like --match method=POST\n"),
+        (["--match", "=POST"], "error: '=POST' is not a match\nhint:  write it like --match method=POST\n"),
+        (["--match", "path=/a", "--match", "path=/b"], "error: path is given twice\n"),
+        (["--match", "pth=/a"], "error: match.pth: unknown key\nhint:  did you mean path?\n"),
+        (
+            ["match=POST"],
+            "error: match is no setting\nhint:  inject takes --match method=POST; it stays as it is until healed\n",
+        ),
+        (
+            ["match.method=POST"],
+            "error: match is no setting\nhint:  inject takes --match method=POST; it stays as it is until healed\n",
+        ),
+    ],
+)
+def test_a_wrong_match_is_one_clear_error(words: list[str], error: str) -> None:
+    assert refused("inject", "api", "http.status:503", *words) == error
+
+
+def test_change_takes_no_match(api: Running) -> None:
+    says(api, "inject", "api", "http.status:503", "--match", "path=/a")
+    for word in ("match=/b", "match.path=/b"):
+        result = command("change", "api", "http.status", word, BROWNOUT_API=api.api)
+        assert (result.exit_code, result.stderr.splitlines()[0]) == (2, "error: match is no setting")
+
+
+def test_a_match_on_bytes_is_refused() -> None:
+    assert refused("inject", "api", "latency:1s", "--match", "path=/a") == (
+        "error: match picks requests of a protocol; this fault acts on bytes\nhint:  leave match out\n"
+    )
+
+
+def test_a_toxiproxy_has_no_such_fault(api: Running) -> None:
+    words = ("inject", "api", "http.status:503", "--match", "path=/a", "--api", f"toxiproxy://{api.api}")
+    result = command(*words)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[0] == "error: http.status on api: a Toxiproxy has no such fault"
+
+
+def test_the_keys_of_a_match_are_completed_for_the_fault_that_was_named() -> None:
+    inject = cli.commands["inject"]
+    parameter = next(each for each in inject.params if each.name == "matches")
+
+    def complete(fault: str, incomplete: str) -> list[str]:
+        context = inject.make_context("inject", ["api", fault], resilient_parsing=True)
+        return [item.value for item in matches(context, parameter, incomplete)]
+
+    assert complete("http.status:503", "") == [
+        "method=", "host=", "path=", "query=", "header.", "content_type=", "body=", "json."
+    ]  # fmt: skip
+    assert complete("http.delay", "re") == ["reply_header."]
+    assert complete("latency", "") == []
+    assert complete("latncy", "") == []

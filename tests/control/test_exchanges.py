@@ -1,0 +1,198 @@
+import asyncio
+import json
+import re
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import pytest
+
+from brownout.control import client as client_module
+from brownout.control.client import Client, NoAnswerError
+from brownout.control.follower import LONGEST, Follower, exchange_message
+from brownout.control.replies import reply_list
+from brownout.control.views import ExchangeView
+from brownout.proxy import Exchanges
+from brownout.wire.errors import BrownoutError, NotFoundError
+
+from .conftest import Running, carried, entry
+from .test_client import stranger
+
+API = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+VIEW = {
+    "seq": 1,
+    "at": "2026-11-24T03:23:51.187Z",
+    "proxy": "echo",
+    "link": 3,
+    "operation": "POST /charge/{}",
+    "request": "POST /charge/17?token=*",
+    "status": "503",
+    "outcome": "5xx",
+    "end": "",
+    "first_seconds": 0.000012,
+    "seconds": 0.000123,
+    "request_bytes": 345,
+    "reply_bytes": 678,
+    "fingerprint": "9f86d081",
+    "faults": ["http.status", "latency"],
+}
+
+
+def carry(running: Running, *names: str, **values: object) -> None:
+    """Let proxies have carried an exchange each, and be there before."""
+
+    async def feed() -> None:
+        for name in names:
+            proxy = running.fleet.proxies.get(name) or await running.fleet.add(name, running.echo)
+            carried(proxy, entry(0, name, **values))
+
+    running.call(feed())
+
+
+def numbers(views: object) -> list[object]:
+    assert isinstance(views, list)
+    return [view["seq"] for view in views]
+
+
+# The list
+
+
+def test_an_exchange_is_shown_with_all_that_is_known_of_it(running: Running) -> None:
+    carry(running, "echo")
+    assert running.ask("GET", "/v1/exchanges") == (200, [VIEW])
+    assert running.client.exchanges() == [VIEW]
+    carry(running, "echo", status="", outcome="", end="lost", first=None, fingerprint="", faults=())
+    silent = {"status": "", "outcome": "", "end": "lost", "first_seconds": None, "fingerprint": "", "faults": []}
+    assert running.client.exchanges(since=1) == [{**VIEW, "seq": 2, **silent}]
+
+
+def test_exchanges_are_picked(running: Running) -> None:
+    carry(running, "a", "b", "a", "b")
+    for query, found in (
+        ("", [1, 2, 3, 4]), ("?proxy=a", [1, 3]), ("?since=2", [3, 4]), ("?last=1", [4]), ("?last=0", []),
+        ("?proxy=a&since=1&last=5", [3]), ("?proxy=a&since=3", []),
+    ):  # fmt: skip
+        status, views = running.ask("GET", f"/v1/exchanges{query}")
+        assert (status, numbers(views)) == (200, found), query
+    assert numbers(running.client.exchanges(proxy="b", since=2, last=1)) == [4]
+    assert running.client.exchanges(last=0) == []
+
+
+def test_a_proxy_of_which_there_is_nothing_is_not_found_and_one_that_was_removed_is(running: Running) -> None:
+    carry(running, "echo")
+    assert running.ask("GET", "/v1/exchanges?proxy=ecko") == (
+        404,
+        {"error": "there is no proxy named 'ecko'", "hint": "did you mean echo?", "status": 404},
+    )
+    assert running.ask("GET", "/v1/exchanges?proxy=ecko&follow=1")[0] == 404
+    with pytest.raises(NotFoundError, match=r"^there is no proxy named 'ecko'"):
+        next(running.client.follow_exchanges(proxy="ecko"))
+    running.client.remove("echo")
+    assert numbers(running.client.exchanges(proxy="echo")) == [1]
+
+
+def test_a_wrong_query_is_an_error(running: Running) -> None:
+    status, error = running.ask("GET", "/v1/exchanges?last=few")
+    assert (status, error["error"]) == (400, "last: 'few' is not right")
+    assert running.ask("GET", "/v1/exchanges?sincce=1")[1]["hint"] == "did you mean since?"
+
+
+def test_a_long_list_comes_whole(running: Running) -> None:
+    carry(running, *["echo"] * 250)
+    assert numbers(running.client.exchanges()) == list(range(1, 251))
+
+
+def test_the_page_shows_what_is_answered() -> None:
+    shown = re.search(r"^id: 214\nevent: exchange\ndata: (.*)$", API, re.MULTILINE)
+    assert shown
+    assert list(json.loads(shown[1])) == list(ExchangeView.__annotations__) == list(VIEW)
+
+
+# Following
+
+
+def test_a_follower_reads_what_was_and_what_comes(running: Running) -> None:
+    carry(running, "a", "b", "a")
+    coming = running.client.follow_exchanges(proxy="a", since=1)
+    assert next(coming)["seq"] == 3
+    carry(running, "b", "a")
+    assert next(coming) == {**VIEW, "seq": 5, "proxy": "a"}
+    coming.close()
+    newest = running.client.follow_exchanges(last=1)
+    assert next(newest)["seq"] == 5
+    newest.close()
+
+
+def test_a_follower_comes_to_its_end_with_the_server(running: Running) -> None:
+    carry(running, "a")
+    coming = running.client.follow_exchanges()
+    assert next(coming)["seq"] == 1
+    running.call(running.server.close())
+    assert list(coming) == []
+    with pytest.raises(NoAnswerError):
+        next(running.client.follow_exchanges())
+
+
+@pytest.mark.parametrize(
+    ("head", "size"), [(b"", b""), (b"Transfer-Encoding: chunked\r\n", b"ffff\r\n"), (b"Content-Length: 9999\r\n", b"")]
+)
+def test_a_follower_is_told_what_it_missed_and_ends_where_the_answer_breaks_off(head: bytes, size: bytes) -> None:
+    view = json.dumps(VIEW).encode()
+    events = b'event: missed\ndata: {"missed":5}\n\n:\n\nid: 7\nevent: exchange\ndata: %s\n\ndata: {"se' % view
+    with stranger(b"HTTP/1.1 200 OK\r\n%s\r\n%s%s" % (head, size, events)) as address:
+        assert list(Client(address).follow_exchanges()) == [{"missed": 5}, VIEW]
+
+
+def test_one_that_is_silent_is_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "QUIET", 0.05)
+    with stranger(None) as address, pytest.raises(BrownoutError, match=r"^no answer from .* within 0\.05 s"):
+        next(Client(address).follow_exchanges())
+
+
+def test_a_slow_follower_loses_the_oldest() -> None:
+    async def follow() -> list[bytes]:
+        exchanges = Exchanges()
+        messages: list[bytes] = []
+        with Follower(exchanges.listeners, exchanges.entries(), lambda each: True, exchange_message) as follower:
+            for _ in range(LONGEST + 5):
+                exchanges.write(entry(0))
+            async for text in follower.messages():
+                messages += text.split(b"\n\n")[:-1]
+                if len(messages) == LONGEST + 1:
+                    follower.end()
+        return messages
+
+    missed, first, *_, last = asyncio.run(follow())
+    assert missed == b'event: missed\ndata: {"missed":5}'
+    assert first.startswith(b'id: 6\nevent: exchange\ndata: {"seq":6,')
+    assert last.startswith(b"id: 1005\n")
+
+
+# The proxies meanwhile
+
+
+def turns(work: Callable[[], Coroutine[None, None, object]]) -> int:
+    """How often something else on the loop has its turn while work is done."""
+
+    async def count() -> int:
+        turns = 0
+        task = asyncio.ensure_future(work())
+        while not task.done():
+            turns += 1
+            await asyncio.sleep(0)
+        return turns
+
+    return asyncio.run(count())
+
+
+def test_the_proxies_have_their_turn_while_a_follower_is_sent_what_was() -> None:
+    async def follow() -> None:
+        with Follower(set(), [entry(n) for n in range(500)], lambda each: True, exchange_message) as follower:
+            async for text in follower.messages():
+                if b"id: 499\n" in text:
+                    follower.end()
+
+    assert turns(follow) > 8  # fifty at once
+
+
+def test_the_proxies_have_their_turn_while_a_list_is_written() -> None:
+    assert turns(lambda: reply_list(range(1000), str)) > 8  # a hundred at once

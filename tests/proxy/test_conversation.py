@@ -1,0 +1,1075 @@
+"""Conversations as scripts: what the client and the upstream say, what each of them hears, and when."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from brownout.faults.action import (
+    Action,
+    Answer,
+    Close,
+    Cut,
+    Drop,
+    Hold,
+    Repeat,
+    Replace,
+    Reset,
+    Rewrite,
+    Shape,
+)  # fmt: skip
+from brownout.faults.exchange import ExchangeFault, Request
+from brownout.faults.match import Match
+from brownout.faults.segment import Kind
+from brownout.faults.slicer import sliced
+from brownout.faults.spec import Spec
+from brownout.faults.trigger import Trigger
+from brownout.faults.units import Share
+from brownout.proxy.budget import LIMITS, Budget
+from brownout.proxy.conversation import Conversation
+from brownout.proxy.exchange import Place
+from brownout.proxy.injection import Injection
+from brownout.proxy.rules import Rules
+from brownout.testing.clock import VirtualClock
+from brownout.wire.http1 import Http1
+
+
+class Does(ExchangeFault, frozen=True):
+    """Does what a test says."""
+
+    name = "does"
+    protocol = "http"
+    said: ClassVar[tuple[Action, ...]] = ()
+    when: ClassVar[str] = "request"
+
+    @property
+    def acts_on(self):
+        return self.when
+
+    def on_request(self, request: Request, dice: random.Random) -> Iterable[Action]:
+        return self.said
+
+    def on_reply(self, request, reply, dice) -> Iterable[Action]:
+        return self.said
+
+
+def does(*actions: Action, on: str = "request", needs_whole: bool = False) -> ExchangeFault:
+    class Said(Does, frozen=True):
+        said = actions
+        when = on
+        whole = needs_whole
+
+    return Said()
+
+
+class Heard:
+    """The way of a stream: notes what is sent, joined where it comes at once."""
+
+    def __init__(self, talk: Talk, stream: str) -> None:
+        self.talk = talk
+        self.stream = stream
+        self.taken = 0
+
+    def forward(self, data: bytes) -> None:
+        self.took(len(data))
+        self.send(data)
+
+    def took(self, count: int) -> None:
+        self.taken += count
+
+    def send(self, data: bytes) -> None:
+        self.talk.writes.append((self.stream, data))
+        now, heard = round(self.talk.clock.now - self.talk.start, 6), self.talk.heard[self.stream]
+        if heard and heard[-1][0] == now and isinstance(heard[-1][1], bytes):
+            data = heard.pop()[1] + data
+        heard.append((now, data))
+
+    def send_event(self, kind: Kind) -> None:
+        if self.talk.gone:
+            return
+        self.talk.heard[self.stream].append((round(self.talk.clock.now - self.talk.start, 6), kind))
+        if kind in (Kind.RESET, Kind.CLOSE):  # as a link does
+            self.talk.gone = True
+            self.talk.talk.close(kind)
+
+    def hold_back(self, full: bool) -> None:
+        self.talk.paused[self.stream] = full
+
+
+class Talk:
+    """A conversation on a virtual clock. What was heard is `[(seconds, bytes or kind)]`, joined where it came at once."""
+
+    def __init__(self, limits=LIMITS) -> None:
+        self.clock = VirtualClock()
+        self.start = self.clock.now
+        self.rules = Rules()
+        self.heard: dict[str, list[tuple[float, bytes | Kind]]] = {"upstream": [], "downstream": []}
+        self.gone = False
+        self.writes: list[tuple[str, bytes]] = []
+        self.paused: dict[str, bool] = {"upstream": False, "downstream": False}
+        self.over: list = []
+        self.opaque_for = ""
+        self.copies: list[tuple[bytes, int, Callable[[], None]]] = []
+        self.missed_by: list[Injection] = []
+        self.spared_by: list[Injection] = []
+        self.limits = limits
+        self.budget = Budget(limits.total)
+        self.talk: Conversation | None = None
+
+    def begin(self) -> None:
+        if self.talk is None:
+            ways = (Heard(self, "upstream"), Heard(self, "downstream"))
+            self.talk = Conversation(Http1(), *ways, self, self.clock, self.budget, self.limits)
+
+    def inject(self, fault: ExchangeFault, name: str = "", match: dict | None = None, **trigger: object) -> Injection:
+        spec = Spec(fault, Trigger(**trigger), name=name or fault.name, match=match and Match.parse("http", match))
+        injection = Injection(spec, seed=1, proxy="api")
+        self.rules = Rules([*self.rules.injections, injection])
+        if self.talk is not None:
+            self.talk.rearm()
+        return injection
+
+    def heal(self, injection: Injection) -> None:
+        self.rules = Rules(each for each in self.rules.injections if each is not injection)
+        self.talk.rearm()
+        self.talk.leave(injection)
+
+    def client(self, *says: bytes | Kind) -> None:
+        self.begin()
+        for each in says if not self.gone else ():
+            self.talk.requested(each) if isinstance(each, bytes) else self.talk.ends("upstream", each)
+
+    def server(self, *says: bytes | Kind) -> None:
+        for each in says if not self.gone else ():
+            self.talk.replied(each) if isinstance(each, bytes) else self.talk.ends("downstream", each)
+
+    def wait(self, seconds: float) -> None:
+        self.clock.run(seconds)
+
+    def at_server(self) -> list[tuple[float, bytes | Kind]]:
+        return self.heard["upstream"]
+
+    def at_client(self) -> list[tuple[float, bytes | Kind]]:
+        return self.heard["downstream"]
+
+    # The carrier
+
+    def operation(self, name: str) -> str:
+        return name
+
+    def fired(self, injection, exchange) -> None:
+        pass
+
+    def missed(self, injection) -> None:
+        injection.fired -= 1
+        self.missed_by.append(injection)
+
+    def spared(self, injection) -> None:
+        self.spared_by.append(injection)
+
+    def repeat(self, exchange, data, times, done) -> None:
+        self.copies.append((data, times, done))
+
+    def opaque(self, why: str) -> None:
+        self.opaque_for = why
+
+    def ended(self, exchange) -> None:
+        exchange.place = Place(0.0, "api", 1)
+        self.over.append((exchange.head.operation, exchange.status, exchange.end, exchange.faults))
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n6\r\nefghij\r\n0\r\n\r\n"
+ANSWER = Answer(BUSY)
+
+
+def get(number: int) -> bytes:
+    return b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number
+
+
+def ok(number: int) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number
+
+
+class TestNothingFires:
+    def test_bytes_pass_as_they_come(self, talk):
+        talk.client(POST[:7], POST[7:])
+        talk.server(OK[:20], OK[20:])
+        assert talk.at_server() == [(0, POST)]
+        assert talk.at_client() == [(0, OK)]
+        assert talk.over == [("POST /charge", "200", "", ())]
+
+    def test_a_part_of_a_head_passes_at_once_where_nothing_is_armed(self, talk):
+        talk.client(GET[:7])
+        assert talk.at_server() == [(0, GET[:7])]
+
+    def test_a_fault_that_does_not_match_changes_nothing(self, talk):
+        injection = talk.inject(does(ANSWER), match={"method": "PUT"})
+        talk.client(POST[:7], POST[7:])
+        talk.server(OK[:20], OK[20:])
+        assert talk.at_server() == [(0, POST)]
+        assert talk.at_client() == [(0, OK)]
+        assert injection.matched == 0
+
+    def test_one_read_is_one_write(self, talk):
+        talk.inject(does(ANSWER), match={"method": "PUT"})
+        talk.client(POST)
+        talk.server(CHUNKED)
+        assert talk.writes == [("upstream", POST), ("downstream", CHUNKED)]
+
+    def test_ends_pass(self, talk):
+        talk.client(GET, Kind.EOF)
+        talk.server(OK, Kind.EOF)
+        assert talk.at_server() == [(0, GET), (0, Kind.EOF)]
+        assert talk.at_client() == [(0, OK), (0, Kind.EOF)]
+
+    def test_an_exchange_whose_upstream_leaves_is_closed(self, talk):
+        talk.client(GET)
+        talk.server(Kind.EOF)
+        talk.talk.close(Kind.EOF)
+        assert talk.over == [("GET /a", "", "closed", ())]
+
+    def test_a_reply_whose_upstream_leaves_is_cut(self, talk):
+        talk.client(GET)
+        talk.server(OK[:-1], Kind.RESET)
+        talk.talk.close(Kind.RESET)
+        assert talk.at_client() == [(0, OK[:-1]), (0, Kind.RESET)]
+        assert talk.over == [("GET /a", "200", "cut", ())]
+
+
+class TestArming:
+    def test_a_request_on_its_way_is_not_judged(self, talk):
+        talk.client(POST[:-2])
+        injection = talk.inject(does(ANSWER))
+        talk.client(POST[-2:])
+        talk.server(OK)
+        assert talk.at_server() == [(0, POST)]
+        assert talk.at_client() == [(0, OK)]
+        assert injection.matched == 0
+
+    def test_a_head_that_is_half_sent_is_not_judged(self, talk):
+        talk.client(GET[:9])
+        injection = talk.inject(does(ANSWER))
+        talk.client(GET[9:] + GET)
+        talk.server(OK)
+        assert talk.at_server() == [(0, GET)]
+        assert talk.at_client() == [(0, OK + BUSY)]
+        assert injection.matched == 1
+
+    def test_a_half_reply_goes_on_when_a_fault_is_armed(self, talk):
+        talk.client(GET)
+        talk.server(OK[:10])
+        talk.inject(does(ANSWER))
+        talk.client(GET)
+        assert talk.at_client() == [(0, OK[:10])]
+        talk.server(OK[10:])
+        assert talk.at_client() == [(0, OK + BUSY)]
+
+    def test_a_healed_fault_is_no_more(self, talk):
+        injection = talk.inject(does(ANSWER))
+        talk.client(GET)
+        talk.heal(injection)
+        talk.client(GET)
+        assert talk.at_client() == [(0, BUSY)]
+        assert talk.at_server() == [(0, GET)]
+
+
+class TestAnswer:
+    def test_the_upstream_hears_nothing(self, talk):
+        talk.inject(does(ANSWER))
+        talk.client(POST)
+        assert talk.at_server() == []
+        assert talk.at_client() == [(0, BUSY)]
+        assert talk.over == [("POST /charge", "503", "", ("does",))]
+
+    def test_it_comes_before_the_end_of_an_upload_and_the_rest_is_read_away(self, talk):
+        talk.inject(does(ANSWER), times=1)
+        talk.client(POST[:-3])
+        assert talk.at_client() == [(0, BUSY)]
+        assert talk.over == []
+        talk.client(POST[-3:] + GET)
+        assert talk.over == [("POST /charge", "503", "", ("does",))]
+        assert talk.at_server() == [(0, GET)]
+
+    def test_the_middle_one_of_five_pipelined(self, talk):
+        talk.inject(does(ANSWER), match={"path": "/3"})
+        talk.client(b"".join(map(get, range(1, 6))))
+        assert talk.at_server() == [(0, get(1) + get(2) + get(4) + get(5))]
+        assert talk.at_client() == []
+        talk.server(ok(1))
+        talk.wait(1)
+        talk.server(ok(2))
+        talk.wait(1)
+        talk.server(ok(4) + ok(5))
+        assert talk.at_client() == [(0, ok(1)), (1, ok(2) + BUSY), (2, ok(4) + ok(5))]
+
+    def test_forwarded_the_upstream_does_the_work_first(self, talk):
+        talk.inject(does(Answer(BUSY, forward=True)))
+        talk.client(POST)
+        talk.server(OK[:-1])
+        assert talk.at_client() == []
+        talk.wait(1)
+        talk.server(OK[-1:])
+        assert talk.at_server() == [(0, POST)]
+        assert talk.at_client() == [(1, BUSY)]
+
+    def test_forwarded_with_an_upstream_that_leaves(self, talk):
+        talk.inject(does(Answer(BUSY, forward=True)))
+        talk.client(POST)
+        talk.server(Kind.EOF)
+        assert talk.at_client() == [(0, BUSY), (0, Kind.EOF)]
+
+    def test_nothing_is_said_behind_the_end_of_the_upstream(self, talk):
+        injection = talk.inject(does(ANSWER), match={"path": "/2"})
+        talk.client(get(1))
+        talk.server(ok(1), Kind.EOF)
+        talk.client(get(2))
+        assert talk.at_server() == [(0, get(1) + get(2))]
+        assert talk.at_client() == [(0, ok(1)), (0, Kind.EOF)]
+        assert (injection.matched, injection.fired) == (0, 0)
+
+    @pytest.mark.parametrize("before", [b"", get(1)])
+    def test_an_upload_that_is_kept_when_the_upstream_leaves_is_not_answered(self, talk, before):
+        injection = talk.inject(does(ANSWER), match={"body": "hello"})
+        talk.client(before + POST[:-2])
+        talk.server(Kind.EOF)
+        assert talk.at_client() == [(0, Kind.EOF)]
+        talk.client(POST[-2:])
+        assert talk.at_server() == [(0, before + POST)]
+        assert talk.at_client() == [(0, Kind.EOF)]
+        assert (injection.matched, injection.fired) == (0, 0)
+
+    @pytest.mark.parametrize("held", [0, 5])
+    def test_forwarded_with_an_upstream_that_leaves_the_requests_behind_it_are_not_waited_for(self, talk, held):
+        talk.inject(does(Answer(BUSY, forward=True)), match={"path": "/1"})
+        if held:
+            talk.inject(does(Hold(held, "reply"), on="reply"), "late", match={"path": "/1"})
+        talk.client(get(1) + get(2) + get(3))
+        talk.server(Kind.EOF)
+        talk.wait(held)
+        assert talk.at_client() == [(held, BUSY), (held, Kind.EOF)]
+
+    @pytest.mark.parametrize("held", [0, 5])
+    def test_answers_that_wait_do_not_hold_back_the_reply_that_they_wait_for(self, held):
+        talk = Talk(LIMITS._replace(pipe=20))
+        talk.inject(does(ANSWER), match={"path": "/2"})
+        talk.inject(does(Hold(held, "reply"), on="reply"), "late", match={"path": "/1"})
+        talk.client(get(1) + get(2))
+        assert talk.paused == {"upstream": True, "downstream": False}
+        talk.server(ok(1)[:-1])
+        assert talk.paused == {"upstream": True, "downstream": held > 0}
+        talk.wait(held)
+        assert talk.paused == {"upstream": True, "downstream": False}
+        talk.server(ok(1)[-1:])
+        talk.wait(held)
+        assert b"".join(data for _, data in talk.at_client()) == ok(1) + BUSY
+        assert talk.paused == {"upstream": False, "downstream": False}
+
+    def test_with_close_the_link_ends_behind_it(self, talk):
+        talk.inject(does(Answer(BUSY, close=True)))
+        talk.client(GET)
+        assert talk.at_client() == [(0, BUSY), (0, Kind.CLOSE)]
+
+    def test_a_request_behind_a_dripping_reply_waits_for_its_end(self, talk):
+        talk.inject(does(Shape(lambda seat: sliced(lambda: 20, 1.0)), on="reply"), match={"path": "/1"})
+        talk.inject(does(ANSWER), "answer", match={"path": "/2"})
+        talk.client(get(1))
+        talk.server(ok(1))
+        talk.client(get(2))
+        talk.wait(5)
+        assert talk.at_client() == [(0, ok(1)[:20]), (1, ok(1)[20:] + BUSY)]
+
+    def test_healing_before_the_upstream_has_replied_lets_its_reply_through(self, talk):
+        injection = talk.inject(does(Answer(BUSY, forward=True)))
+        talk.client(GET)
+        talk.heal(injection)
+        talk.server(OK)
+        assert talk.at_client() == [(0, OK)]
+        assert talk.over == [("GET /a", "200", "", ())]
+
+
+class TestHold:
+    def test_a_request_goes_later_and_what_follows_waits_behind_it(self, talk):
+        talk.inject(does(Hold(5)), match={"path": "/1"})
+        talk.client(get(1))
+        talk.wait(1)
+        talk.client(get(2))
+        talk.wait(10)
+        assert talk.at_server() == [(5, get(1) + get(2))]
+
+    def test_an_end_waits_behind_a_held_request(self, talk):
+        talk.inject(does(Hold(5)))
+        talk.client(GET, Kind.EOF)
+        talk.wait(10)
+        assert talk.at_server() == [(5, GET), (5, Kind.EOF)]
+
+    def test_healing_lets_it_go(self, talk):
+        injection = talk.inject(does(Hold(5)))
+        talk.client(GET)
+        talk.wait(1)
+        talk.heal(injection)
+        assert talk.at_server() == [(1, GET)]
+
+    def test_a_reply_goes_later(self, talk):
+        talk.inject(does(Hold(5, "reply"), on="reply"))
+        talk.client(GET)
+        talk.server(OK)
+        talk.wait(10)
+        assert talk.at_server() == [(0, GET)]
+        assert talk.at_client() == [(5, OK)]
+
+    def test_a_body_goes_later_than_its_head(self, talk):
+        talk.inject(does(Hold(5, "reply", body=True), on="reply"))
+        talk.client(GET)
+        talk.server(OK)
+        talk.wait(10)
+        assert talk.at_client() == [(0, OK[:-2]), (5, OK[-2:])]
+
+    def test_two_add_up(self, talk):
+        talk.inject(does(Hold(5)))
+        talk.inject(does(Hold(2)), "second")
+        talk.client(GET)
+        talk.wait(10)
+        assert talk.at_server() == [(7, GET)]
+
+    def test_it_holds_an_answer_of_the_proxys_own(self, talk):
+        talk.inject(does(ANSWER))
+        talk.inject(does(Hold(5)), "slow")
+        talk.inject(does(Hold(2, "reply"), on="reply"), "slower")
+        talk.client(GET)
+        talk.wait(10)
+        assert talk.at_client() == [(7, BUSY)]
+        assert talk.over == [("GET /a", "503", "", ("does", "slow", "slower"))]
+
+    def test_it_holds_a_reset(self, talk):
+        talk.inject(does(Reset()))
+        talk.inject(does(Hold(5)), "slow")
+        talk.client(GET)
+        talk.wait(10)
+        assert talk.at_client() == [(5, Kind.RESET)]
+
+    def test_an_upload_that_waits_holds_the_client_back(self):
+        talk = Talk(LIMITS._replace(pipe=100))
+        talk.inject(does(Hold(5)))
+        talk.client(b"POST / HTTP/1.1\r\nContent-Length: 200\r\n\r\n" + 100 * b"x")
+        assert talk.paused == {"upstream": True, "downstream": False}
+        talk.wait(5)
+        assert talk.paused == {"upstream": False, "downstream": False}
+
+
+class TestLost:
+    def test_a_dropped_request_silences_the_link(self, talk):
+        talk.inject(does(Drop()), match={"path": "/2"})
+        talk.client(get(1) + get(2) + get(3))
+        talk.client(get(4))
+        talk.server(ok(1), Kind.EOF)
+        talk.wait(100)
+        assert talk.at_server() == [(0, get(1))]
+        assert talk.at_client() == [(0, ok(1))]
+
+    def test_when_the_client_leaves_the_link_ends(self, talk):
+        talk.inject(does(Drop()))
+        talk.client(GET, Kind.EOF)
+        talk.talk.close(Kind.CLOSE)
+        assert talk.at_server() == [(0, Kind.CLOSE)]
+        assert talk.over == [("GET /a", "", "lost", ("does",))]
+
+    def test_healing_closes_what_it_silenced(self, talk):
+        injection = talk.inject(does(Drop()))
+        talk.client(GET)
+        talk.heal(injection)
+        assert talk.at_client() == [(0, Kind.CLOSE)]
+
+    def test_healing_amid_a_reply_that_is_lost_closes_the_link(self, talk):
+        injection = talk.inject(does(Drop(forward=True)))
+        talk.client(GET)
+        talk.server(OK[:-1])
+        talk.heal(injection)
+        talk.server(OK[-1:])
+        assert talk.at_client() == [(0, Kind.CLOSE)]
+
+    def test_healed_before_the_request_is_whole_it_does_not_fire(self, talk):
+        injection = talk.inject(does(Drop(), needs_whole=True))
+        talk.client(POST[:-2])
+        assert talk.at_server() == []
+        talk.heal(injection)
+        assert talk.at_server() == [(0, POST[:-2])]
+        talk.client(POST[-2:])
+        talk.server(OK)
+        assert talk.at_server() == [(0, POST)]
+        assert talk.at_client() == [(0, OK)]
+        assert (injection.matched, injection.fired) == (0, 0)
+
+    def test_healed_before_the_request_is_whole_another_one_still_fires(self, talk):
+        injection = talk.inject(does(Drop(), needs_whole=True))
+        talk.inject(does(ANSWER), "busy", match={"body": "hello"})
+        talk.client(POST[:-2])
+        talk.heal(injection)
+        talk.client(POST[-2:])
+        assert talk.at_server() == []
+        assert talk.at_client() == [(0, BUSY)]
+
+    def test_a_lost_reply_is_lost_when_it_is_whole(self, talk):
+        talk.inject(does(Drop(forward=True)))
+        talk.client(POST)
+        talk.server(OK[:-1])
+        assert talk.over == []
+        talk.server(OK[-1:])
+        talk.client(GET)
+        talk.server(Kind.EOF)
+        assert talk.at_server() == [(0, POST)]
+        assert talk.at_client() == []
+
+    def test_a_reset_in_the_place_of_a_reply(self, talk):
+        talk.inject(does(Reset(forward=True)), match={"path": "/2"})
+        talk.client(get(1) + get(2))
+        talk.server(ok(1))
+        assert talk.at_client() == [(0, ok(1))]
+        talk.server(ok(2))
+        assert talk.at_client() == [(0, ok(1)), (0, Kind.RESET)]
+
+    def test_a_fault_of_a_reply_that_is_lost_has_not_fired(self, talk):
+        talk.inject(does(Drop(forward=True)))
+        late = talk.inject(does(Hold(1, "reply"), on="reply"), "late")
+        talk.client(GET)
+        talk.server(OK)
+        assert (late.matched, late.fired, talk.missed_by) == (1, 0, [late])
+
+    def test_a_fault_of_a_reply_that_does_not_come_has_not_fired(self, talk):
+        late = talk.inject(does(Hold(1, "reply"), on="reply"), "late")
+        talk.client(GET)
+        talk.server(Kind.EOF)
+        assert (late.matched, late.fired, talk.over) == (1, 0, [("GET /a", "", "closed", ())])
+
+    def test_a_reply_before_the_end_of_a_request_that_does_not_come_is_whole(self, talk):
+        talk.client(POST[:-1])
+        talk.server(OK, Kind.EOF)
+        talk.talk.close(Kind.EOF)
+        assert talk.over == [("POST /charge", "200", "", ())]
+
+    def test_a_reset_waits_for_the_replies_before_it(self, talk):
+        talk.inject(does(Reset()), match={"path": "/2"})
+        talk.client(get(1) + get(2))
+        assert talk.at_client() == []
+        talk.server(ok(1))
+        assert talk.at_client() == [(0, ok(1)), (0, Kind.RESET)]
+
+    def test_nothing_comes_behind_a_reset(self, talk):
+        talk.inject(does(Reset(forward=True)), match={"path": "/1"})
+        talk.client(get(1) + get(2) + get(3)[:9])
+        talk.server(ok(1) + ok(2))
+        assert talk.at_client() == [(0, Kind.RESET)]
+        assert talk.over == [("GET /{}", "", "reset", ("does",)), ("GET /{}", "", "reset", ())]
+
+    def test_replies_that_were_read_with_those_before_a_reset_go_nowhere(self, talk):
+        talk.inject(does(Reset()), match={"path": "/2"})
+        talk.client(get(1) + get(2) + get(3) + get(4))
+        talk.server(ok(1) + ok(3) + ok(4))
+        assert talk.at_client() == [(0, ok(1)), (0, Kind.RESET)]
+        assert [(operation, end) for operation, _, end, _ in talk.over] == [
+            ("GET /{}", ""), ("GET /{}", "reset"), ("GET /{}", "reset"), ("GET /{}", "reset"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(("action", "end"), [(Reset(), Kind.RESET), (Close(), Kind.CLOSE)])
+    def test_requests_that_were_read_with_one_that_ends_the_link_go_nowhere(self, talk, action, end):
+        talk.inject(does(action), match={"path": "/1"})
+        talk.client(get(1) + get(2) + POST)
+        assert talk.at_server() == []
+        assert talk.at_client() == [(0, end)]
+        assert len(talk.over) == 1
+
+    def test_a_close(self, talk):
+        talk.inject(does(Close()))
+        talk.client(GET)
+        assert talk.at_client() == [(0, Kind.CLOSE)]
+        talk.talk.close(Kind.CLOSE)
+        assert talk.over == [("GET /a", "", "closed", ("does",))]
+
+
+class TestCut:
+    def test_after_bytes_of_payload(self, talk):
+        talk.inject(does(Cut(1, "rst"), on="reply"))
+        talk.client(GET)
+        talk.server(OK)
+        assert talk.at_client() == [(0, OK[:-1]), (0, Kind.RESET)]
+
+    def test_by_a_share_of_what_the_head_says(self, talk):
+        talk.inject(does(Cut(Share(0.5)), on="reply"))
+        talk.client(GET)
+        talk.server(BUSY[:-3], BUSY[-3:])
+        assert talk.at_client() == [(0, BUSY[:-2]), (0, Kind.CLOSE)]
+
+    def test_a_chunked_reply_by_share_is_kept_until_its_size_is_known(self, talk):
+        talk.inject(does(Cut(Share(0.6)), on="reply"))
+        talk.client(GET)
+        talk.server(CHUNKED[:60])
+        assert talk.at_client() == []
+        talk.server(CHUNKED[60:])
+        assert talk.at_client() == [(0, CHUNKED[: CHUNKED.index(b"ef") + 2]), (0, Kind.CLOSE)]
+
+    def test_what_is_left_is_left_out_and_the_link_goes_on(self, talk):
+        talk.inject(does(Cut(1, "nothing"), on="reply"), times=1)
+        talk.client(get(1) + get(2))
+        talk.server(OK + ok(2))
+        assert talk.at_client() == [(0, OK[:-1] + ok(2))]
+
+    def test_all_of_the_body_is_no_cut(self, talk):
+        talk.inject(does(Cut(2), on="reply"))
+        talk.client(GET)
+        talk.server(OK)
+        assert talk.at_client() == [(0, OK)]
+
+    def test_nothing_of_the_body(self, talk):
+        talk.inject(does(Cut(0), on="reply"))
+        talk.client(GET)
+        talk.server(OK[:-2])
+        assert talk.at_client() == [(0, OK[:-2]), (0, Kind.CLOSE)]
+
+    def test_the_first_of_two_wins(self, talk):
+        first = talk.inject(does(Cut(1, "rst"), on="reply"))
+        second = talk.inject(does(Cut(0), on="reply"), "second")
+        talk.client(GET)
+        talk.server(OK)
+        assert talk.at_client() == [(0, OK[:-1]), (0, Kind.RESET)]
+        assert (first.fired, second.matched, second.fired) == (1, 1, 0)
+
+    def test_an_answer_of_the_proxys_own(self, talk):
+        talk.inject(does(ANSWER))
+        talk.inject(does(Cut(3), on="reply"), "cut")
+        talk.client(GET)
+        assert talk.at_client() == [(0, BUSY[:-1]), (0, Kind.CLOSE)]
+
+
+class TestRewrite:
+    def test_the_head_of_a_request(self, talk):
+        talk.inject(does(Rewrite(lambda head: head.replace(b"/charge", b"/CHARGE"), "request")))
+        talk.client(POST)
+        assert talk.at_server() == [(0, POST.replace(b"/charge", b"/CHARGE"))]
+
+    def test_a_whole_request(self, talk):
+        talk.inject(does(Rewrite(bytes.upper, "request", whole=True), needs_whole=True))
+        talk.client(POST[:-1])
+        assert talk.at_server() == []
+        talk.client(POST[-1:])
+        assert talk.at_server() == [(0, POST.upper())]
+
+    def test_the_head_of_a_reply_and_another_rewrite_of_it(self, talk):
+        talk.inject(does(Rewrite(lambda head: head.replace(b"OK", b"Okay")), on="reply"))
+        talk.inject(does(Rewrite(lambda head: head.replace(b"Okay", b"Fine")), on="reply"), "second")
+        talk.client(GET)
+        talk.server(OK)
+        assert talk.at_client() == [(0, OK.replace(b"OK", b"Fine"))]
+
+    def test_a_whole_reply(self, talk):
+        talk.inject(does(Rewrite(bytes.upper, whole=True), on="reply"))
+        talk.client(GET)
+        talk.server(CHUNKED)
+        assert talk.at_client() == [(0, CHUNKED.upper())]
+
+    def test_a_reply_that_is_too_long_to_be_kept_passes(self):
+        talk = Talk(LIMITS._replace(body=60))
+        injection = talk.inject(does(Rewrite(bytes.upper, whole=True), on="reply"))
+        talk.client(GET)
+        talk.server(CHUNKED)
+        assert talk.at_client() == [(0, CHUNKED)]
+        assert talk.spared_by == [injection]
+
+    def test_a_request_that_is_too_long_to_be_kept_passes(self):
+        talk = Talk(LIMITS._replace(body=40))
+        injection = talk.inject(does(Repeat(), needs_whole=True))
+        talk.client(POST[:-1], POST[-1:])
+        assert talk.at_server() == [(0, POST)]
+        assert (talk.spared_by, talk.copies, injection.matched) == ([injection], [], 0)
+
+
+class TestReplaceAndRepeat:
+    def test_another_request_goes_and_its_reply_is_rewritten(self, talk):
+        talk.inject(does(Replace(GET, lambda reply: reply.replace(b"ok", b"no"))))
+        talk.client(POST[:-2], POST[-2:])
+        talk.server(OK)
+        assert talk.at_server() == [(0, GET)]
+        assert talk.at_client() == [(0, OK.replace(b"ok", b"no"))]
+
+    def test_the_copies_go_first(self, talk):
+        talk.inject(does(Repeat(2), needs_whole=True))
+        talk.client(POST[:-1], POST[-1:])
+        [(data, times, done)] = talk.copies
+        assert (data, times) == (POST, 2)
+        assert talk.at_server() == []
+        talk.wait(1)
+        done()
+        talk.server(OK)
+        assert talk.at_server() == [(1, POST)]
+        assert talk.at_client() == [(1, OK)]
+
+    def test_healing_does_not_wait_for_the_copies(self, talk):
+        injection = talk.inject(does(Repeat(), needs_whole=True))
+        talk.client(POST)
+        talk.heal(injection)
+        assert talk.at_server() == [(0, POST)]
+        talk.copies[0][2]()
+        assert talk.at_server() == [(0, POST)]
+
+    def test_a_request_that_waits_for_a_go_ahead_is_spared(self, talk):
+        injection = talk.inject(does(Repeat(), needs_whole=True))
+        head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"
+        talk.client(head)
+        assert talk.at_server() == [(0, head)]
+        assert talk.spared_by == [injection]
+
+
+class TestShape:
+    def test_a_reply_alone(self, talk):
+        talk.inject(does(Shape(lambda seat: sliced(lambda: 30, 1.0)), on="reply"), times=1)
+        talk.client(get(1) + get(2))
+        talk.server(OK + ok(2))
+        talk.wait(5)
+        assert talk.at_client() == [(0, OK[:30]), (1, OK[30:] + ok(2))]
+
+    def test_the_head_alone(self, talk):
+        talk.inject(does(Shape(lambda seat: sliced(lambda: 30, 1.0), part="head"), on="reply"))
+        talk.client(GET)
+        talk.server(OK)
+        talk.wait(5)
+        assert talk.at_client() == [(0, OK[:30]), (1, OK[30:])]
+
+    def test_the_body_alone(self, talk):
+        talk.inject(does(Shape(lambda seat: sliced(lambda: 1, 1.0), part="body"), on="reply"))
+        talk.client(GET)
+        talk.server(OK)
+        talk.wait(5)
+        assert talk.at_client() == [(0, OK[:-1]), (1, OK[-1:])]
+
+    def test_healing_lets_the_rest_go(self, talk):
+        injection = talk.inject(does(Shape(lambda seat: sliced(lambda: 1, 1.0), part="body"), on="reply"))
+        talk.client(GET)
+        talk.server(BUSY)
+        talk.wait(1)
+        talk.heal(injection)
+        assert talk.at_client() == [(0, BUSY[:-3]), (1, BUSY[-3:])]
+
+
+class TestMatch:
+    def test_a_body_is_waited_for(self, talk):
+        talk.inject(does(ANSWER), match={"body": "*ell*"})
+        talk.client(POST[:-1])
+        assert (talk.at_server(), talk.at_client()) == ([], [])
+        talk.client(POST[-1:])
+        assert (talk.at_server(), talk.at_client()) == ([], [(0, BUSY)])
+
+    def test_a_body_that_does_not_match_goes_on(self, talk):
+        talk.inject(does(ANSWER), match={"body": "*nothing*"})
+        talk.client(POST[:-1], POST[-1:])
+        assert talk.at_server() == [(0, POST)]
+
+    def test_a_reply_is_judged_when_its_head_is_known(self, talk):
+        injection = talk.inject(does(Cut(1), on="reply"), match={"status": "5*"})
+        talk.client(get(1) + get(2))
+        assert injection.matched == 0
+        talk.server(ok(1) + BUSY)
+        assert talk.at_client() == [(0, ok(1) + BUSY[:-3]), (0, Kind.CLOSE)]
+        assert (injection.matched, injection.fired) == (1, 1)
+
+    def test_counts_are_of_what_matched(self, talk):
+        injection = talk.inject(does(ANSWER), match={"path": "/[23]"}, after=1)
+        for number in (1, 2, 3):
+            talk.client(get(number))
+        assert talk.at_server() == [(0, get(1) + get(2))]
+        assert (injection.matched, injection.fired) == (2, 1)
+
+    def test_chances_of_an_operation_do_not_depend_on_other_operations(self):
+        def hit(paths: list[bytes]) -> list[bytes]:
+            talk = Talk()
+            talk.inject(does(ANSWER), probability=Share(0.5))
+            for path in paths:
+                talk.client(b"GET /%s HTTP/1.1\r\n\r\n" % path)
+            sent = b"".join(data for _, data in talk.at_server())
+            return [line.split()[1] for line in sent.splitlines() if line.startswith(b"GET")]
+
+        alone = hit(20 * [b"a"])
+        among = hit(20 * [b"a", b"b", b"c"])
+        assert 0 < len(alone) < 20
+        assert [path for path in among if path == b"/a"] == alone
+
+    def test_a_fault_with_nothing_to_do_has_not_fired(self, talk):
+        injection = talk.inject(does(on="reply"))
+        talk.client(GET)
+        talk.server(OK)
+        assert (injection.matched, injection.fired, talk.missed_by) == (1, 0, [injection])
+
+
+class TestInOrder:
+    def test_interim_replies_pass_before_the_reply(self, talk):
+        talk.inject(does(Hold(5, "reply"), on="reply"))
+        talk.client(GET)
+        talk.server(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK)
+        talk.wait(5)
+        assert talk.at_client() == [(0, b"HTTP/1.1 103 Early Hints\r\n\r\n"), (5, OK)]
+        assert talk.over == [("GET /a", "200", "", ("does",))]
+
+    def test_a_head_reply_has_no_body(self, talk):
+        talk.inject(does(ANSWER), match={"method": "PUT"})
+        head = b"HEAD /a HTTP/1.1\r\n\r\n"
+        talk.client(head + GET)
+        talk.server(OK[:-2] + OK)
+        assert talk.at_client() == [(0, OK[:-2] + OK)]
+        assert talk.over == [("HEAD /a", "200", "", ()), ("GET /a", "200", "", ())]
+
+    def test_an_upgrade_is_followed_no_more(self, talk):
+        talk.inject(does(ANSWER), match={"method": "PUT"})
+        upgraded = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+        talk.client(b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        talk.server(upgraded + b"hello")
+        talk.client(b"GET / HT")
+        talk.server(b"\x81\x01")
+        assert talk.at_server()[-1] == (0, b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nGET / HT")
+        assert talk.at_client() == [(0, upgraded + b"hello\x81\x01")]
+        assert talk.opaque_for == "upgraded"
+
+    def test_what_is_sent_before_an_upgrade_is_answered_is_not_kept(self, talk):
+        talk.inject(does(ANSWER), match={"method": "PUT"})
+        asked = b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+        talk.client(asked + b"HELLO")
+        talk.server(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        assert talk.at_server() == [(0, asked + b"HELLO")]
+
+    def test_a_refused_upgrade_goes_on_as_http(self, talk):
+        talk.inject(does(ANSWER), match={"path": "/2"})
+        talk.client(b"GET /1 HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        talk.server(OK)
+        talk.client(get(2))
+        assert talk.at_client() == [(0, OK + BUSY)]
+
+    def test_a_reply_that_nobody_asked_for_is_not_taken_for_one(self, talk):
+        talk.inject(does(ANSWER), match={"method": "PUT"})
+        talk.client(GET)
+        timeout = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
+        talk.server(OK + timeout, Kind.EOF)
+        assert talk.at_client() == [(0, OK + timeout), (0, Kind.EOF)]
+        assert talk.opaque_for == "unasked reply"
+
+    def test_bytes_that_are_no_http_pass(self, talk):
+        talk.inject(does(ANSWER))
+        talk.client(b"\x16\x03\x01\x02\x00")
+        talk.server(b"\x16\x03\x03")
+        assert talk.at_server() == [(0, b"\x16\x03\x01\x02\x00")]
+        assert talk.at_client() == [(0, b"\x16\x03\x03")]
+
+    def test_what_is_unreadable_waits_for_the_answers_before_it(self, talk):
+        talk.inject(does(Hold(5)), match={"path": "/1"})
+        talk.client(get(1) + b"\x16\x03")
+        talk.wait(10)
+        assert talk.at_server() == [(5, get(1) + b"\x16\x03")]
+
+    def test_too_many_at_once_are_followed_no_more(self, talk):
+        talk.client(1001 * GET)
+        assert talk.at_server() == [(0, 1001 * GET)]
+        assert talk.opaque_for == "too many requests at once"
+        assert len(talk.over) == 1000
+
+    def test_a_client_that_does_not_read_is_not_read(self):
+        talk = Talk(LIMITS._replace(pipe=200))
+        talk.inject(does(ANSWER))
+        talk.client(GET)
+        talk.talk.block("downstream", True)
+        talk.client(10 * GET)
+        assert talk.paused["upstream"]
+        talk.talk.block("downstream", False)
+        assert not talk.paused["upstream"]
+        assert talk.at_client() == [(0, 11 * BUSY)]
+
+
+class TestTransparency:
+    """Whatever is said, in whatever pieces, and whenever faults that do not match come and go."""
+
+    @pytest.fixture(autouse=True)
+    def corpus(self, conversations):
+        TestTransparency.conversations = conversations  # as an argument it would be in every report of hypothesis
+
+    @given(
+        place=st.integers(0, 10_000),
+        steps=st.lists(st.tuples(st.sampled_from(["client", "client", "server", "arm", "heal"]), st.integers(1, 80))),
+    )
+    @settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_what_no_fault_matches_passes_byte_for_byte(self, place, steps):
+        said, talk, armed = self.conversations[place % len(self.conversations)], Talk(), []
+        left = {"client": said.request, "server": said.reply}
+        talk.begin()
+        for who, count in steps:
+            if who == "arm":
+                armed.append(talk.inject(does(ANSWER), match={"path": "/never/*"}))
+            elif who == "heal":
+                talk.heal(armed.pop()) if armed else None
+            elif left[who]:
+                getattr(talk, who)(left[who][:count])
+                left[who] = left[who][count:]
+        talk.client(*filter(None, [left["client"]]), Kind.EOF)
+        talk.server(*filter(None, [left["server"]]), Kind.EOF)
+        for stream, sent in (("upstream", said.request), ("downstream", said.reply)):
+            *datas, end = [data for _, data in talk.heard[stream]]
+            assert (b"".join(datas), end) == (sent, Kind.EOF)
+
+    @pytest.mark.parametrize("armed", [False, True])
+    def test_every_exchange_is_recorded_with_its_status(self, armed):
+        for said in self.conversations:
+            if said.request_opaque or said.reply_opaque:
+                continue
+            talk = Talk()
+            if armed:
+                talk.inject(does(ANSWER), match={"path": "/never/*"})
+            talk.client(said.request, Kind.EOF)
+            talk.server(*filter(None, [said.reply]), Kind.EOF)
+            found = [status for _, status, _, _ in talk.over]
+            assert (said.name, found) == (said.name, [status for _, _, status in said.exchanges])
+
+
+class Answers(ExchangeFault, frozen=True):
+    """Answers with the number that is asked for; `late`: when the upstream has done so."""
+
+    name = "answers"
+    protocol = "http"
+    late: bool = False
+
+    def on_request(self, request, dice):
+        return (Answer(b"HTTP/1.1 503 Busy\r\nContent-Length: 3\r\n\r\n" + request.head.path[-3:].encode(), self.late),)
+
+
+KINDS = {
+    "plain": None,
+    "answer": Answers(),
+    "late": Answers(late=True),
+    "hold": does(Hold(3)),
+    "hold-reply": does(Hold(2, "reply"), on="reply"),
+    "hold-body": does(Hold(2, "reply", body=True), on="reply"),
+    "drip": does(Shape(lambda seat: sliced(lambda: 7, 0.1)), on="reply"),
+    "head": does(Rewrite(lambda head: head.replace(b"200 OK", b"200 Fine")), on="reply"),
+    "whole": does(Rewrite(lambda reply: reply.replace(b"200 OK", b"200 Fine"), whole=True), on="reply"),
+    "repeat": does(Repeat(), needs_whole=True),
+}
+
+
+@given(
+    asked=st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=8),
+    steps=st.lists(st.tuples(st.sampled_from(["client", "server", "wait", "heal", "copied"]), st.integers(1, 50))),
+)
+@settings(max_examples=1000, deadline=None)
+def test_replies_come_whole_and_in_the_order_of_their_requests(asked, steps):
+    talk = Talk()
+    armed = [talk.inject(fault, kind, {"path": f"/{kind}/*"}) for kind, fault in KINDS.items() if fault is not None]
+    numbers = [b"%03d" % number for number in range(len(asked))]
+    left = b"".join(b"GET /%s/%b HTTP/1.1\r\n\r\n" % (kind.encode(), n) for kind, n in zip(asked, numbers, strict=True))
+    replied = ready = 0
+
+    def serve(count: int) -> None:
+        nonlocal ready, replied
+        heard = b"".join(data for _, data in talk.at_server())
+        due = b"".join(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + line.split()[1][-3:]
+            for line in heard.split(b"\r\n\r\n")[:-1]
+        )
+        ready = min(len(due), ready + count)
+        if ready > replied:
+            talk.server(due[replied:ready])
+            replied = ready
+
+    def copied() -> None:
+        while talk.copies:
+            talk.copies.pop(0)[2]()
+
+    talk.begin()
+    for what, count in steps:
+        if what == "client" and left:
+            talk.client(left[:count])
+            left = left[count:]
+        elif what == "server":
+            serve(count)
+        elif what == "wait":
+            talk.wait(count / 10)
+        elif what == "heal" and armed:
+            talk.heal(armed.pop(count % len(armed)))
+        elif what == "copied":
+            copied()
+    if left:
+        talk.client(left)
+    for _ in range(20):
+        copied()
+        talk.wait(10)
+        serve(10_000)
+    bodies = [part[:3] for part in b"".join(data for _, data in talk.at_client()).split(b"\r\n\r\n")[1:]]
+    assert bodies == numbers
+    assert len(talk.over) == len(asked)
+    assert talk.paused == {"upstream": False, "downstream": False}
+    assert talk.budget.held == 0
+
+
+ENDS = {
+    "drop": does(Drop()),
+    "lose": does(Drop(forward=True)),
+    "reset": does(Reset()),
+    "late-reset": does(Reset(forward=True)),
+    "close": does(Close()),
+    "answer-and-close": does(Answer(BUSY, close=True)),
+    "cut": does(Cut(1), on="reply"),
+    "cut-share": does(Cut(Share(0.5), "rst"), on="reply"),
+    "cut-nothing": does(Cut(1, "nothing"), on="reply"),
+    "reset-reply": does(Reset(), on="reply"),
+    "replace": does(Replace(GET, bytes.upper)),
+    "rewrite-request": does(Rewrite(bytes.upper, "request", whole=True), needs_whole=True),
+}
+SAID = [GET, POST, POST[:30], POST[30:], b"\r\n", b"GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", b"\x16\x03\x01", CHUNKED, OK, OK[:20], OK[20:],
+        b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 101 Switching\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nuntil the end"]  # fmt: skip
+
+
+@given(
+    faults=st.lists(st.sampled_from([kind for kind in {**KINDS, **ENDS} if kind != "plain"]), max_size=4, unique=True),
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["client", "client", "server", "wait", "arm", "heal", "copied", "block", "end"]),
+            st.integers(0, 63),
+        ),
+        max_size=40,
+    ),
+)
+@settings(max_examples=1500, deadline=None)
+def test_whatever_happens_every_exchange_ends_once_and_nothing_is_left(faults, steps):
+    talk, armed = Talk(LIMITS._replace(body=100, pipe=300)), []
+    talk.begin()
+    for what, n in steps:
+        if what in ("client", "server"):
+            getattr(talk, what)(SAID[n % len(SAID)])
+        elif what == "wait":
+            talk.wait(n / 10)
+        elif what == "arm" and faults:
+            kind = faults.pop()
+            match = [None, {"path": "/a"}, {"body": "h*"}, {"status": "200"}][n % 4]
+            fault = {**KINDS, **ENDS}[kind]
+            reply = fault.acts_on == "reply"
+            armed.append(talk.inject(fault, kind, match if reply or n % 4 != 3 else None))
+        elif what == "heal" and armed:
+            talk.heal(armed.pop(n % len(armed)))
+        elif what == "copied" and talk.copies:
+            talk.copies.pop(0)[2]()
+        elif what == "block":
+            talk.talk.block(["upstream", "downstream"][n % 2], n % 4 > 1)
+        elif what == "end" and not talk.gone and n < 16:
+            talk.talk.ends(["upstream", "downstream"][n % 2], [Kind.EOF, Kind.RESET][n // 2 % 2])
+    begun = len(talk.talk._open) + len(talk.over)
+    talk.talk.close(Kind.CLOSE)
+    talk.wait(100)
+    assert len(talk.over) == begun
+    assert not talk.talk._open
+    assert talk.budget.held == 0
+    assert all(0 <= each.fired <= each.matched for each in armed)

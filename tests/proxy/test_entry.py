@@ -1,0 +1,49 @@
+"""The record of exchanges keeps the last ones, and finds them again."""
+
+from brownout.proxy import Entry, Exchanges
+
+
+def entry(proxy: str = "p") -> Entry:
+    return Entry(0, 1e9, proxy, 1, "GET /", "GET /", "200", "2xx", "", 0.1, 0.2, 10, 20, "", ())
+
+
+def test_it_keeps_the_last_ten_thousand_and_goes_on_counting() -> None:
+    exchanges = Exchanges()
+    for _ in range(10_001):
+        exchanges.write(entry())
+    found = exchanges.entries()
+    assert (len(found), found[0].seq, found[-1].seq) == (10_000, 2, 10_001)
+    assert [each.seq for each in exchanges.entries(9_999)] == [10_000, 10_001]
+    assert exchanges.entries(20_000) == []
+
+
+def test_entries_are_found_by_number_and_proxy_and_the_last_ones_of_these() -> None:
+    exchanges = Exchanges()
+    for proxy in "abaab":
+        exchanges.write(entry(proxy))
+
+    def found(since: int = 0, **wanted: object) -> list[int]:
+        return [each.seq for each in exchanges.entries(since, **wanted)]
+
+    assert found() == [1, 2, 3, 4, 5]
+    assert found(3) == [4, 5]
+    assert found(proxy="a") == [1, 3, 4]
+    assert found(last=2) == [4, 5]
+    assert found(1, proxy="a", last=1) == [4]
+    assert found(last=0) == []
+    assert found(last=99) == [1, 2, 3, 4, 5]
+    assert found(proxy="c") == []
+
+
+def test_listeners_hear_each_new_entry_until_they_leave_also_while_they_are_told() -> None:
+    exchanges = Exchanges()
+    heard: list[int] = []
+
+    def once(each: Entry) -> None:
+        heard.append(each.seq)
+        exchanges.listeners.discard(once)
+
+    exchanges.listeners |= {once, lambda each: heard.append(each.seq + 100)}
+    exchanges.write(entry())
+    exchanges.write(entry())
+    assert sorted(heard) == [1, 101, 102]
