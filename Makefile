@@ -14,7 +14,7 @@ test: .venv/.test
 	$(BIN)/python -m pytest $(ARGS)
 
 docs: .venv/.test
-	BROWNOUT_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/docs/test_faults.py tests/real/test_felt.py
+	BROWNOUT_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/docs/test_faults.py tests/real/test_felt.py tests/real/test_http_felt.py
 
 lint: .venv/.lint
 	$(BIN)/ruff check .
@@ -26,6 +26,7 @@ lint: .venv/.lint
 bench: .venv/.test
 	$(BIN)/python bench/accuracy.py
 	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/exchanges.py
 	$(BIN)/python bench/idle_links.py
 	$(BIN)/python bench/stalled.py
 	$(BIN)/python bench/scrape.py

@@ -1,6 +1,6 @@
 """What an idle link weighs in the proxy's process, and that nothing is left when all have gone.
 
-    python bench/idle_links.py [--loop uvloop] [--links 5000]
+    python bench/idle_links.py [--loop uvloop] [--links 5000] [--scheme http]
 
 Memory is the growth of the resident set since before the first link (one that came and went before counts as warm-up),
 divided by the links. Aim: under 8 KiB for a splice. Ends with 1 if a descriptor, a task or a link is left.
@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from rig import HOST, LOOPS, Echo, port, process, run_loop, server, table, told
+from rig import HOST, LOOPS, REPLY, REQUEST, Echo, Http, port, process, run_loop, server, table, told
 
 from brownout.faults import Spec
 from brownout.proxy import Fleet
@@ -44,15 +44,15 @@ def _state(links: int) -> State:
     return State(memory, len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()), links)
 
 
-def watched(connection: Connection, loop: str, upstream: int) -> None:
+def watched(connection: Connection, loop: str, upstream: str) -> None:
     """Role: a proxy that does what it is told and answers each command with its state; sends its port first."""
     run_loop(loop, _watched(connection, upstream))
 
 
-async def _watched(connection: Connection, upstream: int) -> None:
+async def _watched(connection: Connection, upstream: str) -> None:
     raise_file_limit()
     async with Fleet(seed=1) as fleet:
-        proxy = await fleet.add("idle", f"{HOST}:{upstream}")
+        proxy = await fleet.add("idle", upstream)
         connection.send(port(proxy))
         while (command := await told(connection)) is not None:
             if command == "inject":
@@ -67,8 +67,9 @@ async def _watched(connection: Connection, upstream: int) -> None:
 class Links:
     """The clients."""
 
-    def __init__(self, proxy: int) -> None:
+    def __init__(self, proxy: int, reply: bytes) -> None:
         self._proxy = proxy
+        self._reply = reply
         self._sockets: list[socket.socket] = []
 
     def open(self, count: int) -> None:
@@ -79,9 +80,9 @@ class Links:
     def talk(self) -> None:
         """Make one round trip on each."""
         for sock in self._sockets:
-            sock.send(b"ping")
+            sock.send(REQUEST)
         for sock in self._sockets:
-            assert sock.recv(4) == b"ping"
+            assert sock.recv(4096) == self._reply
 
     def close(self) -> None:
         """Close all."""
@@ -97,10 +98,14 @@ def awaited(ask: Callable[[str], State], done: Callable[[State], bool]) -> State
     return state
 
 
-def measure(loop: str, count: int) -> list[str]:
+def measure(loop: str, count: int, scheme: str) -> list[str]:
     """Print the table of one loop; return what is left that should not be."""
-    with process(server, Echo) as upstream, process(watched, loop, upstream.recv()) as proxy:
-        links = Links(proxy.recv())
+    protocol, reply = (Http, REPLY) if scheme == "http" else (Echo, REQUEST)
+    with (
+        process(server, protocol) as upstream,
+        process(watched, loop, f"{scheme}://{HOST}:{upstream.recv()}") as proxy,
+    ):
+        links = Links(proxy.recv(), reply)
 
         def ask(command: str) -> State:
             proxy.send(command)
@@ -136,7 +141,7 @@ def measure(loop: str, count: int) -> list[str]:
         after = awaited(ask, lambda state: state.links == 0 and state.descriptors <= before.descriptors)
         closed = time.monotonic() - start
         note("all closed", ask("collect"))
-        table((loop, "links", "descriptors", "tasks", "KiB per link"), rows)
+        table((f"{loop}, {scheme}", "links", "descriptors", "tasks", "KiB per link"), rows)
         print(
             f"{count} links opened in {opened:.1f} s, {FAULT} armed in {armed * 1e3:.0f} ms, closed in {closed:.1f} s"
         )
@@ -153,12 +158,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--loop", choices=LOOPS, help="one loop instead of both")
     parser.add_argument("--links", type=int, default=5000)
+    parser.add_argument("--scheme", choices=("tcp", "http"), default="tcp", help="http: links that are followed")
     options = parser.parse_args()
     if not Path("/proc/self/statm").exists():
         parser.error("memory and descriptors are read from /proc, which this system has not")
     raise_file_limit()
     left = [
-        problem for loop in ((options.loop,) if options.loop else LOOPS) for problem in measure(loop, options.links)
+        problem
+        for loop in ((options.loop,) if options.loop else LOOPS)
+        for problem in measure(loop, options.links, options.scheme)
     ]
     if left:
         sys.exit("\n".join(left))
