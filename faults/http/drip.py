@@ -11,6 +11,7 @@ from ...wire.dialect import ReplyHead
 from ...wire.errors import BrownoutError
 from ..action import Message, Shape
 from ..exchange import Request
+from ..fault import QUEUE
 from ..segment import Seat, Stage
 from ..slicer import sliced
 from ..units import Duration, Size
@@ -46,6 +47,10 @@ class Drip(HttpFault, frozen=True):
     def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Shape]:
         """Let the reply drip."""
         return (Shape(self._drops, "reply", self.of),)
+
+    def queue_limit(self) -> int:
+        """Return what may wait behind the drop: beyond that the upstream is held back."""
+        return QUEUE
 
     def _drops(self, seat: Seat) -> Stage:
         return sliced(lambda: self.bytes, self.interval)

@@ -24,15 +24,17 @@ from brownout.faults.action import (
     Shape,
 )  # fmt: skip
 from brownout.faults.exchange import ExchangeFault, Request
-from brownout.faults.match import Match
+from brownout.faults.http.drip import Drip
+from brownout.faults.match import KEYS, Match
 from brownout.faults.segment import Kind
 from brownout.faults.slicer import sliced
 from brownout.faults.spec import Spec
 from brownout.faults.trigger import Trigger
-from brownout.faults.units import Share
+from brownout.faults.units import Duration, Share, Size
 from brownout.proxy.budget import LIMITS, Budget
 from brownout.proxy.conversation import Conversation
 from brownout.proxy.exchange import Place
+from brownout.proxy.following import DIALECTS
 from brownout.proxy.injection import Injection
 from brownout.proxy.rules import Rules
 from brownout.testing.clock import VirtualClock
@@ -202,6 +204,10 @@ def get(number: int) -> bytes:
 
 def ok(number: int) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % number
+
+
+def test_what_can_be_followed_can_be_matched():
+    assert set(DIALECTS) == set(KEYS)
 
 
 class TestNothingFires:
@@ -753,6 +759,14 @@ class TestShape:
         talk.wait(5)
         assert talk.at_client() == [(0, OK[:-1]), (1, OK[-1:])]
 
+    def test_a_long_reply_that_drips_holds_the_upstream_back(self, talk):
+        talk.inject(Drip(bytes=Size(100_000), interval=Duration(1)))
+        talk.client(GET)
+        talk.server(b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n", 400_000 * b"x")
+        assert talk.paused["downstream"]
+        talk.wait(3)
+        assert not talk.paused["downstream"]
+
     def test_healing_lets_the_rest_go(self, talk):
         injection = talk.inject(does(Shape(lambda seat: sliced(lambda: 1, 1.0), part="body"), on="reply"))
         talk.client(GET)
@@ -1045,11 +1059,12 @@ SAID = [GET, POST, POST[:30], POST[30:], b"\r\n", b"GET / HTTP/1.1\r\nUpgrade: x
 )
 @settings(max_examples=1500, deadline=None)
 def test_whatever_happens_every_exchange_ends_once_and_nothing_is_left(faults, steps):
-    talk, armed = Talk(LIMITS._replace(body=100, pipe=300)), []
+    talk, armed, silent = Talk(LIMITS._replace(body=100, pipe=300)), [], set()
     talk.begin()
     for what, n in steps:
         if what in ("client", "server"):
-            getattr(talk, what)(SAID[n % len(SAID)])
+            if what not in silent:
+                getattr(talk, what)(SAID[n % len(SAID)])
         elif what == "wait":
             talk.wait(n / 10)
         elif what == "arm" and faults:
@@ -1064,8 +1079,9 @@ def test_whatever_happens_every_exchange_ends_once_and_nothing_is_left(faults, s
             talk.copies.pop(0)[2]()
         elif what == "block":
             talk.talk.block(["upstream", "downstream"][n % 2], n % 4 > 1)
-        elif what == "end" and not talk.gone and n < 16:
-            talk.talk.ends(["upstream", "downstream"][n % 2], [Kind.EOF, Kind.RESET][n // 2 % 2])
+        elif what == "end" and not talk.gone and n < 16 and (who := ["client", "server"][n % 2]) not in silent:
+            silent.add(who)
+            getattr(talk, who)([Kind.EOF, Kind.RESET][n // 2 % 2])
     begun = len(talk.talk._open) + len(talk.over)
     talk.talk.close(Kind.CLOSE)
     talk.wait(100)
