@@ -355,7 +355,9 @@ def with_fetch(program: Callable[..., str]) -> Callable[[str, list[Call]], list[
 
     def tour(base: str, calls: list[Call]) -> list[Said]:
         asked = json.dumps([call._asdict() for call in calls])
-        done = subprocess.run([node, FETCH, base], input=asked, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [node, "--no-warnings", FETCH, base], input=asked, capture_output=True, text=True, timeout=60
+        )
         assert (done.returncode, done.stderr) == (0, "")
         return [tuple(each) for each in json.loads(done.stdout)]
 
