@@ -139,17 +139,20 @@ def main() -> None:
         unique = Path(folder, "unique.lua")
         unique.write_text(UNIQUE)
 
-        def own(at: int) -> float:
+        def same(at: int) -> float:
+            if options.wrk:
+                return wrk(at, options.seconds, None)
             client.send(at)
             return float(client.recv())
 
+        def another(at: int) -> float:
+            return wrk(at, options.seconds, unique)
+
         for loop in (options.loop,) if options.loop else LOOPS:
-            same = (lambda at: wrk(at, options.seconds, None)) if options.wrk else own
             ratios = measure(loop, "the same request", options.rounds, same)
             missed += [f"{loop}, {name}: {ratios[name]:.2f}" for name, aim in AIMS.items() if ratios[name] < aim]
             if options.wrk:
-                other = lambda at: wrk(at, options.seconds, unique)  # noqa: E731 (beside the other one)
-                measure(loop, "every request another", options.rounds, other)
+                measure(loop, "every request another", options.rounds, another)
     if missed:
         sys.exit(f"below the aim: {'; '.join(missed)}")
 

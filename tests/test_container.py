@@ -17,7 +17,7 @@ COMPOSE = yaml.safe_load((ROOT / "examples/compose.yaml").read_text())
 
 def instructions() -> list[tuple[str, str]]:
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
-    return [tuple(re.split(r"\s+", line.strip(), maxsplit=1)) for line in text.splitlines() if line.strip()]  # type: ignore[misc]
+    return [tuple(re.split(r"\s+", line.strip(), maxsplit=1)) for line in text.splitlines() if line.strip()]
 
 
 def check(words: list[str]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 from .dialect import Part, Piece, RequestHead
 from .http1_edit import edit_fields, reply_bytes
@@ -48,6 +48,9 @@ def _beginning(parts: tuple[str, ...]) -> re.Pattern[bytes]:
     for part in reversed(parts[:-1]):
         pattern = rf"{part}(?:\Z|{pattern})"
     return re.compile(pattern.encode())
+
+
+_Head = TypeVar("_Head", HttpRequest, HttpReply)
 
 
 class _State(Protocol):
@@ -221,19 +224,9 @@ class Requests(_Reader):
         if self._held or self._state is not Requests._start:
             return None
         last = self._last
-        if last is not None and data.startswith(last.data) and last.length == len(data) - len(last.data):
-            return last
-        size = data.find(b"\r\n\r\n") + 4
-        if not 4 < size <= LONGEST_REMEMBERED:
-            return None
-        try:
-            request = request_head.short(data if size == len(data) else data[:size])
-        except UnreadableError:
-            return None
-        if request.length != len(data) - size:
-            return None
-        self._last = request
-        return request
+        if last is None or not data.startswith(last.data) or last.length != len(data) - len(last.data):
+            last = self._last = _read_whole(data, request_head.short)
+        return last
 
     def _start(self, data: bytes, at: int, pieces: list[Piece]) -> int:
         if data[at] in b"\r\n":  # RFC 9112, section 2.2: some clients send an empty line behind a body
@@ -273,19 +266,9 @@ class Replies(_Reader):
         if cast("HttpRequest", asked).method in ("HEAD", "CONNECT"):
             return None
         last = self._last
-        if last is not None and data.startswith(last.data) and last.length == len(data) - len(last.data):
-            return last
-        size = data.find(b"\r\n\r\n") + 4
-        if not 4 < size <= LONGEST_REMEMBERED:
-            return None
-        try:
-            reply = reply_head.short(data[:size])
-        except UnreadableError:
-            return None
-        if reply.length != len(data) - size or reply.code < 200:
-            return None
-        self._last = reply
-        return reply
+        if last is None or not data.startswith(last.data) or last.length != len(data) - len(last.data):
+            last = self._last = _read_whole(data, reply_head.short)
+        return None if last is None or last.code < 200 else last
 
     def _head(self, head: bytes, pieces: list[Piece]) -> None:
         reply = reply_head(head)
@@ -316,3 +299,15 @@ class Http1:
     def replies(self, asked: Callable[[], RequestHead | None]) -> Replies:
         """Return a reader of a server's stream. `asked` is called once for each reply, at the first of its heads."""
         return Replies(asked)
+
+
+def _read_whole(data: bytes, read: Callable[[bytes], _Head]) -> _Head | None:
+    """Return the head of data that is one whole message."""
+    size = data.find(b"\r\n\r\n") + 4
+    if not 4 < size <= LONGEST_REMEMBERED:
+        return None
+    try:
+        head = read(data[:size])
+    except UnreadableError:
+        return None
+    return head if head.length == len(data) - size else None

@@ -69,7 +69,7 @@ class Lines:
         self._thread.start()
 
     def _read(self) -> None:
-        for line in self._pipe:  # type: ignore[attr-defined]
+        for line in self._pipe:
             self._coming.put(line.decode().rstrip("\n"))
         self._coming.put(None)
 
@@ -96,7 +96,7 @@ class Lines:
 
     def close(self) -> None:
         self._thread.join(DEADLINE)
-        self._pipe.close()  # type: ignore[attr-defined]
+        self._pipe.close()
 
 
 @pytest.fixture

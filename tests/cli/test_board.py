@@ -8,7 +8,7 @@ def view(name: str, **more: object) -> ProxyView:
         "protocol": "redis", "enabled": True, "trouble": None, "links": {"open": 1, "total": 12},
         "bytes": {"upstream": 1234, "downstream": 5_000_000}, "errors": {}, "injections": [],
     }  # fmt: skip
-    return known | more  # type: ignore[return-value]
+    return known | more
 
 
 def injection(fault: str, name: str, **settings: object) -> dict[str, object]:

@@ -90,7 +90,7 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
     def start(*args: object, **env: str) -> Terminal:
-        opened.append(Terminal(*args, **env))  # type: ignore[arg-type]
+        opened.append(Terminal(*args, **env))
         return opened[-1]
 
     yield start
@@ -99,7 +99,7 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 
 def api(terminal: Terminal) -> Client:
-    return Client(re.search(r"api (\S+:\d+)\n", terminal.until("seed "))[1])  # type: ignore[index]
+    return Client(re.search(r"api (\S+:\d+)\n", terminal.until("seed "))[1])
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120])

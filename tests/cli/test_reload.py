@@ -111,7 +111,7 @@ async def settled(stamps: list[Stamp | None]) -> list[Stamp | None]:
         def stamp(self) -> Stamp | None:
             return stamps.pop(0)
 
-    await Reloader(None, Written("x"), Config())._settled()  # type: ignore[arg-type]  # no fleet is asked
+    await Reloader(None, Written("x"), Config())._settled()
     return stamps
 
 
@@ -188,9 +188,9 @@ def test_a_connection_to_a_real_server_outlives_a_reload(edited: Callable[..., E
         assert it.hang_up(more) == "1 proxy added, 1 injection changed"
         assert client.client_id() == number
         after = it.injected("cache")
-        assert after["noop"]["receipt"] == {**before["noop"]["receipt"], "bytes": after["noop"]["receipt"]["bytes"]}  # type: ignore[dict-item, index]
-        assert after["latency"]["receipt"]["armed_at"] == before["latency"]["receipt"]["armed_at"]  # type: ignore[index]
-        assert (after["latency"]["latency"], after["latency"]["receipt"]["matched"]) == ("200ms", 1)  # type: ignore[index]
+        assert after["noop"]["receipt"] == {**before["noop"]["receipt"], "bytes": after["noop"]["receipt"]["bytes"]}
+        assert after["latency"]["receipt"]["armed_at"] == before["latency"]["receipt"]["armed_at"]
+        assert (after["latency"]["latency"], after["latency"]["receipt"]["matched"]) == ("200ms", 1)
         assert it.client.proxy("cache")["address"] == f"{host}:{port}"
         assert it.client.proxy("cache")["links"] == {"open": 1, "total": 1}
         client.close()
@@ -256,7 +256,7 @@ def test_a_broken_edit_changes_nothing_and_says_everything(edited: Callable[...,
     [event] = it.client.journal(kind="reloaded")
     assert event["detail"]["file"] == str(it.path)
     assert event["detail"]["done"] == []
-    assert len(event["detail"]["errors"]) == 2  # type: ignore[arg-type]
+    assert len(event["detail"]["errors"]) == 2
     assert it.hang_up(FILE.format(echo=echo)) == "nothing changed"
 
 

@@ -2,14 +2,14 @@ import asyncio
 import contextlib
 import http.client
 import json
-import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
-from brownout.control.serve import serve
 from brownout.proxy import Fleet
+
+from ..control.conftest import serving
 
 DEADLINE = 20.0
 
@@ -58,26 +58,9 @@ class Toxiproxy(NamedTuple):
 
 @contextlib.contextmanager
 def served(seed: int = 7) -> Iterator[Toxiproxy]:
-    ready: list[Toxiproxy] = []
-    up, down = threading.Event(), threading.Event()
-
-    async def live() -> None:
-        async with Fleet(seed=seed) as fleet:
-            server = await serve(fleet, "127.0.0.1:0")
-            ready.append(Toxiproxy(fleet, asyncio.get_running_loop(), server.address.host, server.address.port))
-            up.set()
-            await asyncio.to_thread(down.wait)
-            await server.close()
-
-    thread = threading.Thread(target=asyncio.run, args=(live(),))
-    thread.start()
-    assert up.wait(DEADLINE)
-    try:
-        yield ready[0]
-    finally:
-        down.set()
-        thread.join(DEADLINE)
-        assert not thread.is_alive()
+    with serving(seed=seed) as running:
+        address = running.server.address
+        yield Toxiproxy(running.fleet, running.loop, address.host, address.port)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def running() -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def serving(guard: Guard = NO_TOKEN) -> Iterator[Running]:
+def serving(guard: Guard = NO_TOKEN, seed: int = 7) -> Iterator[Running]:
     ready: list[Running] = []
     up, down = threading.Event(), threading.Event()
 
@@ -83,7 +83,7 @@ def serving(guard: Guard = NO_TOKEN) -> Iterator[Running]:
 
     async def live() -> None:
         upstream = await asyncio.start_server(echo, "127.0.0.1", 0)
-        async with upstream, Fleet(seed=7) as fleet:
+        async with upstream, Fleet(seed=seed) as fleet:
             host, port = upstream.sockets[0].getsockname()
             server = await serve(fleet, "127.0.0.1:0", guard)
             ready.append(Running(fleet, server, asyncio.get_running_loop(), f"{host}:{port}"))

@@ -212,7 +212,7 @@ def test_what_is_wrong_is_said(
 
 def test_a_body_that_is_no_json_is_said(echo: Running) -> None:
     for body in ("{", "", "nul", '"\ud800"', "[" * 200_000):
-        status, answer = echo.ask("PUT", ECHO, body.encode("utf-8", "surrogatepass"))  # type: ignore[arg-type]
+        status, answer = echo.ask("PUT", ECHO, body.encode("utf-8", "surrogatepass"))
         assert (status, answer["status"], answer["hint"]) == (400, 400, "send a JSON object")
         assert answer["error"].startswith("the body is not JSON: ")
 

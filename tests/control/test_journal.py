@@ -52,7 +52,7 @@ def test_a_follower_reads_what_was_and_what_comes(running: Running) -> None:
 
 def message(stream: object) -> dict[str, str]:
     lines: list[str] = []
-    while line := stream.readline().decode().rstrip("\n"):  # type: ignore[attr-defined]
+    while line := stream.readline().decode().rstrip("\n"):
         lines.append(line)
     return dict(line.split(": ", 1) for line in lines)
 

@@ -13,7 +13,7 @@ from .conftest import DOCS, README, write_or_compare
 
 
 def default(setting: object) -> str:
-    return "required" if setting.required else (setting.default or "none")  # type: ignore[attr-defined]
+    return "required" if setting.required else (setting.default or "none")
 
 
 def short_table() -> str:

@@ -29,7 +29,7 @@ class Given(Settings, frozen=True):
 )
 def test_text_means_what_is_written_natively(key: str, text: str, value: object) -> None:
     native = list(value) if isinstance(value, tuple) else value
-    expected = Given(**{key: value})  # type: ignore[arg-type]
+    expected = Given(**{key: value})
     assert convert(Given, {key: text}, text=True) == convert(Given, {key: text}) == expected
     assert convert(Given, {key: native}) == expected
     assert expected.to_mapping() == {key: native}

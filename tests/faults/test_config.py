@@ -41,7 +41,7 @@ def problems(text: str, environ: Mapping[str, str] | None = None) -> list[tuple[
     with pytest.raises(ConfigError) as caught:
         parse(text, "a.yaml", environ or {})
     assert {problem.file for problem in caught.value.problems} == {"a.yaml"}
-    return [tuple(problem)[1:] for problem in caught.value.problems]  # type: ignore[misc]
+    return [tuple(problem)[1:] for problem in caught.value.problems]
 
 
 def test_a_file_says_seed_proxies_and_profiles() -> None:

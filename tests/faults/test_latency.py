@@ -22,7 +22,7 @@ def test_mean_and_width(distribution: str, mean: float, deviation: float, correl
         Latency(
             latency=Duration(0.3),
             jitter=Duration(0.1),
-            distribution=distribution,  # type: ignore[arg-type]
+            distribution=distribution,
             correlation=Share(correlation),
         )
     )

@@ -27,7 +27,7 @@ def plain(node: Node) -> object:
 def said(text: str) -> list[tuple[int, int, str, str, str]]:
     with pytest.raises(ConfigError) as caught:
         read(text)
-    return [tuple(problem)[1:] for problem in caught.value.problems]  # type: ignore[misc]
+    return [tuple(problem)[1:] for problem in caught.value.problems]
 
 
 def test_a_node_knows_the_place_of_its_key_and_else_its_own() -> None:

@@ -10,7 +10,7 @@ from brownout.faults.spec import RESERVED, match_keys
 
 def problems(source: object, *, text: bool = False) -> list[tuple[str, str, str]]:
     with pytest.raises(SettingsError) as caught:
-        Spec.parse(source, text=text)  # type: ignore[arg-type]
+        Spec.parse(source, text=text)
     return [tuple(problem) for problem in caught.value.problems]
 
 
@@ -169,7 +169,7 @@ def test_a_change_that_leaves_a_match_on_the_reply_without_one_is_refused() -> N
     assert spec.match.on_reply
     with pytest.raises(SettingsError, match=r"^match\.status: http\.delay as it is set acts before there is a reply"):
         spec.changed({"before": "request"})
-    assert spec.changed({"before": "request", "match": {"path": "/"}}).fault.before == "request"  # type: ignore[attr-defined]
+    assert spec.changed({"before": "request", "match": {"path": "/"}}).fault.before == "request"
 
 
 def test_a_fault_takes_the_keys_that_are_known_when_it_acts() -> None:

@@ -86,7 +86,7 @@ def test_what_is_wrong_is_said_and_what_would_be_right(unit: type, text: str, me
 
 
 def test_python_callers_may_give_text_but_no_bare_number() -> None:
-    assert Latency(latency="300ms") == Latency(latency=Duration(0.3))  # type: ignore[arg-type]
+    assert Latency(latency="300ms") == Latency(latency=Duration(0.3))
     with pytest.raises(UnitError, match=r"0\.3 has no unit"):
-        Latency(latency=0.3)  # type: ignore[arg-type]
-    assert Latency(latency=0).latency == Duration(0)  # type: ignore[arg-type]
+        Latency(latency=0.3)
+    assert Latency(latency=0).latency == Duration(0)

@@ -63,9 +63,9 @@ def test_an_injection_continues_an_equal_one_or_one_that_can_change(
         placed("a", "reset", "reset"),
         placed("a", "latency:2s", "latency-2"),
     ]
-    found = placing.continued(before, [placement("a", each) for each in now])  # type: ignore[arg-type]
+    found = placing.continued(before, [placement("a", each) for each in now])
     assert found == [None if number is None else before[number] for number in continues]
-    assert placing.continued(before, [placement("b", each) for each in now]) == [None] * len(now)  # type: ignore[arg-type]
+    assert placing.continued(before, [placement("b", each) for each in now]) == [None] * len(now)
 
 
 def test_what_continues_keeps_its_name() -> None:

@@ -175,7 +175,7 @@ class Town:
         assert {event.link for event in closed} >= opened | failed, "a link opened, and never closed"
         assert len(closed) == proxy.links_total
         for stream in ("upstream", "downstream"):
-            assert sum(event.detail[stream] for event in closed) == proxy.bytes(stream)  # type: ignore[misc]
+            assert sum(event.detail[stream] for event in closed) == proxy.bytes(stream)
 
 
 @pytest.fixture(params=LOOPS)

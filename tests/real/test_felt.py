@@ -7,7 +7,6 @@ sees the same; of a message the words are kept that are the same each time.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import os
 import re
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import psycopg
-import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -29,11 +27,12 @@ from brownout.faults import CATALOGUE
 from brownout.faults.exchange import ExchangeFault
 from brownout.testing.servers import Server
 
+from .page import write_or_compare
+
 if TYPE_CHECKING:
     from conftest import Gate, Town
 
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
-BEGIN, END = "<!-- made by tests/real/test_felt.py -->\n", "<!-- until here -->\n"
 TEXT = b"x" * 8000
 REPLY = b"$8000\r\n" + TEXT + b"\r\n+OK\r\n"
 PATIENCE = 1.0
@@ -124,7 +123,7 @@ class Psycopg:
 
     def hello(self) -> None:
         options = {"connect_timeout": PSYCOPGS, "autocommit": True}
-        self._connection = psycopg.connect(**self._address, **options)  # type: ignore[arg-type]
+        self._connection = psycopg.connect(**self._address, **options)
 
     def ask(self) -> str:
         if self._connection is None:
@@ -286,12 +285,4 @@ def test_clients_see_of_every_fault_what_the_page_says(
             for row in ROWS
         }
         results = {row: {name: cells[row, name].result() for name in CLIENTS} for row in ROWS}
-    made = "".join(f"{line}\n" for line in table(results))
-    head, _, rest = PAGE.read_text().partition(BEGIN)
-    shown, _, tail = rest.partition(END)
-    if os.environ.get("BROWNOUT_WRITE_DOCS"):
-        PAGE.write_text(head + BEGIN + "\n" + made + "\n" + END + tail)
-        return
-    differences = "\n".join(difflib.unified_diff(shown.strip().splitlines(), made.splitlines(), "the page", "seen"))
-    if differences:
-        pytest.fail(f"{differences}\n\nBROWNOUT_WRITE_DOCS=1 writes what was seen", pytrace=False)
+    write_or_compare(PAGE, "tests/real/test_felt.py", table(results))

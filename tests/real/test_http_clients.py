@@ -145,7 +145,7 @@ class Plain(BaseHTTPRequestHandler):
         else:
             self._chunked(self._events())
 
-    do_HEAD = do_GET  # noqa: N815
+    do_HEAD = do_GET  # noqa: N815 (the name that http.server looks for)
 
     def do_POST(self) -> None:
         self._say(self._body())

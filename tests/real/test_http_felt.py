@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import importlib
 import json
-import os
 import re
 import shlex
 import threading
@@ -25,17 +23,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import aiohttp
 import httpx
-import pytest
 import requests
 
 from brownout.faults import CATALOGUE
 from brownout.faults.exchange import ExchangeFault
 
+from .page import write_or_compare
+
 if TYPE_CHECKING:
     from conftest import Town
 
 PAGE = Path(__file__).parents[2] / "docs" / "http-clients.md"
-BEGIN, END = "<!-- made by tests/real/test_http_felt.py -->\n", "<!-- until here -->\n"
 PATIENCE = 1.0
 """The time-outs of the clients, in seconds."""
 BODY = json.dumps({"done": True, "note": "x" * 374}).encode()
@@ -195,7 +193,7 @@ class Work(BaseHTTPRequestHandler):
                 self.server.done += 1
         self._say(200, BODY, "application/json")
 
-    do_POST = do_GET  # noqa: N815
+    do_POST = do_GET  # noqa: N815 (the name that http.server looks for)
 
     def _say(self, status: int, body: bytes, kind: str) -> None:
         self.send_response_only(status)
@@ -321,12 +319,4 @@ def test_clients_see_of_every_fault_what_the_page_says(town: Town) -> None:
     with ThreadPoolExecutor(8) as threads:
         cells = {(row, name): threads.submit(felt, town, row, name) for row in ROWS for name in CLIENTS}
         results = {row: {name: cells[row, name].result() for name in CLIENTS} for row in ROWS}
-    made = "".join(f"{line}\n" for line in table(results))
-    head, _, rest = PAGE.read_text().partition(BEGIN)
-    shown, _, tail = rest.partition(END)
-    if os.environ.get("BROWNOUT_WRITE_DOCS"):
-        PAGE.write_text(head + BEGIN + "\n" + made + "\n" + END + tail)
-        return
-    differences = "\n".join(difflib.unified_diff(shown.strip().splitlines(), made.splitlines(), "the page", "seen"))
-    if differences:
-        pytest.fail(f"{differences}\n\nBROWNOUT_WRITE_DOCS=1 writes what was seen", pytrace=False)
+    write_or_compare(PAGE, "tests/real/test_http_felt.py", table(results))

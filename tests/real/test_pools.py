@@ -81,7 +81,7 @@ def outcome(function: Callable[[], object]) -> tuple[str, float]:
 def redis_pool(gate: Gate, size: int, **options: object) -> Iterator[redis.Redis]:
     """A client with so many idle connections in its pool, and no retries unless they are asked for."""
     given = {"socket_timeout": TIMEOUT, "retry": Retry(NoBackoff(), 0), **options}
-    client = redis.Redis(host=gate.host, port=gate.port, **given)  # type: ignore[arg-type]
+    client = redis.Redis(host=gate.host, port=gate.port, **given)
     try:
         connections = [client.connection_pool.get_connection() for _ in range(size)]
         for connection in connections:
@@ -297,7 +297,7 @@ def psycopg_pool(gate: Gate, size: int, **options: object) -> Iterator[Pool]:
     address = f"host={gate.host} port={gate.port} user=postgres dbname=postgres connect_timeout=2"
     given = {"min_size": size, "max_size": size + 1, "timeout": TIMEOUT, "kwargs": {"autocommit": True}, **options}
     with (
-        ConnectionPool(address, open=False, **given) as pool,  # type: ignore[arg-type]
+        ConnectionPool(address, open=False, **given) as pool,
         contextlib.ExitStack() as stack,
     ):
         stack.callback(gate.heal)
@@ -332,7 +332,7 @@ def recipe() -> Callable[[Connection, float], contextlib.AbstractContextManager[
     assert found
     names: dict[str, object] = {}
     exec(found[1], names)
-    return names["deadline"]  # type: ignore[return-value]
+    return names["deadline"]
 
 
 @scenario("psycopg_pool", "refuse", "`timeout=0.3`")

@@ -30,7 +30,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 @contextlib.contextmanager
 def session(gate: Gate | Server, **options: object) -> Iterator[Connection]:
     given = {"host": gate.host, "port": gate.port, "user": "postgres", "dbname": "postgres", **options}
-    connection = psycopg.connect(autocommit=True, connect_timeout=15, **given)  # type: ignore[arg-type]
+    connection = psycopg.connect(autocommit=True, connect_timeout=15, **given)
     try:
         yield connection
     finally:

@@ -35,7 +35,7 @@ def client_of(gate: Gate | Server, **options: object) -> Iterator[redis.Redis]:
     """A client with a pool, without retries, so that every failure is seen."""
     given = {"socket_timeout": PATIENCE, "retry": Retry(NoBackoff(), 0), **options}
     where = {"unix_socket_path": gate.path} if getattr(gate, "path", "") else {"host": gate.host, "port": gate.port}
-    client = redis.Redis(**where, **given)  # type: ignore[arg-type]
+    client = redis.Redis(**where, **given)
     try:
         yield client
     finally:

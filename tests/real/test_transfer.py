@@ -262,7 +262,7 @@ def test_bytes_are_untouched_while_faults_come_change_and_go(town: Town) -> None
 
 def held(link: object) -> int:
     """How many bytes wait in the two pipes of a link."""
-    pipes = [side.pipe for side in (link.client, link.server)]  # type: ignore[attr-defined]
+    pipes = [side.pipe for side in (link.client, link.server)]
     return sum(pipe.waiting for pipe in pipes if pipe is not None)
 
 

@@ -31,7 +31,7 @@ class World:
         self.seen: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
 
     def limit(self, **limits: float) -> None:
-        self.fleet.limits = Limits(**limits)  # type: ignore[arg-type]
+        self.fleet.limits = Limits(**limits)
 
     async def serve(self, handler: Handler | None = None, **where: object) -> str:
         """Start an upstream; without a handler a connection is handed to `accepted()`."""
@@ -45,10 +45,10 @@ class World:
                     await handler(reader, writer)
 
         if "path" in where:
-            server = await asyncio.start_unix_server(handle, **where)  # type: ignore[arg-type]
+            server = await asyncio.start_unix_server(handle, **where)
             self.servers.append(server)
             return f"unix://{where['path']}"
-        server = await asyncio.start_server(handle, where.get("host", "127.0.0.1"), 0, backlog=2000)  # type: ignore[arg-type]
+        server = await asyncio.start_server(handle, where.get("host", "127.0.0.1"), 0, backlog=2000)
         self.servers.append(server)
         host, port = server.sockets[0].getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -57,7 +57,7 @@ class World:
         return await self.seen.get()
 
     async def proxy(self, name: str = "p", upstream: str | None = None, **options: object) -> Proxy:
-        return await self.fleet.add(name, upstream or await self.serve(echo), **options)  # type: ignore[arg-type]
+        return await self.fleet.add(name, upstream or await self.serve(echo), **options)
 
     async def connect(self, proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         assert proxy.address is not None

@@ -15,7 +15,7 @@ from .conftest import World, spec
 def profile(name: str, **targets: list[object]) -> Profile:
     """A profile; a key `all_` is the glob, one that ends with `_` a protocol."""
     keys = {key: "*" if key == "all_" else f"{key[:-1]}:" if key.endswith("_") else key for key in targets}
-    return Profile(name, tuple(Target(keys[key], tuple(map(spec, specs))) for key, specs in targets.items()))  # type: ignore[arg-type]
+    return Profile(name, tuple(Target(keys[key], tuple(map(spec, specs))) for key, specs in targets.items()))
 
 
 def there(fleet: Fleet) -> dict[str, dict[str, str]]:

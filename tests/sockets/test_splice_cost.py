@@ -127,7 +127,7 @@ def test_a_chunk_is_one_python_call_of_ours(loop: str) -> None:
     counting = False
 
     def profile(frame: object, event: str, argument: object) -> None:
-        code = frame.f_code  # type: ignore[attr-defined]  # a frame, as sys.setprofile says
+        code = frame.f_code
         if event == "call" and counting and code.co_filename.startswith(PACKAGE):
             calls[code.co_qualname] += 1
 

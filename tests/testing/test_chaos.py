@@ -330,7 +330,7 @@ def test_a_real_client_feels_it(chaos: Chaos) -> None:
 
 
 def embedded(**options: object) -> Chaos:
-    return Chaos(api="none", **options)  # type: ignore[arg-type]
+    return Chaos(api="none", **options)
 
 
 def test_a_fault_of_ones_own_is_injected_as_it_is(echo: str) -> None:
@@ -552,9 +552,9 @@ def test_a_proxy_on_every_address_is_reached_where_its_brownout_is(listen: str, 
         pass
 
     driver = Elsewhere()
-    driver.host = host  # type: ignore[attr-defined]
+    driver.host = host
     view = {"name": "wide", "address": listen}
-    proxy = Proxied(driver, view, Address.upstream("redis://db/1"), lambda handle: None)  # type: ignore[arg-type]
+    proxy = Proxied(driver, view, Address.upstream("redis://db/1"), lambda handle: None)
     assert (proxy.address, proxy.url) == (reached, f"redis://{reached}/1")
 
 

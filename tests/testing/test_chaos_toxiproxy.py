@@ -92,7 +92,7 @@ def test_a_fault_is_felt_until_its_block_ends(chaos: Chaos, echo: str) -> None:
 
 
 def test_a_fault_may_be_an_instance_of_one_with_a_toxic(chaos: Chaos, there: Client) -> None:
-    chaos["before"].inject(Latency(latency="2s"), stream="upstream", probability="50%")  # type: ignore[arg-type]
+    chaos["before"].inject(Latency(latency="2s"), stream="upstream", probability="50%")
     [view] = there.injections("before")
     del view["receipt"]
     assert view == {

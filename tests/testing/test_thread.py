@@ -34,7 +34,7 @@ def test_who_waits_when_it_is_closed_is_told() -> None:
 
 def test_what_cannot_be_opened_is_an_error_of_the_caller_and_no_thread_is_left() -> None:
     @contextlib.asynccontextmanager
-    async def shut():  # type: ignore[no-untyped-def]
+    async def shut():
         raise BrownoutError("it is shut")
         yield
 

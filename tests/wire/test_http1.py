@@ -110,7 +110,7 @@ REPLIES: dict[str, tuple[bytes, tuple[bytes | None, ...], Shown]] = {
 
 
 def asking(requests: bytes) -> Replies:
-    heads: Iterator[RequestHead] = iter([piece.head for piece in Requests().feed(requests) if piece.head])  # type: ignore[misc]
+    heads: Iterator[RequestHead] = iter([piece.head for piece in Requests().feed(requests) if piece.head])
     return Replies(lambda: next(heads, None))
 
 
@@ -130,7 +130,7 @@ def test_it_is_a_dialect() -> None:
 def test_a_reply_is_asked_for_once_however_many_heads_it_has() -> None:
     asked = []
     request = Requests().feed(GET)[0].head
-    reader = Replies(lambda: asked.append(1) or request)  # type: ignore[arg-type, func-returns-value, return-value]
+    reader = Replies(lambda: asked.append(1) or request)
     reader.feed(HINTS + HINTS)
     reader.feed(HINTS + EMPTY)
     assert len(asked) == 1

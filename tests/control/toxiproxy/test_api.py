@@ -168,7 +168,7 @@ def test_populate_tells_what_it_made_before_the_error(running: Running) -> None:
         running.call(Toxiproxy(running.fleet).populate([{"name": "o", **OK}, {"name": "p", **OK, "listen": "x"}]))
 
     assert (raised.value.status, raised.value.message) == (500, "listen tcp: address x: missing port in address")
-    assert [proxy["name"] for proxy in raised.value.proxies or ()] == ["o"]  # type: ignore[index]
+    assert [proxy["name"] for proxy in raised.value.proxies or ()] == ["o"]
 
 
 def test_a_failed_rebind_is_rolled_back(running: Running) -> None:

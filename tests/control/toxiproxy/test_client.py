@@ -57,7 +57,7 @@ def echo(running: Running) -> Proxy:
 
 
 def toxics(running: Running, proxy: str = "echo") -> list[dict[str, object]]:
-    return running.ask("GET", f"/proxies/{proxy}")[1]["toxics"]  # type: ignore[no-any-return]
+    return running.ask("GET", f"/proxies/{proxy}")[1]["toxics"]
 
 
 def names(running: Running) -> dict[str, list[str]]:
@@ -143,7 +143,7 @@ def test_an_injection_becomes_a_toxic(
 
 
 def test_a_proxy_and_a_receipt_say_what_is_not_known(client: ToxiproxyClient, running: Running) -> None:
-    armed = client.inject("echo", "latency:1ms")["receipt"]["armed_at"]  # type: ignore[index]
+    armed = client.inject("echo", "latency:1ms")["receipt"]["armed_at"]
     running.ask("POST", "/proxies/echo/toxics", json.dumps({"type": "noop"}))
     view = client.proxy("echo")
     receipts = [each.pop("receipt") for each in view["injections"]]
@@ -164,7 +164,7 @@ def test_a_proxy_and_a_receipt_say_what_is_not_known(client: ToxiproxyClient, ru
     }  # fmt: skip
     assert receipts == [{**unknown, "armed_at": armed}, {**unknown, "armed_at": ""}]
     assert armed
-    assert client.heal_one("echo", "latency")["receipt"]["healed_at"] >= armed  # type: ignore[index]
+    assert client.heal_one("echo", "latency")["receipt"]["healed_at"] >= armed
 
 
 def test_healing_leaves_proxies_as_they_are(client: ToxiproxyClient, running: Running) -> None:
@@ -285,7 +285,7 @@ def test_a_profile_is_applied_and_healed(client: ToxiproxyClient, running: Runni
         ("echo", "slow~latency"), ("echo", "slow~latency-2"),
         ("cache", "slow~bandwidth"),
     ]  # fmt: skip
-    assert {each["injection"]["receipt"]["profile"] for each in placed} == {"slow"}  # type: ignore[index]
+    assert {each["injection"]["receipt"]["profile"] for each in placed} == {"slow"}
     assert names(running) == {
         "echo": ["latency", "slow~latency", "slow~latency-2"],
         "cache": ["slow~latency", "slow~latency-2", "slow~bandwidth"],
@@ -300,7 +300,7 @@ def test_a_profile_is_applied_and_healed(client: ToxiproxyClient, running: Runni
 def test_another_client_finds_what_a_profile_put_there(client: ToxiproxyClient, running: Running) -> None:
     client.apply("slow")
     other = ToxiproxyClient(client.where)
-    assert other.proxy("echo")["injections"][0]["receipt"]["profile"] == "slow"  # type: ignore[index]
+    assert other.proxy("echo")["injections"][0]["receipt"]["profile"] == "slow"
     assert other.heal_profile("slow") == 5
 
 
@@ -412,8 +412,7 @@ class Told(ThreadingHTTPServer):
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET  # noqa: N815 - http.server looks for it
-            do_DELETE = do_GET  # noqa: N815
+            do_POST = do_DELETE = do_GET  # noqa: N815 (the names that http.server looks for)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass

@@ -22,7 +22,7 @@ REPLY = replied(*LENGTH, to=GET)
     ],
 )
 def test_what_is_late(before: str, on_request: tuple[Hold, ...], on_reply: tuple[Hold, ...] | None) -> None:
-    fault = Delay(delay=Duration(2), before=before)  # type: ignore[arg-type]
+    fault = Delay(delay=Duration(2), before=before)
     assert fault.on_request(GET, random.Random(7)) == on_request
     assert fault.acts_on == ("request" if on_reply is None else "reply")
     if on_reply is not None:

@@ -14,7 +14,7 @@ from .conftest import GET, LENGTH, replied
 
 @pytest.mark.parametrize("of", ["head", "body"])
 def test_a_part_of_the_reply_comes_in_drops(of: str) -> None:
-    fault = Drip(bytes=Size(3), interval=Duration(2), of=of)  # type: ignore[arg-type]
+    fault = Drip(bytes=Size(3), interval=Duration(2), of=of)
     (shape,) = fault.on_reply(GET, replied(*LENGTH, to=GET), random.Random(7))
     assert isinstance(shape, Shape)
     assert (shape.message, shape.part) == ("reply", of)

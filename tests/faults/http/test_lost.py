@@ -28,14 +28,14 @@ PAGE = b"<html>\n<head><title>504 Gateway Timeout</title></head>\n<body><h1>504 
     ],
 )
 def test_what_is_done_and_what_is_seen(fault: str, actions: tuple[object, ...]) -> None:
-    assert Spec.parse(fault).fault.on_request(POST, random.Random(7)) == actions  # type: ignore[attr-defined]
+    assert Spec.parse(fault).fault.on_request(POST, random.Random(7)) == actions
 
 
 @pytest.mark.parametrize("sees", ["504", 504])
 def test_a_gateway_gives_up_when_the_work_is_done(sees: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "now", lambda: 0.0)
     fault = Spec.parse({"fault": "http.lost_reply", "sees": sees}).fault
-    found = [fault.on_request(each, random.Random(7))[0] for each in (POST, HEAD, CLOSE)]  # type: ignore[attr-defined]
+    found = [fault.on_request(each, random.Random(7))[0] for each in (POST, HEAD, CLOSE)]
     head = (
         b"HTTP/1.1 504 Gateway Timeout\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n%b"
         b"content-type: text/html\r\ncontent-length: 105\r\n\r\n"

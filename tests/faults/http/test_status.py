@@ -24,8 +24,8 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def answered(settings: dict[str, object] | str, request: Request = GET) -> Answer:
     spec = Spec.parse(settings if isinstance(settings, str) else {"fault": "http.status", **settings})
-    (answer,) = spec.fault.on_request(request, random.Random(7))  # type: ignore[attr-defined]
-    return answer  # type: ignore[no-any-return]
+    (answer,) = spec.fault.on_request(request, random.Random(7))
+    return answer
 
 
 def lines(*parts: str, body: str = "") -> bytes:

@@ -13,8 +13,8 @@ from .conftest import CHUNKED, EMPTY, GET, HEAD, LENGTH, NO_CONTENT, NOT_MODIFIE
 
 def actions(settings: dict[str, object], reply: tuple[str, ...], request: object = GET) -> list[object]:
     fault = Spec.parse({"fault": "http.truncate", **settings}).fault
-    head = replied(*reply, to=request)  # type: ignore[arg-type]
-    return list(fault.on_reply(request, head, random.Random(7)))  # type: ignore[attr-defined]
+    head = replied(*reply, to=request)
+    return list(fault.on_reply(request, head, random.Random(7)))
 
 
 @pytest.mark.parametrize(
