@@ -415,6 +415,12 @@ class TestLost:
             ("GET /{}", ""), ("GET /{}", "reset"), ("GET /{}", "reset"), ("GET /{}", "reset"),
         ]  # fmt: skip
 
+    def test_what_is_unreadable_behind_a_reset_is_not_told(self, talk):
+        talk.inject(does(Reset(forward=True)))
+        talk.client(GET)
+        talk.server(OK + b"no HTTP")
+        assert (talk.at_client(), talk.opaque_for) == ([(0, Kind.RESET)], "")
+
     @pytest.mark.parametrize(("action", "end"), [(Reset(), Kind.RESET), (Close(), Kind.CLOSE)])
     def test_requests_that_were_read_with_one_that_ends_the_link_go_nowhere(self, talk, action, end):
         talk.inject(does(action), match={"path": "/1"})
