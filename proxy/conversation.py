@@ -14,13 +14,14 @@ from typing import cast
 
 from ..faults.action import Close, Drop, Repeat
 from ..faults.fault import Stream
-from ..faults.segment import Kind, Segment
+from ..faults.segment import Kind
 from ..wire.dialect import Dialect, Part, Piece, RequestHead
 from .asking import Asking
 from .budget import Budget, Limits
 from .carrier import Carrier, Way
 from .clock import Clock
 from .course import Course
+from .courses import Courses
 from .exchange import BRIEF, Exchange
 from .injection import Injection
 from .plan import Plan
@@ -38,9 +39,9 @@ class Conversation:
     """
 
     __slots__ = (
-        "_armed", "_asking", "_asks", "_awaiting", "_begun", "_carrier", "_clock", "_down", "_down_way", "_early",
-        "_heap", "_late", "_left", "_open", "_over", "_replies", "_replying", "_requests", "_turning", "_up", "_up_way",
-        "raw",
+        "_armed", "_asking", "_asks", "_awaiting", "_begun", "_carrier", "_clock", "_courses", "_down", "_down_way",
+        "_early", "_late", "_left", "_open", "_over", "_replies", "_replying", "_requests", "_turning", "_up",
+        "_up_way", "raw",
     )  # fmt: skip
 
     def __init__(
@@ -51,10 +52,9 @@ class Conversation:
         self._requests = dialect.requests()
         self._replies = dialect.replies(self._asked)
         self._up_way, self._down_way = up, down
-        self._up = Course(partial(self._out, up), self._throttle, clock, budget, limits)
-        self._down = Course(partial(self._out, down), self._throttle, clock, budget, limits)
+        self._courses = Courses(up, down, clock, budget, limits)
+        self._up, self._down = self._courses.up, self._courses.down
         self._replying = Replying(dialect, carrier, self._down, limits)
-        self._heap: dict[Way, list[bytes]] | None = None  # what of one read is to go in one write
         self._open: dict[Exchange, None] = {}
         self._asking: Exchange | None = None  # its request is being read
         self._awaiting: list[Exchange] = []  # of the upstream
@@ -87,7 +87,7 @@ class Conversation:
                 self._up_way.send(data)
                 self._asked_whole(head, data)
                 return
-        self._heap = {}
+        self._courses.gather()
         if self.raw:
             self._tail(self._up, data)
         else:
@@ -118,7 +118,7 @@ class Conversation:
             self._read_replies(data)
             return
         self._down_way.took(len(data))
-        self._heap = {}
+        self._courses.gather()
         if self.raw:
             self._tail(self._down, data)
         else:
@@ -127,7 +127,7 @@ class Conversation:
 
     def ends(self, stream: Stream, kind: Kind) -> None:
         """Take the end of a stream, or a RST in it."""
-        self._heap = {}
+        self._courses.gather()
         if stream == "upstream":
             self._client_ends(kind)
         else:
@@ -136,32 +136,11 @@ class Conversation:
 
     def block(self, stream: Stream, blocked: bool) -> None:
         """Learn that who reads a stream asked for a pause, or took it back."""
-        (self._up if stream == "upstream" else self._down).block(blocked)
-
-    def _throttle(self) -> None:
-        """Hold the upstream back where replies wait, and the client where anything does: it makes both.
-
-        Not so the upstream where all the replies wait for more of its own.
-        """
-        self._down_way.hold_back(self._down.full and not self._down.starved)
-        self._up_way.hold_back(self._up.full or self._down.full)
+        self._courses.block(stream, blocked)
 
     def _fed(self) -> None:
-        """Send what a read has brought about."""
-        heap, self._heap = self._heap, None
-        for way, datas in (heap or {}).items():
-            way.send(datas[0] if len(datas) == 1 else b"".join(datas))
+        self._courses.flush()
         self.rearm()
-
-    def _out(self, way: Way, segment: Segment) -> None:
-        if segment.kind is not Kind.DATA:
-            if self._heap and (before := self._heap.pop(way, None)):
-                way.send(b"".join(before))
-            way.send_event(segment.kind)
-        elif self._heap is None:
-            way.send(segment.data)
-        else:
-            self._heap.setdefault(way, []).append(segment.data)
 
     def _tail(self, course: Course, data: bytes) -> None:
         """Send bytes that belong to no message, behind those that do."""
@@ -194,7 +173,7 @@ class Conversation:
                 exchange.plan.without(injection)
                 self._take_back(exchange, exchange.plan, injection)
         if self._replying.silenced is injection:
-            self._out(self._down_way, Segment(0.0, kind=Kind.CLOSE))
+            self._courses.event("downstream", Kind.CLOSE)
         self.rearm()
 
     def _take_back(self, exchange: Exchange, plan: Plan, injection: Injection) -> None:
@@ -214,9 +193,8 @@ class Conversation:
 
     def close(self, kind: Kind) -> None:
         """Take the end of the link: what is open comes to nothing."""
-        self._over, self._heap = True, None
-        self._up.close()
-        self._down.close()
+        self._over = True
+        self._courses.close()
         for exchange in tuple(self._open):
             self._end(exchange, kind)
             self._record(exchange)
@@ -318,7 +296,7 @@ class Conversation:
 
     def _client_ends(self, kind: Kind) -> None:
         if self._replying.silenced is not None:
-            self._out(self._up_way, Segment(0.0, kind=Kind.CLOSE if kind is Kind.EOF else kind))
+            self._courses.event("upstream", Kind.CLOSE if kind is Kind.EOF else kind)
             return
         if not self.raw:
             asking, self._asking = self._asking, None

@@ -42,7 +42,7 @@ ROOMS = {
         "__init__", "answer", "delay", "drip", "duplicate", "fault", "fields", "header", "lost", "status", "truncate",
     ],
     "proxy": [
-        "__init__", "asking", "budget", "carrier", "clock", "conversation", "course", "dial", "entry", "exchange", "fleet",
+        "__init__", "asking", "budget", "carrier", "clock", "conversation", "course", "courses", "dial", "entry", "exchange", "fleet",
         "following", "gate", "injection", "journal", "lane", "link", "listener", "pipe", "placing", "plan", "port",
         "proxy", "repeat", "replying", "rules", "side", "sockets", "tally", "timerfd",
     ],

@@ -242,6 +242,14 @@ class TestHold:
         talk.wait(10)
         assert talk.at_server() == [(5, get(1) + get(2))]
 
+    def test_each_piece_of_a_request_goes_as_much_later(self, talk):
+        talk.inject(does(Hold(5)), match={"method": "POST"})
+        talk.client(POST[:-2])
+        talk.wait(1)
+        talk.client(POST[-2:] + GET)
+        talk.wait(10)
+        assert talk.at_server() == [(5, POST[:-2]), (6, POST[-2:] + GET)]
+
     def test_an_end_waits_behind_a_held_request(self, talk):
         talk.inject(does(Hold(5)))
         talk.client(GET, Kind.EOF)
@@ -540,6 +548,11 @@ class TestReplaceAndRepeat:
         talk.server(OK)
         assert talk.at_server() == [(0, GET)]
         assert talk.at_client() == [(0, OK.replace(b"ok", b"no"))]
+
+    def test_what_follows_a_replaced_request_goes_behind_the_other_one(self, talk):
+        talk.inject(does(Replace(GET)), match={"method": "POST"})
+        talk.client(POST + get(2))
+        assert talk.at_server() == [(0, GET + get(2))]
 
     def test_the_copies_go_first(self, talk):
         talk.inject(does(Repeat(2), needs_whole=True))
