@@ -41,8 +41,6 @@ class Replying:
             return
         if head is not None:
             piece = piece._replace(data=self._decide(exchange, plan, head, piece.data))
-        if plan.over:
-            return
         if plan.kept is None:
             self._trim(exchange, plan, piece)
             return

@@ -17,6 +17,7 @@ from brownout.faults.spec import Spec
 from brownout.faults.trigger import Trigger
 from brownout.proxy.budget import LIMITS, Budget
 from brownout.proxy.conversation import Conversation
+from brownout.proxy.entry import Entry
 from brownout.proxy.exchange import Place
 from brownout.proxy.injection import Injection
 from brownout.proxy.rules import Rules
@@ -100,6 +101,8 @@ class Talk:
         self.over: list = []
         self.opaque_for = ""
         self.copies: list[tuple[bytes, int, Callable[[], None]]] = []
+        self.fired_on: list[tuple[str, str]] = []
+        self.entries: list[Entry] = []
         self.missed_by: list[Injection] = []
         self.spared_by: list[Injection] = []
         self.limits = limits
@@ -126,12 +129,14 @@ class Talk:
 
     def client(self, *says: bytes | Kind) -> None:
         self.begin()
-        for each in says if not self.gone else ():
-            self.talk.requested(each) if isinstance(each, bytes) else self.talk.ends("upstream", each)
+        for each in says:
+            if not self.gone:
+                self.talk.requested(each) if isinstance(each, bytes) else self.talk.ends("upstream", each)
 
     def server(self, *says: bytes | Kind) -> None:
-        for each in says if not self.gone else ():
-            self.talk.replied(each) if isinstance(each, bytes) else self.talk.ends("downstream", each)
+        for each in says:
+            if not self.gone:
+                self.talk.replied(each) if isinstance(each, bytes) else self.talk.ends("downstream", each)
 
     def wait(self, seconds: float) -> None:
         self.clock.run(seconds)
@@ -148,7 +153,7 @@ class Talk:
         return name
 
     def fired(self, injection, exchange) -> None:
-        pass
+        self.fired_on.append((injection.name, exchange.head.operation))
 
     def missed(self, injection) -> None:
         injection.fired -= 1
@@ -165,6 +170,7 @@ class Talk:
 
     def ended(self, exchange) -> None:
         exchange.place = Place(0.0, "api", 1)
+        self.entries.append(exchange.entry(len(self.entries) + 1))
         self.over.append((exchange.head.operation, exchange.status, exchange.end, exchange.faults))
 
 

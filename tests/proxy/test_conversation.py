@@ -56,6 +56,22 @@ class TestNothingFires:
         assert talk.at_client() == [(0, OK)]
         assert injection.matched == 0
 
+    @pytest.mark.parametrize("match", [None, {"method": "PUT"}, {"method": "POST"}])
+    def test_an_entry_has_sizes_times_and_a_fingerprint_of_the_body(self, talk, match):
+        if match is not None:
+            talk.inject(does(Hold(0)), match=match)
+        talk.client(POST[:-2])
+        talk.wait(1)
+        talk.client(POST[-2:])
+        talk.wait(1)
+        talk.server(OK[:-1])
+        talk.wait(1)
+        talk.server(OK[-1:])
+        [entry] = talk.entries
+        assert (entry.request_bytes, entry.reply_bytes) == (len(POST), len(OK))
+        assert (entry.first, entry.seconds, entry.summary) == (2, 3, "POST /charge")
+        assert entry.fingerprint == "a7b6eda801e5347d"
+
     def test_one_read_is_one_write(self, talk):
         talk.inject(does(ANSWER), match={"method": "PUT"})
         talk.client(POST)
@@ -147,6 +163,20 @@ class TestAnswer:
         talk.wait(1)
         talk.server(ok(4) + ok(5))
         assert talk.at_client() == [(0, ok(1)), (1, ok(2) + BUSY), (2, ok(4) + ok(5))]
+
+    def test_of_two_the_first_wins_and_the_other_has_not_fired(self, talk):
+        talk.inject(does(ANSWER), "first")
+        second = talk.inject(does(Reset()), "second")
+        talk.client(GET)
+        assert talk.at_client() == [(0, BUSY)]
+        assert talk.fired_on == [("first", "GET /a")]
+        assert (second.matched, second.fired, talk.missed_by) == (1, 0, [second])
+
+    def test_its_sizes_are_those_of_what_was_sent(self, talk):
+        talk.inject(does(ANSWER))
+        talk.client(POST)
+        [entry] = talk.entries
+        assert (entry.request_bytes, entry.reply_bytes, entry.first) == (len(POST), len(BUSY), None)
 
     def test_forwarded_the_upstream_does_the_work_first(self, talk):
         talk.inject(does(Answer(BUSY, forward=True)))
@@ -278,6 +308,31 @@ class TestHold:
         talk.wait(10)
         assert talk.at_client() == [(0, OK[:-2]), (5, OK[-2:])]
 
+    @pytest.mark.parametrize("on", ["request", "reply"])
+    def test_a_reply_that_is_held_does_not_hold_its_request(self, talk, on):
+        talk.inject(does(Hold(5, "reply"), on=on))
+        talk.client(GET)
+        talk.server(OK)
+        talk.wait(10)
+        assert (talk.at_server(), talk.at_client()) == ([(0, GET)], [(5, OK)])
+
+    @pytest.mark.parametrize(
+        ("action", "on"),
+        [
+            (Hold(5, "reply"), "request"),
+            (Hold(5, "reply"), "reply"),
+            (Rewrite(bytes.upper), "request"),
+            (Rewrite(bytes.upper), "reply"),
+            (Cut(1), "reply"),
+        ],
+    )
+    def test_healed_before_the_reply_nothing_comes_of_it(self, talk, action, on):
+        injection = talk.inject(does(action, on=on))
+        talk.client(GET)
+        talk.heal(injection)
+        talk.server(OK)
+        assert talk.at_client() == [(0, OK)]
+
     def test_two_add_up(self, talk):
         talk.inject(does(Hold(5)))
         talk.inject(does(Hold(2)), "second")
@@ -400,6 +455,23 @@ class TestLost:
         talk.talk.close(Kind.EOF)
         assert talk.over == [("POST /charge", "200", "", ())]
 
+    @pytest.mark.parametrize("hold", [0, 5])
+    def test_a_reset_when_the_reply_begins(self, talk, hold):
+        talk.inject(does(Hold(hold, "reply"), on="reply"), "slow")
+        talk.inject(does(Reset(), on="reply"))
+        talk.client(GET)
+        talk.server(OK[:-1], OK[-1:])
+        talk.wait(20)
+        assert talk.at_client() == [(hold, Kind.RESET)]
+        assert talk.fired_on == [("slow", "GET /a"), ("does", "GET /a")]
+
+    def test_a_fault_of_a_reply_that_is_reset_is_taken_back_once(self, talk):
+        talk.inject(does(Reset(forward=True)))
+        late = talk.inject(does(Hold(1, "reply"), on="reply"), "late")
+        talk.client(GET)
+        talk.server(OK)
+        assert (late.matched, late.fired, talk.over) == (1, 0, [("GET /a", "", "reset", ("does",))])
+
     def test_a_reset_waits_for_the_replies_before_it(self, talk):
         talk.inject(does(Reset()), match={"path": "/2"})
         talk.client(get(1) + get(2))
@@ -466,6 +538,21 @@ class TestCut:
         talk.server(CHUNKED[60:])
         assert talk.at_client() == [(0, CHUNKED[: CHUNKED.index(b"ef") + 2]), (0, Kind.CLOSE)]
 
+    def test_what_was_kept_goes_when_the_upstream_leaves(self, talk):
+        talk.inject(does(Cut(Share(0.6)), on="reply"))
+        talk.client(GET)
+        talk.server(CHUNKED[:60], Kind.EOF)
+        assert talk.at_client() == [(0, CHUNKED[: CHUNKED.index(b"abcd") + 3]), (0, Kind.CLOSE)]
+
+    def test_what_was_kept_can_be_late_too(self, talk):
+        talk.inject(does(Cut(Share(0.6)), on="reply"))
+        talk.inject(does(Hold(5, "reply", body=True), on="reply"), "slow")
+        talk.client(GET)
+        talk.server(CHUNKED)
+        talk.wait(10)
+        head, body = CHUNKED.index(b"4\r\n"), CHUNKED.index(b"ef") + 2
+        assert talk.at_client() == [(0, CHUNKED[:head]), (5, CHUNKED[head:body]), (5, Kind.CLOSE)]
+
     def test_what_is_left_is_left_out_and_the_link_goes_on(self, talk):
         talk.inject(does(Cut(1, "nothing"), on="reply"), times=1)
         talk.client(get(1) + get(2))
@@ -525,6 +612,45 @@ class TestRewrite:
         talk.server(CHUNKED)
         assert talk.at_client() == [(0, CHUNKED.upper())]
 
+    def test_request_and_reply_by_one_fault(self, talk):
+        talk.inject(
+            does(
+                Rewrite(lambda head: head.replace(b"/a", b"/b"), "request"),
+                Rewrite(lambda head: head.replace(b"OK", b"Okay")),
+            )
+        )
+        talk.client(GET)
+        talk.server(OK)
+        assert talk.at_server() == [(0, GET.replace(b"/a", b"/b"))]
+        assert talk.at_client() == [(0, OK.replace(b"OK", b"Okay"))]
+
+    def test_a_whole_reply_and_a_head_of_a_request_by_one_fault(self, talk):
+        talk.inject(does(Rewrite(bytes.lower, "request"), Rewrite(bytes.upper, whole=True)))
+        talk.client(GET)
+        talk.server(OK)
+        assert (talk.at_server(), talk.at_client()) == ([(0, GET.lower())], [(0, OK.upper())])
+
+    def test_a_head_that_became_longer_is_still_a_head(self, talk):
+        talk.inject(does(Rewrite(lambda reply: reply.replace(b"OK", b"Okay, fine"), whole=True), on="reply"))
+        talk.inject(does(Hold(5, "reply", body=True), on="reply"), "slow")
+        talk.client(GET)
+        talk.server(OK)
+        talk.wait(10)
+        assert talk.at_client() == [(0, OK[:-2].replace(b"OK", b"Okay, fine")), (5, b"ok")]
+
+    def test_a_reply_that_says_too_long_a_length_ends_all_the_same(self, talk):
+        talk.inject(does(Rewrite(lambda reply: reply.replace(b": 2", b": 9"), whole=True), on="reply"), times=1)
+        talk.client(get(1) + get(2))
+        talk.server(OK + ok(2))
+        assert talk.at_client() == [(0, OK.replace(b": 2", b": 9") + ok(2))]
+
+    def test_a_long_request_leaves_its_reply_all_the_room(self):
+        talk = Talk(LIMITS._replace(body=60))
+        talk.inject(does(Rewrite(bytes.upper, whole=True), on="reply"), match={"body": "h*"})
+        talk.client(POST)
+        talk.server(OK)
+        assert talk.at_client() == [(0, OK.upper())]
+
     def test_a_reply_that_is_too_long_to_be_kept_passes(self):
         talk = Talk(LIMITS._replace(body=60))
         injection = talk.inject(does(Rewrite(bytes.upper, whole=True), on="reply"))
@@ -565,6 +691,14 @@ class TestReplaceAndRepeat:
         talk.server(OK)
         assert talk.at_server() == [(1, POST)]
         assert talk.at_client() == [(1, OK)]
+
+    def test_a_request_that_is_held_waits_for_the_copies_as_well(self, talk):
+        talk.inject(does(Repeat(), needs_whole=True))
+        talk.inject(does(Hold(2)), "slow")
+        talk.client(POST)
+        talk.wait(5)
+        talk.copies[0][2]()
+        assert talk.at_server() == [(5, POST)]
 
     def test_healing_does_not_wait_for_the_copies(self, talk):
         injection = talk.inject(does(Repeat(), needs_whole=True))
@@ -638,8 +772,8 @@ class TestMatch:
         injection = talk.inject(does(Cut(1), on="reply"), match={"status": "5*"})
         talk.client(get(1) + get(2))
         assert injection.matched == 0
-        talk.server(ok(1) + BUSY)
-        assert talk.at_client() == [(0, ok(1) + BUSY[:-3]), (0, Kind.CLOSE)]
+        talk.server(OK + BUSY)
+        assert talk.at_client() == [(0, OK + BUSY[:-3]), (0, Kind.CLOSE)]
         assert (injection.matched, injection.fired) == (1, 1)
 
     def test_counts_are_of_what_matched(self, talk):
@@ -738,6 +872,25 @@ class TestInOrder:
         assert talk.at_server() == [(0, 1001 * GET)]
         assert talk.opaque_for == "too many requests at once"
         assert len(talk.over) == 1000
+
+    def test_five_hundred_answers_wait_for_one_reply(self, talk):
+        talk.inject(does(ANSWER), match={"path": "/a"})
+        talk.client(get(1) + 500 * GET)
+        assert talk.at_client() == []
+        talk.server(ok(1))
+        assert talk.at_client() == [(0, ok(1) + 500 * BUSY)]
+
+    def test_an_upstream_that_is_waited_for_is_read_when_its_turn_has_come(self):
+        talk = Talk(LIMITS._replace(pipe=100))
+        talk.inject(does(Hold(5, "reply"), on="reply"), "slow", match={"path": "/1"})
+        talk.inject(does(ANSWER), match={"path": "/a"})
+        talk.client(get(1) + get(2) + 5 * GET)
+        talk.server(ok(1))
+        assert talk.paused["downstream"]
+        talk.wait(5)
+        assert not talk.paused["downstream"]
+        talk.server(ok(2))
+        assert talk.at_client() == [(5, ok(1) + ok(2) + 5 * BUSY)]
 
     def test_a_client_that_does_not_read_is_not_read(self):
         talk = Talk(LIMITS._replace(pipe=200))
