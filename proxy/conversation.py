@@ -127,12 +127,11 @@ class Conversation:
 
     def ends(self, stream: Stream, kind: Kind) -> None:
         """Take the end of a stream, or a RST in it."""
-        self._courses.gather()
         if stream == "upstream":
             self._client_ends(kind)
         else:
             self._upstream_ends(kind)
-        self._fed()
+        self.rearm()
 
     def block(self, stream: Stream, blocked: bool) -> None:
         """Learn that who reads a stream asked for a pause, or took it back."""

@@ -95,6 +95,7 @@ class Talk:
         self.start = self.clock.now
         self.rules = Rules()
         self.heard: dict[str, list[tuple[float, bytes | Kind]]] = {"upstream": [], "downstream": []}
+        self.ways = {stream: Heard(self, stream) for stream in ("upstream", "downstream")}
         self.gone = False
         self.writes: list[tuple[str, bytes]] = []
         self.paused: dict[str, bool] = {"upstream": False, "downstream": False}
@@ -111,8 +112,7 @@ class Talk:
 
     def begin(self) -> None:
         if self.talk is None:
-            ways = (Heard(self, "upstream"), Heard(self, "downstream"))
-            self.talk = Conversation(Http1(), *ways, self, self.clock, self.budget, self.limits)
+            self.talk = Conversation(Http1(), *self.ways.values(), self, self.clock, self.budget, self.limits)
 
     def inject(self, fault: ExchangeFault, name: str = "", match: dict | None = None, **trigger: object) -> Injection:
         spec = Spec(fault, Trigger(**trigger), name=name or fault.name, match=match and Match.parse("http", match))

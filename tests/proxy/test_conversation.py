@@ -72,6 +72,20 @@ class TestNothingFires:
         assert (entry.first, entry.seconds, entry.summary) == (2, 3, "POST /charge")
         assert entry.fingerprint == "a7b6eda801e5347d"
 
+    def test_an_entry_of_messages_that_come_whole_says_as_much(self, talk):
+        talk.client(POST)
+        talk.wait(2)
+        talk.server(OK)
+        [entry] = talk.entries
+        assert (entry.request_bytes, entry.reply_bytes) == (len(POST), len(OK))
+        assert (entry.first, entry.seconds, entry.fingerprint) == (2, 2, "a7b6eda801e5347d")
+
+    def test_one_read_is_one_write_also_where_messages_have_turns(self, talk):
+        talk.inject(does(Hold(0)), match={"path": "/1"})
+        talk.client(get(1) + get(2))
+        talk.server(ok(1) + CHUNKED)
+        assert talk.writes == [("upstream", get(1) + get(2)), ("downstream", ok(1) + CHUNKED)]
+
     def test_one_read_is_one_write(self, talk):
         talk.inject(does(ANSWER), match={"method": "PUT"})
         talk.client(POST)
@@ -125,6 +139,32 @@ class TestArming:
         assert talk.at_client() == [(0, OK[:10])]
         talk.server(OK[10:])
         assert talk.at_client() == [(0, OK + BUSY)]
+
+    def test_healed_requests_are_sent_on_before_they_are_read_again(self, talk):
+        injection = talk.inject(does(Hold(5)))
+        talk.client(GET)
+        talk.heal(injection)
+        talk.client(GET[:7])
+        assert talk.at_server() == [(0, GET + GET[:7])]
+
+    def test_healed_within_a_head_it_is_so_from_the_next_one_on(self, talk):
+        injection = talk.inject(does(Hold(5)))
+        talk.client(GET[:7])
+        talk.heal(injection)
+        assert talk.at_server() == []
+        talk.client(GET[7:])
+        talk.client(GET[:7])
+        assert talk.at_server() == [(0, GET + GET[:7])]
+
+    def test_replies_are_sent_on_before_they_are_read_when_all_turns_are_over(self, talk):
+        talk.inject(does(Hold(5, "reply"), on="reply"), times=1, match={"path": "/1"})
+        talk.client(get(1))
+        talk.server(ok(1))
+        talk.wait(5)
+        for said in (OK, OK[:10]):
+            talk.client(get(2))
+            talk.server(said)
+        assert talk.at_client() == [(5, ok(1) + OK + OK[:10])]
 
     def test_a_healed_fault_is_no_more(self, talk):
         injection = talk.inject(does(ANSWER))
@@ -853,6 +893,30 @@ class TestInOrder:
         talk.server(OK + timeout, Kind.EOF)
         assert talk.at_client() == [(0, OK + timeout), (0, Kind.EOF)]
         assert talk.opaque_for == "unasked reply"
+
+    def test_an_upgrade_behind_a_held_reply_waits_for_it_and_so_does_what_follows(self, talk):
+        talk.inject(does(Hold(5, "reply"), on="reply"), match={"path": "/1"})
+        talk.client(get(1) + b"GET /2 HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        upgraded = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+        talk.server(ok(1), upgraded + b"one", b"two")
+        assert talk.at_client() == []
+        talk.wait(5)
+        talk.server(b"three")
+        assert talk.at_client() == [(5, ok(1) + upgraded + b"onetwothree")]
+
+    def test_a_request_that_becomes_unreadable_while_it_is_kept_goes_on(self, talk):
+        talk.inject(does(ANSWER), match={"body": "x*"})
+        said = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", b"no size\r\n", b"more"
+        talk.client(*said)
+        talk.server(OK)
+        assert (talk.at_server(), talk.at_client()) == ([(0, b"".join(said))], [(0, OK)])
+        assert talk.opaque_for == "unreadable chunk size"
+
+    def test_a_request_that_becomes_unreadable_after_its_answer_ends_the_link(self, talk):
+        talk.inject(does(ANSWER))
+        talk.client(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", b"no size\r\n")
+        assert talk.at_server() == []
+        assert talk.at_client() == [(0, BUSY), (0, Kind.CLOSE)]
 
     def test_bytes_that_are_no_http_pass(self, talk):
         talk.inject(does(ANSWER))

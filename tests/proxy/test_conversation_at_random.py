@@ -56,6 +56,7 @@ class TestTransparency:
         for stream, sent in (("upstream", said.request), ("downstream", said.reply)):
             *datas, end = [data for _, data in talk.heard[stream]]
             assert (b"".join(datas), end) == (sent, Kind.EOF)
+            assert talk.ways[stream].taken == len(sent)
 
     @pytest.mark.parametrize("armed", [False, True])
     def test_every_exchange_is_recorded_with_its_status(self, armed):
