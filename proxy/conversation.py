@@ -241,16 +241,13 @@ class Conversation:
         if self._replying.silenced is None:
             for piece in self._requests.feed(data):
                 self._request(piece)
-            if self._requests.opaque and not (self.raw or self._over):
-                self._give_up(self._requests.opaque)
 
     def _request(self, piece: Piece) -> None:
         """Take a piece of the client's stream; where it is not armed, the bytes are on their way."""
         if self._over:  # by what came before it in the same read
             return
         part, data, last, head = piece
-        if self._early:
-            data, self._early = data[self._early :], max(0, self._early - len(data))
+        data, self._early = data[self._early :], max(0, self._early - len(data))
         if part is Part.OPAQUE and not self.raw:
             self._give_up(self._requests.opaque)
         elif part is Part.HEAD and not self.raw and len(self._open) >= MANY:
@@ -297,15 +294,14 @@ class Conversation:
         if self._replying.silenced is not None:
             self._courses.event("upstream", Kind.CLOSE if kind is Kind.EOF else kind)
             return
-        if not self.raw:
-            asking, self._asking = self._asking, None
-            if asking is not None and asking.plan is not None and asking.plan.asked is not None:
-                self._asks.undecided(asking, asking.plan)
-            if asking is not None and asking.asking is not None:
-                self._up.finish(asking.asking)
-            for piece in self._requests.eof():
-                if self._armed:
-                    self._tail(self._up, piece.data[self._early :])
+        asking, self._asking = self._asking, None
+        if asking is not None and asking.plan is not None and asking.plan.asked is not None:
+            self._asks.undecided(asking, asking.plan)
+        if asking is not None and asking.asking is not None:
+            self._up.finish(asking.asking)
+        for piece in self._requests.eof():
+            if self._armed:
+                self._tail(self._up, piece.data[self._early :])
         self._up.end(kind)
 
     # Replies
@@ -326,8 +322,7 @@ class Conversation:
         if self._over:
             return
         part, data, last, head = piece
-        if self._late:
-            data, self._late = data[self._late :], max(0, self._late - len(data))
+        data, self._late = data[self._late :], max(0, self._late - len(data))
         if part is Part.OPAQUE and not self.raw:
             self._give_up(self._replies.opaque)
         if self.raw or part is Part.STRAY:
@@ -358,7 +353,7 @@ class Conversation:
         self._left, asking = True, self._asking
         if asking is not None and asking.plan is not None and asking.plan.asked is not None:
             self._asks.undecided(asking, asking.plan)
-        if kind is Kind.EOF and not self.raw:
+        if kind is Kind.EOF:
             for piece in self._replies.eof():
                 self._reply(piece)
         if not self._awaiting:

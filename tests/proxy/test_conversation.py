@@ -100,9 +100,22 @@ class TestNothingFires:
 
     def test_an_exchange_whose_upstream_leaves_is_closed(self, talk):
         talk.client(GET)
+        talk.wait(2)
         talk.server(Kind.EOF)
         talk.talk.close(Kind.EOF)
         assert talk.over == [("GET /a", "", "closed", ())]
+        assert (talk.entries[0].first, talk.entries[0].seconds) == (None, 2)
+
+    @pytest.mark.parametrize("pieces", [1, 2])
+    def test_what_ended_keeps_no_long_head_and_nothing_of_its_faults(self, talk, pieces):
+        talk.inject(does(Hold(0)), match={"method": "POST"})
+        long = GET[:-2] + b"X-Long: %b\r\n\r\n" % (1100 * b"x")
+        for said in (long, POST):
+            talk.client(*(said,) if pieces == 1 else (said[:9], said[9:]))
+            talk.server(OK)
+            ended = talk.ended_last
+            assert (ended.plan, ended.asking, ended.replying) == (None, None, None)
+            assert ended.head.data == (b"" if said is long else POST[:-5])
 
     def test_a_reply_whose_upstream_leaves_is_cut(self, talk):
         talk.client(GET)
@@ -326,6 +339,35 @@ class TestHold:
         talk.wait(10)
         assert talk.at_server() == [(5, GET), (5, Kind.EOF)]
 
+    @pytest.mark.parametrize("match", [None, {"body": "*nothing*"}])
+    def test_a_part_of_a_request_goes_when_the_client_leaves(self, talk, match):
+        talk.inject(does(Hold(5)), match=match)
+        talk.client(POST[:-2], Kind.EOF)
+        talk.wait(10)
+        at = 0 if match else 5
+        assert talk.at_server() == [(at, POST[:-2]), (at, Kind.EOF)]
+
+    def test_a_part_of_a_head_goes_when_the_client_leaves(self, talk):
+        talk.inject(does(Hold(5)))
+        talk.client(GET + GET[:7], Kind.EOF)
+        talk.wait(10)
+        assert talk.at_server() == [(5, GET + GET[:7]), (5, Kind.EOF)]
+
+    def test_a_held_request_that_becomes_unreadable_goes_behind_its_beginning(self, talk):
+        talk.inject(does(Hold(5)))
+        said = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", b"no size\r\n", b"more"
+        talk.client(*said)
+        talk.wait(10)
+        assert talk.at_server() == [(5, b"".join(said))]
+
+    def test_a_reply_behind_a_held_one_waits_for_it(self, talk):
+        talk.inject(does(Hold(5, "reply"), on="reply"), match={"path": "/1"})
+        talk.client(get(1))
+        talk.client(get(2))
+        talk.server(ok(1) + ok(2))
+        talk.wait(5)
+        assert talk.at_client() == [(5, ok(1) + ok(2))]
+
     def test_healing_lets_it_go(self, talk):
         injection = talk.inject(does(Hold(5)))
         talk.client(GET)
@@ -414,6 +456,17 @@ class TestLost:
         talk.wait(100)
         assert talk.at_server() == [(0, get(1))]
         assert talk.at_client() == [(0, ok(1))]
+
+    def test_what_is_unreadable_behind_a_dropped_request_goes_nowhere(self, talk):
+        talk.inject(does(Drop()))
+        talk.client(GET, b"\x16\x03\x01", b"more")
+        assert (talk.at_server(), talk.opaque_for) == ([], "")
+
+    def test_it_stays_silent_when_the_upstream_leaves_before_it_replied_to_others(self, talk):
+        talk.inject(does(Drop()), match={"path": "/2"})
+        talk.client(get(1) + get(2))
+        talk.server(Kind.EOF)
+        assert talk.at_client() == []
 
     def test_when_the_client_leaves_the_link_ends(self, talk):
         talk.inject(does(Drop()))
@@ -903,6 +956,17 @@ class TestInOrder:
         talk.wait(5)
         talk.server(b"three")
         assert talk.at_client() == [(5, ok(1) + upgraded + b"onetwothree")]
+
+    def test_what_waits_for_a_reply_when_a_link_is_given_up_is_not_followed(self, talk):
+        late = talk.inject(does(Hold(5, "reply"), on="reply"))
+        talk.client(get(1) + get(2))
+        talk.server(ok(1)[:10])
+        talk.client(b"\x16\x03")
+        talk.server(ok(1)[10:], ok(2), Kind.EOF)
+        assert talk.at_server() == [(0, get(1) + get(2) + b"\x16\x03")]
+        assert talk.at_client() == [(0, ok(1) + ok(2)), (0, Kind.EOF)]
+        assert talk.over == 2 * [("GET /{}", "", "unfollowed", ())]
+        assert (late.matched, late.fired) == (2, 0)
 
     def test_a_request_that_becomes_unreadable_while_it_is_kept_goes_on(self, talk):
         talk.inject(does(ANSWER), match={"body": "x*"})
