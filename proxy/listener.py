@@ -14,6 +14,7 @@ from ..wire.address import Address
 from ..wire.errors import ConflictError
 from .clock import Clock
 
+_BACKLOG = 4096
 _BATCH = 64
 _PAUSE = 0.1
 _AT_PEER = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR}
@@ -75,7 +76,7 @@ def _bound_unix(path: str) -> socket.socket:
 def _listening(sock: socket.socket) -> socket.socket:
     try:
         sock.setblocking(False)
-        sock.listen(4096)
+        sock.listen(_BACKLOG)
     except BaseException:
         sock.close()
         raise
@@ -136,6 +137,11 @@ class Listener:
         host, port = self._name[:2]
         return Address(host, port)
 
+    def catch_up(self) -> None:
+        """Accept all whose connection stands by now."""
+        if not self._shut:
+            self._accept(_BACKLOG)
+
     def shut(self) -> None:
         """Let the system refuse connections; a bound socket that does not listen keeps others off the address."""
         if self._shut:
@@ -163,8 +169,8 @@ class Listener:
         self._inode = os.stat(self._path).st_ino
         return sock
 
-    def _accept(self) -> None:
-        for _ in range(_BATCH):
+    def _accept(self, most: int = _BATCH) -> None:
+        for _ in range(most):
             try:
                 sock, _ = self.socket.accept()
             except (BlockingIOError, InterruptedError):

@@ -59,6 +59,11 @@ class Port:
         self.close()
         self.asked, self.given = asked, None
 
+    def catch_up(self) -> None:
+        """Accept all whose connection stands by now."""
+        if self._listener is not None:
+            self._listener.catch_up()
+
     def refuse(self, refusing: bool) -> str:
         """Let the system refuse connections, or accept them; return what is wrong."""
         self.trouble = ""

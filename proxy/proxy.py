@@ -279,6 +279,7 @@ class Proxy:
         return len(healed)
 
     def _begin(self, injection: Injection) -> None:
+        self.port.catch_up()  # a client that has connected was there before the fault
         injection.active = True
         if isinstance(injection.spec.fault, ExchangeFault):
             self._rule()
@@ -326,6 +327,7 @@ class Proxy:
         self.fleet.journal.write("repeated", self.name, link.number, operation=operation, status=status)
 
     def _heal(self, injection: Injection) -> None:
+        self.port.catch_up()  # and one that has connected under the fault is still its own
         del self.injections[injection.name]
         if isinstance(injection.spec.fault, ExchangeFault):
             self._rule()

@@ -58,6 +58,29 @@ async def test_refused_connections_are_refused_open_links_live_on_and_healing_op
     assert proxy.address == address
 
 
+@pytest.mark.parametrize("fault", ["refuse", "connect_delay:1h"])
+async def test_who_has_connected_when_a_fault_comes_was_there_before(world: World, fault: str) -> None:
+    proxy = await world.proxy()
+    clients = [socket.create_connection(proxy.address[:2]) for _ in range(3)]  # the loop has had no time to accept
+    injection = proxy.inject(spec(fault))
+    for sock in clients:
+        sock.setblocking(False)
+        client = await asyncio.open_connection(sock=sock)
+        world.writers.append(client[1])
+        assert await said(*client) == b"ping"
+    assert injection.matched == 0
+
+
+async def test_who_has_connected_when_a_fault_goes_is_still_its_own(world: World) -> None:
+    proxy = await world.proxy()
+    injection = proxy.inject(spec("connection_limit:0"))
+    with socket.create_connection(proxy.address[:2]) as sock:
+        proxy.heal("connection_limit")
+        assert (injection.matched, injection.fired) == (1, 1)
+        with pytest.raises(ConnectionResetError):
+            sock.recv(1)
+
+
 async def test_two_that_refuse_are_healed_one_by_one(world: World) -> None:
     proxy = await world.proxy()
     proxy.inject(spec("refuse"))
