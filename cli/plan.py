@@ -49,7 +49,7 @@ class Plan(NamedTuple):
     """A whole `run`; `api` is None where there is to be none, `seed` None where one is to be drawn.
 
     `proxies` are the file's and those of -p, `profiles` what is applied before they listen. `dial` is how long an
-    upstream may take to accept a connection, None for the usual time.
+    upstream may take to accept a connection, None for the usual time. `show_values`: see `proxy.Fleet`.
     """
 
     proxies: list[ProxyEntry]
@@ -63,6 +63,7 @@ class Plan(NamedTuple):
     watch: bool = False
     report: Path | None = None
     guard: Guard = NO_TOKEN
+    show_values: bool = False
 
 
 def make(
@@ -78,6 +79,7 @@ def make(
     report: str | None = None,
     token: str | None = None,
     hosts: Sequence[str] = (),
+    show_values: bool = False,
 ) -> Plan:
     """Read the words of `run`, and its file. Raises CombinedError with everything that is wrong with them."""
     wrong: list[BrownoutError] = []
@@ -132,6 +134,7 @@ def make(
         watch=watch,
         report=path,
         guard=guard,
+        show_values=show_values,
     )
 
 

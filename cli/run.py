@@ -83,6 +83,9 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 )
 @click.option("--seed", type=int, metavar="N", help="The dice; else FILE's, else drawn, and printed.")
 @click.option("--dial-timeout", metavar="DURATION", help="How long an upstream may take to accept.  [default: 10s]")
+@click.option(
+    "--show-values", is_flag=True, help="Let `brownout log` show the values of queries too, which may be secrets."
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def run(
     file: str | None,
@@ -95,6 +98,7 @@ def run(
     hosts: tuple[str, ...],
     seed: int | None,
     dial_timeout: str | None,
+    show_values: bool,
     command: tuple[str, ...],
 ) -> None:
     """Run the proxies of FILE and of -p until ctrl-C, or as long as COMMAND runs.
@@ -119,6 +123,7 @@ def run(
         report=report,
         token=token,
         hosts=hosts,
+        show_values=show_values,
     )
     from .session import run as run_session
 

@@ -56,7 +56,7 @@ async def _session(plan: Plan) -> int:
         signals = stack.enter_context(Signals())
         limits = LIMITS if plan.dial is None else LIMITS._replace(dial=plan.dial)
         seed = new_seed() if plan.seed is None else plan.seed
-        fleet = await stack.enter_async_context(Fleet(seed=seed, limits=limits))
+        fleet = await stack.enter_async_context(Fleet(seed=seed, limits=limits, show_values=plan.show_values))
         report = None if plan.report is None else Report(fleet, plan.report, _without(plan.guard.token, plan.command))
         server = await _open(fleet, plan)
         if server is not None:

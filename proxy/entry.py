@@ -38,26 +38,26 @@ class Entry(NamedTuple):
     fingerprint: str
     faults: tuple[str, ...]
 
-    def entry(self, seq: int) -> Entry:
-        """Return it as the one of that number."""
-        return self._replace(seq=seq)
-
 
 class Ended(Protocol):
     """An exchange that has ended; its entry is made when somebody reads it."""
 
-    def entry(self, seq: int) -> Entry:
-        """Return the entry of that number."""
+    def entry(self, seq: int, *, values: bool) -> Entry:
+        """Return the entry of that number, with the `values` that may be secrets, or without."""
 
 
 class Exchanges:
-    """The last exchanges of a process, numbered 1, 2, ...; `listeners` are called with each new one."""
+    """The last exchanges of a process, numbered 1, 2, ...; `listeners` are called with each new one.
 
-    __slots__ = ("_kept", "_seq", "listeners")
+    `values`: they are shown with the values that may be secrets, such as those of a query.
+    """
 
-    def __init__(self, keep: int = KEPT) -> None:
+    __slots__ = ("_kept", "_seq", "_values", "listeners")
+
+    def __init__(self, keep: int = KEPT, *, values: bool = False) -> None:
         self._kept: deque[Ended] = deque(maxlen=keep)
         self._seq = 0
+        self._values = values
         self.listeners: set[Callable[[Entry], None]] = set()
 
     def write(self, ended: Ended) -> None:
@@ -65,7 +65,7 @@ class Exchanges:
         self._seq += 1
         self._kept.append(ended)
         if self.listeners:
-            entry = ended.entry(self._seq)
+            entry = ended.entry(self._seq, values=self._values)
             for listener in tuple(self.listeners):
                 listener(entry)
 
@@ -73,5 +73,6 @@ class Exchanges:
         """Return what is kept after number `since`, the `last` ones of it, oldest first."""
         before = self._seq - len(self._kept)
         numbered = enumerate(itertools.islice(self._kept, max(0, since - before), None), max(since, before) + 1)
-        found = [entry for entry in (each.entry(seq) for seq, each in numbered) if proxy in (None, entry.proxy)]
+        entries = (each.entry(seq, values=self._values) for seq, each in numbered)
+        found = [entry for entry in entries if proxy in (None, entry.proxy)]
         return found[max(0, len(found) - last) :]

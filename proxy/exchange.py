@@ -66,8 +66,8 @@ class Exchange:
         if self.head.size > BRIEF:
             self.head = self.head.brief()
 
-    def entry(self, seq: int) -> Entry:
-        """Return it for the record."""
+    def entry(self, seq: int, *, values: bool) -> Entry:
+        """Return it for the record, with the `values` that may be secrets, or without."""
         epoch, proxy, link = self.place
         return Entry(
             seq=seq,
@@ -75,7 +75,7 @@ class Exchange:
             proxy=proxy,
             link=link,
             operation=self.head.operation,
-            summary=self.head.summary,
+            summary=self.head.summary(values=values),
             status=self.status,
             outcome=self.outcome,
             end=self.end,

@@ -40,15 +40,17 @@ def new_seed() -> int:
 class Fleet:
     """Proxies by name, in the order of adding, with what they share. Made and used on a running event loop.
 
-    `profiles` are those of the configuration file, `applied` what each profile that was applied put where.
+    `profiles` are those of the configuration file, `applied` what each profile that was applied put where. With
+    `show_values` the record of exchanges has the values that may be secrets.
+
     As an async context manager it closes itself.
     """
 
-    def __init__(self, *, seed: int, limits: Limits = LIMITS) -> None:
+    def __init__(self, *, seed: int, limits: Limits = LIMITS, show_values: bool = False) -> None:
         self.seed = seed
         self.limits = limits
         self.journal = Journal()
-        self.exchanges = Exchanges()
+        self.exchanges = Exchanges(values=show_values)
         self.proxies: dict[str, Proxy] = {}
         self.profiles: dict[str, Profile] = {}
         self.applied: dict[str, list[Placed]] = {}

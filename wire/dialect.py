@@ -34,16 +34,15 @@ class RequestHead(Protocol):
     def operation(self) -> str:
         """What is asked for, without what differs from one time to the next: `GET /users/{}`."""
 
-    @property
-    def summary(self) -> str:
-        """The request in a line of a log, without secrets."""
+    def summary(self, *, values: bool = False) -> str:
+        """Return the request in a line of a log: without secrets, or with the `values` that may be some."""
 
     @property
     def size(self) -> int:
         """How many bytes it has."""
 
     def brief(self) -> RequestHead:
-        """Return it with operation and summary alone, to be kept for long."""
+        """Return it with what operation and summary need, to be kept for long."""
 
     @property
     def expects(self) -> bool:

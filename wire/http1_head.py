@@ -19,7 +19,7 @@ REMEMBERED = 256
 LONGEST_REMEMBERED = 2048
 """The longest head that is remembered, in bytes, so that all of them take less than 3 MB."""
 LONGEST_SUMMARY = 300
-"""How many characters of a summary are kept."""
+"""How many characters of a target are shown."""
 
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # noqa: S105 (RFC 9110, 5.6.2: what names are made of)
 TARGET = r"[^\0-\x20\x7f]"
@@ -86,13 +86,17 @@ class HttpRequest(NamedTuple):
     persistent: bool
     expects: bool
     operation: str
-    summary: str
     size: int
     data: bytes
 
+    def summary(self, *, values: bool = False) -> str:
+        """Return method and target, without the values of its query unless `values` are to be shown."""
+        target = _shown(self.target)
+        return f"{self.method} {target if values else _without_values(target)}"
+
     def brief(self) -> HttpRequest:
-        """Return it with operation and summary alone, to be kept for long."""
-        return self._replace(target="", path="", query="", data=b"")
+        """Return it with what operation and summary need, to be kept for long."""
+        return self._replace(target=_shown(self.target), path="", query="", data=b"")
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
@@ -164,7 +168,6 @@ def request_head(data: bytes) -> HttpRequest:
         framing.persistent,
         framing.expects,
         asked.operation,
-        asked.summary,
         len(data),
         data,
     )
@@ -202,31 +205,36 @@ class _Asked(NamedTuple):
     query: str
     host: str
     operation: str
-    summary: str
 
 
 @_Remembered
 def _asked(line: bytes) -> _Asked:
     """Read method and target, which has one of four forms: RFC 9112, section 3.2."""
     method, _, target = line.decode("latin-1").partition(" ")
-    before, mark, query = target.partition("?")
+    before, _, query = target.partition("?")
     path, authority = before, ""
     if method == "CONNECT":
         path, authority = "", target
     elif target[0] != "/" and "://" in before:
         authority, _, rest = before.partition("://")[2].partition("/")
         path = f"/{rest}"
-    shown = mask(f"://{before}")[3:] if "@" in before else before
-    if query:
-        items = [item.partition("=") for item in query.split("&")]
-        shown = f"{shown}?{'&'.join([f'{name}=***' if equals else '***' for name, equals, _ in items])}"
-    elif mark:
-        shown += "?"
-    summary = f"{method} {shown}".encode("ascii", "backslashreplace").decode()
-    if len(summary) > LONGEST_SUMMARY:
-        summary = f"{summary[: LONGEST_SUMMARY - 3]}..."
     host = _host(authority) if authority else ""
-    return _Asked(method, target, path, query, host, operation(method, path), summary)
+    return _Asked(method, target, path, query, host, operation(method, path))
+
+
+def _shown(target: str) -> str:
+    """Return a target for people: short, in ASCII, no password in it. What was returned stays as it is."""
+    text = mask(f"://{target}")[3:].encode("ascii", "backslashreplace").decode()
+    return text if len(text) <= LONGEST_SUMMARY else f"{text[:LONGEST_SUMMARY]}..."
+
+
+def _without_values(shown: str) -> str:
+    path, mark, query = shown.partition("?")
+    if not query:
+        return shown
+    items = [item.partition("=") for item in query.split("&")]
+    masked = "&".join([f"{name}=***" if equals else "***" for name, equals, _ in items])
+    return f"{path}{mark}{masked}{'...' if len(shown) > LONGEST_SUMMARY else ''}"
 
 
 def _host(authority: str) -> str:

@@ -1,8 +1,11 @@
 """`brownout log`: what was carried, and what is being carried."""
 
+import http.client
+import http.server
 import json
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -38,6 +41,40 @@ def shown(running: Running, *args: str) -> list[str]:
 
 
 REST = "503  0.12 ms    345 B    678 B  POST /charge/17?token=*  <- http.status, latency"
+
+
+class NoPage(http.server.BaseHTTPRequestHandler):
+    """Knows no method: 501."""
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    with http.server.HTTPServer(("127.0.0.1", 0), NoPage) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("options", "request_"), [((), "GET /a?b=***"), (("--show-values",), "GET /a?b=c")], ids=["masked", "shown"]
+)
+def test_the_values_of_a_query_are_shown_to_who_asks_for_them(
+    run: Callable[..., Run], site: str, options: tuple[str, ...], request_: str
+) -> None:
+    process = run("-p", f"site={site}", "--api", "127.0.0.1:0", *options)
+    connection = http.client.HTTPConnection(*process.address("site"), timeout=DEADLINE)
+    connection.request("GET", "/a?b=c")
+    connection.getresponse().read()
+    connection.close()
+    log = command("log", "--json", BROWNOUT_API=process.api)
+    assert [json.loads(line)["request"] for line in log.stdout.splitlines()] == [request_]
 
 
 def test_what_was_carried_is_shown_oldest_first(running: Running) -> None:

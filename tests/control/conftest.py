@@ -13,6 +13,8 @@ from brownout.control.guard import NO_TOKEN, Guard
 from brownout.control.serve import Server, serve
 from brownout.proxy import Entry, Fleet, Proxy
 
+from ..written import Written
+
 DEADLINE = 10.0
 
 
@@ -61,7 +63,7 @@ def entry(seq: int, proxy: str = "echo", **values: Any) -> Entry:
 def carried(proxy: Proxy, each: Entry) -> None:
     """Let a proxy have carried an exchange."""
     proxy.operations.count(each.operation, each.end or each.outcome, each.seconds)
-    proxy.fleet.exchanges.write(each)
+    proxy.fleet.exchanges.write(Written(each))
 
 
 @pytest.fixture

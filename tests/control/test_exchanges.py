@@ -14,6 +14,7 @@ from brownout.control.views import ExchangeView
 from brownout.proxy import Exchanges
 from brownout.wire.errors import BrownoutError, NotFoundError
 
+from ..written import Written
 from .conftest import Running, carried, entry
 from .test_client import stranger
 
@@ -154,7 +155,7 @@ def test_a_slow_follower_loses_the_oldest() -> None:
         messages: list[bytes] = []
         with Follower(exchanges.listeners, exchanges.entries(), lambda each: True, exchange_message) as follower:
             for _ in range(LONGEST + 5):
-                exchanges.write(entry(0))
+                exchanges.write(Written(entry(0)))
             async for text in follower.messages():
                 messages += text.split(b"\n\n")[:-1]
                 if len(messages) == LONGEST + 1:

@@ -18,7 +18,6 @@ class Head(NamedTuple):
 
     values: Mapping[str, str] = {}
     operation: str = ""
-    summary: str = ""
     status: str = ""
     outcome: str = ""
     interim: bool = False

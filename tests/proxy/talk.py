@@ -170,7 +170,7 @@ class Talk:
 
     def ended(self, exchange) -> None:
         exchange.place = Place(0.0, "api", 1)
-        self.entries.append(exchange.entry(len(self.entries) + 1))
+        self.entries.append(exchange.entry(len(self.entries) + 1, values=False))
         self.ended_last = exchange
         self.over.append((exchange.head.operation, exchange.status, exchange.end, exchange.faults))
 

@@ -2,15 +2,18 @@
 
 from brownout.proxy import Entry, Exchanges
 
+from ..written import Written
 
-def entry(proxy: str = "p") -> Entry:
-    return Entry(0, 1e9, proxy, 1, "GET /", "GET /", "200", "2xx", "", 0.1, 0.2, 10, 20, "", ())
+
+def ended(proxy: str = "p") -> Written:
+    entry = Entry(0, 1e9, proxy, 1, "GET /", "GET /?a=*", "200", "2xx", "", 0.1, 0.2, 10, 20, "", ())
+    return Written(entry, "GET /?a=b")
 
 
 def test_it_keeps_the_last_ten_thousand_and_goes_on_counting() -> None:
     exchanges = Exchanges()
     for _ in range(10_001):
-        exchanges.write(entry())
+        exchanges.write(ended())
     found = exchanges.entries()
     assert (len(found), found[0].seq, found[-1].seq) == (10_000, 2, 10_001)
     assert [each.seq for each in exchanges.entries(9_999)] == [10_000, 10_001]
@@ -20,7 +23,7 @@ def test_it_keeps_the_last_ten_thousand_and_goes_on_counting() -> None:
 def test_entries_are_found_by_number_and_proxy_and_the_last_ones_of_these() -> None:
     exchanges = Exchanges()
     for proxy in "abaab":
-        exchanges.write(entry(proxy))
+        exchanges.write(ended(proxy))
 
     def found(since: int = 0, **wanted: object) -> list[int]:
         return [each.seq for each in exchanges.entries(since, **wanted)]
@@ -44,6 +47,17 @@ def test_listeners_hear_each_new_entry_until_they_leave_also_while_they_are_told
         exchanges.listeners.discard(once)
 
     exchanges.listeners |= {once, lambda each: heard.append(each.seq + 100)}
-    exchanges.write(entry())
-    exchanges.write(entry())
+    exchanges.write(ended())
+    exchanges.write(ended())
     assert sorted(heard) == [1, 101, 102]
+
+
+def test_values_are_shown_where_the_record_has_them() -> None:
+    shown = {}
+    for values in (False, True):
+        exchanges, heard = Exchanges(values=values), []
+        exchanges.listeners.add(heard.append)
+        exchanges.write(ended())
+        assert exchanges.entries() == heard
+        shown[values] = heard[0].summary
+    assert shown == {False: "GET /?a=*", True: "GET /?a=b"}

@@ -37,7 +37,6 @@ def test_a_request_says_all_of_this() -> None:
         persistent=True,
         expects=True,
         operation="POST /users/{}/orders",
-        summary="POST /users/42/orders?token=***&page=***",
         size=len(FULL),
         data=FULL,
     )
@@ -157,13 +156,31 @@ def test_whether_the_connection_stays(version: str, connection: list[str], persi
         ("CONNECT", "A.test:443", "", "", "a.test", "CONNECT A.test:443"),
         ("CONNECT", "me:secret@a.test:443", "", "", "a.test", "CONNECT me:***@a.test:443"),
         ("GET", "/\x9b31m\xe9", "/\x9b31m\xe9", "", "h", "GET /\\x9b31m\\xe9"),
-        ("GET", "/" + "x" * 294, "/" + "x" * 294, "", "h", "GET /" + "x" * 294),
-        ("GET", "/" + "x" * 296, "/" + "x" * 296, "", "h", "GET /" + "x" * 292 + "..."),
+        ("GET", "/" + "x" * 299, "/" + "x" * 299, "", "h", "GET /" + "x" * 299),
+        ("GET", "/" + "x" * 300, "/" + "x" * 300, "", "h", "GET /" + "x" * 299 + "..."),
+        ("GET", "/?a=" + "x" * 300, "/", "a=" + "x" * 300, "h", "GET /?a=***..."),
+        ("GET", "/?" + "x" * 300, "/", "x" * 300, "h", "GET /?***..."),
     ],
 )
 def test_the_forms_of_a_target(method: str, target: str, path: str, query: str, host: str, summary: str) -> None:
     head = request(f"{method} {target} HTTP/1.1", "Host: h")
-    assert (head.target, head.path, head.query, head.host, head.summary) == (target, path, query, host, summary)
+    assert (head.target, head.path, head.query, head.host, head.summary()) == (target, path, query, host, summary)
+    assert (head.brief().summary(), head.brief().operation) == (summary, head.operation)
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("/a?b=c=d&secret", "/a?b=c=d&secret"),
+        ("/a?b=\x9b", "/a?b=\\x9b"),
+        ("http://me:secret@a.test/?next=http://you:secret@b.test", "http://me:***@a.test/?next=http://you:***@b.test"),
+        ("/?a=" + "x" * 296, "/?a=" + "x" * 296),
+        ("/?a=" + "x" * 297, "/?a=" + "x" * 296 + "..."),
+    ],
+)
+def test_values_are_shown_to_who_asks_for_them_passwords_in_urls_are_not(target: str, shown: str) -> None:
+    head = request(f"GET {target} HTTP/1.1", "Host: h")
+    assert head.summary(values=True) == head.brief().summary(values=True) == f"GET {shown}"
 
 
 @pytest.mark.parametrize(
