@@ -86,6 +86,7 @@ def test_a_match_knows_whether_it_looks_at_the_reply() -> None:
         ),
         ({"path": ["/a"]}, "match.path", "match.path: a list is not a pattern", "a pattern is text, put quotes around it"),
         ({"json.a": 1.5}, "match.json.a", "match.json.a: 1.5 is not a pattern", "a pattern is text, put quotes around it"),
+        ({"path": {}}, "match.path", "match.path: a mapping is not a pattern", "a pattern is text, put quotes around it"),
         ({"path": None}, "match.path", "match.path: nothing is not a pattern", "a pattern is text, put quotes around it"),
         (
             {"path": "~("}, "match.path",
@@ -147,6 +148,19 @@ def test_a_match_on_the_head_of_a_request(given: dict[str, str], head: dict[str,
         assert index.by_head(Head(head)) == holds
 
 
+def test_an_index_finds_what_the_pattern_fits() -> None:
+    patterns = [
+        "/a", "/a*", "/a*c", "/a?c", "[/]a*", "*", "~/a", "~^/a", "~^/ab?c", "~^/ab*c", "~^/ab{0,1}$", "~^/a|c$", "~^/a.c$",
+        r"~^/a\wc$", "~a^", "~(?i)^/A",
+    ]  # fmt: skip
+    values = ["", "/", "/a", "/A", "/ab", "/abb", "/abc", "/ac", "/abbc", "x/abc", "c", "xc", "/b"]
+    index = Index([http(path=pattern) for pattern in patterns])
+    for value in values:
+        found = index.by_head(Head({"path": value}))
+        fitting = [pattern for pattern in patterns if Pattern.parse(pattern).fits(value)]
+        assert [pattern for bit, pattern in enumerate(patterns) if found >> bit & 1] == fitting
+
+
 @pytest.mark.parametrize(
     ("key", "pattern", "body", "holds"),
     [
@@ -176,6 +190,8 @@ def test_a_match_on_the_head_of_a_request(given: dict[str, str], head: dict[str,
         ("json.0", "a", b'["a"]', True),
         ("json.0", "a", b'{"0": "a"}', True),
         ("json.a.b", "*", b'{"a": "text"}', False),
+        ("json.a.0", "*", b'{"a": "text"}', False),
+        ("json.a.0", "*", b'{"a": 7}', False),
         ("json.items", "*", b'{"items": [1]}', True),
         ("json.items", "~", b'{"items": [1]}', False),
         ("json.items", "[[]1]", b'{"items": [1]}', False),
