@@ -9,6 +9,8 @@ import itertools
 import random
 from collections.abc import Iterable
 
+import msgspec
+
 from ..faults.fault import Fault
 from ..faults.segment import Kind, Seat, Segment
 from ..faults.spec import Spec
@@ -59,6 +61,7 @@ class Bench:
 
 def check_fault(fault: Fault, *, alters: bool = False) -> None:
     """Check one fault's settings. `alters`: it changes bytes (but their number is kept)."""
+    _check_texts(fault)
     waits = [fault.admit(ahead) for ahead in range(100)]
     assert all(wait is None or wait >= 0 for wait in waits), "a link cannot wait for less than no time"
     assert [fault.admit(ahead) for ahead in range(100)] == waits, "the same link was admitted otherwise"
@@ -76,6 +79,17 @@ def check_fault(fault: Fault, *, alters: bool = False) -> None:
     for pause in (0.0, 0.05, 5.0):
         _check_healing(fault, data, pause, alters)
         _check_change(fault, data, pause, alters)
+
+
+def _check_texts(fault: Fault) -> None:
+    """Quantities may be given as text: a `__post_init__` of its own calls the one of `Fault`."""
+    given = fault.to_mapping()
+    texts = {
+        field.name: text
+        for field in msgspec.structs.fields(fault)
+        if isinstance(text := given.get(field.encode_name), str) and not isinstance(getattr(fault, field.name), str)
+    }
+    assert msgspec.structs.replace(fault, **texts) == fault, "a quantity stays text"
 
 
 def _run(fault: Fault, chunks: Iterable[bytes]) -> list[Segment]:

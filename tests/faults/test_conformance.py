@@ -132,6 +132,21 @@ class _Broken(Fault, frozen=True):
         return stage
 
 
+class _Deaf(Fault, frozen=True):
+    name = "deaf"
+    streams = ()
+    wait: Duration = Duration(0)
+
+    def __post_init__(self):
+        pass
+
+
+def test_a_fault_that_does_not_read_text_is_found() -> None:
+    check_fault(_Deaf())
+    with pytest.raises(AssertionError, match="a quantity stays text"):
+        check_fault(_Deaf(wait=Duration(2)))
+
+
 @pytest.mark.parametrize(
     "how", ["keeps bytes", "repeats", "early", "by chunk", "made up", "swallows the end", "drops silently"]
 )

@@ -10,6 +10,7 @@ from brownout.faults.action import Action, Close, Cut, Hold, Message, Reset, Rew
 from brownout.faults.exchange import Request
 from brownout.faults.http import Delay, Drip, Duplicate, Header, LostReply, LostRequest, Status, Truncate
 from brownout.faults.http.fault import HttpFault
+from brownout.testing.conformance import check_fault
 
 from .conftest import (
     CHUNKED,
@@ -70,6 +71,11 @@ def seen(action: Action) -> object:
         stage = action.start(Seat(7))
         return action.message, action.part, [*stage(Segment(0, kind=Kind.OPEN)), *stage(Segment(1, b"abcdef"))]
     return action
+
+
+@pytest.mark.parametrize("fault", EXAMPLES, ids=str)
+def test_it_is_a_fault(fault: HttpFault) -> None:
+    check_fault(fault)
 
 
 def twice(actions: list[Iterable[Action]]) -> list[Action]:

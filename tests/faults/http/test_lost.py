@@ -28,7 +28,8 @@ PAGE = b"<html>\n<head><title>504 Gateway Timeout</title></head>\n<body><h1>504 
     ],
 )
 def test_what_is_done_and_what_is_seen(fault: str, actions: tuple[object, ...]) -> None:
-    assert Spec.parse(fault).fault.on_request(POST, random.Random(7)) == actions
+    found = Spec.parse(fault).fault.on_request(POST, random.Random(7))
+    assert repr(found) == repr(actions)  # Drop() == Reset(): both are tuples
 
 
 @pytest.mark.parametrize("sees", ["504", 504])
