@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from brownout.faults.action import (
@@ -678,8 +680,40 @@ class TestCut:
         talk.client(GET)
         assert talk.at_client() == [(0, BUSY[:-1]), (0, Kind.CLOSE)]
 
+    def test_an_answer_behind_which_the_link_would_be_closed(self, talk):
+        talk.inject(does(Answer(BUSY, close=True)))
+        talk.inject(does(Cut(3, "rst"), on="reply"), "cut")
+        talk.client(GET)
+        assert talk.at_client() == [(0, BUSY[:-1]), (0, Kind.RESET)]
+
 
 class TestRewrite:
+    def test_each_gets_its_message_or_the_head_of_it(self, talk):
+        seen = []
+
+        def mark(name, data):
+            seen.append((name, data))
+            return data
+
+        talk.inject(
+            does(
+                Rewrite(partial(mark, "reply"), whole=True),
+                Rewrite(partial(mark, "request's head"), "request"),
+                Rewrite(partial(mark, "reply's head")),
+                Rewrite(partial(mark, "request"), "request", whole=True),
+                needs_whole=True,
+            )
+        )
+        talk.client(POST)
+        talk.server(CHUNKED)
+        assert seen == [
+            ("request's head", POST[:-5]),
+            ("request", POST),
+            ("reply's head", CHUNKED[: CHUNKED.index(b"4\r\n")]),
+            ("reply", CHUNKED),
+        ]
+        assert (talk.at_server(), talk.at_client()) == ([(0, POST)], [(0, CHUNKED)])
+
     def test_the_head_of_a_request(self, talk):
         talk.inject(does(Rewrite(lambda head: head.replace(b"/charge", b"/CHARGE"), "request")))
         talk.client(POST)
@@ -868,6 +902,12 @@ class TestMatch:
         talk.server(OK + BUSY)
         assert talk.at_client() == [(0, OK + BUSY[:-3]), (0, Kind.CLOSE)]
         assert (injection.matched, injection.fired) == (1, 1)
+
+    def test_a_reply_that_never_comes_matches_nothing(self, talk):
+        injection = talk.inject(does(Cut(1), on="reply"), match={"status": "5*"})
+        talk.client(GET)
+        talk.server(Kind.RESET)
+        assert (injection.matched, talk.missed_by) == (0, [])
 
     def test_counts_are_of_what_matched(self, talk):
         injection = talk.inject(does(ANSWER), match={"path": "/[23]"}, after=1)

@@ -44,6 +44,12 @@ def test_what_cannot_stand_in_a_field_is_refused(name: str, value: str) -> None:
         reply_bytes(200, fields=[(name, value)])
 
 
+@pytest.mark.parametrize("reason", ["a\r\nB: 2", "a\nb", "\0", "→"])
+def test_what_cannot_be_a_reason_is_refused(reason: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot be a reason|codec can't encode"):
+        reply_bytes(200, reason)
+
+
 def test_making_replies() -> None:
     assert reply_bytes(200, body=b"hello") == b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
     assert reply_bytes(503, fields=[("Retry-After", "2")]) == (
