@@ -143,7 +143,7 @@ class Plan:
     def matching(self, head: ReplyHead) -> int:
         """Return the mask of those that match the reply, of the faults that ask for that."""
         asking = sum(each.bit for each in self.fired if each.dice is None)
-        return self.rules.index.by_reply(asking, head) if asking else 0
+        return self.rules.index.by_reply(asking, head)
 
     def decide_reply(self, head: ReplyHead, data: bytes) -> bytes:
         """Prepare for a reply; return what its head is to be."""
@@ -173,7 +173,7 @@ class Plan:
         self.rewrites = []
         if not complete or not rewrites:
             self._measure(sum(len(piece.data) for piece in kept if piece.part is Part.BODY))
-            return None, [] if complete else [each.injection for each in rewrites]
+            return None, [each.injection for each in rewrites]
         data = b"".join(piece.data for piece in kept)
         for _, action in rewrites:
             data = action.rewrite(data)
@@ -181,7 +181,7 @@ class Plan:
 
     def trim(self, piece: Piece) -> tuple[bytes, bool]:
         """Return what goes of a piece of the reply, and whether it is cut there."""
-        if self.cut is None or self.left is None:
+        if self.left is None:
             return piece.data, False
         if piece.part is not Part.BODY:
             return piece.data, self.left == 0 and not piece.last and piece.part is Part.HEAD

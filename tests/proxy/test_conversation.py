@@ -725,6 +725,8 @@ class TestRewrite:
         assert talk.at_server() == []
         talk.client(POST[-1:])
         assert talk.at_server() == [(0, POST.upper())]
+        talk.server(OK[:-1])
+        assert talk.at_client() == [(0, OK[:-1])]
 
     def test_the_head_of_a_reply_and_another_rewrite_of_it(self, talk):
         talk.inject(does(Rewrite(lambda head: head.replace(b"OK", b"Okay")), on="reply"))
