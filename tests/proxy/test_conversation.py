@@ -680,6 +680,14 @@ class TestCut:
         talk.client(GET)
         assert talk.at_client() == [(0, BUSY[:-1]), (0, Kind.CLOSE)]
 
+    def test_an_upstream_that_leaves_does_not_take_back_how_a_reply_is_cut(self, talk):
+        talk.inject(does(Hold(5, "reply"), on="reply"), match={"path": "/1"})
+        talk.inject(does(Cut(1, "rst"), on="reply"), "cut", match={"path": "/2"})
+        talk.client(get(1) + get(2))
+        talk.server(ok(1) + OK[:-1], Kind.EOF)
+        talk.wait(10)
+        assert talk.at_client() == [(5, ok(1) + OK[:-1]), (5, Kind.RESET)]
+
     def test_an_answer_behind_which_the_link_would_be_closed(self, talk):
         talk.inject(does(Answer(BUSY, close=True)))
         talk.inject(does(Cut(3, "rst"), on="reply"), "cut")
