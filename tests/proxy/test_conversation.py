@@ -1070,6 +1070,33 @@ class TestInOrder:
         talk.server(ok(2))
         assert talk.at_client() == [(5, ok(1) + ok(2) + 5 * BUSY)]
 
+    def test_the_first_end_of_a_stream_counts(self, talk):
+        talk.inject(does(ANSWER, Hold(5)))
+        talk.client(POST[:-1])
+        talk.server(b"no HTTP\r\n\r\n", Kind.EOF)
+        talk.wait(5)
+        assert talk.at_client() == [(5, BUSY + b"no HTTP\r\n\r\n"), (5, Kind.CLOSE)]
+
+    def test_a_client_that_does_not_read_while_its_reply_is_late_gets_it_when_it_does(self, talk):
+        talk.inject(does(Hold(1, "reply"), on="reply"))
+        talk.client(GET)
+        talk.server(OK)
+        talk.talk.block("downstream", True)
+        talk.wait(2)
+        assert talk.at_client() == []
+        talk.talk.block("downstream", False)
+        assert talk.at_client() == [(2, OK)]
+
+    def test_an_upstream_that_reads_again_does_not_let_go_what_waits_for_copies(self, talk):
+        talk.inject(does(Repeat(), needs_whole=True))
+        talk.client(POST)
+        for blocked in (True, False):
+            talk.talk.block("upstream", blocked)
+            talk.wait(1)
+        assert talk.at_server() == []
+        talk.copies[0][2]()
+        assert talk.at_server() == [(2, POST)]
+
     def test_a_client_that_does_not_read_is_not_read(self):
         talk = Talk(LIMITS._replace(pipe=200))
         talk.inject(does(ANSWER))
