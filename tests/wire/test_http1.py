@@ -156,6 +156,7 @@ def test_no_payload_is_expected_where_none_may_follow() -> None:
     ("data", "why"),
     [
         (b"\x16", "no HTTP/1"), (b"\0", "no HTTP/1"), (b"*1\r", "no HTTP/1"), (b"PING\r", "no HTTP/1"),
+        (b"GET /" + b"x" * 100 + b" FTP/1\r\n", "no HTTP/1"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "no HTTP/1"), (b"PRI * HTTP/2", "no HTTP/1"), (b"GET /\r", "no HTTP/1"),
         (b"X" * 33, "no HTTP/1"), (b"GET / HTTX", "no HTTP/1"), (b"{", "no HTTP/1"), (b"\rG", "no HTTP/1"),
     ],
