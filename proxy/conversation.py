@@ -81,17 +81,14 @@ class Conversation:
                     self._read_requests(data)
             return
         self._up_way.took(len(data))
-        if not self.raw and not self._up.turns and self._replying.silenced is None and len(self._open) < MANY:
+        if not self._up.turns and self._replying.silenced is None and len(self._open) < MANY:
             head = self._requests.whole(data)
             if head is not None and not self._carrier.rules.index.by_head(head):
                 self._up_way.send(data)
                 self._asked_whole(head, data)
                 return
         self._courses.gather()
-        if self.raw:
-            self._tail(self._up, data)
-        else:
-            self._read_requests(data)
+        self._read_requests(data)
         self._fed()
 
     def replied(self, data: bytes) -> None:
@@ -119,10 +116,7 @@ class Conversation:
             return
         self._down_way.took(len(data))
         self._courses.gather()
-        if self.raw:
-            self._tail(self._down, data)
-        else:
-            self._read_replies(data)
+        self._read_replies(data)
         self._fed()
 
     def ends(self, stream: Stream, kind: Kind) -> None:

@@ -1045,8 +1045,15 @@ class TestInOrder:
         talk.wait(10)
         assert talk.at_server() == [(5, get(1) + b"\x16\x03")]
 
-    def test_too_many_at_once_are_followed_no_more(self, talk):
-        talk.client(1001 * GET)
+    @pytest.mark.parametrize("armed", [False, True])
+    @pytest.mark.parametrize("reads", [1, 1000])
+    def test_too_many_at_once_are_followed_no_more(self, talk, reads, armed):
+        if armed:
+            talk.inject(does(ANSWER), match={"method": "PUT"})
+        for _ in range(reads):
+            talk.client(1000 // reads * GET)
+        assert talk.opaque_for == ""
+        talk.client(GET)
         assert talk.at_server() == [(0, 1001 * GET)]
         assert talk.opaque_for == "too many requests at once"
         assert len(talk.over) == 1000
