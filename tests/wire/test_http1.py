@@ -6,6 +6,7 @@ import pytest
 
 from brownout.wire.dialect import Dialect, Part, Piece, Reader, RequestHead
 from brownout.wire.http1 import CHUNK_LINE_LIMIT, HEAD_LIMIT, Http1, Replies, Requests
+from brownout.wire.http1_head import request_head
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 HEAD = GET.replace(b"GET", b"HEAD")
@@ -248,3 +249,72 @@ def test_a_reader_takes_a_body_as_it_is_read() -> None:
     first, second = reader.feed(body), reader.feed(body)
     assert first[0].data is body
     assert second == [Piece(Part.BODY, body, True)]
+
+
+# One read that is one message is taken in one step
+
+
+@pytest.mark.parametrize("before", [(), (GET,), (POST + b"hello",), (CHUNKS + b"0\r\n\r\n",)])
+@pytest.mark.parametrize("data", [GET, HEAD, UPGRADE, POST + b"hello"])
+def test_a_request_that_comes_whole_is_the_one_that_would_be_read(before: tuple[bytes, ...], data: bytes) -> None:
+    reader = Requests()
+    fed(reader, before)
+    for _ in range(2):  # the second time it is the last one again
+        assert reader.whole(data) == reader.feed(data)[0].head
+
+
+@pytest.mark.parametrize("before", [(GET[:9],), (POST,), (POST + b"h",), (CHUNKS,), (CHUNKS + b"A\r\n",), (b"\x16",)])
+def test_within_a_message_no_request_comes_whole(before: tuple[bytes, ...]) -> None:
+    reader = Requests()
+    reader.whole(GET)
+    fed(reader, before)
+    assert reader.whole(GET) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        GET[:-1], GET + GET, GET + b"\r\n", b"\r\n" + GET, POST, POST + b"hell", POST + b"hello" + GET, POST + b"hello\n",
+        CHUNKS + b"0\r\n\r\n", GET.replace(b"\r", b""), b"GET /a\r\n\r\n", b"\x16\x03", b"",
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 2048 + b"\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_what_is_not_one_request_does_not_come_whole(data: bytes) -> None:
+    reader = Requests()
+    for known in (GET, POST + b"hello"):
+        reader.whole(known)
+        assert reader.whole(data) is None
+
+
+@pytest.mark.parametrize("before", [(), (EMPTY,), (OK + b"hello",), (CODED + b"0\r\n\r\n",), (HINTS + EMPTY,)])
+@pytest.mark.parametrize("data", [EMPTY, OK + b"hello", NO_CONTENT, UNCHANGED, REFUSED])
+def test_a_reply_that_comes_whole_is_the_one_that_would_be_read(before: tuple[bytes, ...], data: bytes) -> None:
+    reader = asking(3 * GET)
+    fed(reader, before)
+    for _ in range(2):
+        assert reader.whole(data, request_head(GET)) == reader.feed(data)[0].head
+
+
+@pytest.mark.parametrize(
+    "before", [(OK[:9],), (OK,), (OK + b"h",), (CODED,), (BARE,), (HINTS,), (HINTS, CONTINUE), (SWITCH,), (b"\x16",)]
+)
+def test_within_a_message_no_reply_comes_whole(before: tuple[bytes, ...]) -> None:
+    reader = asking(GET)
+    reader.whole(EMPTY, request_head(GET))
+    fed(reader, before)
+    assert reader.whole(EMPTY, request_head(GET)) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "data"),
+    [
+        *((GET, data) for data in (EMPTY[:-1], EMPTY + EMPTY, EMPTY + b"\r\n", OK, OK + b"hell", OK + b"hello!")),
+        *((GET, data) for data in (BARE, CODED + b"0\r\n\r\n", CONTINUE, HINTS, SWITCH, HINTS + EMPTY, b"\x16", b"")),
+        (HEAD, EMPTY), (HEAD, OK), (CONNECT, EMPTY),
+    ],
+)  # fmt: skip
+def test_what_is_not_one_last_reply_does_not_come_whole(asked: bytes, data: bytes) -> None:
+    reader = asking(asked)
+    for known in (EMPTY, OK + b"hello"):
+        reader.whole(known, request_head(GET))
+        assert reader.whole(data, request_head(asked)) is None
