@@ -96,6 +96,7 @@ class Talk:
         self.rules = Rules()
         self.heard: dict[str, list[tuple[float, bytes | Kind]]] = {"upstream": [], "downstream": []}
         self.ways = {stream: Heard(self, stream) for stream in ("upstream", "downstream")}
+        self.said = {"upstream": 0, "downstream": 0}
         self.gone = False
         self.writes: list[tuple[str, bytes]] = []
         self.paused: dict[str, bool] = {"upstream": False, "downstream": False}
@@ -130,13 +131,24 @@ class Talk:
     def client(self, *says: bytes | Kind) -> None:
         self.begin()
         for each in says:
-            if not self.gone:
-                self.talk.requested(each) if isinstance(each, bytes) else self.talk.ends("upstream", each)
+            self._say("upstream", each)
 
     def server(self, *says: bytes | Kind) -> None:
         for each in says:
-            if not self.gone:
-                self.talk.replied(each) if isinstance(each, bytes) else self.talk.ends("downstream", each)
+            self._say("downstream", each)
+
+    def _say(self, stream: str, said: bytes | Kind) -> None:
+        if self.gone:
+            return
+        if isinstance(said, Kind):
+            self.talk.ends(stream, said)
+            return
+        self.said[stream] += len(said)
+        (self.talk.requested if stream == "upstream" else self.talk.replied)(said)
+
+    def check_counts(self) -> None:
+        """Check that all that was said was counted."""
+        assert {stream: way.taken for stream, way in self.ways.items()} == self.said
 
     def wait(self, seconds: float) -> None:
         self.clock.run(seconds)

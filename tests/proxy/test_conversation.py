@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -30,8 +31,10 @@ from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does, get, ok
 
 
 @pytest.fixture
-def talk() -> Talk:
-    return Talk()
+def talk() -> Iterator[Talk]:
+    talk = Talk()
+    yield talk
+    talk.check_counts()
 
 
 def test_what_can_be_followed_can_be_matched():

@@ -56,7 +56,7 @@ class TestTransparency:
         for stream, sent in (("upstream", said.request), ("downstream", said.reply)):
             *datas, end = [data for _, data in talk.heard[stream]]
             assert (b"".join(datas), end) == (sent, Kind.EOF)
-            assert talk.ways[stream].taken == len(sent)
+        talk.check_counts()
 
     @pytest.mark.parametrize("armed", [False, True])
     def test_every_exchange_is_recorded_with_its_status(self, armed):
@@ -149,6 +149,7 @@ def test_replies_come_whole_and_in_the_order_of_their_requests(asked, steps):
     assert len(talk.over) == len(asked)
     assert talk.paused == {"upstream": False, "downstream": False}
     assert talk.budget.held == 0
+    talk.check_counts()
 
 
 ENDS = {
@@ -210,4 +211,5 @@ def test_whatever_happens_every_exchange_ends_once_and_nothing_is_left(faults, s
     assert len(talk.over) == begun
     assert not talk.talk._open
     assert talk.budget.held == 0
+    talk.check_counts()
     assert all(0 <= each.fired <= each.matched for each in armed)
