@@ -15,6 +15,15 @@ from ..wire.errors import BrownoutError
 from . import complete, figures
 from .options import api_option, examples, json_option, pairs, trigger_options, trigger_values, write_json
 
+match_option = click.option(
+    "--match",
+    "matches",
+    multiple=True,
+    metavar="KEY=PATTERN",
+    shell_complete=complete.matches,
+    help="Which requests a fault of requests is for, like path=/charge*; all must fit.",
+)
+
 
 @click.command(
     epilog=examples(
@@ -34,14 +43,7 @@ from .options import api_option, examples, json_option, pairs, trigger_options, 
     shell_complete=complete.streams,
     help="upstream (to the server), downstream (the default) or both.",
 )
-@click.option(
-    "--match",
-    "matches",
-    multiple=True,
-    metavar="KEY=PATTERN",
-    shell_complete=complete.matches,
-    help="Which requests a fault of requests is for, like path=/charge*; all must fit.",
-)
+@match_option
 @click.option("--name", metavar="NAME", help="What to call it; else it is named after its fault.")
 @api_option
 @json_option
@@ -63,8 +65,7 @@ def inject(
     named = {key: value for key, value in (("stream", stream), ("name", name)) if value is not None}
     options = named | trigger_values(keywords)
     given = _merge(_fault(fault), _settings(settings, fault), options)
-    match = {"match": pairs(matches, "--match method=POST", "match")} if matches else {}
-    spec = Spec.parse({**given, **match}, text=True, folder=Path())
+    spec = Spec.parse({**given, **_match(matches)}, text=True, folder=Path())
     answer = client.inject(proxy, spec.to_mapping())
     if as_json:
         write_json(answer)
@@ -76,23 +77,31 @@ def inject(
     epilog=examples(
         "brownout change redis latency latency=500ms",
         "brownout change redis latency probability=10% jitter=0",
+        "brownout change api http.status --match 'path=/a*'",
     )
 )
 @click.argument("proxy", shell_complete=complete.proxies)
 @click.argument("name", shell_complete=complete.injections)
-@click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+@match_option
 @api_option
 @json_option
-def change(proxy: str, name: str, settings: tuple[str, ...], client: AnyClient, as_json: bool) -> None:
+def change(
+    proxy: str, name: str, settings: tuple[str, ...], matches: tuple[str, ...], client: AnyClient, as_json: bool
+) -> None:
     """Change settings of the injection NAME on PROXY while it works.
 
-    What is not named stays, and so do counts, such as the bytes of a limit half used.
+    What is not named stays, and so do counts, such as the bytes of a limit half used. A match takes the place of all of
+    the one before.
     """
+    if not settings and not matches:
+        raise BrownoutError("there is nothing to change", "give settings like latency=500ms, or --match path=/charge*")
     known = client.injection(proxy, name)
     spec = Spec.parse({key: value for key, value in known.items() if key != "receipt"})
     given = _settings(settings, spec.fault.name)
-    changed = spec.changed(given, text=True)
-    answer = client.change(proxy, name, {key: _setting(changed, key) for key in given})
+    match = _match(matches)
+    changed = spec.changed({**given, **match}, text=True)
+    answer = client.change(proxy, name, {**{key: _setting(changed, key) for key in given}, **match})
     if as_json:
         write_json(answer)
     else:
@@ -144,8 +153,12 @@ def _fault(word: str) -> dict[str, str]:
 def _settings(words: tuple[str, ...], fault: str) -> dict[str, str]:
     given = pairs(words, _example(fault))
     if any(key.partition(".")[0] == "match" for key in given):
-        raise BrownoutError("match is no setting", "inject takes --match method=POST; it stays as it is until healed")
+        raise BrownoutError("match is no setting", "write it like --match method=POST")
     return given
+
+
+def _match(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    return {"match": pairs(words, "--match method=POST", "match")} if words else {}
 
 
 def _merge(*parts: dict[str, str]) -> dict[str, str]:

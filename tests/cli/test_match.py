@@ -79,25 +79,42 @@ def test_a_profile_shows_its_matches_also_as_a_file_has_them(api: Running) -> No
         (["--match", "=POST"], "error: '=POST' is not a match\nhint:  write it like --match method=POST\n"),
         (["--match", "path=/a", "--match", "path=/b"], "error: path is given twice\n"),
         (["--match", "pth=/a"], "error: match.pth: unknown key\nhint:  did you mean path?\n"),
-        (
-            ["match=POST"],
-            "error: match is no setting\nhint:  inject takes --match method=POST; it stays as it is until healed\n",
-        ),
-        (
-            ["match.method=POST"],
-            "error: match is no setting\nhint:  inject takes --match method=POST; it stays as it is until healed\n",
-        ),
+        (["match=POST"], "error: match is no setting\nhint:  write it like --match method=POST\n"),
+        (["match.method=POST"], "error: match is no setting\nhint:  write it like --match method=POST\n"),
     ],
 )
 def test_a_wrong_match_is_one_clear_error(words: list[str], error: str) -> None:
     assert refused("inject", "api", "http.status:503", *words) == error
 
 
-def test_change_takes_no_match(api: Running) -> None:
+def test_another_match_takes_the_place_of_all_of_the_one_before(api: Running) -> None:
+    says(api, "inject", "api", "http.status:503", "--match", "path=/a", "--match", "method=POST")
+    assert says(api, "change", "api", "http.status", "--match", "path=/b") == (
+        "changed http.status on api: status=503 match: path=/b\n"
+    )
+    assert says(api, "change", "api", "http.status", "status=500", "--match", "path=/c", "--match", "host=x") == (
+        "changed http.status on api: status=500 match: host=x path=/c\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([], "error: there is nothing to change\nhint:  give settings like latency=500ms, or --match path=/charge*\n"),
+        (["match=/b"], "error: match is no setting\nhint:  write it like --match method=POST\n"),
+        (["--match", "pth=/b"], "error: match.pth: unknown key\nhint:  did you mean path?\n"),
+        (
+            ["--match", "status=503"],
+            "error: match.status: http.status acts before there is a reply\n"
+            "hint:  match the request, or take a fault of replies, such as http.delay\n",
+        ),
+    ],
+)
+def test_a_wrong_change_changes_nothing(api: Running, words: list[str], error: str) -> None:
     says(api, "inject", "api", "http.status:503", "--match", "path=/a")
-    for word in ("match=/b", "match.path=/b"):
-        result = command("change", "api", "http.status", word, BROWNOUT_API=api.api)
-        assert (result.exit_code, result.stderr.splitlines()[0]) == (2, "error: match is no setting")
+    result = command("change", "api", "http.status", *words, BROWNOUT_API=api.api)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", error)
+    assert says(api, "status").splitlines()[-1] == "  http.status  matched 0, fired 0  status=503 match: path=/a"
 
 
 def test_a_match_on_bytes_is_refused() -> None:
