@@ -312,6 +312,13 @@ class TestAnswer:
         talk.wait(5)
         assert talk.at_client() == [(0, ok(1)[:20]), (1, ok(1)[20:] + BUSY)]
 
+    def test_healing_within_an_answered_request_does_not_let_the_rest_of_it_through(self, talk):
+        injection = talk.inject(does(ANSWER))
+        talk.client(POST[:-3])
+        talk.heal(injection)
+        talk.client(POST[-3:-1], POST[-1:] + get(2))
+        assert (talk.at_server(), talk.at_client()) == ([(0, get(2))], [(0, BUSY)])
+
     def test_healing_before_the_upstream_has_replied_lets_its_reply_through(self, talk):
         injection = talk.inject(does(Answer(BUSY, forward=True)))
         talk.client(GET)
