@@ -2,6 +2,7 @@
 
 import pytest
 
+from brownout.faults import Fault
 from brownout.faults.action import Hold
 from brownout.faults.part import begun
 from brownout.faults.segment import Kind, Seat, Segment
@@ -12,7 +13,7 @@ from brownout.proxy.injection import Injection
 from brownout.proxy.lane import Lane
 from brownout.testing.clock import VirtualClock
 
-from .talk import does
+from .talk import Does, does
 
 SECONDS = 5
 
@@ -39,12 +40,19 @@ class Bed:
     def turn(self, name: str = "") -> Turn:
         return self.course.turn(lambda: self.ended.append(name))
 
-    def late(self, name: str = "") -> Turn:
+    def late(self, name: str = "", fault: Fault | None = None) -> Turn:
         """A turn whose message is five seconds late."""
         turn = self.turn(name)
-        injection = Injection(Spec(does(), name="late"), seed=1, proxy="bed")
+        injection = Injection(Spec(fault or does(), name="late"), seed=1, proxy="bed")
         self.course.shape(turn, Lane(injection, Seat(1), begun(Hold(SECONDS), 0)))
         return turn
+
+
+class Narrow(Does, frozen=True):
+    """Lets ten bytes wait."""
+
+    def queue_limit(self) -> int:
+        return 10
 
 
 @pytest.fixture
@@ -199,6 +207,16 @@ class TestFull:
         bed.clock.run(SECONDS - 1)
         assert bed.said == [(True, False), (False, False)]
 
+    def test_each_message_may_fill_the_pipe_of_its_fault(self, bed):
+        for _ in range(2):
+            turn = bed.late(fault=Narrow())
+            bed.course.put(turn, b"1" * 10)
+            assert not bed.course.full
+            bed.course.finish(turn)
+            bed.clock.run(SECONDS)
+        bed.course.put(bed.late(fault=Narrow()), b"1" * 11)
+        assert bed.course.full
+
     def test_it_is_full_when_all_of_its_pipes_together_hold_too_much(self, bed):
         first = bed.turn()
         bed.course.hold(first)
@@ -243,3 +261,9 @@ class TestFull:
         bed.course.finish(first)
         bed.course.put(second, b"2" * 101)
         assert bed.said == [(True, False)]
+
+    def test_nor_from_when_the_front_is_whole(self, bed):
+        first, second = bed.late(), bed.turn()
+        bed.course.put(second, b"2" * 101)
+        bed.course.finish(first)
+        assert bed.said == [(True, True), (True, False)]
