@@ -159,7 +159,7 @@ class Conversation:
         """Let go of what a fault holds. What it silenced is closed."""
         for course in (self._up, self._down):
             for turn in tuple(course.turns):
-                if turn.pipe is not None and not turn.pipe.ended:
+                if turn.pipe is not None:
                     turn.pipe.heal(injection)
         for exchange in tuple(self._open):
             if exchange.plan is not None:

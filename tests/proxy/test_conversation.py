@@ -319,6 +319,21 @@ class TestAnswer:
         talk.client(POST[-3:-1], POST[-1:] + get(2))
         assert (talk.at_server(), talk.at_client()) == ([(0, get(2))], [(0, BUSY)])
 
+    def test_healing_another_fault_does_not_give_back_a_reply_that_is_lost(self, talk):
+        talk.inject(does(Reset(forward=True)))
+        other = talk.inject(does(Hold(1)), "other")
+        talk.client(GET)
+        talk.heal(other)
+        talk.server(OK)
+        assert (talk.at_server(), talk.at_client()) == ([(0, GET)], [(0, Kind.RESET)])
+
+    def test_healing_gives_back_the_reply_of_a_request_that_was_held(self, talk):
+        injection = talk.inject(does(Hold(1), Reset(forward=True)))
+        talk.client(GET)
+        talk.heal(injection)
+        talk.server(OK)
+        assert (talk.at_server(), talk.at_client()) == ([(0, GET)], [(0, OK)])
+
     def test_healing_before_the_upstream_has_replied_lets_its_reply_through(self, talk):
         injection = talk.inject(does(Answer(BUSY, forward=True)))
         talk.client(GET)
