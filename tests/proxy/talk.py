@@ -178,6 +178,7 @@ class Talk:
         self.copies.append((data, times, done))
 
     def opaque(self, why: str) -> None:
+        assert not self.opaque_for, "told twice"
         self.opaque_for = why
 
     def ended(self, exchange) -> None:

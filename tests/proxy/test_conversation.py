@@ -85,6 +85,12 @@ class TestNothingFires:
         assert (entry.request_bytes, entry.reply_bytes) == (len(POST), len(OK))
         assert (entry.first, entry.seconds, entry.fingerprint) == (2, 2, "a7b6eda801e5347d")
 
+    @pytest.mark.parametrize("pieces", [1, 2])
+    def test_a_request_without_a_body_has_no_fingerprint(self, talk, pieces):
+        talk.client(*(GET,) if pieces == 1 else (GET[:9], GET[9:]))
+        talk.server(OK)
+        assert talk.entries[0].fingerprint == ""
+
     def test_one_read_is_one_write_also_where_messages_have_turns(self, talk):
         talk.inject(does(Hold(0)), match={"path": "/1"})
         talk.client(get(1) + get(2))
@@ -102,6 +108,15 @@ class TestNothingFires:
         talk.server(OK, Kind.EOF)
         assert talk.at_server() == [(0, GET), (0, Kind.EOF)]
         assert talk.at_client() == [(0, OK), (0, Kind.EOF)]
+
+    @pytest.mark.parametrize("armed", [False, True])
+    def test_a_part_of_a_head_passes_before_the_end(self, talk, armed):
+        if armed:
+            talk.inject(does(ANSWER), match={"path": "/1"})
+        talk.client(GET + GET[:9], Kind.EOF)
+        talk.server(OK + OK[:9], Kind.EOF)
+        assert talk.at_server() == [(0, GET + GET[:9]), (0, Kind.EOF)]
+        assert talk.at_client() == [(0, OK + OK[:9]), (0, Kind.EOF)]
 
     def test_an_exchange_whose_upstream_leaves_is_closed(self, talk):
         talk.client(GET)
@@ -333,6 +348,22 @@ class TestAnswer:
         talk.heal(injection)
         talk.server(OK)
         assert (talk.at_server(), talk.at_client()) == ([(0, GET)], [(0, OK)])
+
+    def test_healing_does_not_take_back_a_reset_of_which_the_reply_began(self, talk):
+        injection = talk.inject(does(Reset(forward=True)))
+        talk.client(GET)
+        talk.server(OK[:-1])
+        talk.heal(injection)
+        talk.server(OK[-1:])
+        assert talk.at_client() == [(0, Kind.RESET)]
+
+    def test_healing_lets_go_an_answer_that_is_late_and_it_stays_the_faults_doing(self, talk):
+        injection = talk.inject(does(ANSWER, Hold(5)))
+        talk.client(GET)
+        talk.wait(1)
+        talk.heal(injection)
+        assert talk.at_client() == [(1, BUSY)]
+        assert talk.over == [("GET /a", "503", "", ("does",))]
 
     def test_healing_before_the_upstream_has_replied_lets_its_reply_through(self, talk):
         injection = talk.inject(does(Answer(BUSY, forward=True)))
@@ -1070,6 +1101,11 @@ class TestInOrder:
         talk.wait(10)
         assert talk.at_server() == [(5, get(1) + b"\x16\x03")]
 
+    def test_as_many_as_may_be_are_followed_also_if_the_last_one_comes_in_pieces(self, talk):
+        talk.client(999 * GET + POST[:-2])
+        talk.client(POST[-2:])
+        assert talk.opaque_for == ""
+
     @pytest.mark.parametrize("armed", [False, True])
     @pytest.mark.parametrize("reads", [1, 1000])
     def test_too_many_at_once_are_followed_no_more(self, talk, reads, armed):
@@ -1101,6 +1137,27 @@ class TestInOrder:
         assert not talk.paused["downstream"]
         talk.server(ok(2))
         assert talk.at_client() == [(5, ok(1) + ok(2) + 5 * BUSY)]
+
+    @pytest.mark.parametrize("pieces", [1, 2])
+    def test_a_request_behind_the_end_of_the_upstream_does_not_keep_that_from_the_client(self, talk, pieces):
+        talk.inject(does(Hold(5, "reply"), on="reply"), match={"path": "/1"})
+        talk.client(get(1))
+        talk.server(ok(1), Kind.EOF)
+        talk.client(*(GET,) if pieces == 1 else (GET[:9], GET[9:]))
+        talk.wait(5)
+        assert talk.at_client() == [(5, ok(1)), (5, Kind.EOF)]
+
+    def test_a_client_that_resets_a_silent_link_resets_the_upstream(self, talk):
+        talk.inject(does(Drop()))
+        talk.client(GET, Kind.RESET)
+        assert talk.at_server() == [(0, Kind.RESET)]
+
+    def test_a_client_that_leaves_within_a_request_gets_what_was_decided(self, talk):
+        talk.inject(does(Cut(1), on="reply"))
+        talk.client(POST[:-1], Kind.EOF)
+        talk.server(OK)
+        assert talk.at_server() == [(0, POST[:-1]), (0, Kind.EOF)]
+        assert talk.at_client() == [(0, OK[:-1]), (0, Kind.CLOSE)]
 
     def test_the_first_end_of_a_stream_counts(self, talk):
         talk.inject(does(ANSWER, Hold(5)))
