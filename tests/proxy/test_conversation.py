@@ -137,6 +137,25 @@ class TestNothingFires:
             assert (ended.plan, ended.asking, ended.replying) == (None, None, None)
             assert ended.head.data == (b"" if said is long else POST[:-5])
 
+    def test_a_reply_that_only_the_end_would_end_is_cut_by_a_reset(self, talk):
+        talk.client(GET)
+        talk.server(b"HTTP/1.1 200 OK\r\n\r\nhal", Kind.RESET)
+        talk.talk.close(Kind.RESET)
+        assert talk.over == [("GET /a", "200", "cut", ())]
+
+    @pytest.mark.parametrize("armed", [False, True])
+    def test_a_reply_may_end_before_its_request(self, talk, armed):
+        if armed:
+            talk.inject(does(Hold(0)))
+        talk.client(POST[:-1])
+        talk.server(OK[:-1])
+        talk.wait(1)
+        talk.server(OK[-1:])
+        talk.wait(1)
+        assert talk.entries == []
+        talk.client(POST[-1:])
+        assert (talk.entries[0].seconds, talk.entries[0].request_bytes) == (1, len(POST))
+
     def test_a_reply_whose_upstream_leaves_is_cut(self, talk):
         talk.client(GET)
         talk.server(OK[:-1], Kind.RESET)
@@ -1137,6 +1156,15 @@ class TestInOrder:
         assert not talk.paused["downstream"]
         talk.server(ok(2))
         assert talk.at_client() == [(5, ok(1) + ok(2) + 5 * BUSY)]
+
+    @pytest.mark.parametrize("said", [(), (OK[:-1],), (OK,)])
+    def test_a_silent_link_stays_silent_when_its_upstream_leaves(self, talk, said):
+        injection = talk.inject(does(Drop(forward=True)))
+        talk.client(GET)
+        talk.server(*said, Kind.EOF)
+        assert talk.at_client() == []
+        talk.heal(injection)
+        assert talk.at_client() == [(0, Kind.CLOSE)]
 
     @pytest.mark.parametrize("pieces", [1, 2])
     def test_a_request_behind_the_end_of_the_upstream_does_not_keep_that_from_the_client(self, talk, pieces):
