@@ -6,10 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from brownout.faults.action import (
-    Action,
-    Answer,
-)  # fmt: skip
+from brownout.faults.action import Action, Answer
 from brownout.faults.exchange import ExchangeFault, Request
 from brownout.faults.match import Match
 from brownout.faults.segment import Kind
