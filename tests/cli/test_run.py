@@ -199,11 +199,12 @@ def test_options_after_the_command_are_the_commands(run: Start) -> None:
     assert process.out.all() == ["['--api', '-p', 'x', '--', 'y']"]
 
 
-WAITS = "import signal, time\n{}\nprint('up', flush=True)\ntime.sleep(60)"
+WAITS = "import os, signal, time\n{}\nos.write(1, b'up\\n')\ntime.sleep(60)"
+"""A command that says that it is up. Not by print(): a handler that prints meanwhile would raise."""
 
 
 def test_sigterm_is_handed_to_the_command(run: Start) -> None:
-    handler = "signal.signal(signal.SIGTERM, lambda *_: (print('term', flush=True), exit(5)))"
+    handler = "signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'term\\n'), exit(5)))"
     process = run(*python(WAITS.format(handler)))
     process.out.until("up")
     assert process.end() == 5
@@ -217,7 +218,7 @@ def test_a_command_that_a_signal_ends_is_128_and_the_signal(run: Start) -> None:
 
 
 def test_a_second_sigterm_kills_a_command_that_does_not_listen(run: Start) -> None:
-    process = run(*python(WAITS.format("signal.signal(signal.SIGTERM, lambda *_: print('no', flush=True))")))
+    process = run(*python(WAITS.format("signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'no\\n'))")))
     process.out.until("up")
     process.process.send_signal(signal.SIGTERM)
     process.out.until("no")
