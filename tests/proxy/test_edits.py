@@ -234,6 +234,13 @@ class TestCut:
         talk.server(OK)
         assert talk.at_client() == [(0, OK)]
 
+    @pytest.mark.parametrize("reply", [b"HTTP/1.1 204 No Content\r\n\r\n", OK.replace(b": 2", b": 0")[:-2]])
+    def test_nothing_of_no_body_is_no_cut(self, talk, reply):
+        talk.inject(does(Cut(0), on="reply"))
+        talk.client(GET)
+        talk.server(reply)
+        assert talk.at_client() == [(0, reply)]
+
     def test_nothing_of_the_body(self, talk):
         talk.inject(does(Cut(0), on="reply"))
         talk.client(GET)
