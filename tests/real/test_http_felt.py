@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import json
 import re
@@ -132,6 +133,7 @@ class Requests:
 
     def close(self) -> None:
         self._session.close()
+        gc.collect()  # urllib3 closes a pool's connections when nobody has the pool, and a time-out is in a cycle with it
 
 
 class Aiohttp:
@@ -178,6 +180,7 @@ class Work(BaseHTTPRequestHandler):
     """Does the work that it is asked for, if it is told that the request is JSON."""
 
     protocol_version = "HTTP/1.1"
+    timeout = 30.0  # for who waits for a connection to be closed, where it is not
     server: Works
 
     def log_message(self, *args: object) -> None:
