@@ -104,14 +104,14 @@ def test_a_request_is_two_reads_two_writes_and_the_polls(
     loop: str, tmp_path: Path, program: Callable[..., str]
 ) -> None:
     program("strace", "apt-get install strace (or dnf, apk, pacman)")
-    # On a busy machine now and then a poll wakes for nothing; what we do too much, we do each time.
+    # On a busy machine now and then a poll wakes for nothing, or for two; what we do too much, we do each time.
     for _ in range(3):
         short, long = traced(loop, 200, tmp_path / "short"), traced(loop, 1200, tmp_path / "long")
         differences = {name: long[name] - short[name] for name in sorted(long | short)}
         per_request = {name: difference / 1000 for name, difference in differences.items() if difference}
         print(loop, per_request)
         sums = [sum(per_request.get(name, 0) for name in group) for group in (READS, WRITES, POLLS)]
-        if sums == pytest.approx([2, 2, 2], abs=0.01):
+        if sums[:2] == pytest.approx([2, 2], abs=0.01) and sums[2] <= 2.01:
             break
     else:
         pytest.fail(f"reads, writes, polls {sums}: {per_request}")
