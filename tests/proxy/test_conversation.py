@@ -441,6 +441,15 @@ class TestInOrder:
         talk.talk.block("downstream", False)
         assert talk.at_client() == [(2, OK)]
 
+    def test_an_upstream_that_does_not_read_while_a_request_is_late_gets_it_when_it_does(self, talk):
+        talk.inject(does(Hold(1)))
+        talk.client(GET)
+        talk.talk.block("upstream", True)
+        talk.wait(2)
+        assert talk.at_server() == []
+        talk.talk.block("upstream", False)
+        assert talk.at_server() == [(2, GET)]
+
     def test_an_upstream_that_reads_again_does_not_let_go_what_waits_for_copies(self, talk):
         talk.inject(does(Repeat(), needs_whole=True))
         talk.client(POST)
