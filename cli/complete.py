@@ -43,9 +43,13 @@ def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 
 
 def matches(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete a key of a match, for the fault that was named before it."""
+    """Complete a key of a match, for the fault, or the injection, that was named before it."""
+    named = ctx.params
     try:
-        fault = find(str(ctx.params.get("fault")).partition(":")[0])
+        if "fault" in named:
+            fault = find(str(named["fault"]).partition(":")[0])
+        else:
+            fault = find(str(client(ctx).injection(str(named.get("proxy")), str(named.get("name")))["fault"]))
     except BrownoutError:
         return []
     return [

@@ -144,3 +144,16 @@ def test_the_keys_of_a_match_are_completed_for_the_fault_that_was_named() -> Non
     assert complete("http.delay", "re") == ["reply_header."]
     assert complete("latency", "") == []
     assert complete("latncy", "") == []
+
+
+def test_the_keys_of_a_match_are_completed_for_the_injection_that_was_named(api: Running) -> None:
+    says(api, "inject", "api", "http.delay:1s", "--name", "slow")
+    change = cli.commands["change"]
+    parameter = next(each for each in change.params if each.name == "matches")
+
+    def complete(*words: str) -> list[str]:
+        context = change.make_context("change", [*words, "--api", api.api], resilient_parsing=True)
+        return [item.value for item in matches(context, parameter, "re")]
+
+    assert complete("api", "slow") == ["reply_header."]
+    assert complete("api", "slo") == complete("api") == []
