@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-ROOMS := wire faults proxy control testing cli configs
+ROOMS := $(patsubst %/__init__.py,%,$(wildcard */__init__.py))
 
 .PHONY: demo test docs lint bench clean
 

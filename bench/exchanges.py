@@ -27,7 +27,7 @@ from throughput import LINKS, trips
 
 from brownout.faults import Spec
 from brownout.proxy import Fleet
-from brownout.proxy.sockets import raise_file_limit
+from brownout.proxy.system.sockets import raise_file_limit
 
 UNIQUE = """
 local count = 0

@@ -24,7 +24,7 @@ from rig import HOST, LOOPS, REPLY, REQUEST, Echo, Http, port, process, run_loop
 
 from brownout.faults import Spec
 from brownout.proxy import Fleet
-from brownout.proxy.sockets import raise_file_limit
+from brownout.proxy.system.sockets import raise_file_limit
 
 FAULT = "latency:20ms"
 DEADLINE = 60.0

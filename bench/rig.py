@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 
 from brownout.faults import Spec
 from brownout.proxy import Fleet, Proxy
-from brownout.proxy.sockets import raise_file_limit
+from brownout.proxy.system.sockets import raise_file_limit
 
 LOOPS = ("asyncio",) if sys.platform == "win32" else ("asyncio", "uvloop")
 HOST = "127.0.0.1"

@@ -51,7 +51,7 @@ def check(files: tuple[str, ...], as_json: bool) -> None:
 @click.command(epilog=examples("brownout schema > brownout.schema.json"))
 def schema() -> None:
     """Write the JSON Schema of the configuration file, for editors."""
-    from ..faults.schema import schema as make
+    from ..faults.config.schema import schema as make
 
     write_json(make())
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from ..faults.problem import ConfigError
+from ..faults.config.problem import ConfigError
 from ..faults.settings import SettingsError
 from ..wire.errors import BrownoutError
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..control.client import DEFAULT
 from ..control.guard import NO_TOKEN, Guard
-from ..faults import name as names
-from ..faults.settings import unknown
-from ..faults.units import Duration, UnitError
+from ..faults.settings import names, unknown
+from ..faults.settings.units import Duration, UnitError
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from . import report as reports

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..proxy import LIMITS, Event, Fleet, new_seed
-from ..proxy.sockets import raise_file_limit
+from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
 from . import child, errors, figures
 from .environment import variables

@@ -17,7 +17,7 @@ from ..control.toxiproxy.gohttp import ToxiproxyError
 from ..control.toxiproxy.gojson import decode
 from ..control.toxiproxy.metrics import add_toxiproxy_metrics
 from ..proxy import Fleet, new_seed
-from ..proxy.sockets import raise_file_limit
+from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
 from .session import on_a_loop
 from .signals import Signals

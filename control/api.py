@@ -33,8 +33,8 @@ from ..faults.profile import Profile
 from ..faults.settings import SettingsError, convert
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
-from .asked import ExchangesQuery, JournalQuery, ProxyPatch, ProxyPut
 from .follower import Follower, event_message, exchange_message
+from .queries import ExchangesQuery, JournalQuery, ProxyPatch, ProxyPut
 from .replies import ROOT, HttpError, read_json, read_mapping, reply, reply_list
 from .views import (
     ProfileView,

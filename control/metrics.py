@@ -23,7 +23,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from ..faults.fault import Stream
-from ..proxy.tally import SECONDS, Histogram, Tally
+from ..proxy.record.tally import SECONDS, Histogram, Tally
 
 if TYPE_CHECKING:
     from ..proxy import Fleet, Injection, Proxy

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from .segment import Seat, Stage
-from .units import Share
+from .settings.units import Share
 
 Message = Literal["request", "reply"]
 

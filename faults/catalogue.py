@@ -12,25 +12,25 @@ import functools
 import importlib.metadata
 
 from ..wire.errors import BrownoutError
-from .bandwidth import Bandwidth
-from .connect import ConnectDelay, ConnectionLimit, Drain, Refuse
-from .corrupt import Corrupt
-from .cut import Disconnect, Reset
-from .drip import Drip
-from .expiry import IdleCut, MaxLifetime
 from .fault import Fault
-from .hang import Hang
 from .http import Delay, Duplicate, Header, LostReply, LostRequest, Status, Truncate
 from .http import Drip as HttpDrip
-from .latency import Latency
-from .limit_data import LimitData
-from .loss import Loss
-from .noop import Noop
-from .path_mtu import PathMtu
 from .settings import SettingsError, fields, unknown
-from .slicer import Slicer
-from .slow_close import SlowClose
-from .timeout import HalfOpen, Timeout
+from .tcp.bandwidth import Bandwidth
+from .tcp.connect import ConnectDelay, ConnectionLimit, Drain, Refuse
+from .tcp.corrupt import Corrupt
+from .tcp.cut import Disconnect, Reset
+from .tcp.drip import Drip
+from .tcp.expiry import IdleCut, MaxLifetime
+from .tcp.hang import Hang
+from .tcp.latency import Latency
+from .tcp.limit_data import LimitData
+from .tcp.loss import Loss
+from .tcp.noop import Noop
+from .tcp.path_mtu import PathMtu
+from .tcp.slicer import Slicer
+from .tcp.slow_close import SlowClose
+from .tcp.timeout import HalfOpen, Timeout
 from .trigger import RESERVED
 
 GROUP = "brownout.faults"

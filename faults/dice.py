@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
-from .units import Quota
+from .settings.units import Quota
 
 
 def draw(*words: object) -> int:

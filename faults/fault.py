@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from .segment import Seat, Stage
 from .settings import Settings
-from .units import Size
+from .settings.units import Size
 
 Stream = Literal["upstream", "downstream"]
 """A direction: upstream is from the client to the server, downstream from the server to the client."""

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Self, TypeVar, get_args
 
 from ..wire.errors import BrownoutError
-from . import file
+from . import text_file as file
 from .catalogue import CATALOGUE, find
 from .exchange import ExchangeFault
 from .fault import Fault, Stream
 from .match import KEYS, Key, Match
-from .name import check
 from .settings import Problem, Settings, SettingsError, convert, fields, unknown
+from .settings.names import check
 from .trigger import RESERVED, TRIGGER_KEYS, Trigger
 
 Streams = Literal["upstream", "downstream", "both"]

@@ -10,7 +10,7 @@ from msgspec import Meta
 from ..wire.errors import BrownoutError
 from . import dice
 from .settings import Settings, fields
-from .units import Duration, Quota, Share
+from .settings.units import Duration, Quota, Share
 
 
 class Dice(NamedTuple):

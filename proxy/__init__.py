@@ -3,13 +3,13 @@
 asyncio Protocols over transports; no web server, no metrics library, no terminal.
 """
 
-from .budget import LIMITS, Limits
-from .entry import Entry, Exchanges
 from .fleet import Fleet, new_seed
-from .injection import Injection
-from .journal import Event, Journal
-from .listener import ListenError
 from .proxy import Proxy
+from .record.entry import Entry, Exchanges
+from .record.journal import Event, Journal
+from .shaping.budget import LIMITS, Limits
+from .shaping.injection import Injection
+from .system.listener import ListenError
 
 __all__ = [
     "LIMITS", "Entry", "Event", "Exchanges", "Fleet", "Injection", "Journal", "Limits", "ListenError", "Proxy",

@@ -11,20 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ..faults.name import check
 from ..faults.profile import Profile
 from ..faults.settings import unknown
+from ..faults.settings.names import check
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
-from . import placing, sockets
-from .budget import LIMITS, Budget, Limits
-from .clock import Timer, loop_clock
-from .entry import Exchanges
-from .injection import Injection
-from .journal import Journal
+from . import placing
+from .links.side import Side
 from .placing import Placed
 from .proxy import Proxy
-from .side import Side
+from .record.entry import Exchanges
+from .record.journal import Journal
+from .shaping.budget import LIMITS, Budget, Limits
+from .shaping.injection import Injection
+from .system import sockets
+from .system.clock import Timer, loop_clock
 
 if TYPE_CHECKING:
     from ..faults.config import ProxyEntry

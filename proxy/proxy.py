@@ -16,17 +16,17 @@ from ..faults.settings import unknown
 from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
-from . import sockets
-from .clock import Callback, Timer
-from .gate import Gate
-from .injection import Injection
-from .link import Link
-from .listener import ListenError
-from .port import Port
-from .repeat import Errands
-from .rules import Rules
-from .side import Side
-from .tally import Histogram, Operations, Tally
+from .exchanges.copies import Errands
+from .exchanges.rules import Rules
+from .links.gate import Gate
+from .links.link import Link
+from .links.side import Side
+from .record.tally import Histogram, Operations, Tally
+from .shaping.injection import Injection
+from .system import sockets
+from .system.clock import Callback, Timer
+from .system.listener import ListenError
+from .system.port import Port
 
 if TYPE_CHECKING:
     from .fleet import Fleet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..proxy.clock import Agenda, Callback, Timer
+from ..proxy.system.clock import Agenda, Callback, Timer
 
 
 class VirtualClock:

@@ -14,9 +14,9 @@ import msgspec
 from ..faults.fault import Fault
 from ..faults.segment import Kind, Seat, Segment
 from ..faults.spec import Spec
-from ..proxy.injection import Injection
-from ..proxy.lane import Lane
-from ..proxy.pipe import Pipe
+from ..proxy.shaping.injection import Injection
+from ..proxy.shaping.lane import Lane
+from ..proxy.shaping.pipe import Pipe
 from .clock import VirtualClock
 
 _DAY = 86_400.0

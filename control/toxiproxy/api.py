@@ -19,10 +19,10 @@ from aiohttp import web
 
 from ...proxy import placing
 from ...wire.errors import BrownoutError
-from .asked import read_attributes, read_entry, read_toxic, read_toxicity
 from .gohttp import ToxiproxyError, answering, nothing, reply
 from .gojson import Fields, decode
 from .proxies import Proxies
+from .queries import read_attributes, read_entry, read_toxic, read_toxicity
 from .toxics import Toxic
 from .words import Words
 

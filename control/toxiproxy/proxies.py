@@ -5,13 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ...proxy.listener import ListenError
+from ...proxy.system.listener import ListenError
 from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError
-from .asked import Entry, bind_error, read_entry, read_listen
 from .gohttp import ToxiproxyError
 from .gojson import array
 from .golisten import same_place, upstream_address
+from .queries import Entry, bind_error, read_entry, read_listen
 from .toxics import Toxic
 from .words import Words
 

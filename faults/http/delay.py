@@ -10,7 +10,7 @@ from msgspec import Meta
 from ...wire.dialect import ReplyHead
 from ..action import Hold, Message
 from ..exchange import Request
-from ..units import Duration
+from ..settings.units import Duration
 from .fault import HttpFault
 
 

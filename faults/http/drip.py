@@ -13,8 +13,8 @@ from ..action import Message, Shape
 from ..exchange import Request
 from ..fault import QUEUE
 from ..segment import Seat, Stage
-from ..slicer import sliced
-from ..units import Duration, Size
+from ..settings.units import Duration, Size
+from ..tcp.slicer import sliced
 from .fault import HttpFault
 
 

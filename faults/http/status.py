@@ -13,7 +13,7 @@ from ...wire.errors import BrownoutError
 from ..action import Answer
 from ..exchange import Request
 from ..settings import Problem, SettingsError
-from ..units import Duration
+from ..settings.units import Duration
 from .answer import answer, http_date, page
 from .fault import HttpFault, request_head
 from .fields import check_fields, check_line

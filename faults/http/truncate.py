@@ -13,7 +13,7 @@ from ...wire.errors import BrownoutError
 from ...wire.http1 import Http1, HttpRequest, edit_fields
 from ..action import Cut, Message, Rewrite
 from ..exchange import Request
-from ..units import Share, Size
+from ..settings.units import Share, Size
 from .fault import HttpFault, reply_head, request_head
 
 

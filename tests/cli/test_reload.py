@@ -14,8 +14,7 @@ from brownout.cli.errors import CombinedError
 from brownout.cli.file import File, Stamp
 from brownout.cli.reload import Reloader, Steps, difference
 from brownout.control.client import Client
-from brownout.faults import config
-from brownout.faults.config import Config, ProxyEntry
+from brownout.faults.config import Config, ProxyEntry, config
 from brownout.faults.profile import Profile
 from brownout.testing import servers
 

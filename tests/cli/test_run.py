@@ -246,7 +246,7 @@ def limited(code: str, *args: str) -> list[str]:
 
 
 def test_the_limit_of_open_files_is_raised() -> None:
-    code = f"import resource; from brownout.proxy.sockets import raise_file_limit; raise_file_limit(); print(*{LIMIT})"
+    code = f"import resource; from brownout.proxy.system.sockets import raise_file_limit; raise_file_limit(); print(*{LIMIT})"
     soft, hard = map(int, limited(code))
     assert soft == (65536 if hard < 0 else hard)
     assert soft != 200

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from brownout.control.metrics import expose
 from brownout.faults import Spec
 from brownout.proxy import Fleet
-from brownout.proxy.tally import SECONDS
+from brownout.proxy.record.tally import SECONDS
 
 from .conftest import carried, entry
 

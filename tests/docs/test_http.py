@@ -14,11 +14,11 @@ import pytest
 from brownout.faults import CATALOGUE, config
 from brownout.faults.exchange import ExchangeFault
 from brownout.faults.fault import opening_line
-from brownout.proxy.budget import LIMITS
-from brownout.proxy.conversation import MANY
-from brownout.proxy.entry import KEPT
-from brownout.proxy.tally import OPERATIONS
-from brownout.wire.http1 import HEAD_LIMIT
+from brownout.proxy.exchanges.conversation import MANY
+from brownout.proxy.record.entry import KEPT
+from brownout.proxy.record.tally import OPERATIONS
+from brownout.proxy.shaping.budget import LIMITS
+from brownout.wire.http1.reader import HEAD_LIMIT
 
 from .conftest import DEADLINE, DOCS, ENV, blocks, play
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from brownout.faults import Bandwidth, Duration, Latency, Rate, Reset, Share, Spec, Trigger
 from brownout.faults.config import Config, ConfigError, ConfigProblem, ProxyEntry, parse, read
-from brownout.faults.problem import MOST
+from brownout.faults.config.problem import MOST
 from brownout.faults.profile import Profile, Target
 
 GOOD = """\

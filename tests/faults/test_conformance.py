@@ -30,7 +30,7 @@ from brownout.faults import (
     Timeout,
 )
 from brownout.faults.exchange import ExchangeFault
-from brownout.faults.units import Duration, Rate, Share, Size
+from brownout.faults.settings.units import Duration, Rate, Share, Size
 from brownout.testing.conformance import check_fault
 
 ms, s, B, KBs = (lambda n: Duration(n / 1000)), Duration, Size, (lambda n: Rate(n * 1000))

@@ -3,9 +3,9 @@
 import pytest
 
 from brownout.faults import Drain, Duration, Fault, IdleCut, Kind, MaxLifetime, Seat, Segment, Spec
-from brownout.proxy.injection import Injection
-from brownout.proxy.lane import Lane
-from brownout.proxy.pipe import Pipe
+from brownout.proxy.shaping.injection import Injection
+from brownout.proxy.shaping.lane import Lane
+from brownout.proxy.shaping.pipe import Pipe
 from brownout.testing.clock import VirtualClock
 
 

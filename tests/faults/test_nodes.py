@@ -2,9 +2,9 @@
 
 import pytest
 
-from brownout.faults.nodes import MOST_VALUES, Node, load
-from brownout.faults.problem import ConfigError, Place, Problems, listed, path
-from brownout.faults.scalar import Plain, resolve, substitute
+from brownout.faults.config.nodes import MOST_VALUES, Node, load
+from brownout.faults.config.problem import ConfigError, Place, Problems, listed, path
+from brownout.faults.config.scalar import Plain, resolve, substitute
 from brownout.wire.errors import BrownoutError
 
 

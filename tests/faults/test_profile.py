@@ -4,7 +4,7 @@ import pytest
 
 from brownout.faults import Latency, Reset, Spec
 from brownout.faults.profile import Placement, Profile, ProfileError, Target
-from brownout.faults.units import Duration
+from brownout.faults.settings.units import Duration
 
 PROXIES = {"payments": "http", "db-1": "postgres", "db-2": "postgresql", "cache": "redis", "a*": "tcp", "redis": "tcp"}
 RESET, SLOW = Spec(Reset()), Spec(Latency(latency=Duration(0.3)))

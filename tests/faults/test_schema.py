@@ -11,7 +11,7 @@ import yaml
 
 from brownout.faults import CATALOGUE
 from brownout.faults.config import ConfigError, parse
-from brownout.faults.schema import schema
+from brownout.faults.config.schema import schema
 from brownout.faults.settings import fields
 from brownout.faults.trigger import Trigger
 

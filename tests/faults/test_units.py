@@ -1,7 +1,7 @@
 import pytest
 
 from brownout.faults import Duration, Latency, Quota, Rate, Share, Size
-from brownout.faults.units import UnitError
+from brownout.faults.settings.units import UnitError
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from brownout.faults.match import Match
 from brownout.faults.segment import Kind
 from brownout.faults.spec import Spec
 from brownout.faults.trigger import Trigger
-from brownout.proxy.budget import LIMITS, Budget
-from brownout.proxy.conversation import Conversation
-from brownout.proxy.entry import Entry
-from brownout.proxy.exchange import Place
-from brownout.proxy.injection import Injection
-from brownout.proxy.rules import Rules
+from brownout.proxy.exchanges.conversation import Conversation
+from brownout.proxy.exchanges.exchange import Place
+from brownout.proxy.exchanges.rules import Rules
+from brownout.proxy.record.entry import Entry
+from brownout.proxy.shaping.budget import LIMITS, Budget
+from brownout.proxy.shaping.injection import Injection
 from brownout.testing.clock import VirtualClock
 from brownout.wire.http1 import Http1
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from brownout.proxy.clock import LoopClock, _LoopClock, _TimerFdClock, loop_clock
+from brownout.proxy.system.clock import LoopClock, _LoopClock, _TimerFdClock, loop_clock
 from brownout.testing.clock import VirtualClock
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}

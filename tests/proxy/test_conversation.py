@@ -7,9 +7,9 @@ import pytest
 from brownout.faults.action import Cut, Drop, Hold, Repeat
 from brownout.faults.match import KEYS
 from brownout.faults.segment import Kind
-from brownout.faults.units import Share
-from brownout.proxy.budget import LIMITS
-from brownout.proxy.following import DIALECTS
+from brownout.faults.settings.units import Share
+from brownout.proxy.links.followed import DIALECTS
+from brownout.proxy.shaping.budget import LIMITS
 
 from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does, get, ok
 

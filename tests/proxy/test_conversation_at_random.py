@@ -20,9 +20,9 @@ from brownout.faults.action import (
 )  # fmt: skip
 from brownout.faults.exchange import ExchangeFault
 from brownout.faults.segment import Kind
-from brownout.faults.slicer import sliced
-from brownout.faults.units import Share
-from brownout.proxy.budget import LIMITS
+from brownout.faults.settings.units import Share
+from brownout.faults.tcp.slicer import sliced
+from brownout.proxy.shaping.budget import LIMITS
 
 from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does
 

@@ -9,9 +9,9 @@ import pytest
 from brownout.faults.action import Answer, Cut, Hold, Repeat, Reset, Rewrite, Shape
 from brownout.faults.http.drip import Drip
 from brownout.faults.segment import Kind
-from brownout.faults.slicer import sliced
-from brownout.faults.units import Duration, Share, Size
-from brownout.proxy.budget import LIMITS
+from brownout.faults.settings.units import Duration, Share, Size
+from brownout.faults.tcp.slicer import sliced
+from brownout.proxy.shaping.budget import LIMITS
 
 from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does, get, ok
 

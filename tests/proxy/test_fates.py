@@ -6,8 +6,8 @@ import pytest
 
 from brownout.faults.action import Answer, Close, Drop, Hold, Repeat, Replace, Reset, Shape
 from brownout.faults.segment import Kind
-from brownout.faults.slicer import sliced
-from brownout.proxy.budget import LIMITS
+from brownout.faults.tcp.slicer import sliced
+from brownout.proxy.shaping.budget import LIMITS
 
 from .talk import ANSWER, BUSY, GET, OK, POST, Talk, does, get, ok
 

@@ -24,11 +24,11 @@ from brownout.faults import (
     Spec,
     Timeout,
 )
-from brownout.faults.units import Duration, Rate, Size
-from brownout.proxy.budget import Budget, Limits
-from brownout.proxy.injection import Injection
-from brownout.proxy.lane import Lane
-from brownout.proxy.pipe import Pipe
+from brownout.faults.settings.units import Duration, Rate, Size
+from brownout.proxy.shaping.budget import Budget, Limits
+from brownout.proxy.shaping.injection import Injection
+from brownout.proxy.shaping.lane import Lane
+from brownout.proxy.shaping.pipe import Pipe
 from brownout.testing.conformance import Bench
 
 ms, s, B, KBs = (lambda n: Duration(n / 1000)), Duration, Size, (lambda n: Rate(n * 1000))

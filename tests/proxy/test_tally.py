@@ -1,6 +1,6 @@
 """Operations of a proxy are counted apart, up to a bound."""
 
-from brownout.proxy.tally import Operations
+from brownout.proxy.record.tally import Operations
 
 
 def test_exchanges_are_counted_by_operation_and_outcome() -> None:

@@ -28,8 +28,8 @@ import uvloop
 from brownout.faults import Spec
 from brownout.faults.fault import Stream
 from brownout.proxy import Event, Fleet, Injection, Limits, Proxy
-from brownout.proxy.budget import LIMITS
-from brownout.proxy.link import Link
+from brownout.proxy.links.link import Link
+from brownout.proxy.shaping.budget import LIMITS
 from brownout.testing import servers
 from brownout.testing.servers import Server
 

@@ -190,7 +190,7 @@ async def test_names_are_resolved_for_each_link_and_each_address_is_tried(world,
 
     proxy = await world.proxy(upstream=f"db.test:{port}")
     monkeypatch.setattr(socket, "getaddrinfo", _not_a_number)
-    monkeypatch.setattr("brownout.proxy.dial.asyncio", types.SimpleNamespace(get_running_loop=Loop))
+    monkeypatch.setattr("brownout.proxy.system.dial.asyncio", types.SimpleNamespace(get_running_loop=Loop))
     for _ in range(2):
         await world.connect(proxy)
         await world.accepted()

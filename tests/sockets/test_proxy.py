@@ -73,7 +73,7 @@ async def stuck(world, proxy: Proxy, clients: int) -> None:
 
 def gate_dials(monkeypatch) -> asyncio.Event:
     """Hold every dial until the returned event is set."""
-    from brownout.proxy import link
+    from brownout.proxy.links import link
 
     gate, dial = asyncio.Event(), link.dial
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from brownout.wire.dialect import Part, Piece, RequestHead
-from brownout.wire.http1 import HttpReply, HttpRequest, Replies, Requests
+from brownout.wire.http1.reader import HttpReply, HttpRequest, Replies, Requests
 
 
 class Followed(NamedTuple):

@@ -3,7 +3,7 @@
 import pytest
 
 from brownout.wire.http1 import edit_fields, reply_bytes
-from brownout.wire.http1_head import reply_head
+from brownout.wire.http1.head import reply_head
 
 HEAD = b"HTTP/1.1 200 OK\r\nA: 1\r\nB:2\r\n folded: yes\r\na:  3 \r\nC: \xff\r\n\r\n"
 

@@ -10,7 +10,7 @@ import httptools
 import pytest
 
 from brownout.wire.dialect import Part, Piece
-from brownout.wire.http1 import HEAD_LIMIT, Replies, Requests
+from brownout.wire.http1.reader import HEAD_LIMIT, Replies, Requests
 
 WANTED = 10_000_000
 WORDS = (

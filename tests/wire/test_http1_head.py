@@ -7,7 +7,7 @@ import pytest
 
 from brownout.wire.dialect import ReplyHead, RequestHead
 from brownout.wire.http1 import HttpReply, HttpRequest
-from brownout.wire.http1_head import UnreadableError, reply_head, request_head
+from brownout.wire.http1.head import UnreadableError, reply_head, request_head
 
 FULL = (
     b"POST /users/42/orders?token=abc&page=2 HTTP/1.1\r\nHost: Shop.Test:8080\r\nAccept: a/b\r\naccept:  c/d \r\n"

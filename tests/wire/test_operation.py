@@ -2,7 +2,7 @@
 
 import pytest
 
-from brownout.wire.operation import operation
+from brownout.wire.http1.operation import operation
 
 FOLDED = {
     "/users/42": "/users/{}",

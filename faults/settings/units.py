@@ -1,0 +1,210 @@
+"""Quantities with units, as users write them: `300ms`, `64KB`, `1MB/s`, `56kbit/s`, `30%`, `3 of 10`.
+
+Each is a float or an int in the base unit (seconds, bytes, bytes per second, a share of 1), so faults calculate with
+them as they are; `str()` writes them back with a unit. Text needs its unit: `300` could be seconds or milliseconds, and
+the error proposes both. Only `0` is the same in every unit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import ClassVar, NamedTuple, Self
+
+from ...wire.errors import BrownoutError
+
+_NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)\s*([A-Za-zµ%/]*)")
+
+_DECIMAL = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_BYTES: dict[str, float] = {f"{prefix}B": factor for prefix, factor in (_DECIMAL | _BINARY).items()}
+_BITS: dict[str, float] = {f"{prefix}bit": factor / 8 for prefix, factor in _DECIMAL.items()}
+
+
+class UnitError(BrownoutError):
+    """Text that is no such quantity, or one that lacks its unit."""
+
+
+def _short(number: float) -> str:
+    return f"{number:.9f}".rstrip("0").rstrip(".")
+
+
+class _Quantity(float):
+    """A float in the base unit that reads and writes text with a unit."""
+
+    noun: ClassVar[str]
+    example: ClassVar[str]
+    units: ClassVar[dict[str, float]]
+    proposed: ClassVar[tuple[str, ...]]
+    maximum: ClassVar[float] = math.inf
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read text such as `example`; raises UnitError with a proposal otherwise."""
+        total, end = 0.0, 0
+        spelled = {unit.lower(): factor for unit, factor in cls.units.items()}
+        for match in _NUMBER.finditer(text := text.strip()):
+            number, unit = match.groups()
+            factor = cls.units.get(unit, spelled.get(unit.lower()))
+            if match.start() != end or (factor is None and unit):
+                break
+            if factor is None:
+                if match.end() != len(text):
+                    break
+                if float(number) == 0 and not end:
+                    return cls(0)
+                raise cls.without_unit(number)
+            total += float(number) * factor
+            end = match.end()
+        if not text or end != len(text):
+            raise UnitError(f"'{text}' is not {cls.noun}", f"write it like {cls.example}")
+        if total > cls.maximum:
+            raise UnitError(f"'{text}' is more than {cls(cls.maximum)}")
+        return cls(total)
+
+    @classmethod
+    def pattern(cls) -> str:
+        """Return the regular expression of what `parse()` reads, as JSON Schema has them."""
+        letters = {
+            char: f"[{char.lower()}{char.upper()}]" for unit in cls.units for char in unit if "a" <= char.lower() <= "z"
+        }
+        units = sorted({"".join(letters.get(char, char) for char in unit) for unit in cls.units})
+        return rf"(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)\s*(?:{'|'.join(units)}))+|0+(?:\.0*)?|\.0+"
+
+    @classmethod
+    def without_unit(cls, number: object) -> UnitError:
+        """Return the error for a bare number."""
+        likely = " or ".join(f"{number}{unit}" for unit in cls.proposed)
+        return UnitError(f"{number} has no unit", f"{cls.noun} is written like {likely}")
+
+    def __str__(self) -> str:
+        """Write it in the unit that makes the shortest text; read again, it is the same quantity."""
+        amounts = [(float(self) / factor, unit) for unit, factor in self.units.items()]
+        texts = [_short(amount) + unit for amount, unit in amounts if amount >= 1 and amount == round(amount, 3)]
+        usual = self.proposed[0]
+        return min(texts, key=len, default=_short(float(self) / self.units[usual]) + usual)
+
+    def __repr__(self) -> str:
+        """Show the type and the text."""
+        return f"{type(self).__name__}('{self}')"
+
+
+class Duration(_Quantity):
+    """A time in seconds: `300ms`, `1.5s`, `2m`, `1h30m`, `50us`."""
+
+    __slots__ = ()
+    noun = "a duration"
+    example = "300ms or 1.5s"
+    units = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+    proposed = ("ms", "s")
+
+
+class Rate(_Quantity):
+    """Bytes per second: `100KB/s`, `1MiB/s`, `56kbit/s`, `10Mbit/s` (K = 1000, Ki = 1024, 8 bits a byte)."""
+
+    __slots__ = ()
+    noun = "a rate"
+    example = "100KB/s or 56kbit/s"
+    units = {f"{unit}/s": factor for unit, factor in (_BITS | _BYTES).items()}
+    proposed = ("KB/s", "kbit/s")
+
+
+class Share(_Quantity):
+    """A part of the whole, from `0%` to `100%`; a float from 0 to 1."""
+
+    __slots__ = ()
+    noun = "a share"
+    example = "30%"
+    units = {"%": 0.01}
+    proposed = ("%",)
+    maximum = 1.0
+
+    @classmethod
+    def without_unit(cls, number: object) -> UnitError:
+        """Propose per cent for a number that looks like a fraction of 1."""
+        try:
+            fraction = float(str(number))
+        except ValueError:
+            fraction = math.inf
+        if 0 < fraction <= 1:
+            return UnitError(f"{number} has no unit", f"a share is written like {fraction * 100:g}%")
+        return super().without_unit(number)
+
+
+class Size(int):
+    """A number of bytes: `100B`, `64KB` (64 000), `64KiB` (65 536), `4MB`."""
+
+    __slots__ = ()
+    noun: ClassVar[str] = "a size"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read text such as `64KB`; raises UnitError with a proposal otherwise."""
+        return cls(round(_Size.parse(text)))
+
+    @classmethod
+    def pattern(cls) -> str:
+        """Return the regular expression of what `parse()` reads, as JSON Schema has them."""
+        return _Size.pattern()
+
+    @classmethod
+    def without_unit(cls, number: object) -> UnitError:
+        """Return the error for a bare number."""
+        return _Size.without_unit(number)
+
+    def __str__(self) -> str:
+        """Write it in the unit that makes the shortest text."""
+        return str(_Size(self))
+
+    def __repr__(self) -> str:
+        """Show the type and the text."""
+        return f"Size('{self}')"
+
+
+class _Size(_Quantity):
+    __slots__ = ()
+    noun = Size.noun
+    example = "64KB or 64KiB"
+    units = _BYTES
+    proposed = ("B", "KB")
+
+
+class Quota(NamedTuple):
+    """An exact part: `3 of 10` is three of each ten, which three is shuffled by the seed."""
+
+    hits: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `3 of 10`; raises UnitError otherwise."""
+        match = re.fullmatch(r"\s*(\d+)\s+of\s+(\d+)\s*", text)
+        if match is None:
+            raise UnitError(f"'{text}' is not a quota", "write it like '3 of 10'")
+        quota = cls(int(match[1]), int(match[2]))
+        if not 0 <= quota.hits <= quota.of or quota.of == 0:
+            raise UnitError(f"'{text}' is not a quota", "it takes at most all: 3 of 10, 10 of 10")
+        if quota.of > 10_000:
+            raise UnitError(f"'{text}' shuffles too many at once", "a quota is out of at most 10000")
+        return quota
+
+    @classmethod
+    def pattern(cls) -> str:
+        """Return the regular expression of what `parse()` reads, as JSON Schema has them."""
+        return r"[0-9]+\s+of\s+[0-9]+"
+
+    @classmethod
+    def without_unit(cls, number: object) -> UnitError:
+        """Return the error for a bare number."""
+        return UnitError(f"{number} is not a quota", f"write it like '{number} of 10'")
+
+    def __str__(self) -> str:
+        """Write it as it is read."""
+        return f"{self.hits} of {self.of}"
+
+
+Unit = Duration | Rate | Share | Size | Quota
+"""What a setting may be that is written as text with a unit."""
+UNITS: tuple[type[Unit], ...] = (Duration, Rate, Share, Size, Quota)

@@ -1,0 +1,63 @@
+"""Bytes that come slowly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from ..fault import Fault
+from ..segment import Kind, Seat, Segment, Stage
+from ..settings.units import Rate, Size
+
+PIECE = 0.02
+"""A paced stage cuts into pieces of at most this many seconds of its rate."""
+GAP = 0.005
+"""A shorter pause is none: a source that is let go again comes a moment late, which the rate makes up for."""
+
+
+class Bandwidth(Fault, frozen=True):
+    """A slow link: so many bytes per second, evenly, and a queue before it.
+
+    A rate of 0 lets nothing pass until it is changed or healed. Where the queue is full the sender is held back, as
+    by a slow network.
+    """
+
+    name = "bandwidth"
+
+    rate: Annotated[Rate, Meta(description="Bytes or bits per second; 0 stalls.")]
+    burst: Annotated[Size, Meta(description="So much passes at once after a pause.")] = Size(0)
+    buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = Size(256_000)
+    shared: Annotated[bool, Meta(description="One rate for all links together, instead of one for each.")] = False
+
+    def start(self, seat: Seat) -> Stage:
+        """Start with a full bucket of `burst` bytes."""
+        rate = float(self.rate)
+        credit = self.burst / rate if rate else 0.0
+        piece = max(1, int(rate * PIECE)) if rate else 1 << 30
+        book = seat.shared if self.shared else {}  # "free": when the link has sent what it has taken so far
+
+        def stage(segment: Segment) -> Iterable[Segment]:
+            at, data, kind = segment
+            if kind is not Kind.DATA:
+                if kind is Kind.OPEN:
+                    book.setdefault("free", at - credit)
+                    return ()
+                return (segment,)
+            if at - book.setdefault("free", at - credit) > max(credit, GAP):
+                book["free"] = at - credit
+            return pieces(at, data)
+
+        def pieces(at: float, data: bytes) -> Iterator[Segment]:
+            for start in range(0, len(data), piece):
+                part = data[start : start + piece]
+                book["free"] = book.get("free", at) + (len(part) / rate if rate else math.inf)
+                yield Segment(max(at, book["free"]), part)
+
+        return stage
+
+    def queue_limit(self) -> int:
+        """Return the length of the queue before the slow link."""
+        return self.buffer

@@ -1,0 +1,52 @@
+"""Bytes that come wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta
+
+from ..fault import Fault
+from ..segment import Kind, Seat, Segment, Stage
+from ..settings.units import Share
+
+
+class Corrupt(Fault, frozen=True):
+    """Some bytes arrive with one bit flipped; their number is right.
+
+    What TCP's checksum does not find: broken memory, a faulty card. TLS and checksums of a protocol notice it, plain
+    values do not.
+    """
+
+    name = "corrupt"
+
+    share: Annotated[Share, Meta(description="How many of the bytes are hit.")]
+
+    def start(self, seat: Seat) -> Stage:
+        """Start with the distance to the first byte that is hit."""
+        rng, spread = seat.rng, math.log1p(-self.share) if self.share < 1 else -math.inf
+
+        def skip() -> float:
+            # Of so many bytes each is spared with the same chance: a geometric distance, drawn at once.
+            return rng.expovariate(1) // -spread if spread else math.inf
+
+        distance = skip()  # bytes that are spared before the next hit
+
+        def stage(segment: Segment) -> Iterable[Segment]:
+            nonlocal distance
+            at, data, kind = segment
+            if kind is not Kind.DATA:
+                return () if kind is Kind.OPEN else (segment,)
+            if distance >= len(data):
+                distance -= len(data)
+                return (segment,)
+            wrong = bytearray(data)
+            while distance < len(wrong):
+                wrong[int(distance)] ^= 1 << rng.randrange(8)
+                distance += 1 + skip()
+            distance -= len(wrong)
+            return (Segment(at, bytes(wrong)),)
+
+        return stage

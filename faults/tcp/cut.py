@@ -1,0 +1,58 @@
+"""Links that break: by RST or by FIN, at once, later, or after so many bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from ..fault import Fault
+from ..segment import Kind, Seat, Segment, Stage
+from ..settings.units import Duration, Size
+
+
+class _Cut(Fault, frozen=True):
+    streams = ("downstream",)
+    how: ClassVar[Kind]
+
+    delay: Annotated[Duration, Meta(description="How long after the opening, or after the last byte.")] = Duration(0)
+    bytes: Annotated[Size, Meta(description="How many bytes of the reply arrive before it.")] = Size(0)
+
+    def start(self, seat: Seat) -> Stage:
+        """Start with the count of this link's reply bytes."""
+        kept = seat.kept
+
+        def stage(segment: Segment) -> Iterable[Segment]:
+            at, data, kind = segment
+            if kind is Kind.ALARM:
+                return (Segment(at, kind=self.how),)
+            if kind is Kind.OPEN:
+                return () if self.bytes else (Segment(at + self.delay, kind=Kind.ALARM),)
+            if kind is not Kind.DATA or not self.bytes:
+                return (segment,)
+            passed = int(kept.get("passed", 0))
+            room = max(0, self.bytes - passed)
+            kept["passed"] = passed + min(room, len(data))
+            if len(data) < room:
+                return (segment,)
+            # What is beyond waits behind the end: healed before that, it goes on.
+            end = at + self.delay
+            parts = (Segment(at, data[:room]), Segment(end, kind=self.how), Segment(end, data[room:]))
+            return [part for part in parts if part.data or part.kind is self.how]
+
+        return stage
+
+
+class Reset(_Cut, frozen=True):
+    """The link breaks by RST (connection reset by peer), also when it was open and idle before the fault came."""
+
+    name = "reset"
+    how = Kind.RESET
+
+
+class Disconnect(_Cut, frozen=True):
+    """The link is closed by FIN: the reader sees a clean end of file, wherever the reply stood."""
+
+    name = "disconnect"
+    how = Kind.CLOSE

@@ -1,0 +1,40 @@
+"""Bytes that come in drops."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from ...wire.errors import BrownoutError
+from ..fault import QUEUE, Fault
+from ..segment import Seat, Stage
+from ..settings.units import Duration, Size
+from .slicer import sliced
+
+
+class Drip(Fault, frozen=True):
+    """A few bytes, a pause, a few bytes: each read succeeds in time, and the reply is never whole.
+
+    What tells a time-out for each read from a deadline for the whole. The end comes behind the last drop.
+    """
+
+    name = "drip"
+
+    bytes: Annotated[Size, Meta(description="The size of a drop.")]
+    interval: Annotated[Duration, Meta(description="The pause after each drop.")]
+    buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = QUEUE
+
+    def __post_init__(self) -> None:
+        """Check that a drop has at least one byte."""
+        super().__post_init__()
+        if not self.bytes:
+            raise BrownoutError("drops of 0 bytes would never be all", "give bytes=1B or more; silence is `timeout`")
+
+    def start(self, seat: Seat) -> Stage:
+        """Start at a drop's first byte."""
+        return sliced(lambda: self.bytes, self.interval)
+
+    def queue_limit(self) -> int:
+        """Return what may wait behind the drop."""
+        return self.buffer

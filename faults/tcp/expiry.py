@@ -1,0 +1,88 @@
+"""Links that end by age: those that were idle for too long, and those that lived for too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from ..fault import Fault
+from ..segment import Kind, Seat, Segment, Stage
+from ..settings.units import Duration
+
+How = Annotated[
+    Literal["silent", "reset", "close"],
+    Meta(description="The end: nothing passes any more and nobody is told, RST to both, or FIN to both."),
+]
+
+_ENDS = {"reset": Kind.RESET, "close": Kind.CLOSE}
+
+
+class IdleCut(Fault, frozen=True):
+    """A link on which nothing moves for so long, in either direction, is cut; by default nobody is told.
+
+    What NAT gateways, firewalls and load balancers do to pooled connections. Healing closes the links that lost bytes.
+    """
+
+    name = "idle_cut"
+    discards = True
+    streams = ("upstream", "downstream")
+
+    idle: Annotated[Duration, Meta(description="How long both streams must have been quiet.")]
+    how: How = "silent"
+
+    def start(self, seat: Seat) -> Stage:
+        """Start to wait for a pause of both streams."""
+        return ended_when_idle(self.idle, self.how, seat)
+
+
+class MaxLifetime(Fault, frozen=True):
+    """A link is cut when it has lived for so long, whatever it is doing.
+
+    What poolers and load balancers do. On a link that was open already the time begins with the injection. Healing
+    closes the links that lost bytes.
+    """
+
+    name = "max_lifetime"
+    discards = True
+    streams = ("upstream", "downstream")
+
+    lifetime: Annotated[Duration, Meta(description="How long a link lives.")]
+    how: How = "close"
+
+    def start(self, seat: Seat) -> Stage:
+        """Start the link's clock, once."""
+        return _ended(self.how, seat, lambda at: seat.link.setdefault("opened", at) + self.lifetime, moves=False)
+
+
+def ended_when_idle(idle: float, how: str, seat: Seat) -> Stage:
+    """Return a stage that ends the link when neither of its streams has moved for so long."""
+    return _ended(how, seat, lambda at: seat.link.setdefault("moved", at) + idle, moves=True)
+
+
+def _ended(how: str, seat: Seat, due: Callable[[float], float], *, moves: bool) -> Stage:
+    """Return a stage that ends the link at `due(now)`, which is asked again when that moment has come.
+
+    Both streams have one, over the same `seat.link`: `moved` is when either last moved, `cut` is set by a silent end.
+    """
+    link = seat.link
+
+    def stage(segment: Segment) -> Iterable[Segment]:
+        at, _, kind = segment
+        if kind is Kind.OPEN or kind is Kind.ALARM:
+            if "cut" in link:
+                return ()
+            if kind is Kind.OPEN or due(at) > at:
+                return (Segment(max(at, due(at)), kind=Kind.ALARM),)
+            if how in _ENDS:
+                return (Segment(at, kind=_ENDS[how]),)
+            link["cut"] = at
+            return ()
+        if "cut" in link:
+            return ()
+        if moves:
+            link["moved"] = at
+        return (segment,)
+
+    return stage

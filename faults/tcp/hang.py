@@ -1,0 +1,30 @@
+"""A server that answers no more, as if it were stopped."""
+
+from __future__ import annotations
+
+import math
+
+from ..fault import QUEUE, Fault
+from ..segment import Kind, Seat, Stage
+
+
+class Hang(Fault, frozen=True):
+    """Connections are accepted, and then there is silence, as from a process that is stopped (SIGSTOP).
+
+    New links are not even dialled. What open links say waits, and so does the end; healed, all of it goes on in order.
+    """
+
+    name = "hang"
+    streams = ("upstream", "downstream")
+
+    def start(self, seat: Seat) -> Stage:
+        """Start to hold everything."""
+        return lambda segment: () if segment.kind is Kind.OPEN else (segment._replace(at=math.inf),)
+
+    def admit(self, ahead: int) -> float:
+        """Keep every new link waiting."""
+        return math.inf
+
+    def queue_limit(self) -> int:
+        """Return what a stopped process's sockets hold, roughly."""
+        return QUEUE

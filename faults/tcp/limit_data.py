@@ -1,0 +1,40 @@
+"""A stream that ends after so many bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta
+
+from ..fault import Fault
+from ..segment import Kind, Seat, Segment, Stage
+from ..settings.units import Size
+
+
+class LimitData(Fault, frozen=True):
+    """The link is closed (FIN) when so many bytes have passed; what comes after them is lost.
+
+    The count outlives a change: a raised limit lets pass what is missing, a lowered one closes on the next byte.
+    """
+
+    name = "limit_data"
+    discards = True
+
+    bytes: Annotated[Size, Meta(description="How many bytes pass; 0 closes on the first one.")]
+
+    def start(self, seat: Seat) -> Stage:
+        """Start with the count of this stream."""
+        kept = seat.kept
+
+        def stage(segment: Segment) -> Iterable[Segment]:
+            at, data, kind = segment
+            if kind is not Kind.DATA:
+                return () if kind is Kind.OPEN else (segment,)
+            passed = int(kept.get("passed", 0))
+            part = data[: max(0, self.bytes - passed)]
+            kept["passed"] = passed + len(part)
+            end = (Segment(at, kind=Kind.CLOSE),) if kept["passed"] >= self.bytes else ()
+            return (Segment(at, part), *end) if part else end
+
+        return stage

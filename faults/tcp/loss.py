@@ -1,0 +1,94 @@
+"""Packets that get lost, as TCP shows it: nothing is missing, some of it comes late."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from statistics import NormalDist
+from typing import Annotated
+
+from msgspec import Meta
+
+from ..fault import QUEUE, Fault
+from ..segment import Kind, Seat, Segment, Stage
+from ..settings.units import Duration, Share
+
+PACKET = 1448
+"""Bytes of a full packet: an Ethernet frame without the headers of IPv4 and TCP and its timestamps."""
+RETRIES = 15
+"""How often Linux sends a packet again (tcp_retries2), and the longest pause before it does (TCP_RTO_MAX)."""
+LONGEST = 120.0
+
+
+class Loss(Fault, frozen=True):
+    """Packets get lost: TCP sends them again, so that they come late, and what is behind them waits.
+
+    Each 1448 bytes of the stream may be hit, and each retransmission again: the first comes `rto` late, the next twice
+    that after it, and so on, as Linux has it (15 times, 120 s apart at most).
+    """
+
+    name = "loss"
+
+    share: Annotated[Share, Meta(description="How many of the packets get lost.")]
+    rto: Annotated[Duration, Meta(description="The retransmission time-out, which doubles.")] = Duration(0.2)
+    correlation: Annotated[Share, Meta(description="How much a packet's fate resembles that of the one before.")] = (
+        Share(0)
+    )
+
+    def start(self, seat: Seat) -> Stage:
+        """Start at a packet's first byte."""
+        lost, share, rng = self._fates(seat), float(self.share), seat.rng
+
+        def delay() -> float:
+            if not lost():
+                return 0.0
+            late, pause = float(self.rto), float(self.rto)
+            for _ in range(RETRIES - 1):
+                if rng.random() >= share:  # so much later, its fate is its own
+                    break
+                pause = min(pause * 2, LONGEST)
+                late += pause
+            return late
+
+        left = 0  # bytes of the packet that is under way
+
+        def stage(segment: Segment) -> Iterable[Segment]:
+            at, data, kind = segment
+            if kind is not Kind.DATA:
+                return () if kind is Kind.OPEN else (segment,)
+            return packets(at, data)
+
+        def packets(at: float, data: bytes) -> Iterator[Segment]:
+            nonlocal left
+            start, end, due = 0, left, at
+            while end < len(data):
+                late = delay()
+                if late:
+                    if end:  # what came through before it goes on in one piece
+                        yield Segment(due, data[start:end])
+                    start, due = end, at + late
+                end += PACKET
+            left = end - len(data)
+            yield Segment(due, data[start:])
+
+        return stage
+
+    def _fates(self, seat: Seat) -> Callable[[], bool]:
+        """Return the draw for a packet: correlated ones are an AR(1) process of normal variables, cut at the share."""
+        share, correlation, rng = float(self.share), float(self.correlation), seat.rng
+        if not correlation or not 0 < share < 1:
+            return lambda: rng.random() < share
+        threshold: float
+        threshold, fresh = NormalDist().inv_cdf(share), math.sqrt(1 - correlation**2)
+        before = rng.gauss(0, 1)
+
+        def lost() -> bool:
+            nonlocal before
+            before = correlation * before + fresh * rng.gauss(0, 1)
+            return before < threshold
+
+        return lost
+
+    def queue_limit(self) -> int:
+        """Return what a sender has under way before it waits for the acknowledgement."""
+        return QUEUE

@@ -1,0 +1,16 @@
+"""Nothing at all."""
+
+from __future__ import annotations
+
+from ..fault import Fault
+from ..segment import Kind, Seat, Stage
+
+
+class Noop(Fault, frozen=True):
+    """Passes everything on; measures what a fault costs that does nothing."""
+
+    name = "noop"
+
+    def start(self, seat: Seat) -> Stage:
+        """Start to pass everything on."""
+        return lambda segment: () if segment.kind is Kind.OPEN else (segment,)

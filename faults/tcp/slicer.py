@@ -1,0 +1,73 @@
+"""Bytes that come in slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from ...wire.errors import BrownoutError
+from ..fault import Fault
+from ..segment import Kind, Seat, Segment, Stage
+from ..settings.units import Duration, Size
+from .noop import Noop
+
+
+class Slicer(Fault, frozen=True):
+    """Data arrives in small slices: one read is no longer one message.
+
+    Without a delay the system may join slices again before the reader sees them. A size of 0 slices nothing.
+    """
+
+    name = "slicer"
+
+    average_size: Annotated[Size, Meta(description="The mean size of a slice; 0: whole.")]
+    size_variation: Annotated[Size, Meta(description="A slice is up to so much smaller or larger.")] = Size(0)
+    delay: Annotated[Duration, Meta(description="The pause after each slice.")] = Duration(0)
+
+    def __post_init__(self) -> None:
+        """Check that a slice has at least one byte."""
+        super().__post_init__()
+        if self.size_variation >= max(1, self.average_size):
+            raise BrownoutError(
+                f"slices of {self.average_size} varied by {self.size_variation} could be empty",
+                "size_variation must be smaller than average_size",
+            )
+
+    def start(self, seat: Seat) -> Stage:
+        """Start at a slice's first byte."""
+        if not self.average_size:
+            return Noop().start(seat)
+        smallest, choices = self.average_size - self.size_variation, 2 * self.size_variation + 1
+
+        def size() -> int:
+            return smallest + int(seat.rng.random() * choices)
+
+        return sliced(size, float(self.delay))
+
+
+def sliced(size: Callable[[], int], pause: float) -> Stage:
+    """Return a stage that cuts a stream into slices, each of the next size, with a pause after each."""
+    left, free = size(), 0.0
+
+    def stage(segment: Segment) -> Iterable[Segment]:
+        at, data, kind = segment
+        if kind is not Kind.DATA:
+            return () if kind is Kind.OPEN else (segment,)
+        return slices(at, data)
+
+    def slices(at: float, data: bytes) -> Iterator[Segment]:
+        nonlocal left, free
+        start = 0
+        while start < len(data):
+            part = data[start : start + left]
+            free = max(at, free)
+            due = free
+            start += len(part)
+            left -= len(part)
+            if not left:
+                left, free = size(), free + pause
+            yield Segment(due, part)
+
+    return stage

@@ -1,0 +1,79 @@
+"""A link whose protocol is followed: its conversation, between the sockets and the faults of streams."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ...wire.dialect import Dialect
+from ...wire.http1 import Http1
+from ..exchanges.conversation import Conversation
+from ..exchanges.exchange import Exchange, Place
+from ..exchanges.rules import Rules
+
+if TYPE_CHECKING:
+    from ..shaping.injection import Injection
+    from .link import Link
+
+DIALECTS: dict[str, Dialect] = {"http": Http1()}
+"""The protocols that can be followed, by the scheme of the upstream."""
+
+
+class Following:
+    """The carrier of a link's conversation."""
+
+    __slots__ = ("_exchanges", "_link", "_operations", "_place", "_proxy")
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._proxy = link.proxy
+        self._operations = link.proxy.operations
+        self._exchanges = link.proxy.fleet.exchanges
+        self._place = Place(time.time() - link.clock.time(), link.proxy.name, link.number)
+
+    @property
+    def rules(self) -> Rules:
+        """The faults that are armed on the proxy now."""
+        return self._proxy.rules
+
+    def operation(self, name: str) -> str:
+        """Return by which name an operation is counted."""
+        return self._operations.name(name)
+
+    def fired(self, injection: Injection, exchange: Exchange) -> None:
+        """Take note that a fault acts on an exchange."""
+        self._proxy.fired(injection, self._link, n=injection.matched, operation=exchange.head.operation)
+
+    def missed(self, injection: Injection) -> None:
+        """Take note that a fault fired and found nothing to do."""
+        injection.missed(self._link)
+
+    def spared(self, injection: Injection) -> None:
+        """Take note that a fault could not touch an exchange."""
+        injection.spare(self._link)
+
+    def repeat(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
+        """Send a request so often on connections of its own, then call `done`."""
+        link = self._link
+        link.proxy.errands.run(link, DIALECTS[link.proxy.upstream.scheme], exchange.head, data, times, done)
+
+    def opaque(self, why: str) -> None:
+        """Take note that the link is followed no more."""
+        self._proxy.unfollowed(self._link, why)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Record an exchange that has ended."""
+        exchange.place = self._place
+        self._operations.count(
+            exchange.head.operation, exchange.end or exchange.outcome, exchange.ended - exchange.started
+        )
+        self._exchanges.write(exchange)
+
+
+def follow(link: Link) -> Conversation | None:
+    """Return the conversation of a link whose protocol can be followed."""
+    dialect = DIALECTS.get(link.proxy.upstream.scheme)
+    if dialect is None:
+        return None
+    return Conversation(dialect, link.client, link.server, Following(link), link.clock, link.budget, link.limits)

@@ -1,0 +1,222 @@
+"""One client connection and its upstream connection, from accept to the last close."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from ...faults.segment import Kind
+from ..system import sockets
+from ..system.dial import dial
+from .followed import follow
+from .side import Opening, Pause, Side
+
+if TYPE_CHECKING:
+    from ...faults.fault import Stream
+    from ..exchanges.conversation import Conversation
+    from ..proxy import Proxy
+    from ..shaping.injection import Injection
+
+_POLL = 0.001
+_DIAL_REASONS = {
+    errno.ECONNREFUSED: "dial_refused",
+    errno.EMFILE: "no_descriptor",
+    errno.ENFILE: "no_descriptor",
+    errno.ETIMEDOUT: "dial_timeout",
+}
+
+
+class Link:
+    """Two sides, numbered by the order of accepting.
+
+    A link ends in one of three ways: both streams came to their end, which waits for what is still to be sent however
+    slowly it is read; `end()`, which gives that a second; or a RST from one side, which the other side gets too.
+    """
+
+    __slots__ = (
+        "_deadline", "_dialling", "budget", "client", "clock", "conversation", "ending", "finished", "limits", "number",
+        "open", "opened_at", "proxy", "reason", "server", "task",
+    )  # fmt: skip
+
+    def __init__(self, proxy: Proxy, number: int) -> None:
+        self.proxy = proxy
+        self.number = number
+        self.clock = proxy.fleet.clock
+        self.budget = proxy.fleet.budget
+        self.limits = proxy.fleet.limits
+        self.client = Side(self, "upstream")
+        self.server = Side(self, "downstream")
+        self.client.peer, self.server.peer = self.server, self.client
+        self.conversation: Conversation | None = None  # where the protocol is followed
+        self.opened_at = self.clock.time()
+        self.open = False
+        self.ending: Kind | None = None
+        self.reason = ""
+        self.task: asyncio.Task[None] | None = None
+        self.finished = False
+        self._dialling = False
+        self._deadline = 0.0
+
+    async def run(self, sock: socket.socket) -> None:
+        """Take an accepted connection, dial the upstream, and begin to carry; a dial that fails resets the client."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(lambda: Opening(self.client), sock)
+        except OSError as error:
+            sock.close()
+            self._failed("accept_failed", error)
+            return
+        await self.proxy.gate.passed(self)
+        if self.ending is not None:
+            self._cut()
+            return
+        began = self.clock.time()
+        try:
+            self._dialling = True  # end() may cancel from here on, and no further: uvloop would forget connection_lost
+            try:
+                async with asyncio.timeout(self.limits.dial):
+                    upstream = await dial(self.proxy.upstream)
+            finally:
+                self._dialling = False
+            self.proxy.dials.observe(self.clock.time() - began)
+            await loop.create_connection(lambda: Opening(self.server), sock=upstream)
+        except asyncio.CancelledError:
+            if self.ending is None:
+                raise
+            self._cut()
+        except TimeoutError:
+            self._failed("dial_timeout", f"no answer within {self.limits.dial:g}s")
+        except socket.gaierror as error:
+            self._failed("dial_unresolved", error)
+        except OSError as error:
+            self._failed(_DIAL_REASONS.get(error.errno or 0, "dial_failed"), error)
+        else:
+            self._opened()
+
+    def _failed(self, reason: str, error: OSError | str) -> None:
+        self.proxy.failed(reason, error if isinstance(error, str) else sockets.explain(error), self.number)
+        self.end(Kind.RESET, reason)
+        self._cut()
+
+    def _opened(self) -> None:
+        """Begin to carry. The faults that fired on this link join before its first byte moves."""
+        if self.ending is not None:
+            self._cut()
+            return
+        self.open = True
+        self.client.write = self.server.transport.write
+        self.server.write = self.client.transport.write
+        self.conversation = follow(self)
+        self.proxy.opened(self)
+        for side in (self.client, self.server):
+            if self.ending is None:
+                side.open()
+
+    def join(self, injection: Injection) -> None:
+        """Put a fault that fired on this link where it acts; one that acts on new links alone has had its say."""
+        fault, streams = injection.spec.fault, injection.spec.streams()
+        if not streams:
+            return
+        sides = [side for side in (self.client, self.server) if side.stream in streams]
+        if fault.streams is None:  # a stream fault cannot touch what has ended
+            sides = [side for side in sides if not side.passed]
+        for side in sides:
+            side.join(injection)
+        if not sides:
+            injection.spare(self)
+
+    def side(self, stream: Stream) -> Side:
+        """Return the side from which a stream is read."""
+        return self.client if stream == "upstream" else self.server
+
+    def leave(self, injection: Injection) -> None:
+        """Heal a fault on this link."""
+        if self.conversation is not None and self.ending is None:
+            self.conversation.leave(injection)
+        for side in (self.client, self.server):
+            side.leave(injection)
+
+    def change(self, injection: Injection) -> None:
+        """Follow a change of a fault's settings."""
+        for side in (self.client, self.server):
+            side.change(injection)
+
+    def stream_ended(self) -> None:
+        """Close when both streams have come to their end."""
+        if self.client.passed and self.server.passed and self.ending is None:
+            self.ending, self.reason = Kind.EOF, self.reason or "closed"
+            for side in (self.client, self.server):
+                if not side.lost:
+                    side.transport.close()
+
+    def side_lost(self, side: Side, error: Exception | None) -> None:
+        """Take note that a socket is gone: by a RST, unless we are ending this link."""
+        self.unwatch(side)
+        if self.client.lost and self.server.lost and (self.open or self.ending is not None):
+            self._finished()
+        elif not self.open and side is self.client:
+            self.end(Kind.RESET, "client left")
+        elif self.ending is None and not side.ended:
+            self.reason = f"reset by {side.name}"
+            side.feed(Kind.RESET)
+        elif self.ending is None or (self.ending is Kind.EOF and error is not None):
+            self.end(Kind.RESET, f"reset by {side.name}")
+
+    def end(self, kind: Kind, reason: str = "") -> None:
+        """End both sides, by RST or by FIN, as soon as what was written has gone out, after a second at the latest."""
+        if self.ending is not None and self.ending is not Kind.EOF:
+            return
+        self.ending, self.reason = kind, reason or self.reason or ("reset" if kind is Kind.RESET else "closed")
+        self._deadline = self.clock.time() + self.limits.ending
+        if not self.open:
+            self.proxy.gate.leave(self)
+            if self._dialling and self.task is not None:
+                self.task.cancel()
+            return  # run() goes on from there
+        if self.conversation is not None:
+            self.conversation.close(kind)
+        for side in (self.client, self.server):
+            if side.pipe is not None:
+                side.pipe.end()
+            side.pause(Pause.ENDING)
+            if kind is Kind.CLOSE:
+                side.finish_writing()
+        self._cut()
+
+    def _cut(self) -> None:
+        left = [side for side in (self.client, self.server) if not side.lost]
+        if not left:
+            self._finished()
+        late = self.clock.time() >= self._deadline
+        if not late and any(sockets.unsent(side.transport) for side in left):
+            self.clock.call_at(self.clock.time() + _POLL, self._cut)
+            return
+        for side in left:
+            if self.ending is Kind.RESET:
+                sockets.reset(side.transport)
+            elif side.transport.get_write_buffer_size():
+                side.transport.abort()
+            else:
+                sockets.read_away(side.transport)
+                side.transport.close()
+
+    def _finished(self) -> None:
+        if self.conversation is not None:
+            self.conversation.close(self.ending or Kind.EOF)
+        for side in (self.client, self.server):
+            if side.pipe is not None:
+                side.pipe.end()
+            self.unwatch(side)
+        if not self.finished:
+            self.finished = True
+            self.proxy.closed(self)
+
+    def watch(self, side: Side) -> None:
+        """Let the sweep look after a side that is not read and so is told nothing."""
+        self.proxy.fleet.unread[side] = None
+
+    def unwatch(self, side: Side) -> None:
+        """Take a side out of the sweep."""
+        self.proxy.fleet.unread.pop(side, None)

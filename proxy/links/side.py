@@ -1,0 +1,334 @@
+"""One socket of a link, and the stream that is read from it.
+
+A side is in one of four modes, each an asyncio Protocol; `transport.set_protocol()` switches live:
+
+* opening: what comes is kept until the other side is connected,
+* splice (the side itself): what comes is handed straight to the other side's `write`,
+* shaped: what comes goes through a pipe,
+* followed: what comes is heard by the link's conversation, which sends it on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+from typing import TYPE_CHECKING, cast
+
+from ...faults.fault import Stream
+from ...faults.segment import Kind, Segment
+from ..shaping.lane import Lane
+from ..shaping.pipe import Pipe
+from ..system import sockets
+
+if TYPE_CHECKING:
+    from ..exchanges.conversation import Conversation
+    from ..shaping.injection import Injection
+    from .link import Link
+
+
+class Pause(enum.IntFlag):
+    """Why a side is not read. Counted here and not in a protocol, for protocols come and go."""
+
+    NONE = 0
+    SINK = 1
+    PIPE = 2
+    OPENING = 4
+    ENDING = 8
+    TURN = 16
+
+
+def _nowhere(data: bytes) -> None:
+    """Take the place of a lost transport's `write`."""
+
+
+class Side(asyncio.Protocol):
+    """The client's or the server's socket of a link. As a protocol it is the splice: one call a chunk."""
+
+    __slots__ = (
+        "bytes", "ended", "link", "lost", "passed", "pauses", "peer", "pipe", "stream", "transport", "withheld",
+        "write",
+    )  # fmt: skip
+
+    peer: Side
+    transport: asyncio.Transport
+
+    def __init__(self, link: Link, stream: Stream) -> None:
+        self.link = link
+        self.stream = stream
+        self.bytes = 0
+        self.withheld = 0  # of them, what a pipe holds, or its faults threw away
+        self.write = _nowhere  # the other side's, once it is there
+        self.pipe: Pipe | None = None
+        self.pauses = 0
+        self.ended = False  # the stream was read to its end
+        self.passed = False  # and the other side was told
+        self.lost = True  # until connected
+
+    # The splice
+
+    def data_received(self, data: bytes) -> None:
+        """Hand a chunk to the other side."""
+        self.bytes += len(data)
+        self.write(data)
+
+    def eof_received(self) -> bool:
+        """Take the end of the stream, which leaves the other direction open."""
+        self.ended = True
+        self.link.watch(self)
+        self.feed(Kind.EOF)
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Take the end of the socket: an error is a RST from the peer, none is our own close."""
+        self.lost = True
+        self.peer.write = _nowhere
+        self.link.side_lost(self, error)
+
+    def pause_writing(self) -> None:
+        """Hold the other side back: this socket takes no more."""
+        self.peer.pause(Pause.SINK)
+        if self.link.conversation is not None:
+            self.link.conversation.block(self.peer.stream, True)
+        if self.peer.pipe is not None:
+            self.peer.pipe.block(True)
+
+    def resume_writing(self) -> None:
+        """Let the other side go on."""
+        self.peer.resume(Pause.SINK)
+        if self.peer.pipe is not None:
+            self.peer.pipe.block(False)
+            self.peer.unshape()
+        if self.link.conversation is not None:
+            self.link.conversation.block(self.peer.stream, False)
+
+    # What the modes share
+
+    @property
+    def sent(self) -> int:
+        """How many bytes of the stream were handed to the other side's socket."""
+        return self.bytes - self.withheld
+
+    @property
+    def name(self) -> str:
+        """Who is at the other end of this socket."""
+        return "client" if self.stream == "upstream" else "server"
+
+    def connected(self, transport: asyncio.Transport) -> None:
+        """Take the transport."""
+        self.transport = transport
+        self.lost = False
+        sockets.watch(sockets.of(transport))
+
+    def pause(self, reason: Pause) -> None:
+        """Stop reading, for one more reason."""
+        before, self.pauses = self.pauses, self.pauses | reason
+        if not before and not self.ended and not self.lost and not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.link.watch(self)
+
+    def resume(self, reason: Pause) -> None:
+        """Read again, unless there is another reason not to."""
+        before, self.pauses = self.pauses, self.pauses & ~reason
+        if before and not self.pauses and not self.ended and not self.lost and not self.transport.is_closing():
+            self.link.unwatch(self)
+            self.transport.resume_reading()
+
+    def gone(self) -> None:
+        """Take note of a RST that the transport, which is not read, was not told of."""
+        self.transport.set_protocol(asyncio.Protocol())
+        self.transport.abort()
+        self.connection_lost(ConnectionResetError())
+
+    def feed(self, kind: Kind) -> None:
+        """Take an event of the stream."""
+        if self.link.conversation is not None:
+            self.link.conversation.ends(self.stream, kind)
+        else:
+            self.send_event(kind)
+
+    def forward(self, data: bytes) -> None:
+        """Send what was just read down the stream."""
+        if self.pipe is None:
+            self.write(data)
+        else:
+            self.withheld += len(data)
+            self.pipe.feed(data)
+
+    def took(self, count: int) -> None:
+        """Take note that so many bytes were read, and are not sent on yet."""
+        self.withheld += count
+
+    def send(self, data: bytes) -> None:
+        """Send bytes down the stream that were taken, or that are ours."""
+        if self.pipe is None:
+            self.withheld -= len(data)
+            self.write(data)
+        else:
+            self.pipe.feed(data)
+
+    def send_event(self, kind: Kind) -> None:
+        """Send an event down the stream."""
+        if self.pipe is not None:
+            self.pipe.feed(kind=kind)
+        else:
+            self.deliver(Segment(0.0, kind=kind))
+
+    def deliver(self, segment: Segment) -> None:
+        """Do at the other side what a segment says."""
+        if segment.kind is Kind.DATA:
+            if not self.peer.transport.is_closing():  # asyncio logs each write that comes after
+                self.write(segment.data)
+                self.withheld -= len(segment.data)
+        elif segment.kind is Kind.EOF:
+            self.passed = True
+            self.peer.finish_writing()
+            self.link.stream_ended()
+        else:
+            self.link.end(segment.kind)
+
+    def finish_writing(self) -> None:
+        """Send FIN after what has been written, if the socket is still there."""
+        if not self.lost and not self.transport.is_closing():
+            with contextlib.suppress(OSError):  # reset meanwhile: the loop or the sweep will say so
+                self.transport.write_eof()
+
+    # Faults
+
+    def join(self, injection: Injection) -> None:
+        """Put a fault that fired on the stream that is read here."""
+        if self.pipe is None:
+            self.pipe = Pipe(self.link.clock, self.deliver, self._throttle, self.link.budget, self.link.limits)
+            self.pipe.blocked = bool(self.pauses & Pause.SINK)
+            if not isinstance(self.transport.get_protocol(), Opening):  # which has early data: open() is to come
+                self._switch(self._mode())
+        self.pipe.join(Lane(injection, injection.seat(self.link, self.stream)))
+
+    def leave(self, injection: Injection) -> None:
+        """Heal a fault of this stream; without another one it is a splice again."""
+        if self.pipe is not None and not self.pipe.ended:
+            self.pipe.heal(injection)
+            self.unshape()
+
+    def unshape(self) -> None:
+        """Be a splice again, where no fault is left and nothing that waits for the other side to read."""
+        if self.pipe is not None and not (self.pipe.lanes or self.pipe.outbox or self.pipe.ended):
+            self.pipe.end()
+            self.pipe = None
+            self._switch(self._mode())
+            self.resume(Pause.PIPE)
+
+    def change(self, injection: Injection) -> None:
+        """Follow a change of a fault's settings."""
+        if self.pipe is not None and not self.pipe.ended:
+            self.pipe.change(injection)
+
+    def open(self) -> None:
+        """Leave the opening mode; what came early comes now."""
+        opening, mode = self.transport.get_protocol(), self._mode()
+        self._switch(mode)
+        if isinstance(opening, Opening):
+            for data in opening.early:
+                mode.data_received(data)
+            if opening.ended:
+                mode.eof_received()
+        self.resume(Pause.OPENING)
+
+    def hold_back(self, full: bool) -> None:
+        """Stop reading where too much waits for its turn, and go on."""
+        if full:
+            self.pause(Pause.TURN)
+        else:
+            self.resume(Pause.TURN)
+
+    def _mode(self) -> Side | _Mode:
+        """Return the protocol of an open link's side."""
+        if self.link.conversation is not None:
+            return Followed(self, self.link.conversation)
+        return self if self.pipe is None else Shaped(self)
+
+    def _throttle(self, full: bool) -> None:
+        if full:
+            self.pause(Pause.PIPE)
+        else:
+            self.resume(Pause.PIPE)
+
+    def _switch(self, protocol: asyncio.Protocol) -> None:
+        if not self.lost:
+            self.transport.set_protocol(protocol)
+
+
+class _Mode(asyncio.Protocol):
+    """A mode other than the splice: all but the data is the side's own business."""
+
+    __slots__ = ("side",)
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+
+    def eof_received(self) -> bool:
+        return self.side.eof_received()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.side.connection_lost(error)
+
+    def pause_writing(self) -> None:
+        self.side.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.side.resume_writing()
+
+
+class Shaped(_Mode):
+    """What comes goes through the side's pipe."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed a chunk."""
+        self.side.bytes += len(data)
+        self.side.withheld += len(data)
+        if self.side.pipe is not None:
+            self.side.pipe.feed(data)
+
+
+class Followed(_Mode):
+    """What comes is what the link's conversation hears; that sends it on."""
+
+    __slots__ = ("hear",)
+
+    def __init__(self, side: Side, conversation: Conversation) -> None:
+        super().__init__(side)
+        self.hear = conversation.requested if side.stream == "upstream" else conversation.replied
+
+    def data_received(self, data: bytes) -> None:
+        """Let a chunk be heard."""
+        self.side.bytes += len(data)
+        self.hear(data)
+
+
+class Opening(_Mode):
+    """What comes before the other side is connected is kept, and little of it."""
+
+    __slots__ = ("early", "ended")
+
+    def __init__(self, side: Side) -> None:
+        super().__init__(side)
+        self.early: list[bytes] = []
+        self.ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        self.side.connected(cast("asyncio.Transport", transport))  # uvloop's is one without inheriting it
+
+    def data_received(self, data: bytes) -> None:
+        """Keep a chunk."""
+        self.early.append(data)
+        if sum(map(len, self.early)) > self.side.link.limits.early:
+            self.side.pause(Pause.OPENING)
+
+    def eof_received(self) -> bool:
+        """Keep the end."""
+        self.ended = True
+        self.side.link.watch(self.side)
+        return True

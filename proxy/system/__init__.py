@@ -1,0 +1,1 @@
+"""The operating system: clock, sockets, ports, names."""

@@ -1,0 +1,7 @@
+"""HTTP/1.x: a reader for each stream, what heads say, and heads and replies that we write ourselves."""
+
+from .edit import edit_fields, reply_bytes
+from .head import HttpReply, HttpRequest
+from .reader import Http1
+
+__all__ = ["Http1", "HttpReply", "HttpRequest", "edit_fields", "reply_bytes"]

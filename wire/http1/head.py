@@ -1,0 +1,309 @@
+"""What heads of HTTP/1.x messages say: RFC 9112.
+
+A head is read strictly where it says how long its message is: what two programs could read in two ways is unreadable.
+Heads are remembered by their bytes, for most come again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Generic, NamedTuple, TypeVar
+
+from ..address import mask
+from .operation import operation
+
+REMEMBERED = 256
+"""How many heads of requests, and of replies, are remembered."""
+LONGEST_REMEMBERED = 2048
+"""The longest head that is remembered, in bytes, so that all of them take less than 3 MB."""
+LONGEST_SUMMARY = 300
+"""How many characters of a target are shown."""
+
+TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # noqa: S105 (RFC 9110, 5.6.2: what names are made of)
+TARGET = r"[^\0-\x20\x7f]"
+_FIELD_TEXT = rf"{TOKEN}++:[^\r\n\0]*+\r?\n(?:[ \t][^\r\n\0]*+\r?\n)*"
+# First lines, in the parts in which they may come.
+REQUEST_LINE = (f"({TOKEN}{{1,32}})", " ", f"({TARGET}++)", " ", *"HTTP/1", r"\.", "([01])", "\r?", "\n")
+STATUS_LINE = (*"HTTP/1", r"\.", "([01])", " ", "[1-9]", r"\d", r"\d(?: ([^\r\n\0]*+))?", "\r?", "\n")
+_REQUEST_LINE = re.compile("".join(REQUEST_LINE).encode())
+_STATUS_LINE = re.compile("".join(STATUS_LINE).encode())
+_REQUEST = re.compile("".join([*REQUEST_LINE, rf"(?:{_FIELD_TEXT})*\r?\n"]).encode())
+_REPLY = re.compile("".join([*STATUS_LINE, rf"(?:{_FIELD_TEXT})*\r?\n"]).encode())
+FIELD = re.compile(_FIELD_TEXT.encode())
+"""A field with the lines that go on with it."""
+# What decides on framing, and the beginning of a line that goes on with it.
+_FRAMING = re.compile(
+    rb"\n(?:content-length|transfer-encoding|connection|expect|host):[^\r\n]*+(?:\r?\n[ \t])?", re.IGNORECASE
+)
+_CODING = re.compile(f"{TOKEN}+")
+_FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
+_HOST = re.compile(r"(?:[^@/?#]*@)?(\[[^\]]*\]|[^:/?#]*)")
+_WRONG = (
+    (re.compile(rb"\0"), "NUL in a head"),
+    (re.compile(rb"\r(?!\n)"), "bare CR in a head"),
+    (re.compile(rf"\n{TOKEN}+[ \t]+:".encode()), "space before a colon"),
+    (re.compile(rb"\A[^\n]*\n[ \t]"), "fold without a field"),
+    (re.compile(rb"\n[^:\n]*[^:\s][^:\n]*(?=\n)"), "line without a colon"),
+)
+
+
+_Read = TypeVar("_Read")
+
+
+class _Remembered(Generic[_Read]):
+    """Remembers what the last short texts meant: most come again. `short` is for those of at most 2 KiB."""
+
+    def __init__(self, read: Callable[[bytes], _Read]) -> None:
+        self._read = read
+        self.short: Callable[[bytes], _Read] = lru_cache(REMEMBERED)(read)
+        self.__doc__ = read.__doc__
+
+    def __call__(self, data: bytes) -> _Read:
+        return self.short(data) if len(data) <= LONGEST_REMEMBERED else self._read(data)
+
+
+class UnreadableError(ValueError):
+    """A head that is not HTTP/1.x, or leaves in doubt where its message ends. Its text says why, in a few words."""
+
+
+class HttpRequest(NamedTuple):
+    """The head of a request, `data` being its bytes.
+
+    `host` is in lower case and without port, `query` raw and without `?`; either may be empty. `length` is the size of
+    the body in bytes, None for a chunked one. `persistent`: the client wants to use the connection again; `expects`: it
+    may wait for `100 Continue`.
+    """
+
+    method: str
+    target: str
+    path: str
+    query: str
+    host: str
+    version: str
+    length: int | None
+    persistent: bool
+    expects: bool
+    operation: str
+    size: int
+    data: bytes
+
+    def summary(self, *, values: bool = False) -> str:
+        """Return method and target, without the values of its query unless `values` are to be shown."""
+        target = _shown(self.target)
+        return f"{self.method} {target if values else _without_values(target)}"
+
+    def brief(self) -> HttpRequest:
+        """Return it with what operation and summary need, to be kept for long."""
+        return self._replace(target=_shown(self.target), path="", query="", data=b"")
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Names and values, as they came and unfolded, read as Latin-1."""
+        return _fields(self.data)
+
+    def value(self, key: str) -> str | None:
+        """Return `method`, `host`, `path`, `query`, `content_type` (in lower case, no parameters) or `header.NAME`."""
+        if key == "method":
+            return self.method
+        if key.startswith("header."):
+            return _field(self.data, key[7:])
+        if key == "content_type":
+            found = _field(self.data, "content-type")
+            return None if found is None else found.partition(";")[0].strip(" \t").lower()
+        return {"host": self.host, "path": self.path, "query": self.query}.get(key) or None
+
+
+class HttpReply(NamedTuple):
+    """The head of a reply, `data` being its bytes.
+
+    `length` is the size of the body in bytes, 0 where none may follow, None for one that is `chunked` or ends with the
+    stream. `interim`: a 1xx, of which 101 is none, for no other reply follows it.
+    """
+
+    code: int
+    status: str
+    reason: str
+    outcome: str
+    version: str
+    length: int | None
+    chunked: bool
+    interim: bool
+    persistent: bool
+    data: bytes
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Names and values, as they came and unfolded, read as Latin-1."""
+        return _fields(self.data)
+
+    def value(self, key: str) -> str | None:
+        """Return `status` or `reply_header.NAME`."""
+        if key == "status":
+            return self.status
+        return _field(self.data, key[13:]) if key.startswith("reply_header.") else None
+
+
+@_Remembered
+def request_head(data: bytes) -> HttpRequest:
+    """Read a request's head, with the empty line that ends it. Raises UnreadableError."""
+    found = _REQUEST.fullmatch(data)
+    if found is None:
+        raise UnreadableError(_wrong(data, _REQUEST_LINE))
+    minor = found[3]
+    framing = _framing(minor + b"".join(_FRAMING.findall(data)))
+    chunked = framing.codings[-1:] == ["chunked"]
+    if framing.codings and not chunked:
+        raise UnreadableError("transfer-encoding that does not end in chunked")
+    asked = _asked(data[: found.end(2)])
+    return HttpRequest(
+        asked.method,
+        asked.target,
+        asked.path,
+        asked.query,
+        asked.host or framing.host,
+        f"1.{minor.decode()}",
+        None if chunked else framing.length or 0,
+        framing.persistent,
+        framing.expects,
+        asked.operation,
+        len(data),
+        data,
+    )
+
+
+@_Remembered
+def reply_head(data: bytes) -> HttpReply:
+    """Read a reply's head, with the empty line that ends it. Raises UnreadableError."""
+    found = _REPLY.fullmatch(data)
+    if found is None:
+        raise UnreadableError(_wrong(data, _STATUS_LINE))
+    minor, reason = found.groups()
+    framing = _framing(minor + b"".join(_FRAMING.findall(data)))
+    status = data[9:12].decode()
+    code = int(status)
+    bodiless = code < 200 or code in (204, 304)
+    return HttpReply(
+        code,
+        status,
+        (reason or b"").decode("latin-1"),
+        f"{status[0]}xx",
+        f"1.{minor.decode()}",
+        0 if bodiless else framing.length,
+        framing.codings[-1:] == ["chunked"] and not bodiless,
+        code < 200 and code != 101,
+        framing.persistent,
+        data,
+    )
+
+
+class _Asked(NamedTuple):
+    method: str
+    target: str
+    path: str
+    query: str
+    host: str
+    operation: str
+
+
+@_Remembered
+def _asked(line: bytes) -> _Asked:
+    """Read method and target, which has one of four forms: RFC 9112, section 3.2."""
+    method, _, target = line.decode("latin-1").partition(" ")
+    before, _, query = target.partition("?")
+    path, authority = before, ""
+    if method == "CONNECT":
+        path, authority = "", target
+    elif target[0] != "/" and "://" in before:
+        authority, _, rest = before.partition("://")[2].partition("/")
+        path = f"/{rest}"
+    host = _host(authority) if authority else ""
+    return _Asked(method, target, path, query, host, operation(method, path))
+
+
+def _shown(target: str) -> str:
+    """Return a target for people: short, in ASCII, no password in it. What was returned stays as it is."""
+    text = mask(f"://{target}")[3:].encode("ascii", "backslashreplace").decode()
+    return text if len(text) <= LONGEST_SUMMARY else f"{text[:LONGEST_SUMMARY]}..."
+
+
+def _without_values(shown: str) -> str:
+    path, mark, query = shown.partition("?")
+    if not query:
+        return shown
+    items = [item.partition("=") for item in query.split("&")]
+    masked = "&".join([f"{name}=***" if equals else "***" for name, equals, _ in items])
+    return f"{path}{mark}{masked}{'...' if len(shown) > LONGEST_SUMMARY else ''}"
+
+
+def _host(authority: str) -> str:
+    found = _HOST.match(authority)
+    return found[1].lower() if found else ""
+
+
+class _Framing(NamedTuple):
+    length: int | None
+    codings: list[str]
+    persistent: bool
+    expects: bool
+    host: str
+
+
+@_Remembered
+def _framing(lines: bytes) -> _Framing:
+    """Read the fields that say where a message ends, behind its minor version: RFC 9112, section 6."""
+    minor, *fields = lines.decode("latin-1").split("\n")
+    values: dict[str, list[str]] = {}
+    for field in fields:
+        name, colon, value = field.partition(":")
+        if not colon:
+            raise UnreadableError("folded framing field")
+        values.setdefault(name.lower(), []).append(value)
+    lengths = _items(values.get("content-length"))
+    codings = [coding.lower() for coding in _items(values.get("transfer-encoding"))]
+    if lengths and codings:
+        raise UnreadableError("content-length and transfer-encoding")
+    if not all(length.isascii() and length.isdigit() and len(length) < 20 for length in lengths):
+        raise UnreadableError("unreadable content-length")
+    if len(known := {int(length) for length in lengths}) > 1:
+        raise UnreadableError("differing content-lengths")
+    if codings and minor == "0":
+        raise UnreadableError("transfer-encoding in HTTP/1.0")
+    if codings.count("chunked") > 1:
+        raise UnreadableError("chunked twice")
+    # A tab is legal, and widely read as a part of the coding.
+    if "\t" in "".join(values.get("transfer-encoding", ())) or not all(map(_CODING.fullmatch, codings)):
+        raise UnreadableError("unreadable transfer-encoding")
+    options = {option.lower() for option in _items(values.get("connection"))}
+    return _Framing(
+        known.pop() if known else None,
+        codings,
+        "close" not in options and (minor == "1" or "keep-alive" in options),
+        "100-continue" in {expected.lower() for expected in _items(values.get("expect"))},
+        _host(values["host"][0].strip(" \t")) if "host" in values else "",
+    )
+
+
+def _items(values: list[str] | None) -> list[str]:
+    """Return the items of a list that may stand in several fields; an empty field has an empty one."""
+    return [item.strip(" \t") for value in values or () for item in value.split(",")]
+
+
+def _wrong(data: bytes, line: re.Pattern[bytes]) -> str:
+    """Return why a head is unreadable."""
+    if not line.match(data):
+        return "no HTTP/1"
+    return next((why for pattern, why in _WRONG if pattern.search(data)), "unreadable name")
+
+
+def _fields(data: bytes) -> tuple[tuple[str, str], ...]:
+    pairs = (found[0].decode("latin-1").partition(":")[::2] for found in FIELD.finditer(data, data.index(b"\n") + 1))
+    return tuple((name, _FOLD.sub(" ", value.rstrip("\r\n")).strip(" \t")) for name, value in pairs)
+
+
+def _field(data: bytes, name: str) -> str | None:
+    if name.encode("latin-1", "replace").lower() not in data.lower():  # most heads have no such field
+        return None
+    values = [value for found, value in _fields(data) if found.lower() == name.lower()]
+    return ", ".join(values) if values else None
