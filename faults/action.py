@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from .segment import Seat, Stage
+from .segment import StageContext, Stage
 from .settings.units import Share
 
 Message = Literal["request", "reply"]
@@ -28,7 +28,7 @@ class Hold(NamedTuple):
 class Shape(NamedTuple):
     """A stage for this message alone. `part`: the rest of it passes by the stage, in order."""
 
-    start: Callable[[Seat], Stage]
+    start: Callable[[StageContext], Stage]
     message: Message = "reply"
     part: Literal["whole", "head", "body"] = "whole"
 

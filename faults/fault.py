@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from .segment import Seat, Stage
+from .segment import StageContext, Stage
 from .settings import Settings
 from .settings.units import Size
 
@@ -32,7 +32,7 @@ class Fault(Settings, frozen=True):
     texts: ClassVar[tuple[str, ...]] = ()
     """The setting whose text may be in a `file`, and those that exclude it; a fault with any has that setting too."""
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start a stage for one stream of one link."""
         raise NotImplementedError
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from .action import Hold, Shape
-from .segment import Kind, Seat, Segment, Stage
+from .segment import Kind, StageContext, Segment, Stage
 
 
-def begun(action: Hold | Shape, head: int) -> Callable[[Seat], Stage]:
+def begun(action: Hold | Shape, head: int) -> Callable[[StageContext], Stage]:
     """Return how to start the stage that holds or shapes a message whose head has so many bytes."""
     if isinstance(action, Hold):
         start, part = _held(action.seconds), "body" if action.body else "whole"
@@ -16,14 +16,14 @@ def begun(action: Hold | Shape, head: int) -> Callable[[Seat], Stage]:
         start, part = action.start, action.part
     if part == "whole":
         return start
-    return lambda seat: _within(start(seat), head, before=part == "head")
+    return lambda context: _within(start(context), head, before=part == "head")
 
 
-def _held(seconds: float) -> Callable[[Seat], Stage]:
+def _held(seconds: float) -> Callable[[StageContext], Stage]:
     def stage(segment: Segment) -> Iterable[Segment]:
         return () if segment.kind is Kind.OPEN else (segment._replace(at=segment.at + seconds),)
 
-    return lambda seat: stage
+    return lambda context: stage
 
 
 def _within(stage: Stage, border: int, *, before: bool) -> Stage:

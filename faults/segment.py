@@ -60,34 +60,34 @@ class _Silent(NamedTuple):
 _SILENT = _Silent()
 
 
-class Seat:
+class StageContext:
     """What a stage finds when it starts, and what outlives it when settings change.
 
-    Three dicts for state: `kept` is of this stream of this link (bytes counted), `link` of both streams of this link
-    (when one of them last spoke), `shared` of this stream of every link (a rate that links share). A change of settings
-    empties `shared` alone. `other` is the other stream of this link, to look at.
+    Three dicts hold state: `state` is for this stream of this connection (bytes counted), `connection` for both streams
+    of this connection (when one of them last moved), `shared` for this stream of every connection (a rate in common). A
+    change of settings empties `shared` alone. `other` is the other stream of this connection, to look at.
     """
 
-    __slots__ = ("_rng", "_seed", "kept", "link", "other", "shared")
+    __slots__ = ("_rng", "_seed", "connection", "other", "shared", "state")
 
     def __init__(
         self,
         seed: int = 0,
         *,
-        link: dict[str, float] | None = None,
+        connection: dict[str, float] | None = None,
         shared: dict[str, float] | None = None,
         other: Counted = _SILENT,
     ) -> None:
         self._seed = seed
         self._rng: random.Random | None = None
-        self.kept: dict[str, float] = {}
-        self.link: dict[str, float] = {} if link is None else link
+        self.state: dict[str, float] = {}
+        self.connection: dict[str, float] = {} if connection is None else connection
         self.shared: dict[str, float] = {} if shared is None else shared
         self.other = other
 
     @property
     def rng(self) -> random.Random:
-        """The dice of this seat: the same seed and the same link throw the same."""
+        """The random numbers of this stage: the same seed and the same connection draw the same."""
         if self._rng is None:
-            self._rng = random.Random(self._seed)  # noqa: S311 (dice that must be repeatable)
+            self._rng = random.Random(self._seed)  # noqa: S311 (draws that must be repeatable)
         return self._rng

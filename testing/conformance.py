@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ..faults.fault import Fault
-from ..faults.segment import Kind, Seat, Segment
+from ..faults.segment import Kind, StageContext, Segment
 from ..faults.spec import Spec
 from ..proxy.shaping.injection import Injection
 from ..proxy.shaping.lane import Lane
@@ -42,7 +42,7 @@ class Bench:
     def inject(self, fault: Fault, *, seed: int = 0) -> Injection:
         """Place a fault at the end of the pipe."""
         injection = Injection(Spec(fault, name=f"{fault.name}-{next(self._names)}"), seed=seed, proxy="bench")
-        self.pipe.join(Lane(injection, Seat(seed)))
+        self.pipe.join(Lane(injection, StageContext(seed)))
         return injection
 
     def change(self, injection: Injection, fault: Fault) -> None:
@@ -111,7 +111,7 @@ def _check_order(fault: Fault, out: list[Segment], data: bytes, alters: bool) ->
     assert len(got) <= len(data), "there are more bytes than were sent"
     assert alters or data.startswith(got), "bytes were lost in the middle, repeated, reordered or made up"
     assert [segment.at for segment in out] == sorted(segment.at for segment in out), "time ran back"
-    stage = fault.start(Seat())
+    stage = fault.start(StageContext())
     for kind, at in ((Kind.OPEN, 1.0), (Kind.DATA, 2.0), (Kind.DATA, 2.5), (Kind.EOF, 3.0)):
         for segment in stage(Segment(at, b"abc" if kind is Kind.DATA else b"", kind)):
             assert segment.at >= at, f"{segment} is due before it came"

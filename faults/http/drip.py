@@ -12,7 +12,7 @@ from ...wire.errors import BrownoutError
 from ..action import Message, Shape
 from ..exchange import Request
 from ..fault import QUEUE
-from ..segment import Seat, Stage
+from ..segment import StageContext, Stage
 from ..settings.units import Duration, Size
 from ..tcp.slicer import sliced
 from .fault import HttpFault
@@ -52,5 +52,5 @@ class Drip(HttpFault, frozen=True):
         """Return what may wait behind the drop: beyond that the upstream is held back."""
         return QUEUE
 
-    def _drops(self, seat: Seat) -> Stage:
+    def _drops(self, context: StageContext) -> Stage:
         return sliced(lambda: self.bytes, self.interval)

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Rate, Size
 
 PIECE = 0.02
@@ -32,12 +32,12 @@ class Bandwidth(Fault, frozen=True):
     buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = Size(256_000)
     shared: Annotated[bool, Meta(description="One rate for all links together, instead of one for each.")] = False
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start with a full bucket of `burst` bytes."""
         rate = float(self.rate)
         credit = self.burst / rate if rate else 0.0
         piece = max(1, int(rate * PIECE)) if rate else 1 << 30
-        book = seat.shared if self.shared else {}  # "free": when the link has sent what it has taken so far
+        book = context.shared if self.shared else {}  # "free": when the link has sent what it has taken so far
 
         def stage(segment: Segment) -> Iterable[Segment]:
             at, data, kind = segment

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Seat, Stage
+from ..segment import StageContext, Stage
 from ..settings.units import Duration
 from .expiry import ended_when_idle
 
@@ -72,6 +72,6 @@ class Drain(Fault, frozen=True):
 
     idle: Annotated[Duration, Meta(description="A link on which nothing moves for so long is closed.")]
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start to wait for a pause of both streams."""
-        return ended_when_idle(self.idle, "close", seat)
+        return ended_when_idle(self.idle, "close", context)

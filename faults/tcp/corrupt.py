@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Share
 
 
@@ -24,9 +24,9 @@ class Corrupt(Fault, frozen=True):
 
     share: Annotated[Share, Meta(description="How many of the bytes are hit.")]
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start with the distance to the first byte that is hit."""
-        rng, spread = seat.rng, math.log1p(-self.share) if self.share < 1 else -math.inf
+        rng, spread = context.rng, math.log1p(-self.share) if self.share < 1 else -math.inf
 
         def skip() -> float:
             # Of so many bytes each is spared with the same chance: a geometric distance, drawn at once.

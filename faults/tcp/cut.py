@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Duration, Size
 
 
@@ -19,9 +19,9 @@ class _Cut(Fault, frozen=True):
     delay: Annotated[Duration, Meta(description="How long after the opening, or after the last byte.")] = Duration(0)
     bytes: Annotated[Size, Meta(description="How many bytes of the reply arrive before it.")] = Size(0)
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start with the count of this link's reply bytes."""
-        kept = seat.kept
+        kept = context.state
 
         def stage(segment: Segment) -> Iterable[Segment]:
             at, data, kind = segment

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from ...wire.errors import BrownoutError
 from ..fault import QUEUE, Fault
-from ..segment import Seat, Stage
+from ..segment import StageContext, Stage
 from ..settings.units import Duration, Size
 from .slicer import sliced
 
@@ -31,7 +31,7 @@ class Drip(Fault, frozen=True):
         if not self.bytes:
             raise BrownoutError("drops of 0 bytes would never be all", "give bytes=1B or more; silence is `timeout`")
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start at a drop's first byte."""
         return sliced(lambda: self.bytes, self.interval)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Duration
 
 How = Annotated[
@@ -32,9 +32,9 @@ class IdleCut(Fault, frozen=True):
     idle: Annotated[Duration, Meta(description="How long both streams must have been quiet.")]
     how: How = "silent"
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start to wait for a pause of both streams."""
-        return ended_when_idle(self.idle, self.how, seat)
+        return ended_when_idle(self.idle, self.how, context)
 
 
 class MaxLifetime(Fault, frozen=True):
@@ -51,22 +51,22 @@ class MaxLifetime(Fault, frozen=True):
     lifetime: Annotated[Duration, Meta(description="How long a link lives.")]
     how: How = "close"
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start the link's clock, once."""
-        return _ended(self.how, seat, lambda at: seat.link.setdefault("opened", at) + self.lifetime, moves=False)
+        return _ended(self.how, context, lambda at: context.connection.setdefault("opened", at) + self.lifetime, moves=False)
 
 
-def ended_when_idle(idle: float, how: str, seat: Seat) -> Stage:
+def ended_when_idle(idle: float, how: str, context: StageContext) -> Stage:
     """Return a stage that ends the link when neither of its streams has moved for so long."""
-    return _ended(how, seat, lambda at: seat.link.setdefault("moved", at) + idle, moves=True)
+    return _ended(how, context, lambda at: context.connection.setdefault("moved", at) + idle, moves=True)
 
 
-def _ended(how: str, seat: Seat, due: Callable[[float], float], *, moves: bool) -> Stage:
+def _ended(how: str, context: StageContext, due: Callable[[float], float], *, moves: bool) -> Stage:
     """Return a stage that ends the link at `due(now)`, which is asked again when that moment has come.
 
-    Both streams have one, over the same `seat.link`: `moved` is when either last moved, `cut` is set by a silent end.
+    Both streams have one, over the same `context.connection`: `moved` is when either last moved, `cut` is set by a silent end.
     """
-    link = seat.link
+    link = context.connection
 
     def stage(segment: Segment) -> Iterable[Segment]:
         at, _, kind = segment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..fault import QUEUE, Fault
-from ..segment import Kind, Seat, Stage
+from ..segment import Kind, StageContext, Stage
 
 
 class Hang(Fault, frozen=True):
@@ -17,7 +17,7 @@ class Hang(Fault, frozen=True):
     name = "hang"
     streams = ("upstream", "downstream")
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start to hold everything."""
         return lambda segment: () if segment.kind is Kind.OPEN else (segment._replace(at=math.inf),)
 

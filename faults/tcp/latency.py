@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ...wire.errors import BrownoutError
 from ..fault import Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Duration, Share
 
 
@@ -37,9 +37,9 @@ class Latency(Fault, frozen=True):
         if self.jitter and not self.latency and self.distribution in ("lognormal", "pareto"):
             raise BrownoutError(f"{self.distribution} needs a latency above 0", "give latency=100ms, or use uniform")
 
-    def start(self, seat: Seat) -> Stage:
-        """Start with the delays of this seat."""
-        delay = self._delays(seat)
+    def start(self, context: StageContext) -> Stage:
+        """Start with the delays of this stage."""
+        delay = self._delays(context)
 
         def stage(segment: Segment) -> Iterable[Segment]:
             at, data, kind = segment
@@ -47,18 +47,18 @@ class Latency(Fault, frozen=True):
 
         return stage
 
-    def _delays(self, seat: Seat) -> Callable[[], float]:
+    def _delays(self, context: StageContext) -> Callable[[], float]:
         mean, jitter, correlation = float(self.latency), float(self.jitter), float(self.correlation)
         if not jitter:
             return lambda: mean
         spread = _SPREADS[self.distribution](mean, jitter)
         fresh = math.sqrt(1 - correlation**2)
-        before = seat.rng.gauss(0, 1)
+        before = context.rng.gauss(0, 1)
 
         def delay() -> float:
             # The correlation is one of normal variables (an AR(1) process); the spread keeps its exact shape with it.
             nonlocal before
-            before = correlation * before + fresh * seat.rng.gauss(0, 1)
+            before = correlation * before + fresh * context.rng.gauss(0, 1)
             return max(0.0, spread(before))
 
         return delay

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Size
 
 
@@ -23,9 +23,9 @@ class LimitData(Fault, frozen=True):
 
     bytes: Annotated[Size, Meta(description="How many bytes pass; 0 closes on the first one.")]
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start with the count of this stream."""
-        kept = seat.kept
+        kept = context.state
 
         def stage(segment: Segment) -> Iterable[Segment]:
             at, data, kind = segment

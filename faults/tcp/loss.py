@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..fault import QUEUE, Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Duration, Share
 
 PACKET = 1448
@@ -35,9 +35,9 @@ class Loss(Fault, frozen=True):
         Share(0)
     )
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start at a packet's first byte."""
-        lost, share, rng = self._fates(seat), float(self.share), seat.rng
+        lost, share, rng = self._fates(context), float(self.share), context.rng
 
         def delay() -> float:
             if not lost():
@@ -73,9 +73,9 @@ class Loss(Fault, frozen=True):
 
         return stage
 
-    def _fates(self, seat: Seat) -> Callable[[], bool]:
+    def _fates(self, context: StageContext) -> Callable[[], bool]:
         """Return the draw for a packet: correlated ones are an AR(1) process of normal variables, cut at the share."""
-        share, correlation, rng = float(self.share), float(self.correlation), seat.rng
+        share, correlation, rng = float(self.share), float(self.correlation), context.rng
         if not correlation or not 0 < share < 1:
             return lambda: rng.random() < share
         threshold: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..fault import Fault
-from ..segment import Kind, Seat, Stage
+from ..segment import Kind, StageContext, Stage
 
 
 class Noop(Fault, frozen=True):
@@ -11,6 +11,6 @@ class Noop(Fault, frozen=True):
 
     name = "noop"
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start to pass everything on."""
         return lambda segment: () if segment.kind is Kind.OPEN else (segment,)

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..fault import QUEUE, Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Size
 
 PAUSE = 0.005
@@ -28,9 +28,9 @@ class PathMtu(Fault, frozen=True):
 
     bytes: Annotated[Size, Meta(description="So much of each write passes.")] = Size(1400)
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start with a write of its own."""
-        room, moved, heard = int(self.bytes), -math.inf, seat.other.bytes
+        room, moved, heard = int(self.bytes), -math.inf, context.other.bytes
         stuck = False
 
         def stage(segment: Segment) -> Iterable[Segment]:
@@ -38,9 +38,9 @@ class PathMtu(Fault, frozen=True):
             at, data, kind = segment
             if kind is not Kind.DATA:
                 return () if kind is Kind.OPEN else (segment,)
-            if at - moved >= PAUSE or heard != seat.other.bytes:
+            if at - moved >= PAUSE or heard != context.other.bytes:
                 room = self.bytes
-            moved, heard = at, seat.other.bytes
+            moved, heard = at, context.other.bytes
             if len(data) <= room and not stuck:
                 room -= len(data)
                 return (segment,)

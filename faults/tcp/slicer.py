@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ...wire.errors import BrownoutError
 from ..fault import Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Duration, Size
 from .noop import Noop
 
@@ -35,14 +35,14 @@ class Slicer(Fault, frozen=True):
                 "size_variation must be smaller than average_size",
             )
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start at a slice's first byte."""
         if not self.average_size:
-            return Noop().start(seat)
+            return Noop().start(context)
         smallest, choices = self.average_size - self.size_variation, 2 * self.size_variation + 1
 
         def size() -> int:
-            return smallest + int(seat.rng.random() * choices)
+            return smallest + int(context.rng.random() * choices)
 
         return sliced(size, float(self.delay))
 

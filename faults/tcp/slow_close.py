@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Duration
 
 
@@ -19,7 +19,7 @@ class SlowClose(Fault, frozen=True):
 
     delay: Annotated[Duration, Meta(description="How much later the end comes.")]
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start; only the end is touched."""
 
         def stage(segment: Segment) -> Iterable[Segment]:

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, Seat, Segment, Stage
+from ..segment import Kind, StageContext, Segment, Stage
 from ..settings.units import Duration
 
 
@@ -25,7 +25,7 @@ class Timeout(Fault, frozen=True):
         None
     )
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start the countdown."""
 
         def stage(segment: Segment) -> Iterable[Segment]:
@@ -49,6 +49,6 @@ class HalfOpen(Fault, frozen=True):
     discards = True
     streams = ("upstream", "downstream")
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         """Start to swallow everything."""
         return lambda segment: ()

@@ -1,14 +1,43 @@
 """What is said on one link, exchange by exchange: judged on the request, answered in order.
 
-    client -> requests -> judged -> [ turns ] -> upstream
-    client <- [ turns ] <- planned <- replies <- upstream, or an answer of our own
+    client -> requests reader -> judged -> [ slots ] -> upstream
+    client <- [ slots ] <- planned <- replies reader <- upstream, or an answer of our own
 
-What need not wait does not: without an armed fault requests are sent on before they are read, and replies are while no
-fault has a plan for one of them. From then on each message has its turn, until all turns are over.
+    theory of operation
+
+**Who owns what.** The conversation owns the two readers, the mode of each direction, and the open exchanges: `_open`
+has all of them, `_unanswered` those whose reply the upstream still owes, in order, and `_incoming` is the one whose
+request is being read. Handlers decide what becomes of messages; queues own the bytes that wait. Nothing here keeps
+payload. The conversation never looks at a clock but to note a moment, and sets no timer.
+
+**Modes.** Each direction is in one `Mode`. What need not wait does not: as long as no fault is armed, requests are
+forwarded first and read afterwards, and replies are until a fault has a plan for one of them. The way back goes through
+`rearm()`, which is the only place that returns to FORWARDED.
+
+    requests   FORWARDED <-> QUEUED          a fault is armed / none is, and no message waits
+    replies    FORWARDED <-> QUEUED          an exchange has a plan / no message waits
+    either     FORWARDED  -> RAW             what comes cannot be read any more: the link is parsed no longer
+               QUEUED     -> DRAINING -> RAW   the same, behind what waits
+    requests   any        -> SILENCED        a message was dropped: the next one would be taken for it
+    replies    any        -> ENDED           the upstream has ended its stream
+    either     any        -> CLOSED          the link has ended
+
+**Overlap.** A reader keeps back a head that is not yet complete. On the way from FORWARDED to QUEUED such bytes were
+sent already: `_request_overlap` and `_reply_overlap` count them, they are cut off the next pieces, and a request that
+began so is not judged.
+
+**What may happen during a call.** Everything that sends (an outlet, a queue, a handler that acts) may end the link,
+which calls `close()` within our call; and a piece may stop the parsing, or silence the link, so the mode is looked at
+again for every piece. `close()` records what is open and empties the queues; no later piece is looked at.
+
+**What must not be broken.** Bytes of a message are in one slot, in order. An exchange is recorded exactly once, when
+its request is complete and its reply was sent, or when the link ends or is parsed no longer. Every byte that is read is
+forwarded, or withheld and sent later, or withheld for good: the outlet's counts tell.
 """
 
 from __future__ import annotations
 
+import enum
 from functools import partial
 from typing import cast
 
@@ -20,368 +49,422 @@ from ..shaping.budget import Budget, Limits
 from ..shaping.injection import Injection
 from ..system.clock import Clock
 from .exchange import BRIEF, Exchange
-from .host import Carrier, Way
-from .message_queue import Course
-from .message_queues import Courses
+from .host import ConversationHost, Outlet, retract_undecided
+from .message_queue import MessageQueue
+from .message_queues import MessageQueues
 from .plan import Plan
-from .reply_handler import Replying, heard
-from .request_handler import Asking
+from .reply_handler import ReplyHandler, note_head
+from .request_handler import RequestHandler
 
 MANY = 1000
-"""How many exchanges may be open on a link before it is followed no more."""
+"""How many exchanges may be open on a link before it is not parsed any more."""
+
+
+class Mode(enum.Enum):
+    """How one direction is carried."""
+
+    FORWARDED = enum.auto()
+    """Bytes are sent on as they come, and read afterwards."""
+    QUEUED = enum.auto()
+    """Bytes are read first; each message is sent in its slot."""
+    DRAINING = enum.auto()
+    """Not parsed any more: bytes follow behind the messages that wait."""
+    RAW = enum.auto()
+    """Not parsed any more: bytes are sent on as they come."""
+    SILENCED = enum.auto()
+    """Bytes are read and thrown away, until a fault is healed: then the link is closed."""
+    ENDED = enum.auto()
+    """No more bytes come."""
+    CLOSED = enum.auto()
+    """The link has ended."""
+
+
+FORWARDED, QUEUED, DRAINING, RAW, SILENCED, ENDED, CLOSED = Mode  # a name costs less than an attribute
+_UNPARSED = {FORWARDED: RAW, QUEUED: DRAINING}
+"""What a direction becomes when it is not parsed any more; other modes stay."""
 
 
 class Conversation:
-    """The exchanges of one link. Bytes go in by `requested` and `replied`, the ends of streams by `ends`.
-
-    `raw`: the link is followed no more, `armed`: requests are judged before they are sent on, `turning`: replies have
-    their turns.
-    """
+    """The exchanges of one link. Bytes go in by `feed_requests` and `feed_replies`, the ends of streams by `feed_end`."""
 
     __slots__ = (
-        "_armed", "_asking", "_asks", "_awaiting", "_begun", "_carrier", "_clock", "_courses", "_down", "_down_way",
-        "_early", "_late", "_left", "_open", "_over", "_replies", "_replying", "_requests", "_turning", "_up",
-        "_up_way", "raw",
+        "_clock", "_from_client", "_from_upstream", "_host", "_incoming", "_open", "_queues", "_replies", "_replies_begun",
+        "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_reader", "_request_handler", "_request_mode",
+        "_request_overlap", "_request_reader", "_requests", "_silenced_by", "_unanswered",
     )  # fmt: skip
 
     def __init__(
-        self, dialect: Dialect, up: Way, down: Way, carrier: Carrier, clock: Clock, budget: Budget, limits: Limits
+        self,
+        dialect: Dialect,
+        from_client: Outlet,
+        from_upstream: Outlet,
+        host: ConversationHost,
+        clock: Clock,
+        budget: Budget,
+        limits: Limits,
     ) -> None:
-        self._carrier = carrier
+        self._host = host
         self._clock = clock
-        self._requests = dialect.requests()
-        self._replies = dialect.replies(self._asked)
-        self._up_way, self._down_way = up, down
-        self._courses = Courses(up, down, clock, budget, limits)
-        self._up, self._down = self._courses.up, self._courses.down
-        self._replying = Replying(dialect, carrier, self._down, limits)
+        self._request_reader = dialect.requests()
+        self._reply_reader = dialect.replies(self._next_request)
+        self._from_client, self._from_upstream = from_client, from_upstream
+        self._queues = MessageQueues(from_client, from_upstream, clock, budget, limits)
+        self._requests, self._replies = self._queues.requests, self._queues.replies
         self._open: dict[Exchange, None] = {}
-        self._asking: Exchange | None = None  # its request is being read
-        self._awaiting: list[Exchange] = []  # of the upstream
-        self._asks = Asking(carrier, self._up, self._awaiting, self._replying, limits)
-        self._begun = 0  # of them, those whose reply was read, at least in part
-        self._armed = bool(carrier.rules.injections)
-        self._turning = False
-        self._early = self._late = 0  # bytes that the readers hold and that were sent on already
-        self._left = False  # the upstream has: no reply will come any more, nor one of ours behind its end
-        self._over = False  # the link has ended
-        self.raw = False
+        self._incoming: Exchange | None = None
+        self._unanswered: list[Exchange] = []
+        self._replies_begun = 0  # of the unanswered ones, those whose reply was read, at least in part
+        self._reply_handler = ReplyHandler(dialect, host, self._replies, self._silence, limits)
+        self._request_handler = RequestHandler(host, self._requests, self._unanswered, self._reply_handler, limits)
+        self._request_mode = QUEUED if host.rules.injections else FORWARDED
+        self._reply_mode = FORWARDED
+        self._request_overlap = self._reply_overlap = 0
+        self._silenced_by: Injection | None = None
+
+    @property
+    def parsed(self) -> bool:
+        """Whether the link is parsed still."""
+        return not {self._request_mode, self._reply_mode} & {RAW, DRAINING}
 
     # What comes
 
-    def requested(self, data: bytes) -> None:
+    def feed_requests(self, data: bytes) -> None:
         """Take bytes from the client."""
-        if not self._armed:
-            self._up_way.forward(data)
-            if not self.raw:
-                head = self._requests.whole(data)
-                if head is not None and len(self._open) < MANY:
-                    self._asked_whole(head, data)
-                else:
-                    self._read_requests(data)
+        mode = self._request_mode
+        if mode is FORWARDED:
+            self._from_client.forward(data)
+            head = self._request_reader.whole(data)
+            if head is not None and len(self._open) < MANY:
+                self._add_complete(head, data)
+            else:
+                self._read_requests(data)
             return
-        self._up_way.took(len(data))
-        if not self._up.turns and self._replying.silenced is None and len(self._open) < MANY:
-            head = self._requests.whole(data)
-            if head is not None and not self._carrier.rules.index.by_head(head):
-                self._up_way.send(data)
-                self._asked_whole(head, data)
+        if mode is RAW:
+            self._from_client.forward(data)
+            return
+        self._from_client.withhold(len(data))
+        if mode is SILENCED or mode is CLOSED:
+            return
+        if mode is QUEUED and not self._requests.slots and len(self._open) < MANY:
+            head = self._request_reader.whole(data)
+            if head is not None and not self._host.rules.index.by_head(head):
+                self._from_client.send(data)
+                self._add_complete(head, data)
                 return
-        self._courses.gather()
+        self._queues.gather()
         self._read_requests(data)
-        self._fed()
+        self._queues.flush()
+        self.rearm()
 
-    def replied(self, data: bytes) -> None:
+    def feed_replies(self, data: bytes) -> None:
         """Take bytes from the upstream."""
-        if not self._turning:
-            self._down_way.forward(data)
-            if self.raw:
+        mode = self._reply_mode
+        if mode is FORWARDED:
+            self._from_upstream.forward(data)
+            if self._unanswered and self._reply_complete(data):
                 return
-            if self._awaiting:
-                exchange = self._awaiting[0]
-                head = self._replies.whole(data, exchange.head)
-                if head is not None:
-                    self._awaiting.pop(0)
-                    exchange.first = exchange.ended = self._clock.time()
-                    exchange.status, exchange.outcome = head.status, head.outcome
-                    exchange.reply_bytes = len(data)
-                    exchange.replied = True
-                    if exchange.asked:
-                        del self._open[exchange]
-                        if exchange.request_bytes > BRIEF:
-                            exchange.done()
-                        self._carrier.ended(exchange)
-                    return
             self._read_replies(data)
-            return
-        self._down_way.took(len(data))
-        self._courses.gather()
-        self._read_replies(data)
-        self._fed()
+        elif mode is RAW:
+            self._from_upstream.forward(data)
+        else:
+            self._from_upstream.withhold(len(data))
+            if mode is not CLOSED:
+                self._queues.gather()
+                self._read_replies(data)
+                self._queues.flush()
+                self.rearm()
 
-    def ends(self, stream: Stream, kind: Kind) -> None:
+    def feed_end(self, stream: Stream, kind: Kind) -> None:
         """Take the end of a stream, or a RST in it."""
         if stream == "upstream":
-            self._client_ends(kind)
+            self._client_ended(kind)
         else:
-            self._upstream_ends(kind)
+            self._upstream_ended(kind)
         self.rearm()
 
     def block(self, stream: Stream, blocked: bool) -> None:
-        """Learn that who reads a stream asked for a pause, or took it back."""
-        self._courses.block(stream, blocked)
+        """Learn that the reader of a stream asked for a pause, or took it back."""
+        self._queues.block(stream, blocked)
 
-    def _fed(self) -> None:
-        self._courses.flush()
-        self.rearm()
-
-    def _tail(self, course: Course, data: bytes) -> None:
+    def _append(self, queue: MessageQueue, data: bytes) -> None:
         """Send bytes that belong to no message, behind those that do."""
-        if data and not self._over:
-            turn = course.turn()
-            course.put(turn, data)
-            course.finish(turn)
+        if data:
+            slot = queue.add()
+            queue.put(slot, data)
+            queue.finish(slot)
 
     # Faults come and go
 
     def rearm(self) -> None:
-        """Follow the rules of now, and go back to what costs least."""
-        armed = bool(self._carrier.rules.injections) and not self.raw
-        if armed and not self._armed:
-            self._armed, self._early = True, self._requests.held
-        elif self._armed and not (armed or self._up.turns or self._replying.silenced):
-            planned = self._asking is not None and self._asking.plan is not None
-            self._armed = not self.raw and (planned or self._requests.held > 0)
-        if self._turning and not self._down.turns:
-            self._turning = not self.raw and self._replies.held > 0
+        """Follow the faults that are armed now, and go back to what costs least."""
+        if self._request_mode is FORWARDED:
+            if self._host.rules.injections:
+                self._request_mode, self._request_overlap = QUEUED, self._request_reader.held
+        elif not self._requests.slots:
+            if self._request_mode is DRAINING:
+                self._request_mode = RAW
+            elif self._request_mode is QUEUED and not self._host.rules.injections:
+                planned = self._incoming is not None and self._incoming.plan is not None
+                if not planned and not self._request_reader.held:
+                    self._request_mode = FORWARDED
+        if not self._replies.slots:
+            if self._reply_mode is DRAINING:
+                self._reply_mode = RAW
+            elif self._reply_mode is QUEUED and not self._reply_reader.held:
+                self._reply_mode = FORWARDED
 
     def leave(self, injection: Injection) -> None:
         """Let go of what a fault holds. What it silenced is closed."""
-        for course in (self._up, self._down):
-            for turn in tuple(course.turns):
-                if turn.pipe is not None:
-                    turn.pipe.heal(injection)
+        for queue in (self._requests, self._replies):
+            for slot in tuple(queue.slots):
+                if slot.pipe is not None:
+                    slot.pipe.heal(injection)
         for exchange in tuple(self._open):
             if exchange.plan is not None:
-                exchange.plan.without(injection)
+                exchange.plan.forget(injection)
                 self._take_back(exchange, exchange.plan, injection)
-        if self._replying.silenced is injection:
-            self._courses.event("downstream", Kind.CLOSE)
+        if self._silenced_by is injection:
+            self._queues.event("downstream", Kind.CLOSE)
         self.rearm()
 
     def _take_back(self, exchange: Exchange, plan: Plan, injection: Injection) -> None:
         """Take back what a healed fault has not done yet."""
-        if plan.asked:
-            self._asks.reconsider(exchange, plan, plan.asked)
+        if plan.pending_request:
+            self._request_handler.reconsider(exchange, plan, plan.pending_request)
             return
         if plan.winner is None or plan.winner.injection is not injection:
             return
-        if isinstance(plan.winner.action, Repeat) and exchange.asking is not None:
-            self._up.release(exchange.asking)
-        elif plan.unheard and exchange.first is None:
-            plan.winner, plan.unheard = None, False
+        if isinstance(plan.winner.action, Repeat) and exchange.request_slot is not None:
+            self._requests.release(exchange.request_slot)
+        elif plan.swallow_reply and exchange.reply_began is None:
+            plan.winner, plan.swallow_reply = None, False
             exchange.faults = tuple(name for name in exchange.faults if name != injection.name)
-        elif plan.unheard and isinstance(plan.winner.action, Drop):  # a part of its reply is lost already
+        elif plan.swallow_reply and isinstance(plan.winner.action, Drop):  # a part of its reply is lost already
             plan.winner = plan.winner._replace(action=Close())
+
+    def _silence(self, injection: Injection) -> None:
+        """Say nothing from here on: the next reply would be taken for the one that was dropped."""
+        self._request_mode, self._silenced_by = SILENCED, injection
 
     def close(self, kind: Kind) -> None:
         """Take the end of the link: what is open comes to nothing."""
-        self._over = True
-        self._courses.close()
+        self._request_mode = self._reply_mode = CLOSED
+        self._queues.close()
         for exchange in tuple(self._open):
             self._end(exchange, kind)
             self._record(exchange)
 
-    def _give_up(self, why: str) -> None:
-        """Follow no more: what is on its way goes on, then everything as it comes."""
-        self.raw = True
-        self._carrier.opaque(why)
-        asking, self._asking = self._asking, None
-        if asking is not None and asking.plan is not None:
-            if asking.plan.asked is not None:
-                self._asks.undecided(asking, asking.plan)
-            elif asking.plan.unsent:  # the rest of what the upstream did not get: it cannot follow alone
-                self._down.end(Kind.CLOSE)
-        if asking is not None and asking.asking is not None:
-            self._up.finish(asking.asking)
-        for piece in self._requests.give_up(why):
+    def _stop_parsing(self, why: str) -> None:
+        """Send on what is under way, then everything as it comes."""
+        self._request_mode = _UNPARSED.get(self._request_mode, self._request_mode)
+        self._reply_mode = _UNPARSED.get(self._reply_mode, self._reply_mode)
+        self._host.parsing_stopped(why)
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None and incoming.plan is not None:
+            if incoming.plan.pending_request is not None:
+                self._request_handler.send_undecided(incoming, incoming.plan)
+            elif incoming.plan.swallow_request:  # the upstream did not get its beginning: the rest cannot follow alone
+                self._replies.end(Kind.CLOSE)
+        if incoming is not None and incoming.request_slot is not None:
+            self._requests.finish(incoming.request_slot)
+        for piece in self._request_reader.give_up(why):
             self._request(piece)
-        awaiting = tuple(self._awaiting)
-        self._awaiting.clear()
-        for exchange in awaiting:
+        unanswered = tuple(self._unanswered)
+        self._unanswered.clear()
+        for exchange in unanswered:
             if exchange.plan is not None:
-                exchange.plan.settle(self._carrier)
+                retract_undecided(self._host, exchange.plan)
             exchange.end, exchange.plan = "unfollowed", None
-            if exchange.replying is not None:
-                self._down.finish(exchange.replying)
+            if exchange.reply_slot is not None:
+                self._replies.finish(exchange.reply_slot)
             self._record(exchange)
-        for piece in self._replies.give_up(why):
+        for piece in self._reply_reader.give_up(why):
             self._reply(piece)
 
     # Requests
 
-    def _asked_whole(self, head: RequestHead, data: bytes) -> None:
+    def _add_complete(self, head: RequestHead, data: bytes) -> None:
         """Take a request that was sent on, whole and as it came."""
         exchange = Exchange(head, self._clock.time())
-        exchange.request_bytes, exchange.asked = len(data), True
+        exchange.request_bytes, exchange.request_complete = len(data), True
         if len(data) > head.size:
             exchange.digest(data[head.size :])
         self._open[exchange] = None
-        self._awaiting.append(exchange)
-        if self._turning and not self._left:
-            exchange.replying = self._down.turn(partial(self._replied, exchange))
+        self._unanswered.append(exchange)
+        if self._reply_mode is QUEUED:
+            self._add_reply_slot(exchange)
+
+    def _add_reply_slot(self, exchange: Exchange) -> None:
+        exchange.reply_slot = self._replies.add(partial(self._reply_sent, exchange))
 
     def _read_requests(self, data: bytes) -> None:
-        if self._replying.silenced is None:
-            for piece in self._requests.feed(data):
-                self._request(piece)
+        for piece in self._request_reader.feed(data):
+            self._request(piece)
 
     def _request(self, piece: Piece) -> None:
-        """Take a piece of the client's stream; where it is not armed, the bytes are on their way."""
-        if self._over:  # by what came before it in the same read
-            return
+        """Take a piece of the client's stream; where it is not queued, the bytes are on their way."""
         part, data, last, head = piece
-        data, self._early = data[self._early :], max(0, self._early - len(data))
-        if part is Part.OPAQUE and not self.raw:
-            self._give_up(self._requests.opaque)
-        elif part is Part.HEAD and not self.raw and len(self._open) >= MANY:
-            self._give_up("too many requests at once")
-        if self._replying.silenced is not None:
-            return
-        if self.raw or part is Part.STRAY:
-            if self._armed:
-                self._tail(self._up, data)
+        data, self._request_overlap = data[self._request_overlap :], max(0, self._request_overlap - len(data))
+        if self._request_mode is FORWARDED or self._request_mode is QUEUED:
+            if part is Part.OPAQUE:
+                self._stop_parsing(self._request_reader.opaque)
+            elif part is Part.HEAD and len(self._open) >= MANY:
+                self._stop_parsing("too many requests at once")
+        mode = self._request_mode
+        if mode is DRAINING or (mode is QUEUED and part is Part.STRAY):
+            self._append(self._requests, data)
+        if part is Part.STRAY or (mode is not FORWARDED and mode is not QUEUED):
             return
         if part is Part.HEAD:
-            self._asking = self._began(cast("RequestHead", head), judged=self._armed and len(data) == len(piece.data))
-        exchange = self._asking
+            judged = mode is QUEUED and len(data) == len(piece.data)
+            self._incoming = self._begin(cast("RequestHead", head), judged=judged)
+        exchange = self._incoming
         assert exchange is not None
         exchange.request_bytes += len(piece.data)
         if part is Part.BODY:
             exchange.digest(piece.data)
         if last:
-            self._asking = None
-        if self._armed:
-            self._asks.take(exchange, Piece(part, data, last))
-        exchange.asked = last
-        if last and exchange.replied:  # the reply came before the request's end
+            self._incoming = None
+        if mode is QUEUED:
+            self._request_handler.add(exchange, Piece(part, data, last))
+        exchange.request_complete = last
+        if last and exchange.reply_sent:  # the reply came before the request's end
             self._record(exchange)
 
-    def _began(self, head: RequestHead, *, judged: bool) -> Exchange:
+    def _begin(self, head: RequestHead, *, judged: bool) -> Exchange:
         exchange = Exchange(head, self._clock.time())
         self._open[exchange] = None
-        rules = self._carrier.rules
-        mask = rules.index.by_head(head) if judged and not self._left else 0
-        if mask and not self._turning:
-            self._turning, self._late = True, self._replies.held
-            for each in self._awaiting:
-                each.replying = self._down.turn(partial(self._replied, each))
-        if self._turning and not self._left:
-            exchange.replying = self._down.turn(partial(self._replied, exchange))
+        rules = self._host.rules
+        mask = rules.index.by_head(head) if judged and self._reply_mode is not ENDED else 0
+        if mask and self._reply_mode is FORWARDED:
+            self._reply_mode, self._reply_overlap = QUEUED, self._reply_reader.held
+            for each in self._unanswered:
+                self._add_reply_slot(each)
+        if self._reply_mode is QUEUED:
+            self._add_reply_slot(exchange)
         if mask:
             exchange.plan = Plan(rules, mask, head)
         else:
-            self._awaiting.append(exchange)
+            self._unanswered.append(exchange)
         return exchange
 
-    def _client_ends(self, kind: Kind) -> None:
-        if self._replying.silenced is not None:
-            self._courses.event("upstream", Kind.CLOSE if kind is Kind.EOF else kind)
+    def _client_ended(self, kind: Kind) -> None:
+        if self._request_mode is SILENCED:
+            self._queues.event("upstream", Kind.CLOSE if kind is Kind.EOF else kind)
             return
-        asking, self._asking = self._asking, None
-        if asking is not None and asking.plan is not None and asking.plan.asked is not None:
-            self._asks.undecided(asking, asking.plan)
-        if asking is not None and asking.asking is not None:
-            self._up.finish(asking.asking)
-        for piece in self._requests.eof():
-            if self._armed:
-                self._tail(self._up, piece.data[self._early :])
-        self._up.end(kind)
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None and incoming.plan is not None and incoming.plan.pending_request is not None:
+            self._request_handler.send_undecided(incoming, incoming.plan)
+        if incoming is not None and incoming.request_slot is not None:
+            self._requests.finish(incoming.request_slot)
+        for piece in self._request_reader.eof():
+            if self._request_mode in (QUEUED, DRAINING):
+                self._append(self._requests, piece.data[self._request_overlap :])
+        self._requests.end(kind)
 
     # Replies
 
-    def _asked(self) -> RequestHead | None:
+    def _next_request(self) -> RequestHead | None:
         """Return the request of the next reply; some of those before are perhaps still to be taken."""
-        ahead, self._begun = self._begun, self._begun + 1
-        return self._awaiting[ahead].head if ahead < len(self._awaiting) else None
+        ahead, self._replies_begun = self._replies_begun, self._replies_begun + 1
+        return self._unanswered[ahead].head if ahead < len(self._unanswered) else None
+
+    def _reply_complete(self, data: bytes) -> bool:
+        """Take a reply that was forwarded, if the data is all of it and nothing else; return whether it is."""
+        exchange = self._unanswered[0]
+        head = self._reply_reader.whole(data, exchange.head)
+        if head is None:
+            return False
+        self._unanswered.pop(0)
+        exchange.reply_began = exchange.ended = self._clock.time()
+        exchange.status, exchange.outcome = head.status, head.outcome
+        exchange.reply_bytes = len(data)
+        exchange.reply_sent = True
+        if exchange.request_complete:
+            del self._open[exchange]
+            if exchange.request_bytes > BRIEF:
+                exchange.compact()
+            self._host.ended(exchange)
+        return True
 
     def _read_replies(self, data: bytes) -> None:
-        for piece in self._replies.feed(data):
+        for piece in self._reply_reader.feed(data):
             self._reply(piece)
-        if self._replies.opaque and not (self.raw or self._over):
-            self._give_up(self._replies.opaque)
+        if self._reply_reader.opaque and self._reply_mode in (FORWARDED, QUEUED):
+            self._stop_parsing(self._reply_reader.opaque)
 
     def _reply(self, piece: Piece) -> None:
-        """Take a piece of the upstream's stream; where there are no turns, the bytes are on their way."""
-        if self._over:
-            return
+        """Take a piece of the upstream's stream; where it is not queued, the bytes are on their way."""
         part, data, last, head = piece
-        data, self._late = data[self._late :], max(0, self._late - len(data))
-        if part is Part.OPAQUE and not self.raw:
-            self._give_up(self._replies.opaque)
-        if self.raw or part is Part.STRAY:
-            if self._turning:
-                self._tail(self._down, data)
+        data, self._reply_overlap = data[self._reply_overlap :], max(0, self._reply_overlap - len(data))
+        if part is Part.OPAQUE and (self._reply_mode is FORWARDED or self._reply_mode is QUEUED):
+            self._stop_parsing(self._reply_reader.opaque)
+        mode = self._reply_mode
+        if mode is DRAINING or (mode is QUEUED and part is Part.STRAY):
+            self._append(self._replies, data)
+        if part is Part.STRAY or (mode is not FORWARDED and mode is not QUEUED):
             return
-        exchange = self._awaiting[0]
+        exchange = self._unanswered[0]
         if last:
-            self._awaiting.pop(0)
-            self._begun -= 1
-        if exchange.first is None:
-            exchange.first = self._clock.time()
+            self._unanswered.pop(0)
+            self._replies_begun -= 1
+        if exchange.reply_began is None:
+            exchange.reply_began = self._clock.time()
         plan = exchange.plan
-        if exchange.replying is None:
-            heard(exchange, piece)
+        if exchange.reply_slot is None:
+            note_head(exchange, piece)
             exchange.reply_bytes += len(data)
             if last:
-                self._replied(exchange)
-        elif plan is None or not plan.unheard:
-            self._replying.take(exchange, Piece(part, data, last, head))
+                self._reply_sent(exchange)
+        elif plan is None or not plan.swallow_reply:
+            self._reply_handler.add(exchange, Piece(part, data, last, head))
         elif last:
-            plan.unheard = False
-            self._replying.act(exchange, plan)
+            plan.swallow_reply = False
+            self._reply_handler.act(exchange, plan)
 
-    def _upstream_ends(self, kind: Kind) -> None:
-        if self._replying.silenced is not None:
+    def _upstream_ended(self, kind: Kind) -> None:
+        if self._request_mode is SILENCED:
             return
-        self._left, asking = True, self._asking
-        if asking is not None and asking.plan is not None and asking.plan.asked is not None:
-            self._asks.undecided(asking, asking.plan)
+        incoming = self._incoming
+        if incoming is not None and incoming.plan is not None and incoming.plan.pending_request is not None:
+            self._request_handler.send_undecided(incoming, incoming.plan)
         if kind is Kind.EOF:
-            for piece in self._replies.eof():
+            for piece in self._reply_reader.eof():
                 self._reply(piece)
-        if not self._awaiting:
-            self._down.end(kind)
+        if self._reply_mode is not CLOSED:
+            self._reply_mode = ENDED
+        if not self._unanswered:
+            self._replies.end(kind)
             return
-        exchange = self._awaiting[0]
-        plan, turn = exchange.plan, exchange.replying
-        self._awaiting.clear()
-        if plan is not None and plan.unheard:
-            plan.unheard = False
-            self._replying.act(exchange, plan)
-            if self._replying.silenced is None:
-                self._down.end(kind, after=turn)
+        exchange = self._unanswered[0]
+        plan, slot = exchange.plan, exchange.reply_slot
+        self._unanswered.clear()
+        if plan is not None and plan.swallow_reply:
+            plan.swallow_reply = False
+            self._reply_handler.act(exchange, plan)
+            if self._silenced_by is None:
+                self._replies.end(kind, after=slot)
             return
-        self._replying.cut_short(exchange)
+        self._reply_handler.cut_short(exchange)
         self._end(exchange, kind)
-        self._down.end(kind, after=turn)
+        self._replies.end(kind, after=slot)
 
     # Ends
 
     def _end(self, exchange: Exchange, kind: Kind) -> None:
-        if not exchange.replied:
+        if not exchange.reply_sent:
             exchange.end = exchange.end or ("cut" if exchange.status else "reset" if kind is Kind.RESET else "closed")
 
-    def _replied(self, exchange: Exchange) -> None:
-        """Take note that all of a reply was sent."""
-        exchange.replied, exchange.ended = True, self._clock.time()
-        if exchange.asked:
+    def _reply_sent(self, exchange: Exchange) -> None:
+        """Record that all of a reply was sent."""
+        exchange.reply_sent, exchange.ended = True, self._clock.time()
+        if exchange.request_complete:
             self._record(exchange)
 
     def _record(self, exchange: Exchange) -> None:
-        if self._open.pop(exchange, exchange) is None:  # else the link was given up, or is over
+        if self._open.pop(exchange, exchange) is None:  # else the link is not parsed any more, or has ended
             if exchange.plan is not None:
-                exchange.plan.settle(self._carrier)
+                retract_undecided(self._host, exchange.plan)
             exchange.ended = exchange.ended or self._clock.time()
-            exchange.done()
-            self._carrier.ended(exchange)
+            exchange.compact()
+            self._host.ended(exchange)

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import NamedTuple, cast
 
+from ...wire.address import Address
 from ...wire.dialect import Dialect, Part, ReplyHead, RequestHead
 from ..system import sockets
 from ..system.clock import Callback
 from ..system.dial import dial
 
-if TYPE_CHECKING:
-    from ..links.link import Link
-
 _READ = 65536
 
 
-class Errands:
-    """The copies that a proxy sends, each on a connection of its own and one after the other."""
+class Copies(NamedTuple):
+    """What to send: a request, how often, and where to; `timeout` is how long one copy may take, in seconds."""
+
+    dialect: Dialect
+    upstream: Address
+    head: RequestHead
+    data: bytes
+    times: int
+    timeout: float
+
+
+class RequestCopier:
+    """Sends the copies that a proxy owes, each on a connection of its own and one after the other."""
 
     __slots__ = ("_tasks",)
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def run(self, link: Link, dialect: Dialect, head: RequestHead, data: bytes, times: int, done: Callback) -> None:
-        """Send a request so often, and call `done` when all were answered, or could not be."""
-        task = asyncio.get_running_loop().create_task(_repeat(link, dialect, head, data, times))
+    def run(self, copies: Copies, sent: Callable[[str], None], done: Callback) -> None:
+        """Call `sent` with the outcome of each copy, and `done` when all were answered, or could not be."""
+        task = asyncio.get_running_loop().create_task(_send(copies, sent))
         self._tasks.add(task)  # the loop itself keeps no reference
         task.add_done_callback(lambda task: self._done(task, done))
 
@@ -36,33 +46,33 @@ class Errands:
             done()
 
     def cancel(self) -> None:
-        """Let the copies be that are on their way."""
+        """Cancel the copies in flight."""
         for task in self._tasks:
             task.cancel()
 
     async def gone(self) -> None:
-        """Wait until none is on its way."""
+        """Wait until no copy is in flight."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _repeat(link: Link, dialect: Dialect, head: RequestHead, data: bytes, times: int) -> None:
-    for _ in range(times):
+async def _send(copies: Copies, sent: Callable[[str], None]) -> None:
+    for _ in range(copies.times):
         try:
-            async with asyncio.timeout(link.limits.dial):
-                status = await _ask(link, dialect, head, data)
+            async with asyncio.timeout(copies.timeout):
+                status = await _ask(copies)
         except TimeoutError:
-            status = f"no answer within {link.limits.dial:g}s"
+            status = f"no answer within {copies.timeout:g}s"
         except OSError as error:
             status = sockets.explain(error)
-        link.proxy.repeated(link, head.operation, status)
+        sent(status)
 
 
-async def _ask(link: Link, dialect: Dialect, head: RequestHead, data: bytes) -> str:
-    """Return the status of the reply to a request."""
+async def _ask(copies: Copies) -> str:
+    """Return the status of the reply to a copy."""
     loop, status = asyncio.get_running_loop(), "closed"
-    reader = dialect.replies(lambda: head)
-    with await dial(link.proxy.upstream) as upstream:
-        await loop.sock_sendall(upstream, data)
+    reader = copies.dialect.replies(lambda: copies.head)
+    with await dial(copies.upstream) as upstream:
+        await loop.sock_sendall(upstream, copies.data)
         while (got := await loop.sock_recv(upstream, _READ)) and not reader.opaque:
             for part, _, last, reply in reader.feed(got):
                 if part is Part.HEAD:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ...wire.dialect import RequestHead
 from ..record.entry import Entry
-
-if TYPE_CHECKING:
-    from .message_queue import Turn
-    from .plan import Plan
-
+from .message_queue import Slot
+from .plan import Plan
 
 BRIEF = 1024
 """The longest head that is kept whole with an exchange that has ended, in bytes."""
@@ -28,24 +25,24 @@ class Place(NamedTuple):
 class Exchange:
     """What is known of a request and its reply. Moments are of the proxy's clock, in seconds.
 
-    `first` is when the upstream's reply began. `asked`: the whole request was read; `replied`: the whole reply was
-    sent. `status`, `outcome` and `end` are as in `proxy.entry.Entry`. `asking` and `replying` are its turns in the two
-    streams, where it has any, `plan` what faults make of it.
+    `reply_began` is when the upstream's reply began. `request_complete`: the whole request was read; `reply_sent`: the
+    whole reply was sent. `status`, `outcome` and `end` are as in `record.entry.Entry`. `request_slot` and `reply_slot`
+    are its slots in the two queues, where it has any, `plan` what faults make of it.
     """
 
-    # No slots: most exchanges never leave these defaults, which cost nothing to have.
-    first: float | None = None
+    # No slots of Python's: most exchanges never leave these defaults, which cost nothing to have.
+    reply_began: float | None = None
     ended: float = 0.0
     status: str = ""
     outcome: str = ""
     end: str = ""
     request_bytes: int = 0
     reply_bytes: int = 0
-    asked: bool = False
-    replied: bool = False
+    request_complete: bool = False
+    reply_sent: bool = False
     faults: tuple[str, ...] = ()
-    asking: Turn | None = None
-    replying: Turn | None = None
+    request_slot: Slot | None = None
+    reply_slot: Slot | None = None
     plan: Plan | None = None
     place: Place
     _digest: hashlib.blake2b | None = None
@@ -60,9 +57,9 @@ class Exchange:
             self._digest = hashlib.blake2b(digest_size=8)
         self._digest.update(body)
 
-    def done(self) -> None:
+    def compact(self) -> None:
         """Let go of all that its entry does not need."""
-        self.asking = self.replying = self.plan = None
+        self.request_slot = self.reply_slot = self.plan = None
         if self.head.size > BRIEF:
             self.head = self.head.brief()
 
@@ -79,7 +76,7 @@ class Exchange:
             status=self.status,
             outcome=self.outcome,
             end=self.end,
-            first=None if self.first is None else self.first - self.started,
+            first=None if self.reply_began is None else self.reply_began - self.started,
             seconds=self.ended - self.started,
             request_bytes=self.request_bytes,
             reply_bytes=self.reply_bytes,

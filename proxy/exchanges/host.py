@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ...faults.segment import Kind
+from ..shaping.injection import Injection
+from .exchange import Exchange
+from .plan import Plan
+from .rules import Rules
 
-if TYPE_CHECKING:
-    from ..shaping.injection import Injection
-    from .exchange import Exchange
-    from .rules import Rules
 
-
-class Way(Protocol):
-    """The way of a stream, from its source on."""
+class Outlet(Protocol):
+    """Where a stream goes on, behind the conversation: towards its sink."""
 
     def forward(self, data: bytes) -> None:
         """Send on what was just read, as it came."""
 
-    def took(self, count: int) -> None:
-        """Take note that so many bytes were read, and are not sent on yet."""
+    def withhold(self, count: int) -> None:
+        """Record `count` bytes as read but not yet sent on."""
 
     def send(self, data: bytes) -> None:
-        """Send on bytes that were taken, or that are ours."""
+        """Send on bytes that were withheld, or that are ours."""
 
     def send_event(self, kind: Kind) -> None:
         """Send on an event."""
 
     def hold_back(self, full: bool) -> None:
-        """Hold back the source, or let it go on."""
+        """Pause the source, or let it go on."""
 
 
-class Carrier(Protocol):
-    """Who has the faults, and is told what becomes of exchanges."""
+class ConversationHost(Protocol):
+    """Has the faults, and is told what becomes of exchanges."""
 
     @property
     def rules(self) -> Rules:
@@ -43,19 +42,34 @@ class Carrier(Protocol):
         """Return by which name an operation is counted."""
 
     def fired(self, injection: Injection, exchange: Exchange) -> None:
-        """Take note that a fault acts on an exchange."""
+        """Record that a fault acts on an exchange."""
 
-    def missed(self, injection: Injection) -> None:
-        """Take note that a fault fired and found nothing to do."""
+    def retract(self, injection: Injection) -> None:
+        """Record that a fault that fired found nothing to do."""
 
-    def spared(self, injection: Injection) -> None:
-        """Take note that a fault could not touch an exchange: it was too long to be kept, or is not followed."""
+    def record_untouched(self, injection: Injection) -> None:
+        """Record that a fault could not touch an exchange: it was too long to be kept, or is not parsed."""
 
-    def repeat(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
-        """Send a request so often on connections of its own, then call `done`."""
+    def copy(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
+        """Send a request `times` on connections of its own, then call `done`."""
 
-    def opaque(self, why: str) -> None:
-        """Take note that the link is followed no more."""
+    def parsing_stopped(self, why: str) -> None:
+        """Record that the link is not parsed any more."""
 
     def ended(self, exchange: Exchange) -> None:
         """Take an exchange that has ended."""
+
+
+def record_decision(host: ConversationHost, exchange: Exchange, injection: Injection, *, acts: bool) -> None:
+    """Record whether a fault that fired acts on an exchange, or found nothing to do."""
+    if acts:
+        exchange.faults += (injection.name,)
+        host.fired(injection, exchange)
+    else:
+        host.retract(injection)
+
+
+def retract_undecided(host: ConversationHost, plan: Plan) -> None:
+    """Take back the faults that fired and wait for a reply, since it will not come."""
+    for injection in plan.drop_undecided():
+        host.retract(injection)

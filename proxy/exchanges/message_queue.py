@@ -1,11 +1,21 @@
-"""Messages of one stream, each in its turn.
+"""Messages of one stream, each in its slot.
 
-    turn 1: [ delay | queue ]  ->  out
-    turn 2: waits in its pipe
-    turn 3: has not begun
+    slot 1: [ delay | queue ]  ->  sink
+    slot 2: waits in its pipe
+    slot 3: has not begun
 
-A turn that is at the front and has no pipe costs nothing: what is put goes straight out. A pipe is made where a fault
-shapes the message, or where it must wait.
+    theory of operation
+
+The front slot is the message that is being sent. While nothing shapes it, it costs nothing: what is put goes straight
+to the sink. A slot gets a pipe of its own where a fault shapes its message, or where the message must wait; a pipe that
+is not at the front is blocked. So delays, drips, healing, limits and the budget of messages are those of streams.
+
+A message ends by its `ending`: EOF is the message's own end, and lets the next slot come to the front; RESET and CLOSE
+are the end of the link, in the message's place or behind it. An ending goes through the slot's pipe behind the bytes,
+and it is fed once (`ending_fed`). When the last slot is gone, the stream's own `ending` is sent.
+
+Sending may do anything, also close this queue: `_advance()` is the only loop over the front, it never runs within
+itself (`_advancing`), and it looks at `slots` anew each time.
 """
 
 from __future__ import annotations
@@ -19,184 +29,181 @@ from ..shaping.pipe import Pipe
 from ..system.clock import Clock
 
 
-class Turn:
-    """One message on its way. `final` is how it ends: EOF is its own end, RESET and CLOSE are the link's.
+class Slot:
+    """The place of one message in its stream; `on_sent` is called when all of it was sent."""
 
-    `ended` is called when all of it was sent.
-    """
+    __slots__ = ("ending", "ending_fed", "held", "on_sent", "pipe")
 
-    __slots__ = ("ended", "final", "held", "pipe", "told")
-
-    def __init__(self, ended: Callable[[], None]) -> None:
-        self.ended = ended
+    def __init__(self, on_sent: Callable[[], None]) -> None:
+        self.on_sent = on_sent
         self.pipe: Pipe | None = None
-        self.final: Kind | None = None
-        self.told = False
+        self.ending: Kind | None = None
+        self.ending_fed = False
         self.held = False
 
 
-class Course:
-    """One stream of a conversation. `out` takes what is due, `throttle` is called when `full` or `starved` changes.
+class MessageQueue:
+    """One stream of a conversation. `sink` takes what is due, `throttle` is called when `full` or `starved` changes.
 
     It is starved where it is full and the front has nothing to send before more is put.
     """
 
     __slots__ = (
-        "_account", "_advancing", "_clock", "_filled", "_limits", "_out", "_throttle", "blocked", "final", "full",
-        "starved", "turns",
+        "_account", "_advancing", "_clock", "_full_pipes", "_limits", "_sink", "_throttle", "blocked", "ending", "full",
+        "slots", "starved",
     )  # fmt: skip
 
     def __init__(
         self,
-        out: Callable[[Segment], None],
+        sink: Callable[[Segment], None],
         throttle: Callable[[], None],
         clock: Clock,
         budget: Budget,
         limits: Limits,
     ) -> None:
-        self._out = out
+        self._sink = sink
         self._throttle = throttle
         self._clock = clock
         self._account = Account(budget, self._measure)
         self._limits = limits
-        self._filled = 0  # pipes that are full
+        self._full_pipes = 0
         self.full = self.starved = False
         self._advancing = False
-        self.turns: list[Turn] = []  # short: a deque weighs 600 bytes
-        self.final: Kind | None = None
+        self.slots: list[Slot] = []  # short: a deque weighs 600 bytes
+        self.ending: Kind | None = None
         self.blocked = False
 
-    def turn(self, ended: Callable[[], None] = lambda: None) -> Turn:
-        """Return the turn of a new message, behind all others; `ended` is called when all of it was sent."""
-        turn = Turn(ended)
-        self.turns.append(turn)
-        return turn
+    def add(self, on_sent: Callable[[], None] = lambda: None) -> Slot:
+        """Return the slot of a new message, behind all others; `on_sent` is called when all of it was sent."""
+        slot = Slot(on_sent)
+        self.slots.append(slot)
+        return slot
 
-    def put(self, turn: Turn, data: bytes) -> None:
-        """Send bytes of a message as soon as they are due and it is its turn."""
-        if turn.pipe is not None:
-            turn.pipe.feed(data)
-        elif turn is self.turns[0] and not turn.held and not self.blocked:
-            self._out(Segment(0.0, data))
+    def put(self, slot: Slot, data: bytes) -> None:
+        """Send bytes of a message as soon as they are due and its slot is at the front."""
+        if slot.pipe is not None:
+            slot.pipe.feed(data)
+        elif slot is self.slots[0] and not slot.held and not self.blocked:
+            self._sink(Segment(0.0, data))
         else:
-            self._piped(turn).feed(data)
+            self._piped(slot).feed(data)
 
-    def pass_by(self, data: bytes) -> None:
-        """Send bytes for which nothing must wait and no turn is needed: there are none."""
-        self._out(Segment(0.0, data))
+    def bypass(self, data: bytes) -> None:
+        """Send bytes that need no slot, for there is none that they could overtake."""
+        self._sink(Segment(0.0, data))
 
-    def shape(self, turn: Turn, lane: Lane) -> None:
+    def shape(self, slot: Slot, lane: Lane) -> None:
         """Let a fault act on what is put from now on."""
-        self._piped(turn).join(lane)
+        self._piped(slot).join(lane)
 
-    def finish(self, turn: Turn, kind: Kind = Kind.EOF) -> None:
-        """Let a message end behind what was put; what comes first counts."""
-        if turn.final is None:
-            turn.final = kind
+    def finish(self, slot: Slot, kind: Kind = Kind.EOF) -> None:
+        """End a message behind what was put; the first ending counts."""
+        if slot.ending is None:
+            slot.ending = kind
             self._advance()
 
-    def hold(self, turn: Turn) -> None:
-        """Keep a turn, and those behind it, until it is let go."""
-        turn.held = True
-        if turn.pipe is not None:
-            turn.pipe.block(True)
+    def hold(self, slot: Slot) -> None:
+        """Keep a message, and those behind it, until it is released."""
+        slot.held = True
+        if slot.pipe is not None:
+            slot.pipe.block(True)
 
-    def release(self, turn: Turn) -> None:
-        """Let a turn go that was held."""
-        turn.held = False
+    def release(self, slot: Slot) -> None:
+        """Let a message go that was held."""
+        slot.held = False
         self._advance()
 
-    def end(self, kind: Kind, after: Turn | None = None) -> None:
-        """End the stream behind the turns that there are, or behind one, whose message ends there as well."""
-        self.final = self.final or kind
+    def end(self, kind: Kind, after: Slot | None = None) -> None:
+        """End the stream behind the messages that there are, or behind one, which ends there as well."""
+        self.ending = self.ending or kind
         if after is not None:
-            while self.turns and self.turns[-1] is not after:  # which may be over already
-                self._drop(self.turns.pop())
+            while self.slots and self.slots[-1] is not after:  # which may have been sent already
+                self._drop(self.slots.pop())
             self.finish(after)
         self._advance()
 
     def block(self, blocked: bool) -> None:
-        """Learn that who reads asked for a pause, or took it back."""
+        """Learn that the sink asked for a pause, or took it back."""
         self.blocked = blocked
-        if self.turns and (pipe := self.turns[0].pipe) is not None:
-            pipe.block(blocked or self.turns[0].held)
+        if self.slots and (pipe := self.slots[0].pipe) is not None:
+            pipe.block(blocked or self.slots[0].held)
 
     def close(self) -> None:
         """Stop; what waits is dropped."""
-        while self.turns:
-            self._drop(self.turns.pop())
+        while self.slots:
+            self._drop(self.slots.pop())
 
-    def _piped(self, turn: Turn) -> Pipe:
-        if turn.pipe is None:
-            turn.pipe = Pipe(
-                self._clock, lambda segment: self._sent(turn, segment), self._pipe_filled, self._account, self._limits
+    def _piped(self, slot: Slot) -> Pipe:
+        if slot.pipe is None:
+            slot.pipe = Pipe(
+                self._clock, lambda segment: self._sent(slot, segment), self._pipe_filled, self._account, self._limits
             )
-            turn.pipe.blocked = turn is not self.turns[0] or turn.held or self.blocked
-        return turn.pipe
+            slot.pipe.blocked = slot is not self.slots[0] or slot.held or self.blocked
+        return slot.pipe
 
-    def _sent(self, turn: Turn, segment: Segment) -> None:
-        """Take what is through a turn's pipe."""
+    def _sent(self, slot: Slot, segment: Segment) -> None:
+        """Take what is through a slot's pipe."""
         if segment.kind is Kind.EOF:
-            self._drop(self.turns.pop(0))
-            turn.ended()
+            self._drop(self.slots.pop(0))
+            slot.on_sent()
             self._advance()
         else:
-            self._out(segment)
+            self._sink(segment)
 
     def _advance(self) -> None:
-        """Let the front speak; where it has come to its end, the next one."""
+        """Send the front; where it has come to its end, the next one."""
         if self._advancing:
             return
         self._advancing = True
-        while self.turns and self._speak(self.turns[0]):
+        while self.slots and self._send(self.slots[0]):
             pass
         self._advancing = False
         if self.full:
             self._measure()
-        if not self.turns and self.final is not None:
-            kind, self.final = self.final, None
-            self._out(Segment(0.0, kind=kind))
+        if not self.slots and self.ending is not None:
+            kind, self.ending = self.ending, None
+            self._sink(Segment(0.0, kind=kind))
 
-    def _speak(self, turn: Turn) -> bool:
-        """Let the front go on; return whether it has come to its end."""
-        if turn.held:
+    def _send(self, slot: Slot) -> bool:
+        """Send what the front has; return whether that was the end of it."""
+        if slot.held:
             return False
-        if turn.pipe is not None:
+        if slot.pipe is not None:
             if not self.blocked:
-                turn.pipe.block(False)
-            if turn.final is not None and not turn.told:
-                turn.told = True
-                turn.pipe.feed(kind=turn.final)
-            return not self.turns or self.turns[0] is not turn
-        if turn.final is Kind.EOF:
-            self.turns.pop(0)
-            turn.ended()
+                slot.pipe.block(False)
+            if slot.ending is not None and not slot.ending_fed:
+                slot.ending_fed = True
+                slot.pipe.feed(kind=slot.ending)
+            return not self.slots or self.slots[0] is not slot
+        if slot.ending is Kind.EOF:
+            self.slots.pop(0)
+            slot.on_sent()
             return True
-        if turn.final is not None and not turn.told:
-            turn.told = True
-            self._out(Segment(0.0, kind=turn.final))
+        if slot.ending is not None and not slot.ending_fed:
+            slot.ending_fed = True
+            self._sink(Segment(0.0, kind=slot.ending))
         return False
 
-    def _drop(self, turn: Turn) -> None:
-        if turn.pipe is not None:
-            if turn.pipe.full:
+    def _drop(self, slot: Slot) -> None:
+        if slot.pipe is not None:
+            if slot.pipe.full:
                 self._pipe_filled(False)
-            turn.pipe.end()
+            slot.pipe.end()
 
     def _pipe_filled(self, full: bool) -> None:
-        self._filled += 1 if full else -1
+        self._full_pipes += 1 if full else -1
         self._measure()
 
     def _measure(self) -> None:
         room = self._limits.pipe // 2 if self.full else self._limits.pipe
-        full = self._filled > 0 or self._account.held > room
-        starved = full and self._starved()
+        full = self._full_pipes > 0 or self._account.held > room
+        starved = full and self._is_starved()
         if (full, starved) != (self.full, self.starved):
             self.full, self.starved = full, starved
             self._throttle()
 
-    def _starved(self) -> bool:
-        if not self.turns or self.turns[0].final is not None:
+    def _is_starved(self) -> bool:
+        if not self.slots or self.slots[0].ending is not None:
             return False
-        pipe = self.turns[0].pipe
-        return pipe is None or not (pipe.waiting or pipe.stuck)
+        pipe = self.slots[0].pipe
+        return pipe is None or not (pipe.waiting or pipe.outbox_bytes)

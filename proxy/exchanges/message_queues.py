@@ -1,4 +1,4 @@
-"""Both streams of a conversation, over the link's two ways: what one read brings about goes in one write."""
+"""Both queues of a conversation, over the link's two outlets: what one read brings about leaves in one write."""
 
 from __future__ import annotations
 
@@ -8,62 +8,62 @@ from ...faults.fault import Stream
 from ...faults.segment import Kind, Segment
 from ..shaping.budget import Budget, Limits
 from ..system.clock import Clock
-from .host import Way
-from .message_queue import Course
+from .host import Outlet
+from .message_queue import MessageQueue
 
 
-class Courses:
-    """The courses of requests, `up`, and of replies, `down`.
+class MessageQueues:
+    """The queue of `requests`, and the one of `replies`.
 
-    What they let go between `gather()` and `flush()` is sent by the latter, what they let go at other times at once.
+    What they send between `gather()` and `flush()` is written by the latter, what they send at other times at once.
     """
 
-    __slots__ = ("_heap", "_ways", "down", "up")
+    __slots__ = ("_gathered", "_outlets", "replies", "requests")
 
-    def __init__(self, up: Way, down: Way, clock: Clock, budget: Budget, limits: Limits) -> None:
-        self._ways: dict[Stream, Way] = {"upstream": up, "downstream": down}
-        self._heap: dict[Way, list[bytes]] | None = None
-        self.up = Course(partial(self._out, up), self._throttle, clock, budget, limits)
-        self.down = Course(partial(self._out, down), self._throttle, clock, budget, limits)
+    def __init__(self, upstream: Outlet, downstream: Outlet, clock: Clock, budget: Budget, limits: Limits) -> None:
+        self._outlets: dict[Stream, Outlet] = {"upstream": upstream, "downstream": downstream}
+        self._gathered: dict[Outlet, list[bytes]] | None = None
+        self.requests = MessageQueue(partial(self._send, upstream), self._throttle, clock, budget, limits)
+        self.replies = MessageQueue(partial(self._send, downstream), self._throttle, clock, budget, limits)
 
     def gather(self) -> None:
-        """Keep what is let go from now on."""
-        self._heap = {}
+        """Keep what is sent from now on."""
+        self._gathered = {}
 
     def flush(self) -> None:
-        """Send what was gathered."""
-        heap, self._heap = self._heap, None
-        for way, datas in (heap or {}).items():
-            way.send(datas[0] if len(datas) == 1 else b"".join(datas))
+        """Write what was gathered."""
+        gathered, self._gathered = self._gathered, None
+        for outlet, chunks in (gathered or {}).items():
+            outlet.send(chunks[0] if len(chunks) == 1 else b"".join(chunks))
 
     def event(self, stream: Stream, kind: Kind) -> None:
         """Send an event at once, past all that waits."""
-        self._out(self._ways[stream], Segment(0.0, kind=kind))
+        self._send(self._outlets[stream], Segment(0.0, kind=kind))
 
     def block(self, stream: Stream, blocked: bool) -> None:
-        """Learn that who reads a stream asked for a pause, or took it back."""
-        (self.up if stream == "upstream" else self.down).block(blocked)
+        """Learn that the reader of a stream asked for a pause, or took it back."""
+        (self.requests if stream == "upstream" else self.replies).block(blocked)
 
     def close(self) -> None:
         """Stop; what waits is dropped."""
-        self._heap = None
-        self.up.close()
-        self.down.close()
+        self._gathered = None
+        self.requests.close()
+        self.replies.close()
 
     def _throttle(self) -> None:
-        """Hold the upstream back where replies wait, and the client where anything does: it makes both.
+        """Hold back the upstream where replies wait, and the client where anything does: it causes both.
 
-        Not so the upstream where all the replies wait for more of its own.
+        But not the upstream where all replies wait for more of its own.
         """
-        self._ways["downstream"].hold_back(self.down.full and not self.down.starved)
-        self._ways["upstream"].hold_back(self.up.full or self.down.full)
+        self._outlets["downstream"].hold_back(self.replies.full and not self.replies.starved)
+        self._outlets["upstream"].hold_back(self.requests.full or self.replies.full)
 
-    def _out(self, way: Way, segment: Segment) -> None:
+    def _send(self, outlet: Outlet, segment: Segment) -> None:
         if segment.kind is not Kind.DATA:
-            if self._heap and (before := self._heap.pop(way, None)):
-                way.send(b"".join(before))
-            way.send_event(segment.kind)
-        elif self._heap is None:
-            way.send(segment.data)
+            if self._gathered and (before := self._gathered.pop(outlet, None)):
+                outlet.send(b"".join(before))
+            outlet.send_event(segment.kind)
+        elif self._gathered is None:
+            outlet.send(segment.data)
         else:
-            self._heap.setdefault(way, []).append(segment.data)
+            self._gathered.setdefault(outlet, []).append(segment.data)

@@ -1,4 +1,21 @@
-"""What the faults that a request met make of its exchange."""
+"""What the faults that a request met make of its exchange.
+
+    theory of operation
+
+An exchange gets a plan when its head meets at least one armed fault; it has none otherwise, and costs nothing. A plan
+goes through these states, and never back:
+
+    undecided   `pending_request` keeps what was read of the request, until a fault or a match has seen enough of it.
+    decided     `pending_request` is None. The actions of all faults that fired are known, but for those in `undecided`,
+                which are asked when the reply's head is there.
+    replying    `begin_reply()` has found what the reply's head becomes, where it is cut, and whether it must be kept
+                until it is whole (`pending_reply`).
+    done        `reply_done`: nothing more of the reply is sent, whatever comes.
+
+Holds, shapes and rewrites of several faults add up. Of the actions that an exchange can have but once the first one
+wins (`winner`, and `cut`). The plan knows nothing of queues, links or counters: it says what is to be done and who had
+nothing to do, and the handlers of requests and replies do it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +26,11 @@ from typing import NamedTuple
 from ...faults.action import Action, Answer, Close, Cut, Drop, Hold, Repeat, Replace, Reset, Rewrite, Shape
 from ...faults.exchange import Request
 from ...faults.part import begun
-from ...faults.segment import Kind, Seat
+from ...faults.segment import Kind, StageContext
 from ...faults.settings.units import Share
 from ...wire.dialect import Part, Piece, ReplyHead, RequestHead
 from ..shaping.injection import Injection
 from ..shaping.lane import Lane
-from .exchange import Exchange
-from .host import Carrier
 from .rules import Rules
 
 
@@ -27,7 +42,7 @@ class Winner(NamedTuple):
 
 
 class Shaped(NamedTuple):
-    """A stage for one of the messages, whose it is, and the seed of its dice."""
+    """A stage for one of the messages, whose it is, and the seed of its random numbers."""
 
     injection: Injection
     action: Hold | Shape
@@ -41,52 +56,51 @@ class Rewritten(NamedTuple):
     action: Rewrite
 
 
-class Fired(NamedTuple):
-    """A fault to be asked about the reply; without dice it has to match that first."""
+class Undecided(NamedTuple):
+    """A fault to be asked about the reply: it has fired; or, without `rng`, it has to match the reply first."""
 
     injection: Injection
     bit: int
-    dice: random.Random | None
+    rng: random.Random | None
 
 
 class Plan:
     """What becomes of an exchange: what its faults asked for, and how far that has come.
 
-    Until it is decided, what came of the request is in `asked`, so many bytes of it in `size`. `unsent`: the request
-    goes nowhere. `unheard`: the upstream's reply goes nowhere. `kept` is a reply that is kept until it is whole. `left`
-    is how many bytes of payload may come before the reply's `cut`; `over`: nothing more of the reply is sent. `ending`
-    is how the link ends in the reply's place, or behind it.
+    `swallow_request`: the request goes nowhere. `swallow_reply`: the upstream's reply goes nowhere. `pending_bytes`
+    counts what is kept, of the request or the reply. `remaining` is how many bytes of payload may come before the
+    reply's `cut`. `ending` is how the link ends in the reply's place, or behind it.
     """
 
     __slots__ = (
-        "asked", "cut", "ending", "fired", "kept", "left", "mask", "over", "request", "rewrites", "rules", "shapes",
-        "size", "unheard", "unsent", "winner",
+        "cut", "ending", "mask", "pending_bytes", "pending_reply", "pending_request", "remaining", "reply_done",
+        "request", "rewrites", "rules", "shapes", "swallow_reply", "swallow_request", "undecided", "winner",
     )  # fmt: skip
 
     def __init__(self, rules: Rules, mask: int, head: RequestHead) -> None:
         self.rules = rules
         self.mask = mask
         self.request = Request(head)
-        self.asked: list[Piece] | None = []
-        self.size = 0
+        self.pending_request: list[Piece] | None = []
+        self.pending_bytes = 0
         self.winner: Winner | None = None
-        self.unsent = self.unheard = self.over = False
+        self.swallow_request = self.swallow_reply = self.reply_done = False
         self.shapes: list[Shaped] = []
         self.rewrites: list[Rewritten] = []
-        self.fired: list[Fired] = []
-        self.kept: list[Piece] | None = None
+        self.undecided: list[Undecided] = []
+        self.pending_reply: list[Piece] | None = None
         self.cut: Cut | None = None
-        self.left: int | None = None
+        self.remaining: int | None = None
         self.ending: Kind | None = None
 
-    def take(self, injection: Injection, actions: Iterable[Action], dice: random.Random) -> bool:
+    def add(self, injection: Injection, actions: Iterable[Action], rng: random.Random) -> bool:
         """Take what a fault asks for; return whether any of it is to be done."""
-        took = [self._take(injection, action, dice) for action in actions]
-        return any(took)
+        added = [self._add(injection, action, rng) for action in actions]
+        return any(added)
 
-    def _take(self, injection: Injection, action: Action, dice: random.Random) -> bool:
+    def _add(self, injection: Injection, action: Action, rng: random.Random) -> bool:
         if isinstance(action, (Hold, Shape)):
-            self.shapes.append(Shaped(injection, action, dice.getrandbits(64)))
+            self.shapes.append(Shaped(injection, action, rng.getrandbits(64)))
         elif isinstance(action, Rewrite):
             self.rewrites.append(Rewritten(injection, action))
         elif isinstance(action, Cut):
@@ -99,80 +113,78 @@ class Plan:
             self.winner = Winner(injection, action)
         return True
 
-    def took(self, carrier: Carrier, exchange: Exchange, injection: Injection, took: bool) -> None:
-        """Note whether a fault that fired has anything to do."""
-        if took:
-            exchange.faults += (injection.name,)
-            carrier.fired(injection, exchange)
-        else:
-            carrier.missed(injection)
-
-    def settle(self, carrier: Carrier) -> None:
-        """Take back that faults fired whose reply never came."""
-        for each in self.fired:
-            if each.dice is not None:
-                carrier.missed(each.injection)
-        self.fired = []
-
-    def without(self, injection: Injection) -> None:
+    def forget(self, injection: Injection) -> None:
         """Let nothing more come of a fault that was healed."""
         self.mask &= ~sum(bit for bit, each in self.rules.among(self.mask) if each is injection)
-        self.fired = [each for each in self.fired if each.injection is not injection]
+        self.undecided = [each for each in self.undecided if each.injection is not injection]
         self.shapes = [each for each in self.shapes if each.injection is not injection]
         self.rewrites = [each for each in self.rewrites if each.injection is not injection]
 
-    def turn_back(self) -> None:
+    def drop_undecided(self) -> list[Injection]:
+        """Ask nobody about the reply any more; return the faults that had fired."""
+        fired = [each.injection for each in self.undecided if each.rng is not None]
+        self.undecided = []
+        return fired
+
+    def lanes(self, message: str, head: int) -> Iterator[Lane]:
+        """Yield the lanes of a message's faults; its head has `head` bytes."""
+        for injection, action, seed in self.shapes:
+            if action.message == message:
+                yield Lane(injection, StageContext(seed), begun(action, head))
+
+    # The request
+
+    def shape_reply_instead(self) -> None:
         """Let what would hold or shape a request that goes nowhere act on the reply."""
         self.shapes = [each._replace(action=each.action._replace(message="reply")) for each in self.shapes]
 
-    def lanes(self, message: str, head: int) -> Iterator[Lane]:
-        """Yield the lanes of a message's faults; its head has so many bytes."""
-        for injection, action, seed in self.shapes:
-            if action.message == message:
-                yield Lane(injection, Seat(seed), begun(action, head))
-
-    def asking(self, asked: list[Piece]) -> list[Piece]:
+    def rewrite_request(self, pieces: list[Piece]) -> list[Piece]:
         """Return the pieces of the request that goes upstream, so far."""
         for _, action in self.rewrites:
             if action.message == "request" and action.whole:
-                asked = [Piece(Part.BODY, action.rewrite(b"".join(piece.data for piece in asked)), last=True)]
+                pieces = [Piece(Part.BODY, action.rewrite(b"".join(piece.data for piece in pieces)), last=True)]
             elif action.message == "request":
-                asked = [asked[0]._replace(data=action.rewrite(asked[0].data)), *asked[1:]]
-        return asked
+                pieces = [pieces[0]._replace(data=action.rewrite(pieces[0].data)), *pieces[1:]]
+        return pieces
 
-    def matching(self, head: ReplyHead) -> int:
+    # The reply
+
+    def matching_reply(self, head: ReplyHead) -> int:
         """Return the mask of those that match the reply, of the faults that ask for that."""
-        asking = sum(each.bit for each in self.fired if each.dice is None)
+        asking = sum(each.bit for each in self.undecided if each.rng is None)
         return self.rules.index.by_reply(asking, head)
 
-    def decide_reply(self, head: ReplyHead, data: bytes) -> bytes:
-        """Prepare for a reply; return what its head is to be."""
+    def begin_reply(self, head: ReplyHead, data: bytes) -> bytes:
+        """Prepare for a reply; return what its head becomes."""
         wholly = False
         for _, action in self.rewrites:
             if action.message == "reply" and action.whole:
                 wholly = True
             elif action.message == "reply":
                 data = action.rewrite(data)
-        self._measure(head.length)
-        if wholly or (self.cut is not None and self.left is None):
-            self.kept = []
-            self.size = 0
+        self._find_cut(head.length)
+        if wholly or (self.cut is not None and self.remaining is None):
+            self.pending_reply = []
+            self.pending_bytes = 0
         return data
 
-    def _measure(self, length: int | None) -> None:
+    def _find_cut(self, length: int | None) -> None:
         """Find where a cut reply stops, if that can be told."""
         if self.cut is not None and not isinstance(self.cut.at, Share):
-            self.left = int(self.cut.at)
+            self.remaining = int(self.cut.at)
         elif self.cut is not None and length is not None:
-            self.left = int(length * float(self.cut.at))
+            self.remaining = int(length * float(self.cut.at))
 
-    def whole(self, kept: list[Piece], *, complete: bool) -> tuple[bytes | None, list[Injection]]:
-        """Take a reply that was kept, or as much as could be: return what it becomes, and who cannot rewrite it so."""
-        self.kept = None
+    def rewrite_reply(self, kept: list[Piece], *, complete: bool) -> tuple[bytes | None, list[Injection]]:
+        """Take a reply that was kept, or as much as could be kept.
+
+        Return what it becomes, None where its pieces go on as they are, and the faults that could not rewrite it.
+        """
+        self.pending_reply = None
         rewrites = [each for each in self.rewrites if each.action.message == "reply" and each.action.whole]
         self.rewrites = []
         if not complete or not rewrites:
-            self._measure(sum(len(piece.data) for piece in kept if piece.part is Part.BODY))
+            self._find_cut(sum(len(piece.data) for piece in kept if piece.part is Part.BODY))
             return None, [each.injection for each in rewrites]
         data = b"".join(piece.data for piece in kept)
         for _, action in rewrites:
@@ -180,11 +192,11 @@ class Plan:
         return data, []
 
     def trim(self, piece: Piece) -> tuple[bytes, bool]:
-        """Return what goes of a piece of the reply, and whether it is cut there."""
-        if self.left is None:
+        """Return what is sent of a piece of the reply, and whether it is cut there."""
+        if self.remaining is None:
             return piece.data, False
         if piece.part is not Part.BODY:
-            return piece.data, self.left == 0 and not piece.last and piece.part is Part.HEAD
-        data = piece.data[: self.left]
-        self.left -= len(data)
-        return data, self.left == 0 and not (piece.last and len(data) == len(piece.data))
+            return piece.data, self.remaining == 0 and not piece.last and piece.part is Part.HEAD
+        data = piece.data[: self.remaining]
+        self.remaining -= len(data)
+        return data, self.remaining == 0 and not (piece.last and len(data) == len(piece.data))

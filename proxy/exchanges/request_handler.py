@@ -10,109 +10,114 @@ from ...wire.dialect import Part, Piece
 from ..shaping.budget import Limits
 from ..shaping.injection import Injection
 from .exchange import Exchange
-from .host import Carrier
-from .message_queue import Course, Turn
-from .plan import Fired, Plan, Rewritten
-from .reply_handler import Replying
+from .host import ConversationHost, record_decision
+from .message_queue import MessageQueue, Slot
+from .plan import Plan, Rewritten, Undecided
+from .reply_handler import ReplyHandler
 from .rules import fault_of
 
 
-class Asking:
-    """Puts the requests of a link into their turns, as the plans of their exchanges will have it.
+class RequestHandler:
+    """Puts the requests of a link into their slots, as the plans of their exchanges say.
 
-    Those that the upstream is to answer go to `awaiting`, in their order.
+    Those that the upstream is to answer go to `unanswered`, in their order.
     """
 
-    __slots__ = ("_awaiting", "_carrier", "_course", "_limits", "_replying")
+    __slots__ = ("_host", "_limits", "_queue", "_replies", "_unanswered")
 
     def __init__(
-        self, carrier: Carrier, course: Course, awaiting: list[Exchange], replying: Replying, limits: Limits
+        self,
+        host: ConversationHost,
+        queue: MessageQueue,
+        unanswered: list[Exchange],
+        replies: ReplyHandler,
+        limits: Limits,
     ) -> None:
-        self._carrier = carrier
-        self._course = course
-        self._awaiting = awaiting
-        self._replying = replying
+        self._host = host
+        self._queue = queue
+        self._unanswered = unanswered
+        self._replies = replies
         self._limits = limits
 
-    def take(self, exchange: Exchange, piece: Piece) -> None:
+    def add(self, exchange: Exchange, piece: Piece) -> None:
         """Keep a piece of a request until its exchange is decided, then send it."""
         plan = exchange.plan
-        if plan is not None and plan.asked is not None:
-            plan.asked.append(piece)
-            plan.size += len(piece.data)
+        if plan is not None and plan.pending_request is not None:
+            plan.pending_request.append(piece)
+            plan.pending_bytes += len(piece.data)
             wanted = plan.mask & plan.rules.collect and not exchange.head.expects
-            if piece.last or not wanted or plan.size > self._limits.body:
-                self._decide(exchange, plan, plan.asked)
+            if piece.last or not wanted or plan.pending_bytes > self._limits.body:
+                self._decide(exchange, plan, plan.pending_request)
             return
-        if plan is not None and plan.unsent:
+        if plan is not None and plan.swallow_request:
             return
-        if exchange.asking is None and not self._course.turns:
+        if exchange.request_slot is None and not self._queue.slots:
             if piece.data:
-                self._course.pass_by(piece.data)
+                self._queue.bypass(piece.data)
             return
-        turn = self._turn(exchange)
-        self._course.put(turn, piece.data)
+        slot = self._slot(exchange)
+        self._queue.put(slot, piece.data)
         if piece.last:
-            self._course.finish(turn)
+            self._queue.finish(slot)
 
-    def _turn(self, exchange: Exchange) -> Turn:
-        """Return the turn of a request in the client's stream."""
-        if exchange.asking is None:
-            exchange.asking = self._course.turn()
-        return exchange.asking
+    def _slot(self, exchange: Exchange) -> Slot:
+        """Return the slot of a request."""
+        if exchange.request_slot is None:
+            exchange.request_slot = self._queue.add()
+        return exchange.request_slot
 
-    def undecided(self, exchange: Exchange, plan: Plan) -> None:
+    def send_undecided(self, exchange: Exchange, plan: Plan) -> None:
         """Send what was kept of a request that will not be decided any more."""
-        asked, exchange.plan = plan.asked, None
-        self._awaiting.append(exchange)
-        for piece in asked or ():
-            self.take(exchange, piece)
+        pending, exchange.plan = plan.pending_request, None
+        self._unanswered.append(exchange)
+        for piece in pending or ():
+            self.add(exchange, piece)
 
-    def reconsider(self, exchange: Exchange, plan: Plan, asked: list[Piece]) -> None:
-        """Decide an exchange if nobody waits for the rest of its request any more."""
+    def reconsider(self, exchange: Exchange, plan: Plan, pending: list[Piece]) -> None:
+        """Decide an exchange if no fault waits for the rest of its request any more."""
         if not plan.mask & plan.rules.collect:
-            self._decide(exchange, plan, asked)
+            self._decide(exchange, plan, pending)
 
-    def _decide(self, exchange: Exchange, plan: Plan, asked: list[Piece]) -> None:
-        """Judge an exchange, and do what its request is to become."""
-        plan.asked, whole = None, asked[-1].last
-        body = b"".join(piece.data for piece in asked if piece.part is Part.BODY)
-        data = b"".join(piece.data for piece in asked) if whole else b""
-        plan.request = Request(exchange.head, body, whole, data)
-        for bit, injection in plan.rules.among(plan.rules.index.by_body(plan.mask, body, whole)):
+    def _decide(self, exchange: Exchange, plan: Plan, pending: list[Piece]) -> None:
+        """Judge an exchange, and do what its request becomes."""
+        plan.pending_request, complete = None, pending[-1].last
+        body = b"".join(piece.data for piece in pending if piece.part is Part.BODY)
+        data = b"".join(piece.data for piece in pending) if complete else b""
+        plan.request = Request(exchange.head, body, complete, data)
+        for bit, injection in plan.rules.among(plan.rules.index.by_body(plan.mask, body, complete)):
             self._judge(exchange, plan, bit, injection)
         action = plan.winner.action if plan.winner is not None else None
         if isinstance(action, (Answer, Drop, Reset, Close)):
-            plan.unsent, plan.unheard = not action.forward, action.forward
-        if plan.unsent:
-            plan.turn_back()
+            plan.swallow_request, plan.swallow_reply = not action.forward, action.forward
+        if plan.swallow_request:
+            plan.shape_reply_instead()
         else:
-            self._awaiting.append(exchange)
-            for lane in plan.lanes("request", len(asked[0].data)):
-                self._course.shape(self._turn(exchange), lane)
+            self._unanswered.append(exchange)
+            for lane in plan.lanes("request", len(pending[0].data)):
+                self._queue.shape(self._slot(exchange), lane)
         if isinstance(action, Repeat):
-            turn = self._turn(exchange)
-            self._course.hold(turn)
-            self._carrier.repeat(exchange, data, action.times, partial(self._course.release, turn))
+            slot = self._slot(exchange)
+            self._queue.hold(slot)
+            self._host.copy(exchange, data, action.times, partial(self._queue.release, slot))
         elif isinstance(action, Replace) and plan.winner is not None:
             plan.rewrites.append(Rewritten(plan.winner.injection, Rewrite(action.reply, whole=True)))
-            self._course.put(self._turn(exchange), action.request)
-            self._course.finish(self._turn(exchange))
-            plan.unsent = True
-        for piece in plan.asking(asked):
-            self.take(exchange, piece)
-        if plan.unsent and not isinstance(action, Replace):
-            self._replying.act(exchange, plan)
+            self._queue.put(self._slot(exchange), action.request)
+            self._queue.finish(self._slot(exchange))
+            plan.swallow_request = True
+        for piece in plan.rewrite_request(pending):
+            self.add(exchange, piece)
+        if plan.swallow_request and not isinstance(action, Replace):
+            self._replies.act(exchange, plan)
 
     def _judge(self, exchange: Exchange, plan: Plan, bit: int, injection: Injection) -> None:
         fault = fault_of(injection)
         if bit & plan.rules.index.needs_reply:
-            plan.fired.append(Fired(injection, bit, None))
+            plan.undecided.append(Undecided(injection, bit, None))
         elif fault.whole and not plan.request.whole:
-            self._carrier.spared(injection)
-        elif (dice := injection.hits(self._carrier.operation(exchange.head.operation))) is not None:
+            self._host.record_untouched(injection)
+        elif (rng := injection.fires_on_exchange(self._host.operation(exchange.head.operation))) is not None:
             if fault.acts_on == "reply":
-                plan.fired.append(Fired(injection, bit, dice))
+                plan.undecided.append(Undecided(injection, bit, rng))
             else:
-                took = plan.take(injection, fault.on_request(plan.request, dice), dice)
-                plan.took(self._carrier, exchange, injection, took)
+                acts = plan.add(injection, fault.on_request(plan.request, rng), rng)
+                record_decision(self._host, exchange, injection, acts=acts)

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sized
+from typing import Protocol
 
 from ...faults.segment import Kind
+from ..shaping.injection import Injection, Target
+from ..system.clock import Clock, Timer
 
-if TYPE_CHECKING:
-    from ..proxy import Proxy
-    from ..shaping.injection import Injection
-    from ..system.clock import Timer
-    from .link import Link
+
+class Arrival(Target, Protocol):
+    """A link that was accepted, and whose upstream is not dialled yet."""
+
+    @property
+    def opened_at(self) -> float:
+        """When it was accepted, in seconds of the proxy's clock."""
+
+    def end(self, kind: Kind, reason: str = "") -> None:
+        """End it."""
 
 
 class Hold:
-    """A link that waits: for how long, and by whose word."""
+    """That a link waits: until `passed` is set, and because of which injections."""
 
     __slots__ = ("by", "passed", "timer")
 
@@ -27,24 +35,26 @@ class Hold:
 
 
 class Gate:
-    """The links of a proxy that wait before their upstream is dialled, in the order of their coming.
+    """The links of a proxy that wait before their upstream is dialled, in the order of accepting.
 
-    How long is asked of the faults that fired on a link: when it comes, and again when an injection came, changed or
-    went, or a link ended.
+    How long, the faults that fired on a link are asked: when it comes, and again when an injection came, changed or
+    went, or a link ended. `links` are all open ones of the proxy.
     """
 
-    __slots__ = ("_proxy", "_soon", "waiting")
+    __slots__ = ("_clock", "_injections", "_links", "_soon", "waiting")
 
-    def __init__(self, proxy: Proxy) -> None:
-        self._proxy = proxy
+    def __init__(self, clock: Clock, injections: Mapping[str, Injection], links: Sized) -> None:
+        self._clock = clock
+        self._injections = injections
+        self._links = links
         self._soon = False
-        self.waiting: dict[Link, Hold] = {}
+        self.waiting: dict[Arrival, Hold] = {}
 
-    def enter(self, link: Link) -> bool:
+    def enter(self, link: Arrival) -> bool:
         """Take a new link, and keep it if a fault says so. Return False where one says that it is refused."""
-        return self._ask(link, len(self._proxy.links) - 1)
+        return self._ask(link, len(self._links) - 1)
 
-    def leave(self, link: Link) -> None:
+    def leave(self, link: Arrival) -> None:
         """Let a link go on, to dial or to end."""
         hold = self.waiting.pop(link, None)
         if hold is None:
@@ -52,46 +62,46 @@ class Gate:
         if hold.timer is not None:
             hold.timer.cancel()
         for injection in hold.by:
-            injection.tally.delays.observe(self._proxy.fleet.clock.time() - link.opened_at)
+            injection.tally.delays.observe(self._clock.time() - link.opened_at)
         hold.passed.set()
 
-    async def passed(self, link: Link) -> None:
+    async def passed(self, link: Arrival) -> None:
         """Wait until a link may go on."""
         if (hold := self.waiting.get(link)) is not None:
             await hold.passed.wait()
 
     def ask_soon(self) -> None:
-        """Ask anew for every link that waits, once for all that happens now."""
+        """Ask again for every link that waits, once for all that happens now."""
         if self.waiting and not self._soon:
             self._soon = True
             asyncio.get_running_loop().call_soon(self._ask_all)
 
     def _ask_all(self) -> None:
         self._soon = False
-        ahead = len(self._proxy.links) - len(self.waiting)
+        ahead = len(self._links) - len(self.waiting)
         for link in tuple(self.waiting):
             if self._ask(link, ahead):
                 ahead += 1
             else:
                 link.end(Kind.RESET, "refused")
 
-    def _ask(self, link: Link, ahead: int) -> bool:
+    def _ask(self, link: Arrival, ahead: int) -> bool:
         waits = {
             injection: injection.spec.fault.admit(ahead)
-            for injection in self._proxy.injections.values()
-            if link in injection.links
+            for injection in self._injections.values()
+            if link in injection.hits
         }
         if None in waits.values():
             return False
         due = link.opened_at + sum(wait for wait in waits.values() if wait)
-        clock, hold = self._proxy.fleet.clock, self.waiting.get(link)
+        hold = self.waiting.get(link)
         if hold is not None and hold.timer is not None:
             hold.timer.cancel()
-        if due <= clock.time():
+        if due <= self._clock.time():
             self.leave(link)
             return True
         if hold is None:
             hold = self.waiting[link] = Hold()
         hold.by = [injection for injection, wait in waits.items() if wait]
-        hold.timer = clock.call_at(due, lambda: self.leave(link)) if due < math.inf else None
+        hold.timer = self._clock.call_at(due, lambda: self.leave(link)) if due < math.inf else None
         return True

@@ -5,27 +5,48 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ...faults.segment import Kind
+from ...wire.address import Address
+from ..exchanges.conversation import Conversation
+from ..record.tally import Histogram
+from ..shaping.injection import Injection
+from ..shared import Shared
 from ..system import sockets
 from ..system.dial import dial
-from .followed import follow
+from .gate import Gate
 from .side import Opening, Pause, Side
 
-if TYPE_CHECKING:
-    from ...faults.fault import Stream
-    from ..exchanges.conversation import Conversation
-    from ..proxy import Proxy
-    from ..shaping.injection import Injection
-
 _POLL = 0.001
+"""Seconds between two looks at what a link that is being ended has still to send."""
 _DIAL_REASONS = {
     errno.ECONNREFUSED: "dial_refused",
     errno.EMFILE: "no_descriptor",
     errno.ENFILE: "no_descriptor",
     errno.ETIMEDOUT: "dial_timeout",
 }
+
+
+class Host(Protocol):
+    """The proxy of a link."""
+
+    upstream: Address
+    gate: Gate
+    dials: Histogram
+    """How long upstreams took to accept, in seconds."""
+
+    def follow(self, link: Link) -> Conversation | None:
+        """Return the conversation of a link that begins to carry, where its protocol can be followed."""
+
+    def opened(self, link: Link) -> None:
+        """Take a link that begins to carry."""
+
+    def closed(self, link: Link) -> None:
+        """Take a link that has ended."""
+
+    def failed(self, reason: str, error: str, link: int | None = None) -> None:
+        """Record why a link could not be opened."""
 
 
 class Link:
@@ -36,16 +57,17 @@ class Link:
     """
 
     __slots__ = (
-        "_deadline", "_dialling", "budget", "client", "clock", "conversation", "ending", "finished", "limits", "number",
-        "open", "opened_at", "proxy", "reason", "server", "task",
+        "_deadline", "_dialling", "_host", "_unread", "budget", "client", "clock", "conversation", "ending", "finished",
+        "limits", "number", "open", "opened_at", "reason", "server", "task",
     )  # fmt: skip
 
-    def __init__(self, proxy: Proxy, number: int) -> None:
-        self.proxy = proxy
+    def __init__(self, host: Host, shared: Shared, number: int) -> None:
+        self._host = host
+        self._unread = shared.unread
         self.number = number
-        self.clock = proxy.fleet.clock
-        self.budget = proxy.fleet.budget
-        self.limits = proxy.fleet.limits
+        self.clock = shared.clock
+        self.budget = shared.budget
+        self.limits = shared.limits
         self.client = Side(self, "upstream")
         self.server = Side(self, "downstream")
         self.client.peer, self.server.peer = self.server, self.client
@@ -68,7 +90,7 @@ class Link:
             sock.close()
             self._failed("accept_failed", error)
             return
-        await self.proxy.gate.passed(self)
+        await self._host.gate.passed(self)
         if self.ending is not None:
             self._cut()
             return
@@ -77,10 +99,10 @@ class Link:
             self._dialling = True  # end() may cancel from here on, and no further: uvloop would forget connection_lost
             try:
                 async with asyncio.timeout(self.limits.dial):
-                    upstream = await dial(self.proxy.upstream)
+                    upstream = await dial(self._host.upstream)
             finally:
                 self._dialling = False
-            self.proxy.dials.observe(self.clock.time() - began)
+            self._host.dials.observe(self.clock.time() - began)
             await loop.create_connection(lambda: Opening(self.server), sock=upstream)
         except asyncio.CancelledError:
             if self.ending is None:
@@ -96,7 +118,7 @@ class Link:
             self._opened()
 
     def _failed(self, reason: str, error: OSError | str) -> None:
-        self.proxy.failed(reason, error if isinstance(error, str) else sockets.explain(error), self.number)
+        self._host.failed(reason, error if isinstance(error, str) else sockets.explain(error), self.number)
         self.end(Kind.RESET, reason)
         self._cut()
 
@@ -108,8 +130,8 @@ class Link:
         self.open = True
         self.client.write = self.server.transport.write
         self.server.write = self.client.transport.write
-        self.conversation = follow(self)
-        self.proxy.opened(self)
+        self.conversation = self._host.follow(self)
+        self._host.opened(self)
         for side in (self.client, self.server):
             if self.ending is None:
                 side.open()
@@ -121,15 +143,11 @@ class Link:
             return
         sides = [side for side in (self.client, self.server) if side.stream in streams]
         if fault.streams is None:  # a stream fault cannot touch what has ended
-            sides = [side for side in sides if not side.passed]
+            sides = [side for side in sides if not side.eof_forwarded]
         for side in sides:
             side.join(injection)
         if not sides:
-            injection.spare(self)
-
-    def side(self, stream: Stream) -> Side:
-        """Return the side from which a stream is read."""
-        return self.client if stream == "upstream" else self.server
+            injection.record_untouched(self)
 
     def leave(self, injection: Injection) -> None:
         """Heal a fault on this link."""
@@ -143,24 +161,24 @@ class Link:
         for side in (self.client, self.server):
             side.change(injection)
 
-    def stream_ended(self) -> None:
+    def eof_forwarded(self) -> None:
         """Close when both streams have come to their end."""
-        if self.client.passed and self.server.passed and self.ending is None:
+        if self.client.eof_forwarded and self.server.eof_forwarded and self.ending is None:
             self.ending, self.reason = Kind.EOF, self.reason or "closed"
             for side in (self.client, self.server):
-                if not side.lost:
+                if not side.disconnected:
                     side.transport.close()
 
-    def side_lost(self, side: Side, error: Exception | None) -> None:
-        """Take note that a socket is gone: by a RST, unless we are ending this link."""
+    def side_disconnected(self, side: Side, error: Exception | None) -> None:
+        """Take the end of a socket: by a RST, unless we are ending this link."""
         self.unwatch(side)
-        if self.client.lost and self.server.lost and (self.open or self.ending is not None):
+        if self.client.disconnected and self.server.disconnected and (self.open or self.ending is not None):
             self._finished()
         elif not self.open and side is self.client:
             self.end(Kind.RESET, "client left")
-        elif self.ending is None and not side.ended:
+        elif self.ending is None and not side.eof_seen:
             self.reason = f"reset by {side.name}"
-            side.feed(Kind.RESET)
+            side.feed_event(Kind.RESET)
         elif self.ending is None or (self.ending is Kind.EOF and error is not None):
             self.end(Kind.RESET, f"reset by {side.name}")
 
@@ -171,7 +189,7 @@ class Link:
         self.ending, self.reason = kind, reason or self.reason or ("reset" if kind is Kind.RESET else "closed")
         self._deadline = self.clock.time() + self.limits.ending
         if not self.open:
-            self.proxy.gate.leave(self)
+            self._host.gate.leave(self)
             if self._dialling and self.task is not None:
                 self.task.cancel()
             return  # run() goes on from there
@@ -186,7 +204,7 @@ class Link:
         self._cut()
 
     def _cut(self) -> None:
-        left = [side for side in (self.client, self.server) if not side.lost]
+        left = [side for side in (self.client, self.server) if not side.disconnected]
         if not left:
             self._finished()
         late = self.clock.time() >= self._deadline
@@ -211,12 +229,12 @@ class Link:
             self.unwatch(side)
         if not self.finished:
             self.finished = True
-            self.proxy.closed(self)
+            self._host.closed(self)
 
     def watch(self, side: Side) -> None:
         """Let the sweep look after a side that is not read and so is told nothing."""
-        self.proxy.fleet.unread[side] = None
+        self._unread[side] = None
 
     def unwatch(self, side: Side) -> None:
         """Take a side out of the sweep."""
-        self.proxy.fleet.unread.pop(side, None)
+        self._unread.pop(side, None)

@@ -5,7 +5,7 @@ A side is in one of four modes, each an asyncio Protocol; `transport.set_protoco
 * opening: what comes is kept until the other side is connected,
 * splice (the side itself): what comes is handed straight to the other side's `write`,
 * shaped: what comes goes through a pipe,
-* followed: what comes is heard by the link's conversation, which sends it on.
+* followed: what comes is fed to the link's conversation, which sends it on.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from ...faults.fault import Stream
 from ...faults.segment import Kind, Segment
+from ..exchanges.conversation import Conversation
+from ..shaping.budget import Budget, Limits
+from ..shaping.injection import Injection, Target
 from ..shaping.lane import Lane
 from ..shaping.pipe import Pipe
 from ..system import sockets
-
-if TYPE_CHECKING:
-    from ..exchanges.conversation import Conversation
-    from ..shaping.injection import Injection
-    from .link import Link
+from ..system.clock import Clock
 
 
 class Pause(enum.IntFlag):
@@ -35,35 +34,60 @@ class Pause(enum.IntFlag):
     PIPE = 2
     OPENING = 4
     ENDING = 8
-    TURN = 16
+    QUEUE = 16
+
+
+class Owner(Target, Protocol):
+    """The link of a side."""
+
+    clock: Clock
+    budget: Budget
+    limits: Limits
+    conversation: Conversation | None
+    """Where the protocol is followed."""
+
+    def watch(self, side: Side) -> None:
+        """Look after a side that is not read, and so is told nothing."""
+
+    def unwatch(self, side: Side) -> None:
+        """Look after it no more."""
+
+    def side_disconnected(self, side: Side, error: Exception | None) -> None:
+        """Take the end of a side's socket."""
+
+    def eof_forwarded(self) -> None:
+        """Take that a stream has come to its end, and the other side was told."""
+
+    def end(self, kind: Kind, reason: str = "") -> None:
+        """End both sides."""
 
 
 def _nowhere(data: bytes) -> None:
-    """Take the place of a lost transport's `write`."""
+    """Take the place of the `write` of a transport that is gone."""
 
 
 class Side(asyncio.Protocol):
     """The client's or the server's socket of a link. As a protocol it is the splice: one call a chunk."""
 
     __slots__ = (
-        "bytes", "ended", "link", "lost", "passed", "pauses", "peer", "pipe", "stream", "transport", "withheld",
-        "write",
+        "bytes", "disconnected", "eof_forwarded", "eof_seen", "link", "pauses", "peer", "pipe", "stream", "transport",
+        "withheld", "write",
     )  # fmt: skip
 
     peer: Side
     transport: asyncio.Transport
 
-    def __init__(self, link: Link, stream: Stream) -> None:
+    def __init__(self, link: Owner, stream: Stream) -> None:
         self.link = link
         self.stream = stream
         self.bytes = 0
-        self.withheld = 0  # of them, what a pipe holds, or its faults threw away
+        self.withheld = 0  # of them, those that were not sent: faults hold them, or threw them away
         self.write = _nowhere  # the other side's, once it is there
         self.pipe: Pipe | None = None
         self.pauses = 0
-        self.ended = False  # the stream was read to its end
-        self.passed = False  # and the other side was told
-        self.lost = True  # until connected
+        self.eof_seen = False  # the stream was read to its end
+        self.eof_forwarded = False  # and the other side was told
+        self.disconnected = True  # until connected
 
     # The splice
 
@@ -74,16 +98,16 @@ class Side(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Take the end of the stream, which leaves the other direction open."""
-        self.ended = True
+        self.eof_seen = True
         self.link.watch(self)
-        self.feed(Kind.EOF)
+        self.feed_event(Kind.EOF)
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
         """Take the end of the socket: an error is a RST from the peer, none is our own close."""
-        self.lost = True
+        self.disconnected = True
         self.peer.write = _nowhere
-        self.link.side_lost(self, error)
+        self.link.side_disconnected(self, error)
 
     def pause_writing(self) -> None:
         """Hold the other side back: this socket takes no more."""
@@ -117,33 +141,33 @@ class Side(asyncio.Protocol):
     def connected(self, transport: asyncio.Transport) -> None:
         """Take the transport."""
         self.transport = transport
-        self.lost = False
+        self.disconnected = False
         sockets.watch(sockets.of(transport))
 
     def pause(self, reason: Pause) -> None:
         """Stop reading, for one more reason."""
         before, self.pauses = self.pauses, self.pauses | reason
-        if not before and not self.ended and not self.lost and not self.transport.is_closing():
+        if not before and not self.eof_seen and not self.disconnected and not self.transport.is_closing():
             self.transport.pause_reading()
             self.link.watch(self)
 
     def resume(self, reason: Pause) -> None:
         """Read again, unless there is another reason not to."""
         before, self.pauses = self.pauses, self.pauses & ~reason
-        if before and not self.pauses and not self.ended and not self.lost and not self.transport.is_closing():
+        if before and not self.pauses and not self.eof_seen and not self.disconnected and not self.transport.is_closing():
             self.link.unwatch(self)
             self.transport.resume_reading()
 
     def gone(self) -> None:
-        """Take note of a RST that the transport, which is not read, was not told of."""
+        """Take a RST that the transport was not told of, since it is not read."""
         self.transport.set_protocol(asyncio.Protocol())
         self.transport.abort()
         self.connection_lost(ConnectionResetError())
 
-    def feed(self, kind: Kind) -> None:
+    def feed_event(self, kind: Kind) -> None:
         """Take an event of the stream."""
         if self.link.conversation is not None:
-            self.link.conversation.ends(self.stream, kind)
+            self.link.conversation.feed_end(self.stream, kind)
         else:
             self.send_event(kind)
 
@@ -155,12 +179,12 @@ class Side(asyncio.Protocol):
             self.withheld += len(data)
             self.pipe.feed(data)
 
-    def took(self, count: int) -> None:
-        """Take note that so many bytes were read, and are not sent on yet."""
+    def withhold(self, count: int) -> None:
+        """Record `count` bytes as read but not yet sent on."""
         self.withheld += count
 
     def send(self, data: bytes) -> None:
-        """Send bytes down the stream that were taken, or that are ours."""
+        """Send bytes down the stream that were withheld, or that are ours."""
         if self.pipe is None:
             self.withheld -= len(data)
             self.write(data)
@@ -181,15 +205,15 @@ class Side(asyncio.Protocol):
                 self.write(segment.data)
                 self.withheld -= len(segment.data)
         elif segment.kind is Kind.EOF:
-            self.passed = True
+            self.eof_forwarded = True
             self.peer.finish_writing()
-            self.link.stream_ended()
+            self.link.eof_forwarded()
         else:
             self.link.end(segment.kind)
 
     def finish_writing(self) -> None:
         """Send FIN after what has been written, if the socket is still there."""
-        if not self.lost and not self.transport.is_closing():
+        if not self.disconnected and not self.transport.is_closing():
             with contextlib.suppress(OSError):  # reset meanwhile: the loop or the sweep will say so
                 self.transport.write_eof()
 
@@ -202,7 +226,7 @@ class Side(asyncio.Protocol):
             self.pipe.blocked = bool(self.pauses & Pause.SINK)
             if not isinstance(self.transport.get_protocol(), Opening):  # which has early data: open() is to come
                 self._switch(self._mode())
-        self.pipe.join(Lane(injection, injection.seat(self.link, self.stream)))
+        self.pipe.join(Lane(injection, injection.context(self.link, self.stream, self.peer)))
 
     def leave(self, injection: Injection) -> None:
         """Heal a fault of this stream; without another one it is a splice again."""
@@ -235,11 +259,11 @@ class Side(asyncio.Protocol):
         self.resume(Pause.OPENING)
 
     def hold_back(self, full: bool) -> None:
-        """Stop reading where too much waits for its turn, and go on."""
+        """Stop reading where too much waits in the queues, and go on."""
         if full:
-            self.pause(Pause.TURN)
+            self.pause(Pause.QUEUE)
         else:
-            self.resume(Pause.TURN)
+            self.resume(Pause.QUEUE)
 
     def _mode(self) -> Side | _Mode:
         """Return the protocol of an open link's side."""
@@ -254,7 +278,7 @@ class Side(asyncio.Protocol):
             self.resume(Pause.PIPE)
 
     def _switch(self, protocol: asyncio.Protocol) -> None:
-        if not self.lost:
+        if not self.disconnected:
             self.transport.set_protocol(protocol)
 
 
@@ -293,18 +317,18 @@ class Shaped(_Mode):
 
 
 class Followed(_Mode):
-    """What comes is what the link's conversation hears; that sends it on."""
+    """What comes is fed to the link's conversation, which sends it on."""
 
-    __slots__ = ("hear",)
+    __slots__ = ("feed",)
 
     def __init__(self, side: Side, conversation: Conversation) -> None:
         super().__init__(side)
-        self.hear = conversation.requested if side.stream == "upstream" else conversation.replied
+        self.feed = conversation.feed_requests if side.stream == "upstream" else conversation.feed_replies
 
     def data_received(self, data: bytes) -> None:
-        """Let a chunk be heard."""
+        """Feed a chunk."""
         self.side.bytes += len(data)
-        self.hear(data)
+        self.feed(data)
 
 
 class Opening(_Mode):

@@ -5,39 +5,51 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from ...faults.dice import draw
 from ...faults.fault import Stream
-from ...faults.segment import Seat
+from ...faults.segment import Counted, StageContext
 from ...faults.spec import Spec
 from ...faults.trigger import Dice
 from ..record.tally import Tally
-
-if TYPE_CHECKING:
-    from ..links.link import Link
-    from ..system.clock import Timer
+from ..system.clock import Timer
 
 UNTOUCHED_SHOWN = 1000
+"""How many numbers of connections that a fault could not touch are kept."""
+
+
+class Target(Protocol):
+    """A connection, as the faults that fire on it know it."""
+
+    @property
+    def number(self) -> int:
+        """Its number: 1, 2, ... in the order of accepting."""
+
+    def change(self, injection: Injection) -> None:
+        """Follow a change of a fault's settings."""
+
+    def leave(self, injection: Injection) -> None:
+        """Let go of a fault that is healed."""
 
 
 class Hit(NamedTuple):
-    """A link that a fault fired on: as which one, and what the stages of both its streams share."""
+    """That a fault fired on a target: on which one that it matched, and what the stages of both streams share."""
 
     n: int
     shared: dict[str, float]
 
 
 class Injection:
-    """A fault on a proxy, under a name, with its counters and the links, or the exchanges, that it fired on.
+    """A fault on a proxy, under a name, with its counters and the connections, or exchanges, that it fired on.
 
     `matched` counts what it could hit since it began, `fired` what it did hit, `bytes` what went through its stages.
-    `untouched` are the numbers of links that were open when it began and that it fired on but could not touch, the
-    first 1000 of `untouched_total`. `tally` goes on when this one is healed.
+    `hits` are the open connections that it fired on. `untouched` are the numbers of those that were open when it began
+    and that it fired on but could not touch, the first 1000 of `untouched_total`. `tally` goes on when it is healed.
     """
 
-    __slots__ = ("__weakref__", "_scopes", "_shared", "active", "armed_at", "bytes", "dice", "fired", "healed_at",
-                 "links", "matched", "name", "profile", "spec", "tally", "timer", "untouched",
+    __slots__ = ("__weakref__", "_operations", "_shared", "active", "armed_at", "bytes", "dice", "fired", "healed_at",
+                 "hits", "matched", "name", "profile", "spec", "tally", "timer", "untouched",
                  "untouched_total")  # fmt: skip
 
     def __init__(self, spec: Spec, *, seed: int, proxy: str, profile: str = "") -> None:
@@ -51,72 +63,71 @@ class Injection:
         self.matched = 0
         self.fired = 0
         self.bytes = 0
-        self.links: dict[Link, Hit] = {}
+        self.hits: dict[Target, Hit] = {}
         self.untouched: list[int] = []
         self.untouched_total = 0
         self.tally = Tally()
         self.timer: Timer | None = None
         self._shared: dict[Stream, dict[str, float]] = {}
-        self._scopes: Counter[str] = Counter()
+        self._operations: Counter[str] = Counter()  # what was matched, by operation
 
-    def judge(self, link: Link) -> bool:
-        """Count a link and say whether the fault fires on it: once for each link, changes do not ask again."""
+    def applies_to_new_link(self, ahead: int) -> bool:
+        """Say whether a new link, with `ahead` open ones before it, is one that the fault could hit."""
+        fault = self.spec.fault
+        return self.active and (bool(fault.streams or fault.streams is None) or fault.admit(ahead) != 0)
+
+    def fires_on(self, target: Target) -> bool:
+        """Count a connection and say whether the fault fires on it: once for each, changes do not ask again."""
         self.matched += 1
         if not self.spec.trigger.fires(self.matched, self.fired, self.dice):
             return False
         self.fired += 1
-        self.links[link] = Hit(self.matched, {})
+        self.hits[target] = Hit(self.matched, {})
         return True
 
-    def hits(self, operation: str) -> random.Random | None:
-        """Count an exchange, and return the dice for it if the fault fires on it.
+    def fires_on_exchange(self, operation: str) -> random.Random | None:
+        """Count an exchange, and return random numbers for it if the fault fires on it.
 
         Chances are drawn for the n-th exchange of its operation: the others do not come into it.
         """
         self.matched += 1
-        self._scopes[operation] += 1
-        whose, nth = self.dice._replace(scope=operation), self._scopes[operation]
+        self._operations[operation] += 1
+        whose, nth = self.dice._replace(scope=operation), self._operations[operation]
         if not self.spec.trigger.fires(self.matched, self.fired, whose, nth):
             return None
         self.fired += 1
-        return random.Random(draw(*whose, nth, "exchange"))  # noqa: S311 (dice that must be repeatable)
+        return random.Random(draw(*whose, nth, "exchange"))  # noqa: S311 (draws that must be repeatable)
 
-    def missed(self, link: Link) -> None:
-        """Take back that it fired: there was nothing for it to do."""
+    def retract(self, target: Target) -> None:
+        """Take back that it fired on an exchange there: it had nothing to do."""
         self.fired -= 1
-        self.spare(link)
+        self.record_untouched(target)
 
-    def seat(self, link: Link, stream: Stream) -> Seat:
-        """Return the seat of this fault's stage on one stream of a link that it fired on."""
-        hit, other = self.links[link], link.server if stream == "upstream" else link.client
-        shared = self._shared.setdefault(stream, {})
-        return Seat(draw(*self.dice, hit.n, stream), link=hit.shared, shared=shared, other=other)
+    def context(self, target: Target, stream: Stream, other: Counted) -> StageContext:
+        """Return the context of this fault's stage on one stream of a connection; `other` is its other stream."""
+        hit, shared = self.hits[target], self._shared.setdefault(stream, {})
+        return StageContext(draw(*self.dice, hit.n, stream), connection=hit.shared, shared=shared, other=other)
 
-    def meets(self, ahead: int) -> bool:
-        """Say whether a new link, with so many before it, is one that the fault could hit."""
-        fault = self.spec.fault
-        return self.active and (bool(fault.streams or fault.streams is None) or fault.admit(ahead) != 0)
-
-    def heal(self) -> None:
-        """Let go of the links, and leave the counts to the tally."""
-        self.healed_at = time.time()
-        self.links.clear()
-        self.tally.matched += self.matched
-        self.tally.fired += self.fired
-        if self.timer is not None:
-            self.timer.cancel()
-
-    def spare(self, link: Link) -> None:
-        """Record a link that the fault could not touch, or on which it could not touch an exchange."""
-        if link.number in self.untouched:
+    def record_untouched(self, target: Target) -> None:
+        """Record a connection that the fault could not touch, or on which it could not touch an exchange."""
+        if target.number in self.untouched:
             return
         self.untouched_total += 1
         if len(self.untouched) < UNTOUCHED_SHOWN:
-            self.untouched.append(link.number)
+            self.untouched.append(target.number)
 
     def change(self, spec: Spec) -> None:
-        """Take other settings; what links share starts anew with them."""
+        """Take other settings; what connections share starts anew with them."""
         if spec.fault != self.spec.fault:
             for shared in self._shared.values():
                 shared.clear()
         self.spec = spec
+
+    def heal(self) -> None:
+        """Forget the connections, and leave the counts to the tally."""
+        self.healed_at = time.time()
+        self.hits.clear()
+        self.tally.matched += self.matched
+        self.tally.fired += self.fired
+        if self.timer is not None:
+            self.timer.cancel()

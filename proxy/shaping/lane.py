@@ -1,4 +1,20 @@
-"""One injection on one stream of one link: its stage, and what that returned and is not yet due."""
+"""One injection on one stream of one link: its stage, and the queue of what that returned and is not yet due.
+
+    theory of operation
+
+A lane passes on what is due to its `sink`: the next lane's `feed`, or the pipe's outlet. Passing on may do anything,
+also end the pipe and close this lane; so whatever a method has still to do after a call of `sink`, it looks at
+`closed` first (`feed`, `enter` and `_cut` do). Moments within a lane never run back, so bytes keep their order under
+any jitter.
+
+A stage that cuts (bandwidth, slicer) returns an iterator. Then the segment being cut is the `_head`, `_taken` says how
+much of it was cut off, and one piece at a time is in the queue; what arrives meanwhile waits in the `_inbox`, uncut.
+So a full lane is a few chunks and one piece, not a million pieces. The pieces must be the head's own bytes in order:
+healing and changing put what was not passed on together again from `_taken`.
+
+`waiting` is the number of bytes in queue, head and inbox. Every method that moves bytes in or out keeps it true; the
+pipe reads it, and charges the budget for it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +23,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ...faults.segment import Seat, Segment, Stage
+from ...faults.segment import Kind, Segment, Stage, StageContext
+from ..system.clock import Clock
 from .injection import Injection
 
 
@@ -19,31 +36,172 @@ class Waiting(NamedTuple):
     made_up: bool
 
 
+def nowhere(segment: Segment) -> None:
+    """Take the place of a sink that is not there yet, or no more."""
+
+
 class Lane:
-    """One injection on one stream of one link; or, with a `begin` of its own stage, on one message."""
+    """One injection on one stream of one link; or, with a `begin` of its own stage, on one message.
 
-    __slots__ = ("alarm", "begin", "fault", "head", "inbox", "injection", "last", "lost", "pieces", "queue", "seat",
-                 "stage", "taken")  # fmt: skip
+    `lost`: bytes or an end were thrown away. `fault` are the settings with which the stage started.
+    """
 
-    def __init__(self, injection: Injection, seat: Seat, begin: Callable[[Seat], Stage] | None = None) -> None:
+    __slots__ = (
+        "_alarm", "_begin", "_clock", "_context", "_head", "_inbox", "_last", "_pieces", "_queue", "_stage", "_taken",
+        "closed", "fault", "injection", "lost", "sink", "waiting",
+    )  # fmt: skip
+
+    _clock: Clock
+
+    def __init__(
+        self, injection: Injection, context: StageContext, begin: Callable[[StageContext], Stage] | None = None
+    ) -> None:
         self.injection = injection
-        self.seat = seat
-        self.begin = begin
-        self.queue: deque[Waiting] = deque()
-        self.lost = False  # bytes or an end were thrown away
-        self.pieces: Iterator[Segment] | None = None  # of the head, what the stage has still to cut
-        self.head = Segment(0.0)
-        self.taken = 0  # bytes of the head that were cut off
-        self.inbox: deque[Segment] | None = None  # came while a head was being cut; a deque weighs 600 bytes
-        self.start(-math.inf)
+        self.sink: Callable[[Segment], None] = nowhere
+        self.waiting = 0
+        self.lost = False
+        self.closed = False
+        self._context = context
+        self._begin = begin
+        self._queue: deque[Waiting] = deque()
+        self._pieces: Iterator[Segment] | None = None  # of the head, what the stage has still to cut
+        self._head = Segment(0.0)
+        self._taken = 0  # bytes of the head that were cut off
+        self._inbox: deque[Segment] | None = None  # made when it is needed: a deque weighs 600 bytes
+        self._start(-math.inf)
 
-    def start(self, now: float) -> None:
+    def _start(self, now: float) -> None:
         """Start the stage with the injection's settings; nothing leaves it as if before now."""
         self.fault = self.injection.spec.fault
-        self.stage: Stage = (self.begin or self.fault.start)(self.seat)
-        self.alarm = math.inf
-        self.last = now
+        self._stage: Stage = (self._begin or self.fault.start)(self._context)
+        self._alarm = math.inf
+        self._last = now
+
+    def open(self, clock: Clock) -> None:
+        """Join a pipe, whose clock it is: the stage learns at once that it is OPEN."""
+        self._clock = clock
+        self.enter(Segment(clock.time(), kind=Kind.OPEN))
 
     def due(self) -> float:
         """Return when this lane has something to do."""
-        return min(self.alarm, self.queue[0].segment.at) if self.queue else self.alarm
+        return min(self._alarm, self._queue[0].segment.at) if self._queue else self._alarm
+
+    def feed(self, segment: Segment) -> None:
+        """Take what the lane before this one, or the source, passes on."""
+        if self.closed:
+            return
+        if segment.kind is Kind.DATA:
+            self.injection.bytes += len(segment.data)
+        self.enter(segment)
+
+    def enter(self, segment: Segment) -> None:
+        """Take a segment that is not counted: an event for the stage alone, or what was counted before."""
+        if self.closed:
+            return
+        if (self._pieces is not None or self._inbox) and segment.kind not in (Kind.OPEN, Kind.ALARM):
+            self._inbox = deque() if self._inbox is None else self._inbox
+            self._inbox.append(segment)
+            self.waiting += len(segment.data)
+            return
+        self._judge(segment)
+        self._cut()
+
+    def run(self, now: float) -> None:
+        """Pass on what is due, and call the stage if its alarm is."""
+        while self._queue and self._queue[0].segment.at <= now:
+            came, segment, _ = self._queue.popleft()
+            self.waiting -= len(segment.data)
+            if segment.kind is Kind.DATA:
+                self.injection.tally.delays.observe(now - came)
+            self.sink(segment)
+            self._cut()
+        if self._alarm <= now:
+            at, self._alarm = self._alarm, math.inf
+            self.enter(Segment(at, kind=Kind.ALARM))
+
+    def restart(self) -> None:
+        """Start anew with the injection's settings of now; what waits is judged anew, with the time at which it came."""
+        now, waiting = self._clock.time(), self._emptied()
+        self._start(now)
+        self.enter(Segment(now, kind=Kind.OPEN))
+        for came, segment, _ in waiting:
+            self.enter(segment._replace(at=came))
+
+    def release(self) -> None:
+        """Pass on everything now, as when it is healed; a stream with a hole closes the link instead."""
+        now = self._clock.time()
+        for came, segment, _ in self._emptied():
+            if segment.kind is Kind.DATA:
+                self.injection.tally.delays.observe(now - came)
+            self.sink(segment._replace(at=now))
+        if self.lost:
+            self.sink(Segment(now, kind=Kind.CLOSE))
+
+    def close(self) -> None:
+        """Drop what waits; nothing is passed on any more."""
+        self.closed = True
+        self._queue.clear()
+        self._pieces = self._inbox = None
+        self._alarm = math.inf
+        self.waiting = 0
+
+    def _judge(self, segment: Segment) -> None:
+        """Ask the stage what becomes of a segment."""
+        out = self._stage(segment)
+        if self.fault.discards and segment.kind not in (Kind.OPEN, Kind.ALARM):
+            out = list(out)
+            self.lost |= sum(len(each.data) for each in out) < len(segment.data) or not out
+        if isinstance(out, Iterator):
+            self._pieces, self._head, self._taken = out, segment, 0
+            self.waiting += len(segment.data)
+            return
+        now = self._clock.time()
+        for each in out:
+            self._place(segment, each, now)
+
+    def _cut(self) -> None:
+        """Take the next piece of the head, and all that are due; then what came meanwhile."""
+        while not self._queue and not self.closed:
+            if self._pieces is not None:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    self._pieces = None
+                else:
+                    self._taken += len(piece.data)
+                    self.waiting -= len(piece.data)
+                    self._place(self._head, piece, self._clock.time())
+            elif self._inbox:
+                segment = self._inbox.popleft()
+                self.waiting -= len(segment.data)
+                self._judge(segment)
+            else:
+                return
+
+    def _place(self, source: Segment, each: Segment, now: float) -> None:
+        """Pass on a segment that the stage made of `source`, or let it wait until it is due."""
+        if self.closed:
+            return
+        if each.kind is Kind.ALARM:
+            self._alarm = each.at
+        elif each.kind is not Kind.OPEN:
+            if each.at < self._last:
+                each = each._replace(at=self._last)
+            self._last = each.at
+            if each.at <= now and not self._queue:
+                self.sink(each)
+            else:
+                made_up = each.kind is not Kind.DATA and each.kind is not source.kind
+                self._queue.append(Waiting(source.at, each, made_up))
+                self.waiting += len(each.data)
+
+    def _emptied(self) -> list[Waiting]:
+        """Empty the lane, and return what is not of its stage's own making."""
+        waiting, self._queue = self._queue, deque()
+        if self._pieces is not None:  # what waits is the head's last piece: with the rest it is whole again
+            rest = self._head.data[self._taken - sum(len(each.segment.data) for each in waiting) :]
+            waiting = deque([Waiting(self._head.at, self._head._replace(data=rest), False)] if rest else ())
+        waiting.extend(Waiting(segment.at, segment, False) for segment in self._inbox or ())
+        self._pieces = self._inbox = None
+        self._alarm = math.inf
+        self.waiting = 0
+        return [each for each in waiting if not each.made_up]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from brownout.faults import Corrupt, Drip, Duration, Hang, Kind, PathMtu, Seat, Segment, Share, Size
+from brownout.faults import Corrupt, Drip, Duration, Hang, Kind, PathMtu, StageContext, Segment, Share, Size
 from brownout.testing.conformance import Bench
 from brownout.wire.errors import BrownoutError
 
@@ -38,7 +38,7 @@ def test_a_drop_of_nothing_is_refused() -> None:
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.9])
 def test_so_many_bytes_are_hit_each_by_one_bit(share: float) -> None:
     data = bytes(200_000)
-    (out,) = Corrupt(share=Share(share)).start(Seat(7))(Segment(0.0, data))
+    (out,) = Corrupt(share=Share(share)).start(StageContext(7))(Segment(0.0, data))
     wrong = [byte for byte in out.data if byte]
     assert len(out.data) == len(data)
     assert len(wrong) / len(data) == pytest.approx(share, rel=0.2)
@@ -47,8 +47,8 @@ def test_so_many_bytes_are_hit_each_by_one_bit(share: float) -> None:
 
 def test_the_same_bytes_are_hit_in_whatever_pieces_they_are_read() -> None:
     data = bytes(range(256)) * 40
-    (whole,) = Corrupt(share=Share(0.02)).start(Seat(7))(Segment(0.0, data))
-    stage = Corrupt(share=Share(0.02)).start(Seat(7))
+    (whole,) = Corrupt(share=Share(0.02)).start(StageContext(7))(Segment(0.0, data))
+    stage = Corrupt(share=Share(0.02)).start(StageContext(7))
     pieces = [
         segment.data for start in range(0, len(data), 33) for segment in stage(Segment(0.0, data[start : start + 33]))
     ]
@@ -78,10 +78,10 @@ def test_small_writes_pass_and_the_rest_of_a_large_one_never_comes_nor_anything_
 
 
 def test_a_write_ends_where_the_other_side_answers() -> None:
-    seat = Seat(0, other=Heard(0))
-    stage = PathMtu(bytes=Size(1000)).start(seat)
+    context = StageContext(0, other=Heard(0))
+    stage = PathMtu(bytes=Size(1000)).start(context)
     for turn in range(50):
-        seat.other = Heard(turn)
+        context.other = Heard(turn)
         assert list(stage(Segment(turn / 10_000, bytes(900)))) == [Segment(turn / 10_000, bytes(900))]
     assert [segment.at for segment in stage(Segment(0.0051, bytes(900)))] == [0.0051, math.inf]
 

@@ -106,7 +106,7 @@ class _Broken(Fault, frozen=True):
     name = "broken"
     how: str = ""
 
-    def start(self, seat):
+    def start(self, context):
         kept = []
 
         def stage(segment):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from brownout.faults import Drain, Duration, Fault, IdleCut, Kind, MaxLifetime, Seat, Segment, Spec
+from brownout.faults import Drain, Duration, Fault, IdleCut, Kind, MaxLifetime, StageContext, Segment, Spec
 from brownout.proxy.shaping.injection import Injection
 from brownout.proxy.shaping.lane import Lane
 from brownout.proxy.shaping.pipe import Pipe
@@ -21,7 +21,7 @@ class Link:
         self.pipes = {}
         for stream in ("upstream", "downstream"):
             self.pipes[stream] = Pipe(self.clock, lambda segment, stream=stream: self._take(stream, segment))
-            self.pipes[stream].join(Lane(self.injection, Seat(0, link=shared)))
+            self.pipes[stream].join(Lane(self.injection, StageContext(0, connection=shared)))
 
     def _take(self, stream: str, segment: Segment) -> None:
         what = segment.data if segment.kind is Kind.DATA else segment.kind

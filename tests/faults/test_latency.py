@@ -4,11 +4,11 @@ import statistics
 
 import pytest
 
-from brownout.faults import Duration, Kind, Latency, Seat, Segment, Share
+from brownout.faults import Duration, Kind, Latency, StageContext, Segment, Share
 
 
 def delays(fault: Latency, count: int = 20_000) -> list[float]:
-    stage = fault.start(Seat(7))
+    stage = fault.start(StageContext(7))
     return [segment.at for _ in range(count) for segment in stage(Segment(0.0, b"x", Kind.DATA))]
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from brownout.faults import Duration, Loss, Seat, Segment, Share
+from brownout.faults import Duration, Loss, StageContext, Segment, Share
 from brownout.testing.conformance import Bench
 
 
 def lateness(fault: Loss, packets: int, seed: int = 7) -> list[float]:
     """How late each packet of one long write comes by its stage, whatever waits before it."""
     data = bytes(1448 * packets)
-    out: Iterable[Segment] = fault.start(Seat(seed))(Segment(0.0, data))
+    out: Iterable[Segment] = fault.start(StageContext(seed))(Segment(0.0, data))
     late = []
     for segment in out:
         assert len(segment.data) % 1448 == 0
@@ -52,8 +52,8 @@ def test_what_is_behind_a_lost_packet_waits_for_it() -> None:
 
 def test_a_packet_that_comes_in_pieces_is_hit_or_spared_as_a_whole() -> None:
     fault = Loss(share=Share(0.5), rto=Duration(1))
-    whole = [segment.at for segment in fault.start(Seat(7))(Segment(0.0, bytes(1448))) if segment.data]
-    stage, pieces = fault.start(Seat(7)), []
+    whole = [segment.at for segment in fault.start(StageContext(7))(Segment(0.0, bytes(1448))) if segment.data]
+    stage, pieces = fault.start(StageContext(7)), []
     for _ in range(1448):
         pieces += [segment.at for segment in stage(Segment(0.0, b"x"))]
     assert max(pieces) == max(whole)

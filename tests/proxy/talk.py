@@ -59,10 +59,10 @@ class Heard:
         self.taken = 0
 
     def forward(self, data: bytes) -> None:
-        self.took(len(data))
+        self.withhold(len(data))
         self.send(data)
 
-    def took(self, count: int) -> None:
+    def withhold(self, count: int) -> None:
         self.taken += count
 
     def send(self, data: bytes) -> None:
@@ -138,10 +138,10 @@ class Talk:
         if self.gone:
             return
         if isinstance(said, Kind):
-            self.talk.ends(stream, said)
+            self.talk.feed_end(stream, said)
             return
         self.said[stream] += len(said)
-        (self.talk.requested if stream == "upstream" else self.talk.replied)(said)
+        (self.talk.feed_requests if stream == "upstream" else self.talk.feed_replies)(said)
 
     def check_counts(self) -> None:
         """Check that all that was said was counted."""
@@ -156,7 +156,7 @@ class Talk:
     def at_client(self) -> list[tuple[float, bytes | Kind]]:
         return self.heard["downstream"]
 
-    # The carrier
+    # The host
 
     def operation(self, name: str) -> str:
         return name
@@ -164,17 +164,17 @@ class Talk:
     def fired(self, injection, exchange) -> None:
         self.fired_on.append((injection.name, exchange.head.operation))
 
-    def missed(self, injection) -> None:
+    def retract(self, injection) -> None:
         injection.fired -= 1
         self.missed_by.append(injection)
 
-    def spared(self, injection) -> None:
+    def record_untouched(self, injection) -> None:
         self.spared_by.append(injection)
 
-    def repeat(self, exchange, data, times, done) -> None:
+    def copy(self, exchange, data, times, done) -> None:
         self.copies.append((data, times, done))
 
-    def opaque(self, why: str) -> None:
+    def parsing_stopped(self, why: str) -> None:
         assert not self.opaque_for, "told twice"
         self.opaque_for = why
 

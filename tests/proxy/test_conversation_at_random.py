@@ -90,7 +90,7 @@ KINDS = {
     "hold": does(Hold(3)),
     "hold-reply": does(Hold(2, "reply"), on="reply"),
     "hold-body": does(Hold(2, "reply", body=True), on="reply"),
-    "drip": does(Shape(lambda seat: sliced(lambda: 7, 0.1)), on="reply"),
+    "drip": does(Shape(lambda context: sliced(lambda: 7, 0.1)), on="reply"),
     "head": does(Rewrite(lambda head: head.replace(b"200 OK", b"200 Fine")), on="reply"),
     "whole": does(Rewrite(lambda reply: reply.replace(b"200 OK", b"200 Fine"), whole=True), on="reply"),
     "repeat": does(Repeat(), needs_whole=True),

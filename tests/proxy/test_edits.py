@@ -149,21 +149,21 @@ class TestHold:
 
 class TestShape:
     def test_a_reply_alone(self, talk):
-        talk.inject(does(Shape(lambda seat: sliced(lambda: 30, 1.0)), on="reply"), times=1)
+        talk.inject(does(Shape(lambda context: sliced(lambda: 30, 1.0)), on="reply"), times=1)
         talk.client(get(1) + get(2))
         talk.server(OK + ok(2))
         talk.wait(5)
         assert talk.at_client() == [(0, OK[:30]), (1, OK[30:] + ok(2))]
 
     def test_the_head_alone(self, talk):
-        talk.inject(does(Shape(lambda seat: sliced(lambda: 30, 1.0), part="head"), on="reply"))
+        talk.inject(does(Shape(lambda context: sliced(lambda: 30, 1.0), part="head"), on="reply"))
         talk.client(GET)
         talk.server(OK)
         talk.wait(5)
         assert talk.at_client() == [(0, OK[:30]), (1, OK[30:])]
 
     def test_the_body_alone(self, talk):
-        talk.inject(does(Shape(lambda seat: sliced(lambda: 1, 1.0), part="body"), on="reply"))
+        talk.inject(does(Shape(lambda context: sliced(lambda: 1, 1.0), part="body"), on="reply"))
         talk.client(GET)
         talk.server(OK)
         talk.wait(5)
@@ -178,7 +178,7 @@ class TestShape:
         assert not talk.paused["downstream"]
 
     def test_healing_lets_the_rest_go(self, talk):
-        injection = talk.inject(does(Shape(lambda seat: sliced(lambda: 1, 1.0), part="body"), on="reply"))
+        injection = talk.inject(does(Shape(lambda context: sliced(lambda: 1, 1.0), part="body"), on="reply"))
         talk.client(GET)
         talk.server(BUSY)
         talk.wait(1)

@@ -123,7 +123,7 @@ class TestAnswer:
         assert talk.at_client() == [(0, BUSY), (0, Kind.CLOSE)]
 
     def test_a_request_behind_a_dripping_reply_waits_for_its_end(self, talk):
-        talk.inject(does(Shape(lambda seat: sliced(lambda: 20, 1.0)), on="reply"), match={"path": "/1"})
+        talk.inject(does(Shape(lambda context: sliced(lambda: 20, 1.0)), on="reply"), match={"path": "/1"})
         talk.inject(does(ANSWER), "answer", match={"path": "/2"})
         talk.client(get(1))
         talk.server(ok(1))

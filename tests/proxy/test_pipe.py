@@ -17,7 +17,7 @@ from brownout.faults import (
     Latency,
     LimitData,
     Reset,
-    Seat,
+    StageContext,
     Segment,
     Slicer,
     SlowClose,
@@ -40,7 +40,7 @@ class Lifetime(Fault, frozen=True):
     name = "lifetime"
     lifetime: Annotated[Duration, "how long"]
 
-    def start(self, seat: Seat):
+    def start(self, context: StageContext):
         def stage(segment: Segment) -> Iterable[Segment]:
             if segment.kind is Kind.OPEN:
                 return (Segment(segment.at + self.lifetime, kind=Kind.ALARM),)
@@ -55,7 +55,7 @@ class IdleCut(Fault, frozen=True):
     name = "idle_cut"
     idle: Annotated[Duration, "how long"]
 
-    def start(self, seat: Seat):
+    def start(self, context: StageContext):
         def stage(segment: Segment) -> Iterable[Segment]:
             if segment.kind is Kind.ALARM:
                 return (Segment(segment.at, kind=Kind.RESET),)
@@ -338,7 +338,7 @@ def test_pipes_share_a_budget_and_each_may_hold_a_little() -> None:
     }
     injections = {name: Injection(Spec(Latency(latency=s(9)), name=name), seed=0, proxy="p") for name in paused}
     for name, pipe in pipes.items():
-        pipe.join(Lane(injections[name], Seat()))
+        pipe.join(Lane(injections[name], StageContext()))
     pipes["one"].feed(b"x" * 1200)
     pipes["two"].feed(b"x" * 100)
     assert paused == {"one": True, "two": False}

@@ -228,7 +228,7 @@ async def test_links_open_at_arming_come_first_by_number(world) -> None:
         await world.connect(proxy)
     await world.until(lambda: proxy.links_total == 9)
     injection = proxy.injections["noop"]
-    assert [link.number for link in injection.links] == [4, 6, 8]
+    assert [link.number for link in injection.hits] == [4, 6, 8]
     assert (injection.matched, injection.fired) == (9, 3)
 
 
@@ -238,7 +238,7 @@ async def test_a_change_does_not_ask_links_again_and_moves_the_threshold_for_new
     await world.connect(proxy)
     await world.until(lambda: injection.matched == 1)
     proxy.change("noop", {"probability": "100%"})
-    assert not injection.links
+    assert not injection.hits
     await world.connect(proxy)
     await world.until(lambda: injection.matched == 2)
     assert injection.fired == 1

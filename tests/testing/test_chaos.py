@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from brownout.control.client import Client
-from brownout.faults import Duration, Fault, Latency, Seat, Share, Spec, Stage
+from brownout.faults import Duration, Fault, Latency, StageContext, Share, Spec, Stage
 from brownout.faults.config import Config, ProxyEntry, read
 from brownout.faults.settings import SettingsError
 from brownout.testing import Chaos, Proxied, servers
@@ -47,7 +47,7 @@ class Shout(Fault, frozen=True):
 
     name = "shout"
 
-    def start(self, seat: Seat) -> Stage:
+    def start(self, context: StageContext) -> Stage:
         return lambda segment: [segment._replace(data=segment.data.upper())] if segment.data else [segment]
 
 
@@ -444,7 +444,7 @@ def test_the_thread_of_the_proxies_does_not_wait_for_itself(echo: str) -> None:
 
         name = "caller"
 
-        def start(self, seat: Seat) -> Stage:
+        def start(self, context: StageContext) -> Stage:
             try:
                 chaos.heal()
             except BrownoutError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from brownout.faults import CATALOGUE, Duration, Kind, Seat, Segment, Share, Size
+from brownout.faults import CATALOGUE, Duration, Kind, StageContext, Segment, Share, Size
 from brownout.faults.action import Action, Close, Cut, Hold, Message, Reset, Rewrite, Shape
 from brownout.faults.exchange import Request
 from brownout.faults.http import Delay, Drip, Duplicate, Header, LostReply, LostRequest, Status, Truncate
@@ -68,7 +68,7 @@ def seen(action: Action) -> object:
     if isinstance(action, Rewrite):
         return action.message, action.whole, action.rewrite(SAMPLES[action.message, action.whole])
     if isinstance(action, Shape):
-        stage = action.start(Seat(7))
+        stage = action.start(StageContext(7))
         return action.message, action.part, [*stage(Segment(0, kind=Kind.OPEN)), *stage(Segment(1, b"abcdef"))]
     return action
 

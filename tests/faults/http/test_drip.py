@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from brownout.faults import Duration, Kind, Seat, Segment, Size
+from brownout.faults import Duration, Kind, StageContext, Segment, Size
 from brownout.faults.action import Shape
 from brownout.faults.http import Drip
 from brownout.wire.errors import BrownoutError
@@ -18,7 +18,7 @@ def test_a_part_of_the_reply_comes_in_drops(of: str) -> None:
     (shape,) = fault.on_reply(GET, replied(*LENGTH, to=GET), random.Random(7))
     assert isinstance(shape, Shape)
     assert (shape.message, shape.part) == ("reply", of)
-    stage = shape.start(Seat())
+    stage = shape.start(StageContext())
     assert [*stage(Segment(10, kind=Kind.OPEN)), *stage(Segment(10, b"abcdefg"))] == [
         Segment(10, b"abc"), Segment(12, b"def"), Segment(14, b"g"),
     ]  # fmt: skip

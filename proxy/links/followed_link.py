@@ -1,0 +1,114 @@
+"""A link that is parsed: the host of its conversation, between the sockets and the faults of streams."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from ...wire.address import Address
+from ...wire.dialect import Dialect
+from ..exchanges.conversation import Conversation
+from ..exchanges.copies import Copies, RequestCopier
+from ..exchanges.exchange import Exchange, Place
+from ..exchanges.rules import Rules
+from ..record.tally import Operations
+from ..shaping.injection import Injection
+from ..shared import Shared
+from .link import Link
+
+
+class Recorder(Protocol):
+    """The proxy of a link that is parsed: it has the faults, and records what becomes of exchanges."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def shared(self) -> Shared:
+        """What it shares with other proxies."""
+
+    @property
+    def upstream(self) -> Address:
+        """What it stands before."""
+
+    @property
+    def rules(self) -> Rules:
+        """The faults that are armed on it now."""
+
+    @property
+    def operations(self) -> Operations:
+        """What was asked for, counted."""
+
+    @property
+    def copier(self) -> RequestCopier:
+        """What sends copies of requests."""
+
+    def fired(self, injection: Injection, link: Link, n: int, operation: str = "") -> None:
+        """Record that a fault fired, on its n-th match: a link, or an exchange of that operation there."""
+
+    def parsing_stopped(self, link: Link, why: str) -> None:
+        """Record that a link is not parsed any more."""
+
+    def copied(self, link: Link, operation: str, status: str) -> None:
+        """Record that a copy of a request was sent, and how that went."""
+
+
+class FollowedLink:
+    """The host of a link's conversation."""
+
+    __slots__ = ("_dialect", "_exchanges", "_link", "_operations", "_place", "_proxy")
+
+    def __init__(self, link: Link, proxy: Recorder, dialect: Dialect) -> None:
+        self._link = link
+        self._proxy = proxy
+        self._dialect = dialect
+        self._operations = proxy.operations
+        self._exchanges = proxy.shared.exchanges
+        self._place = Place(time.time() - link.clock.time(), proxy.name, link.number)
+
+    @property
+    def rules(self) -> Rules:
+        """The faults that are armed on the proxy now."""
+        return self._proxy.rules
+
+    def operation(self, name: str) -> str:
+        """Return by which name an operation is counted."""
+        return self._operations.name(name)
+
+    def fired(self, injection: Injection, exchange: Exchange) -> None:
+        """Record that a fault acts on an exchange."""
+        self._proxy.fired(injection, self._link, injection.matched, exchange.head.operation)
+
+    def retract(self, injection: Injection) -> None:
+        """Record that a fault that fired found nothing to do."""
+        injection.retract(self._link)
+
+    def record_untouched(self, injection: Injection) -> None:
+        """Record that a fault could not touch an exchange."""
+        injection.record_untouched(self._link)
+
+    def copy(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
+        """Send a request `times` on connections of its own, then call `done`."""
+        head, proxy, link = exchange.head, self._proxy, self._link
+        copies = Copies(self._dialect, proxy.upstream, head, data, times, link.limits.dial)
+        proxy.copier.run(copies, lambda status: proxy.copied(link, head.operation, status), done)
+
+    def parsing_stopped(self, why: str) -> None:
+        """Record that the link is not parsed any more."""
+        self._proxy.parsing_stopped(self._link, why)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Record an exchange that has ended."""
+        exchange.place = self._place
+        self._operations.count(
+            exchange.head.operation, exchange.end or exchange.outcome, exchange.ended - exchange.started
+        )
+        self._exchanges.write(exchange)
+
+
+def follow(link: Link, proxy: Recorder, dialect: Dialect) -> Conversation:
+    """Return the conversation of a link."""
+    host = FollowedLink(link, proxy, dialect)
+    return Conversation(dialect, link.client, link.server, host, link.clock, link.budget, link.limits)

@@ -1,0 +1,54 @@
+"""What the proxies of a fleet share: clock, seed, limits and budget, what happened, and the sweep."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from .record.entry import Exchanges
+from .record.journal import Journal
+from .shaping.budget import Budget, Limits
+from .system import sockets
+from .system.clock import Timer, loop_clock
+
+_SWEEP_SECONDS = 1.0
+
+
+class Unread(Protocol):
+    """A socket that is not read at the moment, so that nobody is told when its peer resets it."""
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the socket is gone."""
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """Its transport."""
+
+    def gone(self) -> None:
+        """Take a reset that the transport was not told of."""
+
+
+class Shared:
+    """Made and used on a running event loop. `unread` are the sockets that the sweep looks after, once a second."""
+
+    def __init__(self, *, seed: int, limits: Limits, show_values: bool) -> None:
+        self.seed = seed
+        self.limits = limits
+        self.journal = Journal()
+        self.exchanges = Exchanges(values=show_values)
+        self.clock = loop_clock(asyncio.get_running_loop())
+        self.budget = Budget(limits.total)
+        self.unread: dict[Unread, None] = {}
+        self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        for side in tuple(self.unread):
+            if not side.disconnected and sockets.is_gone(sockets.of(side.transport)):
+                side.gone()
+        self._sweeper = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
+
+    def stop_sweeping(self) -> None:
+        """Sweep no more, and give the timer back."""
+        self._sweeper.cancel()
+        self.clock.close()
