@@ -14,7 +14,7 @@ test: .venv/.test
 	$(BIN)/python -m pytest $(ARGS)
 
 docs: .venv/.test
-	BROWNOUT_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/docs/test_faults.py tests/real/test_felt.py tests/real/test_http_felt.py
+	BROWNOUT_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/docs/test_faults.py tests/docs/test_journal.py tests/real/test_felt.py tests/real/test_http_felt.py
 
 lint: .venv/.lint
 	$(BIN)/ruff check .

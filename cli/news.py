@@ -7,10 +7,23 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..proxy.record.event import (
+    AcceptFailed,
+    Changed,
+    DialFailed,
+    Event,
+    Fired,
+    Healed,
+    Injected,
+    ParsingStopped,
+    ProxyDisabled,
+    ProxyRemoved,
+    Reloaded,
+)
 from . import figures
 
 if TYPE_CHECKING:
-    from ..proxy import Event
+    from ..proxy import Recorded
 
 PAUSE = 1.0
 """Seconds between two lines about the same failure of the same proxy; what happens in between is counted."""
@@ -21,70 +34,72 @@ class News:
 
     def __init__(self) -> None:
         self._fired: set[tuple[str, object]] = set()
-        self._failures: dict[tuple[str, object], tuple[float, int]] = {}
+        self._failures: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def line(self, event: Event) -> str | None:
+    def line(self, recorded: Recorded) -> str | None:
         """Return an event as a line with its local time, or None where it is no news.
 
         A fault's first firing is news, and of like failures one in a second.
         """
-        text = self._sentence(event)
+        text = self._sentence(recorded)
         if text is None:
             return None
-        whose = f"{event.proxy}: " if event.proxy else ""
-        return f"{time.strftime('%H:%M:%S', time.localtime(event.at))} {whose}{text}"
+        whose = f"{recorded.proxy}: " if recorded.proxy else ""
+        return f"{time.strftime('%H:%M:%S', time.localtime(recorded.at))} {whose}{text}"
 
-    def _sentence(self, event: Event) -> str | None:
-        detail = event.detail
-        match event.kind:
-            case "injected" | "changed":
-                injection = detail["injection"]
-                assert isinstance(injection, dict)
-                if event.kind == "injected":
-                    self._fired.discard((event.proxy, injection["name"]))
-                return f"{event.kind} {injection['name']} {figures.settings(injection)}".rstrip()
-            case "fired":
-                key = (event.proxy, detail["name"])
-                if key in self._fired:
-                    return None
-                self._fired.add(key)
-                where = f"on {detail['operation']}" if "operation" in detail else f"on link {event.link}"
-                return f"{detail['name']} fired for the first time, {where}"
-            case "unfollowed":
-                return self._failure(event, f"link {event.link} is followed no more: {detail['reason']}")
-            case "healed":
-                return f"healed {detail['name']}: matched {detail['matched']}, fired {detail['fired']}"
-            case "dial_failed":
-                return self._failure(event, f"no connection to {detail['upstream']}: {detail['error']}")
-            case "accept_failed":
-                return self._failure(event, f"no client taken: {detail['error']}")
-            case "reloaded":
-                return _reloaded(detail)
-            case "proxy_removed" | "proxy_disabled":
-                return event.kind.removeprefix("proxy_")
+    def _sentence(self, recorded: Recorded) -> str | None:
+        match recorded.event:
+            case Injected(proxy, injection):
+                self._fired.discard((proxy, injection["name"]))
+                return _settings("injected", injection)
+            case Changed(_, injection):
+                return _settings("changed", injection)
+            case Fired() as fired:
+                return self._first_firing(fired)
+            case ParsingStopped(connection=number, reason=reason):
+                return self._failure(recorded, reason, f"connection {number} is no longer parsed ({reason})")
+            case Healed(name=name, matched=matched, fired=count):
+                return f"healed {name}: matched {matched}, fired {count}"
+            case DialFailed(reason=reason, error=error, upstream=upstream):
+                return self._failure(recorded, reason, f"no connection to {upstream}: {error}")
+            case AcceptFailed(reason=reason, error=error):
+                return self._failure(recorded, reason, f"no client taken: {error}")
+            case Reloaded() as reloaded:
+                return _reloaded(reloaded)
+            case ProxyRemoved():
+                return "removed"
+            case ProxyDisabled():
+                return "disabled"
         return None
 
-    def _failure(self, event: Event, text: str) -> str | None:
-        key = (event.proxy, event.detail["reason"])
+    def _first_firing(self, event: Fired) -> str | None:
+        key = (event.proxy, event.name)
+        if key in self._fired:
+            return None
+        self._fired.add(key)
+        return f"{event.name} fired for the first time, on {event.operation or f'connection {event.connection}'}"
+
+    def _failure(self, recorded: Recorded, reason: str, text: str) -> str | None:
+        key = (recorded.proxy, reason)
         said, more = self._failures.get(key, (-PAUSE, 0))
-        if event.at - said < PAUSE:
+        if recorded.at - said < PAUSE:
             self._failures[key] = (said, more + 1)
             return None
-        self._failures[key] = (event.at, 0)
+        self._failures[key] = (recorded.at, 0)
         return f"{text} (and {more} times before)" if more else text
 
 
-def _reloaded(detail: Mapping[str, object]) -> str:
-    done, errors = detail["done"], detail["errors"]
-    assert isinstance(done, list)
-    assert isinstance(errors, list)
-    failed = [figures.many(len(errors), "error")] if errors else []
-    return f"{os.path.basename(str(detail['file']))} read again: {', '.join([*(done or ['nothing changed']), *failed])}"
+def _settings(verb: str, injection: Mapping[str, object]) -> str:
+    return f"{verb} {injection['name']} {figures.settings(injection)}".rstrip()
+
+
+def _reloaded(event: Reloaded) -> str:
+    failed = [figures.many(len(event.errors), "error")] if event.errors else []
+    return f"{os.path.basename(event.file)} read again: {', '.join([*(event.done or ['nothing changed']), *failed])}"
 
 
 def wrong_in(event: Event) -> list[str]:
-    """Return what went wrong when a file was read anew, as lines of errors and hints."""
-    errors = event.detail["errors"] if event.kind == "reloaded" else []
-    assert isinstance(errors, list)
-    both = [(f"error: {each['error']}", f"hint:  {each['hint']}" if each["hint"] else "") for each in errors]
+    """Return what was wrong in a file that was read again, as lines of errors and hints."""
+    mistakes = event.errors if isinstance(event, Reloaded) else ()
+    both = [(f"error: {each.error}", f"hint:  {each.hint}" if each.hint else "") for each in mistakes]
     return [line for pair in both for line in pair if line]

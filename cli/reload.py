@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults.config import Config, ProxyEntry, shipped
 from ..faults.profile import Profile
+from ..proxy.record.event import Mistake, Reloaded
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
 from . import errors, figures
@@ -129,11 +130,12 @@ class Reloader:
         except BrownoutError as error:
             wrong.append(error)
         self._fleet.journal.write(
-            "reloaded",
-            "",
-            file=self._file.path,
-            done=[f"{figures.many(done[noun, verb], noun)} {verb}" for noun, verb in DONE if done[noun, verb]],
-            errors=[{"error": each.message, "hint": each.hint} for error in wrong for each in errors.parts(error)],
+            Reloaded(
+                "",
+                file=str(self._file.path),
+                done=tuple(f"{figures.many(done[noun, verb], noun)} {verb}" for noun, verb in DONE if done[noun, verb]),
+                errors=tuple(Mistake(each.message, each.hint) for error in wrong for each in errors.parts(error)),
+            )
         )
 
     async def _carry_out(self, new: Config, done: Done, wrong: list[BrownoutError]) -> None:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, TypedDict
 import msgspec
 
 from ..control.views import ProxyView, injection_view, moment, proxy_view
+from ..proxy.record.event import Injected, ProxyAdded
 from ..wire.address import mask
 from ..wire.errors import BrownoutError
 
 if TYPE_CHECKING:
-    from ..proxy import Event, Fleet, Proxy
+    from ..proxy import Fleet, Proxy, Recorded
 
 
 class ProxyReport(TypedDict):
@@ -56,11 +57,12 @@ class Report:
         self._applied: dict[str, None] = {}
         fleet.journal.listeners.add(self._hear)
 
-    def _hear(self, event: Event) -> None:
-        if event.kind == "proxy_added":
-            self._proxies.append(self._fleet.proxies[event.proxy])
-        elif event.kind == "injected":
-            self._applied |= dict.fromkeys(self._fleet.applied)
+    def _hear(self, recorded: Recorded) -> None:
+        match recorded.event:
+            case ProxyAdded(proxy=name):
+                self._proxies.append(self._fleet.proxies[name])
+            case Injected():
+                self._applied |= dict.fromkeys(self._fleet.applied)
 
     def write(self, exit_code: int) -> None:
         """Write what is known now, all of it or nothing. Raises BrownoutError."""

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..proxy import LIMITS, Event, Fleet, new_seed
+from ..proxy import LIMITS, Fleet, Recorded, new_seed
+from ..proxy.record.event import ProxyAdded, ProxyEnabled
 from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
 from . import child, errors, figures
@@ -176,13 +177,14 @@ def _heard(fleet: Fleet, say_where: Callable[[str], None], say_news: Callable[[s
     """Say what the journal hears: where proxies are, what is wrong with a file, and the news."""
     news = News()
 
-    def hear(event: Event) -> None:
-        # A proxy that is added is most often enabled as well: one line is enough.
-        if event.kind == "proxy_enabled" or (event.kind == "proxy_added" and not event.detail["enabled"]):
-            say_where(_where(fleet, event.proxy))
-        for text in wrong_in(event):
+    def hear(recorded: Recorded) -> None:
+        match recorded.event:
+            # A proxy that is added is most often enabled as well: one line is enough.
+            case ProxyEnabled(proxy=name) | ProxyAdded(proxy=name, enabled=False):
+                say_where(_where(fleet, name))
+        for text in wrong_in(recorded.event):
             say_where(text)
-        if (said := news.line(event)) is not None:
+        if (said := news.line(recorded)) is not None:
             say_news(said)
 
     fleet.journal.listeners.add(hear)

@@ -8,22 +8,31 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..control.views import moment
+from ..proxy.record.event import (
+    AcceptFailed,
+    ConnectionClosed,
+    ConnectionOpened,
+    DialFailed,
+    Event,
+    Fired,
+    ListenFailed,
+)
 from .output import LONGEST, Output
 
 if TYPE_CHECKING:
-    from ..proxy import Event
+    from ..proxy import Recorded
 
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal", "panic")
 """What LOG_LEVEL may be, the most talkative first."""
 USUAL = "debug"
 
-_OF_KINDS = {
-    "link_opened": "debug",
-    "link_closed": "debug",
-    "fired": "debug",
-    "accept_failed": "error",
-    "dial_failed": "error",
-    "listen_failed": "error",
+_LEVELS_OF_KINDS: dict[type[Event], str] = {
+    ConnectionOpened: "debug",
+    ConnectionClosed: "debug",
+    Fired: "debug",
+    AcceptFailed: "error",
+    DialFailed: "error",
+    ListenFailed: "error",
 }
 
 
@@ -44,11 +53,11 @@ class Log(Output):
         if LEVELS.index(level) >= LEVELS.index(self.level):
             self.say(_line(level, message, fields))
 
-    def hear(self, event: Event) -> None:
-        """Log what the journal has."""
-        link = {} if event.link is None else {"link": event.link}
-        level = _OF_KINDS.get(event.kind, "info")
-        self.write(level, event.kind.replace("_", " "), **{"proxy": event.proxy, **link, **event.detail})
+    def hear(self, recorded: Recorded) -> None:
+        """Log an event of the journal."""
+        event = recorded.event
+        level = _LEVELS_OF_KINDS.get(type(event), "info")
+        self.write(level, event.kind.replace("_", " "), **msgspec.structs.asdict(event))
 
     def missed(self, lines: int) -> str:
         """Return a line in place of lines that were left out."""

@@ -48,7 +48,7 @@ from .views import (
 )
 
 if TYPE_CHECKING:
-    from ..proxy import Entry, Event, Fleet, Injection, Proxy
+    from ..proxy import Entry, Fleet, Injection, Proxy, Recorded
 
 
 class Api:
@@ -56,7 +56,7 @@ class Api:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._followers: set[Follower[Event] | Follower[Entry]] = set()
+        self._followers: set[Follower[Recorded] | Follower[Entry]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of `/v1`."""
@@ -214,7 +214,7 @@ class Api:
             return await reply_list(entries, exchange_view)
         return await self._follow(request, Follower(exchanges.listeners, entries, asked.wants, exchange_message))
 
-    async def _follow(self, request: web.Request, follower: Follower[Event] | Follower[Entry]) -> web.StreamResponse:
+    async def _follow(self, request: web.Request, follower: Follower[Recorded] | Follower[Entry]) -> web.StreamResponse:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         response = web.StreamResponse(headers=headers)
         with follower:

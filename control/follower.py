@@ -13,7 +13,7 @@ import msgspec
 from .views import event_view, exchange_view
 
 if TYPE_CHECKING:
-    from ..proxy import Entry, Event
+    from ..proxy import Entry, Recorded
 
 LONGEST = 1000
 """How many wait for a follower that reads slowly; the oldest give way, and it is told how many."""
@@ -88,9 +88,9 @@ class Follower(Generic[T]):
         self._news.set()
 
 
-def event_message(event: Event) -> bytes:
+def event_message(recorded: Recorded) -> bytes:
     """Return an entry of the journal as a server-sent event."""
-    return _message(event.seq, event.kind, event_view(event))
+    return _message(recorded.seq, recorded.kind, event_view(recorded))
 
 
 def exchange_message(entry: Entry) -> bytes:

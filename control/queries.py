@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..faults.settings import Settings
+from ..faults.settings import Settings, SettingsError, unknown
 from ..proxy.record.entry import KEPT
+from ..proxy.record.event import KINDS
 
 if TYPE_CHECKING:
-    from ..proxy import Entry, Event
+    from ..proxy import Entry, Recorded
 
 
 class ProxyPut(Settings, frozen=True):
@@ -35,9 +36,15 @@ class JournalQuery(Settings, frozen=True):
     since: int = 0
     follow: Literal["0", "1"] = "0"
 
-    def wants(self, event: Event) -> bool:
+    def __post_init__(self) -> None:
+        """Refuse a kind that no event has. Raises SettingsError."""
+        super().__post_init__()
+        if self.kind is not None and self.kind not in KINDS:
+            raise SettingsError([unknown("kind", self.kind, KINDS)._replace(key="kind")])
+
+    def wants(self, recorded: Recorded) -> bool:
         """Say whether an event is asked for."""
-        return self.proxy in (None, event.proxy) and self.kind in (None, event.kind)
+        return self.proxy in (None, recorded.proxy) and self.kind in (None, recorded.kind)
 
 
 class ExchangesQuery(Settings, frozen=True):

@@ -15,7 +15,7 @@ from ..faults.settings import Field, Settings, fields
 from ..faults.spec import Spec
 
 if TYPE_CHECKING:
-    from ..proxy import Entry, Event, Injection, Proxy
+    from ..proxy import Entry, Injection, Proxy, Recorded
 
 
 class Receipt(TypedDict):
@@ -122,8 +122,10 @@ class EventView(TypedDict):
     at: str
     kind: str
     proxy: str
-    link: int | None
+    connection: int | None
+    """Its number; null for an event that is not about one connection."""
     detail: dict[str, object]
+    """The fields that its kind has (`brownout.proxy.record.event`)."""
 
 
 @final  # so that one is told from a MissedView
@@ -250,15 +252,15 @@ def settings_view(struct: type[Settings]) -> list[Setting]:
     return [_setting(field) for field in fields(struct)]
 
 
-def event_view(event: Event) -> EventView:
+def event_view(recorded: Recorded) -> EventView:
     """Return an entry of the journal as JSON has it."""
     return {
-        "seq": event.seq,
-        "at": moment(event.at),
-        "kind": event.kind,
-        "proxy": event.proxy,
-        "link": event.link,
-        "detail": event.detail,
+        "seq": recorded.seq,
+        "at": moment(recorded.at),
+        "kind": recorded.kind,
+        "proxy": recorded.proxy,
+        "connection": recorded.connection,
+        "detail": recorded.event.detail(),
     }
 
 

@@ -6,12 +6,13 @@ asyncio Protocols over transports; no web server, no metrics library, no termina
 from .fleet import Fleet, new_seed
 from .proxy import Proxy
 from .record.entry import Entry, Exchanges
-from .record.journal import Event, Journal
+from .record.event import Event
+from .record.journal import Journal, Recorded
 from .shaping.budget import LIMITS, Limits
 from .shaping.injection import Injection
 from .system.listener import ListenError
 
 __all__ = [
     "LIMITS", "Entry", "Event", "Exchanges", "Fleet", "Injection", "Journal", "Limits", "ListenError", "Proxy",
-    "new_seed",
+    "Recorded", "new_seed",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from .links.side import Side
 from .placing import Placed
 from .proxy import Proxy
 from .record.entry import Exchanges
+from .record.event import ProxyAdded, ProxyRemoved
 from .record.journal import Journal
 from .shaping.budget import LIMITS, Budget, Limits
 from .shaping.injection import Injection
@@ -149,7 +150,7 @@ class Fleet:
         return Proxy(self, name, to, Address.listen(listen) if isinstance(listen, str) else listen)
 
     def _added(self, proxy: Proxy, *, enabled: bool) -> None:
-        self.journal.write("proxy_added", proxy.name, upstream=proxy.upstream.masked, enabled=enabled)
+        self.journal.write(ProxyAdded(proxy.name, proxy.upstream.masked, enabled))
 
     async def remove(self, name: str) -> None:
         """Remove a proxy: release its port, close its links. Raises NotFoundError."""
@@ -160,7 +161,7 @@ class Fleet:
         task = asyncio.create_task(proxy.gone())  # no call waits for a peer that does not read
         self._leaving[task] = proxy
         task.add_done_callback(self._leaving.pop)
-        self.journal.write("proxy_removed", proxy.name)
+        self.journal.write(ProxyRemoved(proxy.name))
 
     def proxy(self, name: str) -> Proxy:
         """Return the proxy of a name. Raises NotFoundError with the nearest one."""

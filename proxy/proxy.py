@@ -21,6 +21,7 @@ from .exchanges.rules import Rules
 from .links.gate import Gate
 from .links.link import Link
 from .links.side import Side
+from .record import event
 from .record.tally import Histogram, Operations, Tally
 from .shaping.injection import Injection
 from .system import sockets
@@ -137,11 +138,11 @@ class Proxy:
             if sock is not None:
                 self.port.open_on(sock)
                 self._mind_port()
-                self.fleet.journal.write("proxy_enabled", self.name, address=self._where())
+                self.fleet.journal.write(event.ProxyEnabled(self.name, self._where()))
             elif was and not enabled:
                 self.port.close()
                 self._close_links("proxy disabled")
-                self.fleet.journal.write("proxy_disabled", self.name)
+                self.fleet.journal.write(event.ProxyDisabled(self.name))
             elif enabled and self.port.trouble and self._mind_port():
                 raise ListenError(self.port.trouble, "end who has it, or choose another listen address")
 
@@ -150,7 +151,7 @@ class Proxy:
         before = self.port.trouble
         refusing = any(each.active and each.spec.fault.closes_port for each in self.injections.values())
         if (wrong := self.port.refuse(refusing)) and not before:
-            self.fleet.journal.write("listen_failed", self.name, error=wrong)
+            self.fleet.journal.write(event.ListenFailed(self.name, wrong))
         return wrong
 
     def _where(self) -> str:
@@ -185,12 +186,14 @@ class Proxy:
     def failed(self, reason: str, error: str, link: int | None = None) -> None:
         """Record why a link could not be had, or could not be opened."""
         self.errors[reason] += 1
-        kind = "accept_failed" if link is None else "dial_failed"
-        self.fleet.journal.write(kind, self.name, link, reason=reason, error=error, upstream=self.upstream.endpoint)
+        if link is None:
+            self.fleet.journal.write(event.AcceptFailed(self.name, reason, error))
+        else:
+            self.fleet.journal.write(event.DialFailed(self.name, link, reason, error, self.upstream.endpoint))
 
     def opened(self, link: Link) -> None:
         """Take a link that begins to carry: the faults that fired on it join."""
-        self.fleet.journal.write("link_opened", self.name, link.number)
+        self.fleet.journal.write(event.ConnectionOpened(self.name, link.number))
         for injection in tuple(self.injections.values()):
             if link in injection.links:
                 link.join(injection)
@@ -206,13 +209,14 @@ class Proxy:
             self._carried[side.stream] += side.bytes
             self._sent[side.stream] += side.sent
         self.fleet.journal.write(
-            "link_closed",
-            self.name,
-            link.number,
-            reason=link.reason,
-            upstream=link.client.bytes,
-            downstream=link.server.bytes,
-            seconds=round(self.fleet.clock.time() - link.opened_at, 6),
+            event.ConnectionClosed(
+                self.name,
+                link.number,
+                reason=link.reason,
+                upstream_bytes=link.client.bytes,
+                downstream_bytes=link.server.bytes,
+                seconds=round(self.fleet.clock.time() - link.opened_at, 6),
+            )
         )
 
     def _close_links(self, reason: str) -> None:
@@ -242,7 +246,7 @@ class Proxy:
         )
         injection.tally = self._tally(injection)
         self.injections[injection.name] = injection
-        self.fleet.journal.write("injected", self.name, injection=injection.spec.to_mapping())
+        self.fleet.journal.write(event.Injected(self.name, injection.spec.to_mapping()))
         if injection.spec.trigger.start:
             injection.timer = self._later(injection.spec.trigger.start, lambda: self._begin(injection))
         else:
@@ -268,7 +272,7 @@ class Proxy:
             self.gate.ask_soon()
         if isinstance(spec.fault, ExchangeFault):
             self._rule()
-        self.fleet.journal.write("changed", self.name, injection=spec.to_mapping())
+        self.fleet.journal.write(event.Changed(self.name, spec.to_mapping()))
         return injection
 
     def heal(self, name: str | None = None) -> int:
@@ -312,19 +316,19 @@ class Proxy:
     def _fired(self, injection: Injection, link: Link) -> None:
         self.fired(injection, link, n=injection.links[link].n)
 
-    def fired(self, injection: Injection, link: Link, **detail: object) -> None:
+    def fired(self, injection: Injection, link: Link, n: int, operation: str = "") -> None:
         """Record that a fault fired on a link, or on an exchange there."""
-        self.fleet.journal.write("fired", self.name, link.number, name=injection.name, **detail)
+        self.fleet.journal.write(event.Fired(self.name, link.number, injection.name, n, operation))
 
     def unfollowed(self, link: Link, why: str) -> None:
         """Record that a link is followed no more: the faults of exchanges cannot touch what comes on it."""
-        self.fleet.journal.write("unfollowed", self.name, link.number, reason=why)
+        self.fleet.journal.write(event.ParsingStopped(self.name, link.number, why))
         for injection in self.rules.injections:
             injection.spare(link)
 
     def repeated(self, link: Link, operation: str, status: str) -> None:
         """Record a copy of a request that was sent upstream, and how that went."""
-        self.fleet.journal.write("repeated", self.name, link.number, operation=operation, status=status)
+        self.fleet.journal.write(event.RequestCopied(self.name, link.number, operation, status))
 
     def _heal(self, injection: Injection) -> None:
         self.port.catch_up()  # and one that has connected under the fault is still its own
@@ -339,9 +343,7 @@ class Proxy:
         self.past.append(injection)
         self.gate.ask_soon()
         self._mind_port()
-        self.fleet.journal.write(
-            "healed", self.name, name=injection.name, matched=injection.matched, fired=injection.fired
-        )
+        self.fleet.journal.write(event.Healed(self.name, injection.name, injection.matched, injection.fired))
 
     def _later(self, seconds: float, call: Callback) -> Timer:
         return self.fleet.clock.call_at(self.fleet.clock.time() + seconds, call)

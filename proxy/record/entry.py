@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from .listeners import tell
+
 KEPT = 10_000
 """How many exchanges are kept."""
 
@@ -65,9 +67,7 @@ class Exchanges:
         self._seq += 1
         self._kept.append(ended)
         if self.listeners:
-            entry = ended.entry(self._seq, values=self._values)
-            for listener in tuple(self.listeners):
-                listener(entry)
+            tell(self.listeners, ended.entry(self._seq, values=self._values))
 
     def entries(self, since: int = 0, *, proxy: str | None = None, last: int = KEPT) -> list[Entry]:
         """Return what is kept after number `since`, the `last` ones of it, oldest first."""

@@ -7,40 +7,57 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .event import KINDS, ConnectionEvent, Event
+from .listeners import tell
 
-class Event(NamedTuple):
-    """Something that happened: its number (1, 2, ...), the Unix time, what, to which proxy and link, and details."""
+
+class Recorded(NamedTuple):
+    """An event as the journal keeps it, with its number (1, 2, ...) and the Unix time at which it happened."""
 
     seq: int
     at: float
-    kind: str
-    proxy: str
-    link: int | None
-    detail: dict[str, object]
+    event: Event
+
+    @property
+    def kind(self) -> str:
+        """The kind of the event."""
+        return self.event.kind
+
+    @property
+    def proxy(self) -> str:
+        """The name of the event's proxy."""
+        return self.event.proxy
+
+    @property
+    def connection(self) -> int | None:
+        """The number of the event's connection; None for an event that is not about one connection."""
+        return self.event.connection if isinstance(self.event, ConnectionEvent) else None
 
 
 class Journal:
-    """The last events of a process; `listeners` are called with each new one."""
+    """The last events of a process; `listeners` are called with each new one, on the event loop."""
 
-    __slots__ = ("_events", "_seq", "listeners")
+    __slots__ = ("_kept", "_seq", "listeners")
 
     def __init__(self, keep: int = 10_000) -> None:
-        self._events: deque[Event] = deque(maxlen=keep)
+        self._kept: deque[Recorded] = deque(maxlen=keep)
         self._seq = 0
-        self.listeners: set[Callable[[Event], None]] = set()
+        self.listeners: set[Callable[[Recorded], None]] = set()
 
-    def write(self, kind: str, proxy: str, link: int | None = None, **detail: object) -> None:
-        """Record an event of now."""
+    def write(self, event: Event) -> None:
+        """Record an event that happens now. A listener that raises does not disturb the caller."""
         self._seq += 1
-        event = Event(self._seq, time.time(), kind, proxy, link, detail)
-        self._events.append(event)
-        for listener in tuple(self.listeners):
-            listener(event)
+        recorded = Recorded(self._seq, time.time(), event)
+        self._kept.append(recorded)
+        tell(self.listeners, recorded)
 
-    def events(self, since: int = 0, *, proxy: str | None = None, kind: str | None = None) -> list[Event]:
-        """Return what is kept of the events after number `since`, oldest first."""
+    def events(self, since: int = 0, *, proxy: str | None = None, kind: str | None = None) -> list[Recorded]:
+        """Return the kept events after number `since`, oldest first."""
+        asked: type[Event] | tuple[()] = Event if kind is None else KINDS.get(kind, ())
         return [
-            event
-            for event in self._events
-            if event.seq > since and proxy in (None, event.proxy) and kind in (None, event.kind)
+            recorded
+            for recorded in self._kept
+            if recorded.seq > since
+            and isinstance(recorded.event, asked)
+            and (proxy is None or recorded.event.proxy == proxy)
         ]

@@ -4,13 +4,28 @@ import time
 
 import pytest
 
-from brownout.cli.news import News
+from brownout.cli.news import News, wrong_in
 from brownout.cli.output import Output
-from brownout.proxy import Event
+from brownout.proxy import Event, Recorded
+from brownout.proxy.record.event import (
+    AcceptFailed,
+    Changed,
+    ConnectionClosed,
+    ConnectionOpened,
+    DialFailed,
+    Fired,
+    Healed,
+    Injected,
+    Mistake,
+    ParsingStopped,
+    ProxyDisabled,
+    ProxyRemoved,
+    Reloaded,
+)
 
 
-def said(news: News, kind: str, at: float = 0.0, link: int | None = None, **detail: object) -> str | None:
-    return news.line(Event(1, at, kind, "redis", link, detail))
+def said(news: News, event: Event, at: float = 0.0) -> str | None:
+    return news.line(Recorded(1, at, event))
 
 
 @pytest.fixture(autouse=True)
@@ -20,41 +35,75 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_injections_are_news() -> None:
     injection = {"fault": "latency", "name": "slow", "stream": "downstream", "latency": "300ms"}
-    assert said(News(), "injected", 3661, injection=injection) == "01:01:01 redis: injected slow latency=300ms"
-    assert said(News(), "changed", injection=injection) == "00:00:00 redis: changed slow latency=300ms"
-    assert said(News(), "healed", name="slow", matched=3, fired=1) == "00:00:00 redis: healed slow: matched 3, fired 1"
+    injected = said(News(), Injected("redis", injection), 3661)
+    assert injected == "01:01:01 redis: injected slow latency=300ms"
+    assert said(News(), Changed("redis", injection)) == "00:00:00 redis: changed slow latency=300ms"
+    assert said(News(), Healed("redis", "slow", 3, 1)) == "00:00:00 redis: healed slow: matched 3, fired 1"
 
 
 def test_news_of_an_injection_have_its_match() -> None:
     injection = {"fault": "http.status", "name": "busy", "status": 503, "match": {"path": "/a*"}}
-    told = said(News(), "injected", injection=injection)
+    told = said(News(), Injected("redis", injection))
     assert told == "00:00:00 redis: injected busy status=503 match: path=/a*"
 
 
-def test_links_are_no_news() -> None:
-    assert said(News(), "link_opened", link=1) is None
-    assert said(News(), "link_closed", link=1) is None
+def test_connections_are_no_news() -> None:
+    assert said(News(), ConnectionOpened("redis", 1)) is None
+    assert said(News(), ConnectionClosed("redis", 1, "closed", 4, 4, 0.1)) is None
+
+
+def test_a_connection_that_is_no_longer_parsed_is_news() -> None:
+    told = said(News(), ParsingStopped("redis", 3, "not HTTP/1"))
+    assert told == "00:00:00 redis: connection 3 is no longer parsed (not HTTP/1)"
+
+
+def test_a_proxy_that_stops_listening_or_goes_is_news() -> None:
+    assert said(News(), ProxyDisabled("redis")) == "00:00:00 redis: disabled"
+    assert said(News(), ProxyRemoved("redis")) == "00:00:00 redis: removed"
+
+
+def test_a_client_that_cannot_be_accepted_is_news() -> None:
+    told = said(News(), AcceptFailed("redis", "no_descriptor", "Too many open files"))
+    assert told == "00:00:00 redis: no client taken: Too many open files"
+
+
+def test_a_file_that_was_read_again_is_news_with_its_mistakes() -> None:
+    mistakes = (Mistake("a: is wrong", "make it right"), Mistake("b: is wrong", ""))
+    nothing = Reloaded("", "/etc/brownout.yaml", (), mistakes)
+    assert said(News(), nothing) == "00:00:00 brownout.yaml read again: nothing changed, 2 errors"
+    assert wrong_in(nothing) == ["error: a: is wrong", "hint:  make it right", "error: b: is wrong"]
+    some = Reloaded("", "/etc/brownout.yaml", ("1 proxy added", "2 injections changed"), ())
+    assert said(News(), some) == "00:00:00 brownout.yaml read again: 1 proxy added, 2 injections changed"
+    assert wrong_in(some) == wrong_in(ProxyRemoved("redis")) == []
 
 
 def test_only_the_first_firing_is_news_until_it_is_injected_anew() -> None:
     news = News()
-    first = "00:00:00 redis: slow fired for the first time, on link 4"
-    assert said(news, "fired", link=4, name="slow", n=1) == first
-    assert said(news, "fired", link=5, name="slow", n=2) is None
-    said(news, "injected", injection={"name": "slow"})
-    assert said(news, "fired", link=4, name="slow", n=1) == first
+    first = "00:00:00 redis: slow fired for the first time, on connection 4"
+    assert said(news, Fired("redis", 4, "slow", 1)) == first
+    assert said(news, Fired("redis", 5, "slow", 2)) is None
+    said(news, Injected("redis", {"name": "slow"}))
+    assert said(news, Fired("redis", 4, "slow", 1)) == first
+
+
+def test_the_first_firing_on_a_request_names_the_request() -> None:
+    told = said(News(), Fired("redis", 4, "busy", 1, "GET /a/{}"))
+    assert told == "00:00:00 redis: busy fired for the first time, on GET /a/{}"
 
 
 def test_like_failures_are_news_once_a_second() -> None:
     news = News()
-    why = {"reason": "dial_refused", "error": "connection refused", "upstream": "127.0.0.1:1"}
+
+    def failed(number: int, reason: str = "dial_refused") -> DialFailed:
+        return DialFailed("redis", number, reason, "connection refused", "127.0.0.1:1")
+
     text = "redis: no connection to 127.0.0.1:1: connection refused"
-    assert said(news, "dial_failed", 10.0, 1, **why) == f"00:00:10 {text}"
-    assert said(news, "dial_failed", 10.1, 2, **why) is None
-    assert said(news, "dial_failed", 10.9, 3, **why) is None
-    assert said(news, "dial_failed", 10.9, 4, **why | {"reason": "dial_timeout"}) == f"00:00:10 {text}"
-    assert said(news, "dial_failed", 11.0, 5, **why) == f"00:00:11 {text} (and 2 times before)"
-    assert said(news, "dial_failed", 12.0, 6, **why) == f"00:00:12 {text}"
+    assert said(news, failed(1), 10.0) == f"00:00:10 {text}"
+    assert said(news, failed(2), 10.1) is None
+    assert said(news, failed(3), 10.9) is None
+    assert said(news, failed(4, "dial_timeout"), 10.9) == f"00:00:10 {text}"
+    assert said(news, failed(5), 11.0) == f"00:00:11 {text} (and 2 times before)"
+    assert said(news, failed(6), 12.0) == f"00:00:12 {text}"
 
 
 def test_a_reader_that_does_not_read_holds_up_nothing() -> None:

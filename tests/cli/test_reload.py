@@ -215,7 +215,7 @@ def test_only_what_changed_is_changed(edited: Callable[..., Edited], echo: str) 
             "b: removed",
             "a: healed noop: matched 1, fired 1",
             "a: injected limit_data bytes=1MB",
-            "a: limit_data fired for the first time, on link 1",
+            "a: limit_data fired for the first time, on connection 1",
             f"c {it.run.address('c')[0]}:{it.run.address('c')[1]} -> tcp://{echo}",
         ]
     assert (

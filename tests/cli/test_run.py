@@ -59,7 +59,7 @@ def test_news_are_lines(run: Start) -> None:
     process.out.until("healed")
     lines = [line.partition(" ")[2] for line in process.out.seen[3:]]
     assert lines[0] == "dead: injected reset"
-    assert lines[1] == "dead: reset fired for the first time, on link 1"
+    assert lines[1] == "dead: reset fired for the first time, on connection 1"
     assert lines[2].startswith(f"dead: no connection to {dead}: ")
     assert lines[3:] == ["dead: healed reset: matched 1, fired 1"]
 

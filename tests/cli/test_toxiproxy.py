@@ -274,11 +274,11 @@ def test_log_level_says_what_is_logged(start: Start, level: str, levels: set[str
         assert time.monotonic() < end
     assert process.end() == 0
     process.out.all()
-    lines = process.logged("level", "message", "proxy", "link")
+    lines = process.logged("level", "message", "proxy", "connection")
     assert {line[0] for line in lines} == levels
     assert ([line[1] for line in lines][:1] == ["unknown LOG_LEVEL 'loud'"]) == (level == "loud")
     assert (("error", "dial failed", "dead", 1) in lines) == ("error" in levels)
-    assert (("debug", "link closed", "dead", 1) in lines) == ("debug" in levels)
+    assert (("debug", "connection closed", "dead", 1) in lines) == ("debug" in levels)
     assert (("info", "proxy added", "dead", None) in lines) == ("info" in levels)
 
 

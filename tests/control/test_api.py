@@ -198,6 +198,9 @@ WRONG = [
     ("PATCH", f"{ECHO}/injections/nop", "{}", 404, "echo has no injection named 'nop'", "there is no injection here"),
     ("GET", "/v1/journal?since=x", None, 400, "since: 'x' is not right", "since is a number"),
     ("GET", "/v1/journal?sins=1", None, 400, "unknown setting 'sins'", "did you mean since?"),
+    ("GET", "/v1/journal?kind=fird", None, 400, "unknown kind 'fird'", "did you mean fired?"),
+    ("GET", "/v1/journal?kind=connexion_opened&follow=1", None, 400, "unknown kind 'connexion_opened'",
+     "did you mean connection_opened?"),
 ]  # fmt: skip
 
 

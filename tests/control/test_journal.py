@@ -1,5 +1,6 @@
 import asyncio
 import json
+import socket
 import time
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from brownout.control import follower as follower_module
 from brownout.control.follower import LONGEST, Follower, event_message
 from brownout.proxy import Journal
+from brownout.proxy.record.event import Injected
 
 from .conftest import DEADLINE, Running
 
@@ -25,10 +27,30 @@ def test_the_journal_is_listed_and_filtered(running: Running) -> None:
     assert (status, kinds(events)) == (200, ["proxy_enabled", "proxy_added", "injected", "healed"])
     healed = events[-1]
     assert healed["at"].endswith("Z")
-    assert (healed["proxy"], healed["link"]) == ("a", None)
+    assert (healed["proxy"], healed["connection"]) == ("a", None)
     assert healed["detail"] == {"name": "noop", "matched": 0, "fired": 0}
     assert kinds(running.ask("GET", f"/v1/journal?since={events[-2]['seq']}")[1]) == ["healed"]
     assert [each["proxy"] for each in running.ask("GET", "/v1/journal?kind=proxy_added")[1]] == ["a", "b"]
+
+
+def test_events_of_one_connection_have_its_number(running: Running) -> None:
+    client = running.client
+    host, _, port = str(client.add("a", running.echo)["address"]).rpartition(":")
+    client.inject("a", {"fault": "noop", "name": "first"})
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as connection:
+        connection.sendall(b"ping")
+        assert connection.recv(4) == b"ping"
+    deadline = time.monotonic() + DEADLINE
+    while not (closed := client.journal(kind="connection_closed")):
+        assert time.monotonic() < deadline
+    assert [each["connection"] for each in closed] == [1]
+    detail = closed[0]["detail"]
+    assert detail.pop("seconds") > 0
+    assert detail == {"reason": "closed", "upstream_bytes": 4, "downstream_bytes": 4}
+    [opened] = client.journal(kind="connection_opened")
+    assert (opened["proxy"], opened["connection"], opened["detail"]) == ("a", 1, {})
+    [fired] = client.journal(kind="fired")
+    assert (fired["connection"], fired["detail"]) == (1, {"name": "first", "n": 1, "operation": ""})
 
 
 def test_a_follower_reads_what_was_and_what_comes(running: Running) -> None:
@@ -89,10 +111,10 @@ def test_a_slow_follower_is_told_what_it_missed() -> None:
     async def follow() -> list[bytes]:
         journal = Journal()
         messages: list[bytes] = []
-        with Follower(journal.listeners, [], lambda event: event.proxy == "a", event_message) as follower:
+        with Follower(journal.listeners, [], lambda recorded: recorded.proxy == "a", event_message) as follower:
             for _ in range(LONGEST + 5):
-                journal.write("injected", "a")
-                journal.write("injected", "b")
+                journal.write(Injected("a", {}))
+                journal.write(Injected("b", {}))
             async for text in follower.messages():
                 messages += text.split(b"\n\n")[:-1]
                 if len(messages) == LONGEST + 1:

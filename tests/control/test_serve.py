@@ -11,6 +11,7 @@ import pytest
 from brownout.control.holder import holder
 from brownout.control.serve import serve
 from brownout.proxy import Fleet
+from brownout.proxy.record.event import ListenFailed
 from brownout.wire.address import Address
 from brownout.wire.errors import BrownoutError, ConflictError
 
@@ -86,7 +87,7 @@ def test_a_stopping_server_waits_for_nobody(running: Running) -> None:
 
 def test_a_follower_that_does_not_read_does_not_hold_up_the_end(running: Running) -> None:
     for _ in range(5000):
-        running.fleet.journal.write("dial_failed", "x", error="y" * 2000)
+        running.fleet.journal.write(ListenFailed("x", "y" * 2000))
     with socket.create_connection((running.server.address.host, running.server.address.port), timeout=10) as follower:
         follower.sendall(b"GET /v1/journal?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert follower.recv(15) == b"HTTP/1.1 200 OK"

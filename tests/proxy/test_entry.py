@@ -1,5 +1,7 @@
 """The record of exchanges keeps the last ones, and finds them again."""
 
+import asyncio
+
 from brownout.proxy import Entry, Exchanges
 
 from ..written import Written
@@ -50,6 +52,23 @@ def test_listeners_hear_each_new_entry_until_they_leave_also_while_they_are_told
     exchanges.write(ended())
     exchanges.write(ended())
     assert sorted(heard) == [1, 101, 102]
+
+
+def test_a_listener_that_raises_is_reported_and_breaks_neither_the_writer_nor_other_listeners() -> None:
+    async def write() -> tuple[list[int], list[str]]:
+        reported: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(repr(context["exception"])))
+        exchanges, heard = Exchanges(), []
+
+        def broken(each: Entry) -> None:
+            raise ValueError(each.seq)
+
+        exchanges.listeners |= {broken, lambda each: heard.append(each.seq)}
+        exchanges.write(ended())
+        exchanges.write(ended())
+        return heard, reported
+
+    assert asyncio.run(write()) == ([1, 2], ["ValueError(1)", "ValueError(2)"])
 
 
 def test_values_are_shown_where_the_record_has_them() -> None:

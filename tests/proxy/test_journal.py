@@ -1,35 +1,50 @@
 """The journal keeps the last events, numbered, and finds them again."""
 
+import asyncio
+import json
 import time
 
+import msgspec
+import pytest
+
 from brownout.proxy import Journal
+from brownout.proxy.record.event import (
+    KINDS,
+    ConnectionEvent,
+    Fired,
+    Healed,
+    Mistake,
+    ProxyEnabled,
+    ProxyRemoved,
+    Reloaded,
+)
 
 
 def test_it_keeps_the_last_ones_and_goes_on_counting() -> None:
     journal = Journal(keep=3)
     for number in range(1, 8):
-        journal.write("tick", "p", detail=number)
-    assert [(event.seq, event.detail) for event in journal.events()] == [
-        (5, {"detail": 5}),
-        (6, {"detail": 6}),
-        (7, {"detail": 7}),
+        journal.write(ProxyEnabled("p", f"127.0.0.1:{number}"))
+    assert [(recorded.seq, recorded.event) for recorded in journal.events()] == [
+        (5, ProxyEnabled("p", "127.0.0.1:5")),
+        (6, ProxyEnabled("p", "127.0.0.1:6")),
+        (7, ProxyEnabled("p", "127.0.0.1:7")),
     ]
 
 
 def test_unless_told_it_keeps_ten_thousand() -> None:
     journal = Journal()
     for _ in range(10_001):
-        journal.write("tick", "p")
+        journal.write(ProxyRemoved("p"))
     assert (len(journal.events()), journal.events()[0].seq) == (10_000, 2)
 
 
 def test_events_are_found_by_number_kind_and_proxy() -> None:
     journal = Journal()
-    for kind, proxy in [("fired", "a"), ("fired", "b"), ("healed", "a"), ("fired", "a")]:
-        journal.write(kind, proxy)
+    for event in [Fired("a", 1, "x", 1), Fired("b", 1, "x", 1), Healed("a", "x", 1, 1), Fired("a", 2, "x", 2)]:
+        journal.write(event)
 
     def found(since: int = 0, **wanted: str) -> list[int]:
-        return [event.seq for event in journal.events(since, **wanted)]
+        return [recorded.seq for recorded in journal.events(since, **wanted)]
 
     assert found() == [1, 2, 3, 4]
     assert found(2) == [3, 4]
@@ -41,25 +56,86 @@ def test_events_are_found_by_number_kind_and_proxy() -> None:
     assert found(kind="nothing of the sort") == []
 
 
-def test_an_event_carries_the_moment_the_link_and_its_details() -> None:
+def test_a_recorded_event_carries_the_moment_the_connection_and_its_details() -> None:
     journal = Journal()
     before = time.time()
-    journal.write("fired", "p", 7, name="latency", n=1)
-    (event,) = journal.events()
-    assert (event.kind, event.proxy, event.link, event.detail) == ("fired", "p", 7, {"name": "latency", "n": 1})
-    assert before <= event.at <= time.time()
+    journal.write(Fired("p", 7, "latency", 1, "GET /"))
+    (recorded,) = journal.events()
+    assert (recorded.kind, recorded.proxy, recorded.connection) == ("fired", "p", 7)
+    assert recorded.event == Fired(proxy="p", connection=7, name="latency", n=1, operation="GET /")
+    assert recorded.event.detail() == {"name": "latency", "n": 1, "operation": "GET /"}
+    assert before <= recorded.at <= time.time()
+
+
+def test_an_event_that_is_not_about_one_connection_has_none() -> None:
+    journal = Journal()
+    journal.write(ProxyRemoved("p"))
+    (recorded,) = journal.events()
+    assert (recorded.kind, recorded.connection, recorded.event.detail()) == ("proxy_removed", None, {})
+
+
+def test_the_kinds_are_the_names_of_the_classes() -> None:
+    assert sorted(KINDS) == [
+        "accept_failed", "changed", "connection_closed", "connection_opened", "dial_failed", "fired", "healed",
+        "injected", "listen_failed", "parsing_stopped", "proxy_added", "proxy_disabled", "proxy_enabled",
+        "proxy_removed", "reloaded", "request_copied",
+    ]  # fmt: skip
+    assert {kind for kind, event in KINDS.items() if issubclass(event, ConnectionEvent)} == {
+        "connection_closed", "connection_opened", "dial_failed", "fired", "parsing_stopped", "request_copied",
+    }  # fmt: skip
+
+
+def test_as_json_an_event_has_its_kind() -> None:
+    event = Reloaded("", "brownout.yaml", ("1 proxy added",), (Mistake("port taken", "choose another"),))
+    assert json.loads(msgspec.json.encode(event)) == {
+        "kind": "reloaded",
+        "proxy": "",
+        "file": "brownout.yaml",
+        "done": ["1 proxy added"],
+        "errors": [{"error": "port taken", "hint": "choose another"}],
+    }
+    assert msgspec.json.decode(msgspec.json.encode(event), type=Reloaded | Fired) == event
+
+
+def test_an_event_cannot_be_changed() -> None:
+    event = Fired("p", 7, "latency", 1)
+    with pytest.raises(AttributeError, match="immutable"):
+        event.proxy = "q"
 
 
 def test_listeners_hear_each_new_event_until_they_leave_also_while_they_are_told() -> None:
     journal = Journal()
     heard: list[int] = []
 
-    def once(event) -> None:
-        heard.append(event.seq)
+    def once(recorded) -> None:
+        heard.append(recorded.seq)
         journal.listeners.discard(once)
 
-    journal.write("before", "p")
+    journal.write(ProxyRemoved("before"))
     journal.listeners.add(once)
-    journal.write("heard", "p")
-    journal.write("after", "p")
+    journal.write(ProxyRemoved("heard"))
+    journal.write(ProxyRemoved("after"))
     assert heard == [2]
+
+
+def test_a_listener_that_raises_is_reported_and_breaks_neither_the_writer_nor_other_listeners() -> None:
+    async def write() -> tuple[list[int], list[dict[str, object]]]:
+        reported: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+        journal = Journal()
+        heard: list[int] = []
+
+        def broken(recorded) -> None:
+            heard.append(-recorded.seq)
+            raise ValueError(f"broken by {recorded.proxy}")
+
+        journal.listeners |= {broken, lambda recorded: heard.append(recorded.seq)}
+        journal.write(ProxyRemoved("a"))
+        journal.write(ProxyRemoved("b"))
+        assert [recorded.proxy for recorded in journal.events()] == ["a", "b"]
+        return heard, reported
+
+    heard, reported = asyncio.run(write())
+    assert sorted(heard) == [-2, -1, 1, 2]
+    assert [str(each["exception"]) for each in reported] == ["broken by a", "broken by b"]
+    assert all("broken" in str(each["message"]) for each in reported)

@@ -27,8 +27,9 @@ import uvloop
 
 from brownout.faults import Spec
 from brownout.faults.fault import Stream
-from brownout.proxy import Event, Fleet, Injection, Limits, Proxy
+from brownout.proxy import Fleet, Injection, Limits, Proxy
 from brownout.proxy.links.link import Link
+from brownout.proxy.record.event import ConnectionClosed, Event
 from brownout.proxy.shaping.budget import LIMITS
 from brownout.testing import servers
 from brownout.testing.servers import Server
@@ -40,6 +41,7 @@ TEST_DEADLINE = 100.0
 LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Event)
 
 
 class Gate:
@@ -77,12 +79,14 @@ class Gate:
         """The open links: to be looked at on the loop only."""
         return self.town.call(lambda: list(self.proxy.links.values()))
 
-    def events(self, kind: str) -> list[Event]:
-        return self.town.call(lambda: self.town.fleet.journal.events(proxy=self.name, kind=kind))
+    def events(self, kind: type[E]) -> list[E]:
+        """Return the events of a kind that the journal has of this proxy."""
+        recorded = self.town.call(lambda: self.town.fleet.journal.events(proxy=self.name))
+        return [each.event for each in recorded if isinstance(each.event, kind)]
 
     def ends(self) -> list[object]:
         """The reasons of the links that have ended, in the order of their end."""
-        return [event.detail["reason"] for event in self.events("link_closed")]
+        return [event.reason for event in self.events(ConnectionClosed)]
 
     def settle(self) -> None:
         """Wait until no link is open."""
@@ -167,15 +171,15 @@ class Town:
 
     def _audit(self, proxy: Proxy) -> None:
         journal = self.fleet.journal
-        opened = {event.link for event in journal.events(proxy=proxy.name, kind="link_opened")}
-        closed = journal.events(proxy=proxy.name, kind="link_closed")
-        failed = {event.link for event in journal.events(proxy=proxy.name, kind="dial_failed")}
-        twice = [link for link, count in Counter(event.link for event in closed).items() if count > 1]
+        opened = {each.connection for each in journal.events(proxy=proxy.name, kind="connection_opened")}
+        closed = [each.event for each in journal.events(proxy=proxy.name, kind="connection_closed")]
+        failed = {each.connection for each in journal.events(proxy=proxy.name, kind="dial_failed")}
+        twice = [link for link, count in Counter(event.connection for event in closed).items() if count > 1]
         assert not twice, f"links {twice} closed more than once"
-        assert {event.link for event in closed} >= opened | failed, "a link opened, and never closed"
+        assert {event.connection for event in closed} >= opened | failed, "a link opened, and never closed"
         assert len(closed) == proxy.links_total
-        for stream in ("upstream", "downstream"):
-            assert sum(event.detail[stream] for event in closed) == proxy.bytes(stream)
+        assert sum(event.upstream_bytes for event in closed) == proxy.bytes("upstream")
+        assert sum(event.downstream_bytes for event in closed) == proxy.bytes("downstream")
 
 
 @pytest.fixture(params=LOOPS)

@@ -22,6 +22,8 @@ import pytest
 import requests
 from aiohttp import web
 
+from brownout.proxy.record.event import Fired, ParsingStopped
+
 if TYPE_CHECKING:
     from conftest import Gate, Town
 
@@ -398,7 +400,7 @@ def test_a_client_sees_what_the_server_said(
     links = {entry.link for entry in entries}
     assert links == {1} or (client == "fetch" and len(links) < len(SEEN))  # a pool that has several, as it likes
     assert {entry.end for entry in entries} == {""}
-    assert gate.events("unfollowed") == gate.events("fired") == []
+    assert gate.events(ParsingStopped) == gate.events(Fired) == []
 
 
 def lines_of_http_client(base: str) -> Iterator[bytes]:
@@ -458,4 +460,4 @@ def test_a_web_socket_talks(town: Town, servers: dict[str, str], armed: bool) ->
     assert [(entry.operation, entry.status, entry.end) for entry in entries] == [
         ("GET /hello", "200", ""), ("GET /socket", "101", ""),
     ]  # fmt: skip
-    assert [event.detail["reason"] for event in gate.events("unfollowed")] == ["upgraded"]
+    assert [event.reason for event in gate.events(ParsingStopped)] == ["upgraded"]

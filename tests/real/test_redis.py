@@ -19,6 +19,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from brownout.proxy.record.event import DialFailed
 from brownout.testing import servers
 from brownout.testing.servers import Server
 
@@ -364,8 +365,8 @@ def test_a_server_that_dies_in_mid_stream_fails_its_clients_alone(town: Town, re
     gate.settle()
     assert gate.ends()[1:] == ["dial_refused"] * (len(gate.ends()) - 1)
     assert len(gate.ends()) >= 2
-    refused = gate.events("dial_failed")[0].detail
-    assert (refused["reason"], refused["upstream"]) == ("dial_refused", f"127.0.0.1:{doomed.port}")
+    refused = gate.events(DialFailed)[0]
+    assert (refused.reason, refused.upstream) == ("dial_refused", f"127.0.0.1:{doomed.port}")
 
 
 @pytest.mark.parametrize("how", [[], ["-c", "50", "-P", "16"]], ids=["plain", "pipelined"])

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from brownout.proxy import Limits
+from brownout.proxy.record.event import DialFailed
 
 if TYPE_CHECKING:
     from conftest import Gate, Town
@@ -373,8 +374,8 @@ def test_a_refused_dial_resets_the_client_and_the_journal_says_why(town: Town) -
     gate = town.add(upstream)
     assert end_of(gate) == (b"", errno.ECONNRESET)
     gate.settle()
-    [event] = gate.events("dial_failed")
-    assert event.detail == {"reason": "dial_refused", "error": "Connection refused", "upstream": upstream}
+    [event] = gate.events(DialFailed)
+    assert event.detail() == {"reason": "dial_refused", "error": "Connection refused", "upstream": upstream}
     assert gate.ends() == ["dial_refused"]
     assert town.call(lambda: dict(gate.proxy.errors)) == {"dial_refused": 1}
 
@@ -400,9 +401,9 @@ def test_a_dial_without_an_answer_resets_the_client_and_the_journal_says_why(
         assert end_of(gate, b"anybody there?") == (b"", errno.ECONNRESET)
         assert 0.3 <= time.monotonic() - start < PATIENCE
         gate.settle()
-        [event] = gate.events("dial_failed")
-        assert event.detail["reason"] == "dial_timeout"
-        assert event.detail["error"] == "no answer within 0.3s"
+        [event] = gate.events(DialFailed)
+        assert event.reason == "dial_timeout"
+        assert event.error == "no answer within 0.3s"
         assert gate.ends() == ["dial_timeout"]
 
 
@@ -450,7 +451,7 @@ def test_an_upstream_that_dies_in_mid_stream_looks_as_it_does_without_a_proxy(
     assert death(direct, question) == end
     assert death(proxied, question) == end
     town.until(lambda: not town.fleet.proxy("doomed").links, "the link is gone")
-    [closed] = town.call(lambda: town.fleet.journal.events(proxy="doomed", kind="link_closed"))
-    assert closed.detail["reason"] == ("closed" if end == "EOF" else "reset by server")
+    [closed] = town.call(lambda: town.fleet.journal.events(proxy="doomed", kind="connection_closed"))
+    assert closed.event.reason == ("closed" if end == "EOF" else "reset by server")
     server.sendall(b"still here")
     assert exactly(client, 10) == b"still here"

@@ -9,14 +9,17 @@ import inspect
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 import uvloop
 
 from brownout.faults import Spec
 from brownout.proxy import Fleet, Limits, Proxy
+from brownout.proxy.record.event import Event
 
 DEADLINE = 40
+E = TypeVar("E", bound=Event)
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -74,8 +77,10 @@ class World:
         client = await self.connect(proxy)
         return proxy, *client, *await self.accepted()
 
-    def events(self, kind: str) -> list[dict[str, object]]:
-        return [event.detail for event in self.fleet.journal.events(kind=kind)]
+    def events(self, kind: type[E]) -> list[E]:
+        """Return the events of a kind that the journal has."""
+        found = [recorded.event for recorded in self.fleet.journal.events()]
+        return [event for event in found if isinstance(event, kind)]
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until something is true; the test's deadline bounds it."""

@@ -47,12 +47,12 @@ async def main():
                     while not fleet.journal.events(kind=kind, proxy=name):
                         await asyncio.sleep(0.002)
                 case ["closed", count]:
-                    while len(fleet.journal.events(kind="link_closed")) < int(count):
+                    while len(fleet.journal.events(kind="connection_closed")) < int(count):
                         await asyncio.sleep(0.002)
             print(json.dumps({
-                "events": [[e.kind, e.proxy, e.link, e.detail.get("reason"), e.detail.get("error")]
+                "events": [[e.kind, e.proxy, e.connection, getattr(e.event, "reason", None), e.event.error]
                            for e in fleet.journal.events() if e.kind.endswith("failed")],
-                "closed": len(fleet.journal.events(kind="link_closed")),
+                "closed": len(fleet.journal.events(kind="connection_closed")),
                 "errors": {name: dict(proxy.errors) for name, proxy in fleet.proxies.items()},
                 "links": {name: list(proxy.links) for name, proxy in fleet.proxies.items()},
             }), flush=True)

@@ -5,6 +5,8 @@ import socket
 
 import pytest
 
+from brownout.proxy.record.event import Fired, ParsingStopped
+
 from .conftest import spec
 from .shop import ELSEWHERE, RST, ask, dial, ok, open_shop, pair
 
@@ -121,7 +123,7 @@ async def test_behind_a_reply_without_the_usual_body_the_next_one_is_found(world
         await phone.say(asked + ask("/next"))
         assert await phone.hear(len(replied)) == replied
         assert (await phone.hear(len(ok("2 /next")) + len("X-Late: yes\r\n"))).count(b"X-Late: yes\r\n") == 1
-    assert world.events("unfollowed") == []
+    assert world.events(ParsingStopped) == []
 
 
 @pytest.mark.parametrize("armed", [False, True], ids=["no fault", "a fault for others"])
@@ -155,7 +157,7 @@ async def test_behind_the_end_of_the_upstream_nothing_is_answered(world) -> None
     await phone.say(ask("/a"))
     assert (await phone.rest())[0] == b""
     await world.until(lambda: not proxy.links)
-    assert world.events("fired") == []
+    assert world.events(Fired) == []
 
 
 @pytest.mark.parametrize("armed", [False, True], ids=["no fault", "a fault for others"])

@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from brownout.proxy.record.event import Fired, ParsingStopped
+
 from .conftest import spec
 from .shop import ELSEWHERE, ask, cut, dial, open_shop
 
@@ -51,7 +53,7 @@ async def test_conversations_pass_byte_for_byte(world, conversations, armed: boo
         writer.close()
         up_writer.close()
     await world.until(lambda: not proxy.links)
-    assert world.events("fired") == []
+    assert world.events(Fired) == []
 
 
 HARMLESS = {
@@ -104,8 +106,8 @@ async def test_replies_stay_in_order_while_faults_come_and_go(world, seed: int) 
     await asyncio.gather(*(talk(link) for link in range(10)))
     disturbing.cancel()
     await world.until(lambda: not proxy.links)
-    assert world.events("fired")
-    assert world.events("unfollowed") == []
+    assert world.events(Fired)
+    assert world.events(ParsingStopped) == []
     assert world.fleet.budget.held == 0
 
 
@@ -182,5 +184,5 @@ async def test_whatever_ends_a_link_what_came_before_is_in_order(world, seed: in
     disturbing.cancel()
     proxy.heal()
     await world.until(lambda: not proxy.links)
-    assert world.events("fired")
+    assert world.events(Fired)
     assert world.fleet.budget.held == 0

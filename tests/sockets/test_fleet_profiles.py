@@ -6,6 +6,7 @@ import pytest
 from brownout.faults.config import ProxyEntry, config
 from brownout.faults.profile import Profile, ProfileError, Target
 from brownout.proxy import Fleet
+from brownout.proxy.record.event import ProxyAdded
 from brownout.wire.errors import ConflictError, NotFoundError
 
 from .conftest import World, spec
@@ -204,6 +205,6 @@ async def test_proxies_added_together_listen_when_their_profiles_are_applied(wor
         ("a", True), ("off", False), ("busy", False), ("b", True),
     ]  # fmt: skip
     assert {name: error.message for name, error in failed.items()} == {"busy": f"{taken} is in use"}
-    assert [event["enabled"] for event in world.events("proxy_added")] == [True, False, True, True]
+    assert [event.enabled for event in world.events(ProxyAdded)] == [True, False, True, True]
     busy.close()
     await world.fleet.proxy("busy").enable()

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from brownout.proxy import Fleet
+from brownout.proxy.record.event import Fired, Healed
 from brownout.wire.errors import ConflictError, NotFoundError
 
 from .conftest import spec
@@ -190,7 +191,7 @@ async def test_an_injection_begins_later_and_heals_itself(world) -> None:
     writer.write(b"within")
     await world.until(lambda: not proxy.injections)
     assert await up_reader.readexactly(6) == b"within"
-    assert world.events("healed")[0]["fired"] == 1
+    assert world.events(Healed)[0].fired == 1
 
 
 async def test_healing_before_the_start_leaves_no_trace(world) -> None:
@@ -312,8 +313,8 @@ async def test_the_same_seed_fires_on_the_same_ordinals_in_whatever_order_links_
             exact = proxy.inject(spec({"fault": "noop", "quota": "3 of 10"}))
             fired: dict[str, list[object]] = {"noop": [], "noop-2": []}
             fleet.journal.listeners.add(
-                lambda event, fired=fired: (
-                    event.kind == "fired" and fired[str(event.detail["name"])].append(event.detail["n"])
+                lambda recorded, fired=fired: (
+                    isinstance(recorded.event, Fired) and fired[recorded.event.name].append(recorded.event.n)
                 )
             )
             assert proxy.address is not None

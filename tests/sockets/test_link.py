@@ -6,6 +6,7 @@ import types
 
 import pytest
 
+from brownout.proxy.record.event import ConnectionClosed, DialFailed
 from brownout.wire.errors import BrownoutError
 
 
@@ -60,7 +61,7 @@ async def test_a_half_closing_client_gets_its_answer(world) -> None:
     up_writer.write_eof()
     assert await reader.read() == b"answer"
     await world.until(lambda: not proxy.links)
-    assert world.events("link_closed")[0]["reason"] == "closed"
+    assert world.events(ConnectionClosed)[0].reason == "closed"
 
 
 async def test_a_half_closing_server_still_hears_the_client(world) -> None:
@@ -87,7 +88,7 @@ async def test_a_reset_by_the_client_is_passed_on(world) -> None:
     with pytest.raises(ConnectionResetError):
         await up_reader.read()
     await world.until(lambda: not proxy.links)
-    assert world.events("link_closed")[0]["reason"] == "reset by client"
+    assert world.events(ConnectionClosed)[0].reason == "reset by client"
 
 
 async def test_a_reset_by_the_server_is_passed_on(world) -> None:
@@ -96,7 +97,7 @@ async def test_a_reset_by_the_server_is_passed_on(world) -> None:
     with pytest.raises(ConnectionResetError):
         await reader.read()
     await world.until(lambda: not proxy.links)
-    assert world.events("link_closed")[0]["reason"] == "reset by server"
+    assert world.events(ConnectionClosed)[0].reason == "reset by server"
 
 
 async def test_a_reset_is_noticed_on_a_side_that_is_not_read(world) -> None:
@@ -107,7 +108,7 @@ async def test_a_reset_is_noticed_on_a_side_that_is_not_read(world) -> None:
     await world.until(lambda: proxy.links[1].server.pauses)  # and the server's neither
     rst(writer)
     await world.until(lambda: not proxy.links)
-    assert world.events("link_closed")[0]["reason"] == "reset by client"
+    assert world.events(ConnectionClosed)[0].reason == "reset by client"
 
 
 async def test_a_client_that_never_reads_holds_the_server_back(world) -> None:
@@ -126,11 +127,11 @@ async def test_a_refused_dial_resets_the_client_and_says_why(world) -> None:
     with pytest.raises(ConnectionResetError):
         await reader.read()
     await world.until(lambda: not proxy.links)
-    assert world.events("dial_failed") == [
-        {"reason": "dial_refused", "error": "Connection refused", "upstream": f"127.0.0.1:{port}"}
+    assert world.events(DialFailed) == [
+        DialFailed(proxy.name, 1, reason="dial_refused", error="Connection refused", upstream=f"127.0.0.1:{port}")
     ]
     assert proxy.errors == {"dial_refused": 1}
-    assert world.events("link_closed")[0]["reason"] == "dial_refused"
+    assert world.events(ConnectionClosed)[0].reason == "dial_refused"
 
 
 async def test_a_name_that_is_not_known_resets_the_client_and_says_why(world, monkeypatch, tmp_path) -> None:
@@ -139,7 +140,7 @@ async def test_a_name_that_is_not_known_resets_the_client_and_says_why(world, mo
     reader, _ = await world.connect(proxy)
     assert await reader.read() == b""  # a unix socket has no RST
     await world.until(lambda: not proxy.links)
-    assert world.events("dial_failed")[0]["error"] == "Name or service not known"
+    assert world.events(DialFailed)[0].error == "Name or service not known"
     assert proxy.errors == {"dial_unresolved": 1}
 
 
@@ -155,7 +156,7 @@ async def test_a_dial_that_gets_no_answer_resets_the_client(world) -> None:
         with pytest.raises(ConnectionResetError):
             await reader.read()
         await world.until(lambda: not proxy.links)
-        assert world.events("dial_failed")[0]["error"] == "no answer within 0.3s"
+        assert world.events(DialFailed)[0].error == "no answer within 0.3s"
         for sock in waiting:
             sock.close()
 
@@ -171,7 +172,7 @@ async def test_a_client_that_leaves_during_the_dial_is_forgotten(world) -> None:
         await world.until(lambda: proxy.links and not proxy.links[1].client.lost)
         rst(writer)
         await world.until(lambda: not proxy.links)
-        assert world.events("link_closed")[0]["reason"] == "client left"
+        assert world.events(ConnectionClosed)[0].reason == "client left"
         for sock in waiting:
             sock.close()
 
@@ -259,7 +260,7 @@ async def test_many_links_at_once(world) -> None:
     await asyncio.gather(*(talk(n) for n in range(300)))
     await world.until(lambda: not proxy.links)
     assert proxy.links_total == 300
-    assert len(world.events("link_closed")) == 300
+    assert len(world.events(ConnectionClosed)) == 300
 
 
 async def test_a_name_for_a_proxy_is_checked(world) -> None:

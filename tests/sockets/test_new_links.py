@@ -10,6 +10,7 @@ import pytest
 from brownout.faults import Spec
 from brownout.faults.settings import SettingsError
 from brownout.proxy import Proxy
+from brownout.proxy.record.event import ConnectionClosed, ListenFailed
 from brownout.wire.errors import ConflictError
 
 from .conftest import World, echo, spec
@@ -119,7 +120,7 @@ async def test_a_port_that_was_taken_meanwhile_is_said_and_had_again_when_it_is_
         other.listen()
         proxy.heal()
         assert proxy.port.trouble == f"{proxy.address.endpoint} is in use"
-        assert [event["error"] for event in world.events("listen_failed")] == [proxy.port.trouble]
+        assert [event.error for event in world.events(ListenFailed)] == [proxy.port.trouble]
         with pytest.raises(ConflictError, match="is in use"):
             await proxy.enable()
     await proxy.enable()
@@ -225,7 +226,7 @@ async def test_a_client_that_resets_while_it_hangs_is_let_go(world: World) -> No
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
     await world.until(lambda: not proxy.links)
     assert not proxy.gate.waiting
-    assert world.events("link_closed")[0]["reason"] == "client left"
+    assert world.events(ConnectionClosed)[0].reason == "client left"
     assert world.seen.empty()
 
 
@@ -314,7 +315,7 @@ async def test_one_more_than_the_limit_is_reset_and_there_is_room_when_one_has_g
     for _ in range(3):
         await turned_away(world, proxy)
     assert (injection.matched, injection.fired, len(proxy.links), proxy.links_total) == (3, 3, 2, 5)
-    assert [event["reason"] for event in world.events("link_closed")] == ["refused"] * 3
+    assert [event.reason for event in world.events(ConnectionClosed)] == ["refused"] * 3
     one[1].close()
     await world.until(lambda: len(proxy.links) == 1)
     assert await said(*await world.connect(proxy)) == b"ping"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from brownout.proxy import Fleet, ListenError, Proxy
+from brownout.proxy.record.event import ConnectionClosed, Fired, ProxyDisabled, ProxyEnabled
 from brownout.wire.errors import ConflictError, NotFoundError
 
 from .conftest import spec
@@ -94,7 +95,7 @@ async def test_port_0_reports_the_real_port(world) -> None:
     assert proxy.address.endpoint == f"127.0.0.1:{proxy.address.port}"
     assert proxy.address != other.address
     await works(world, proxy)
-    assert [event["address"] for event in world.events("proxy_enabled")] == [
+    assert [event.address for event in world.events(ProxyEnabled)] == [
         proxy.address.endpoint,
         other.address.endpoint,
     ]
@@ -111,7 +112,7 @@ async def test_disable_refuses_at_once_and_ends_open_links_cleanly(world) -> Non
     assert await reader.read() == b""
     assert await up_reader.read() == b""
     await world.until(lambda: not proxy.links)
-    assert world.events("link_closed")[0]["reason"] == "proxy disabled"
+    assert world.events(ConnectionClosed)[0].reason == "proxy disabled"
 
 
 async def test_disabling_sends_what_was_read_before(world) -> None:
@@ -144,12 +145,12 @@ async def test_enabling_again_keeps_the_port_that_was_given(world) -> None:
         await proxy.enable()  # nothing to do
         assert endpoint(proxy) == where
         await works(world, proxy)
-    assert len(world.events("proxy_disabled")) == 3
+    assert len(world.events(ProxyDisabled)) == 3
 
 
 async def test_a_proxy_may_be_added_disabled(world) -> None:
     proxy = await world.proxy(enabled=False)
-    assert (proxy.enabled, proxy.address, world.events("proxy_enabled")) == (False, None, [])
+    assert (proxy.enabled, proxy.address, world.events(ProxyEnabled)) == (False, None, [])
     await proxy.enable()
     await works(world, proxy)
 
@@ -241,7 +242,7 @@ async def test_another_upstream_closes_open_links_and_gets_the_new_ones(world) -
     reader, _ = await world.connect(proxy)
     assert await reader.readexactly(3) == b"new"
     await world.until(lambda: 1 not in proxy.links)
-    assert world.events("link_closed")[0]["reason"] == "upstream changed"
+    assert world.events(ConnectionClosed)[0].reason == "upstream changed"
 
 
 async def test_the_same_upstream_and_listen_change_nothing(world) -> None:
@@ -300,7 +301,7 @@ async def test_moving_closes_links_and_releases_the_old_port(world) -> None:
     writer.write(b"moved")
     assert await up_reader.readexactly(5) == b"moved"
     await world.until(lambda: 1 not in proxy.links)
-    assert world.events("link_closed")[0]["reason"] == "listen changed"
+    assert world.events(ConnectionClosed)[0].reason == "listen changed"
 
 
 async def test_moving_while_disabled_takes_no_port_before_enabling(world) -> None:
@@ -328,7 +329,7 @@ async def test_moving_and_disabling_in_one_update(world) -> None:
 async def test_enabling_twice_at_once_listens_once(world) -> None:
     proxy = await world.proxy(enabled=False)
     await asyncio.gather(proxy.enable(), proxy.enable())
-    assert len(world.events("proxy_enabled")) == 1
+    assert len(world.events(ProxyEnabled)) == 1
     await works(world, proxy)
 
 
@@ -477,7 +478,7 @@ async def test_a_link_accepted_before_the_start_is_hit_when_it_comes(world) -> N
     late_writer.write(b"12345")
     assert await reader.read() == b"123"
     assert await late_reader.read() == b"123"
-    assert [(event.link, event.detail["n"]) for event in world.fleet.journal.events(kind="fired")] == [(1, 1), (2, 2)]
+    assert [(event.connection, event.n) for event in world.events(Fired)] == [(1, 1), (2, 2)]
 
 
 async def test_a_link_still_dialled_when_the_start_comes_is_hit_from_its_first_byte(world, monkeypatch) -> None:
@@ -523,7 +524,7 @@ async def test_remove_answers_at_once_and_all_is_gone_soon(world) -> None:
     await world.until(lambda: not proxy.links)
     assert clock() - began < 10
     assert world.fleet.budget.held == 0
-    assert {event["reason"] for event in world.events("link_closed")} == {"proxy closed"}
+    assert {event.reason for event in world.events(ConnectionClosed)} == {"proxy closed"}
     await works(world, await world.proxy("p"))  # the name is free
 
 
@@ -574,18 +575,18 @@ async def test_the_journal_tells_a_proxy_s_life_and_finds_it_again(world) -> Non
     await world.fleet.remove("two")
     await world.until(lambda: not two.links)
     journal = world.fleet.journal
-    assert [event.kind for event in journal.events(mark, proxy="two")] == [
-        "link_opened",
+    assert [recorded.kind for recorded in journal.events(mark, proxy="two")] == [
+        "connection_opened",
         "injected",
         "fired",
         "healed",
         "proxy_removed",
-        "link_closed",
+        "connection_closed",
     ]
     assert journal.events(mark, proxy="one") == []
-    assert [event.proxy for event in journal.events(kind="proxy_added")] == ["one", "two"]
-    closed = journal.events(kind="link_closed")[0]
-    assert (closed.link, closed.detail["upstream"], closed.detail["downstream"]) == (1, 4, 4)
+    assert [recorded.proxy for recorded in journal.events(kind="proxy_added")] == ["one", "two"]
+    closed = world.events(ConnectionClosed)[0]
+    assert (closed.connection, closed.upstream_bytes, closed.downstream_bytes) == (1, 4, 4)
     assert one.enabled
 
 
@@ -640,7 +641,7 @@ async def main():
                 case ["inject", fault]:
                     fleet.proxies["one"].inject(Spec.parse(fault))
                 case ["closed"]:
-                    while not fleet.journal.events(kind="link_closed"):
+                    while not fleet.journal.events(kind="connection_closed"):
                         await asyncio.sleep(0.002)
                 case ["links", count]:
                     while sum(link.open for link in fleet.proxies["one"].links.values()) != int(count):

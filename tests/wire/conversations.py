@@ -355,7 +355,7 @@ def upgrades() -> Iterator[Conversation]:
     saw = _saw("GET /ws 101")
     yield Conversation("websocket", ask, switch, saw, reply_opaque="upgraded")
     yield Conversation(
-        "websocket, with frames", ask + b"\x81\x85", switch + frames, saw, False, "no HTTP/1", "upgraded"
+        "websocket, with frames", ask + b"\x81\x85", switch + frames, saw, False, "not HTTP/1", "upgraded"
     )
     yield Conversation(
         "websocket, after a 103", ask, b"HTTP/1.1 103 Hints\r\n\r\n" + switch + frames, saw, reply_opaque="upgraded"
@@ -378,7 +378,7 @@ def upgrades() -> Iterator[Conversation]:
     hello = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
     saw = _saw("CONNECT db.test:443 200")
     tunnel = b"HTTP/1.1 200 Connection established\r\n\r\n"
-    yield Conversation("a tunnel", connect + hello, tunnel + hello, saw, False, "no HTTP/1", "tunnel")
+    yield Conversation("a tunnel", connect + hello, tunnel + hello, saw, False, "not HTTP/1", "tunnel")
     yield Conversation("a tunnel of HTTP", connect + GET, tunnel + OK, saw, reply_opaque="tunnel")
     yield Conversation(
         "a tunnel with a length", connect, tunnel[:-2] + b"Content-Length: 5\r\n\r\nhello", saw, reply_opaque="tunnel"
@@ -468,21 +468,21 @@ def doubts() -> Iterator[Conversation]:
         ("a request's identity", coded, _post(b"Transfer-Encoding: identity\r\n", b"hello")),
         ("a request's chunked, gzip", coded, _post(b"Transfer-Encoding: chunked, gzip\r\n", b"hello")),
         ("chunked in HTTP/1.0", "transfer-encoding in HTTP/1.0", b"POST / HTTP/1.0\r\n" + CHUNKED + b"\r\n0\r\n\r\n"),
-        ("HTTP/2", "no HTTP/1", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        ("HTTP/0.9", "no HTTP/1", b"GET /\r\n"),
-        ("HTTP/1.2", "no HTTP/1", b"GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
-        ("http/1.1", "no HTTP/1", b"GET / http/1.1\r\nHost: a\r\n\r\n"),
-        ("TLS", "no HTTP/1", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
-        ("Redis", "no HTTP/1", b"*1\r\n$4\r\nPING\r\n"),
-        ("Redis, inline", "no HTTP/1", b"PING\r\n"),
-        ("Postgres", "no HTTP/1", b"\0\0\0\x08\x04\xd2\x16\x2f"),
-        ("SSH", "no HTTP/1", b"SSH-2.0-OpenSSH_9.6\r\n"),
-        ("a method of 33 letters", "no HTTP/1", b"X" * 33 + b" / HTTP/1.1\r\n\r\n"),
-        ("a space in the target", "no HTTP/1", b"GET /a b HTTP/1.1\r\n\r\n"),
-        ("two spaces", "no HTTP/1", b"GET  / HTTP/1.1\r\n\r\n"),
-        ("a space behind the version", "no HTTP/1", b"GET / HTTP/1.1 \r\n\r\n"),
-        ("bare CR first", "no HTTP/1", b"\r" + GET),
-        ("spaces first", "no HTTP/1", b"  " + GET),
+        ("HTTP/2", "not HTTP/1", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ("HTTP/0.9", "not HTTP/1", b"GET /\r\n"),
+        ("HTTP/1.2", "not HTTP/1", b"GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
+        ("http/1.1", "not HTTP/1", b"GET / http/1.1\r\nHost: a\r\n\r\n"),
+        ("TLS", "not HTTP/1", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+        ("Redis", "not HTTP/1", b"*1\r\n$4\r\nPING\r\n"),
+        ("Redis, inline", "not HTTP/1", b"PING\r\n"),
+        ("Postgres", "not HTTP/1", b"\0\0\0\x08\x04\xd2\x16\x2f"),
+        ("SSH", "not HTTP/1", b"SSH-2.0-OpenSSH_9.6\r\n"),
+        ("a method of 33 letters", "not HTTP/1", b"X" * 33 + b" / HTTP/1.1\r\n\r\n"),
+        ("a space in the target", "not HTTP/1", b"GET /a b HTTP/1.1\r\n\r\n"),
+        ("two spaces", "not HTTP/1", b"GET  / HTTP/1.1\r\n\r\n"),
+        ("a space behind the version", "not HTTP/1", b"GET / HTTP/1.1 \r\n\r\n"),
+        ("bare CR first", "not HTTP/1", b"\r" + GET),
+        ("spaces first", "not HTTP/1", b"  " + GET),
     ):
         yield Conversation(name, request, b"", (), request_opaque=why)
     for name, why, reply in (
@@ -491,25 +491,25 @@ def doubts() -> Iterator[Conversation]:
             "transfer-encoding in HTTP/1.0",
             b"HTTP/1.0 200 OK\r\n" + CHUNKED + b"\r\n0\r\n\r\n",
         ),
-        ("a reply of HTTP/2", "no HTTP/1", b"\0\0\x12\x04\0\0\0\0\0"),
-        ("a reply of HTTP/0.9", "no HTTP/1", b"<html>\r\n</html>\r\n"),
-        ("a reply of HTTP/1.2", "no HTTP/1", b"HTTP/1.2 200 OK\r\nContent-Length: 0\r\n\r\n"),
-        ("a reply of http/1.1", "no HTTP/1", b"http/1.1 200 OK\r\n\r\n"),
-        ("a status of two digits", "no HTTP/1", b"HTTP/1.1 20 OK\r\n\r\n"),
-        ("a status of four digits", "no HTTP/1", b"HTTP/1.1 2000 OK\r\n\r\n"),
-        ("status 0", "no HTTP/1", b"HTTP/1.1 000 OK\r\n\r\n"),
-        ("two spaces before the status", "no HTTP/1", b"HTTP/1.1  200 OK\r\n\r\n"),
-        ("an empty line before a reply", "no HTTP/1", b"\r\n" + OK),
-        ("ICY", "no HTTP/1", b"ICY 200 OK\r\nicy-name: radio\r\n\r\n"),
+        ("a reply of HTTP/2", "not HTTP/1", b"\0\0\x12\x04\0\0\0\0\0"),
+        ("a reply of HTTP/0.9", "not HTTP/1", b"<html>\r\n</html>\r\n"),
+        ("a reply of HTTP/1.2", "not HTTP/1", b"HTTP/1.2 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        ("a reply of http/1.1", "not HTTP/1", b"http/1.1 200 OK\r\n\r\n"),
+        ("a status of two digits", "not HTTP/1", b"HTTP/1.1 20 OK\r\n\r\n"),
+        ("a status of four digits", "not HTTP/1", b"HTTP/1.1 2000 OK\r\n\r\n"),
+        ("status 0", "not HTTP/1", b"HTTP/1.1 000 OK\r\n\r\n"),
+        ("two spaces before the status", "not HTTP/1", b"HTTP/1.1  200 OK\r\n\r\n"),
+        ("an empty line before a reply", "not HTTP/1", b"\r\n" + OK),
+        ("ICY", "not HTTP/1", b"ICY 200 OK\r\nicy-name: radio\r\n\r\n"),
     ):
         yield Conversation(name, GET, reply, (), reply_opaque=why)
     yield Conversation("a reply to nothing", b"", OK, (), reply_opaque="unasked reply")
     yield Conversation("a reply too many", GET, OK + OK, SAW, reply_opaque="unasked reply")
     yield Conversation(
-        "a body behind 204", GET, _reply(b"", b"oops", b"204 No Content"), _saw("GET / 204"), reply_opaque="no HTTP/1"
+        "a body behind 204", GET, _reply(b"", b"oops", b"204 No Content"), _saw("GET / 204"), reply_opaque="not HTTP/1"
     )
     yield Conversation(
-        "a body behind HEAD", GET.replace(b"GET", b"HEAD"), OK, _saw("HEAD / 200"), reply_opaque="no HTTP/1"
+        "a body behind HEAD", GET.replace(b"GET", b"HEAD"), OK, _saw("HEAD / 200"), reply_opaque="not HTTP/1"
     )
 
 

@@ -156,10 +156,10 @@ def test_no_payload_is_expected_where_none_may_follow() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"\x16", "no HTTP/1"), (b"\0", "no HTTP/1"), (b"*1\r", "no HTTP/1"), (b"PING\r", "no HTTP/1"),
-        (b"GET /" + b"x" * 100 + b" FTP/1\r\n", "no HTTP/1"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "no HTTP/1"), (b"PRI * HTTP/2", "no HTTP/1"), (b"GET /\r", "no HTTP/1"),
-        (b"X" * 33, "no HTTP/1"), (b"GET / HTTX", "no HTTP/1"), (b"{", "no HTTP/1"), (b"\rG", "no HTTP/1"),
+        (b"\x16", "not HTTP/1"), (b"\0", "not HTTP/1"), (b"*1\r", "not HTTP/1"), (b"PING\r", "not HTTP/1"),
+        (b"GET /" + b"x" * 100 + b" FTP/1\r\n", "not HTTP/1"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "not HTTP/1"), (b"PRI * HTTP/2", "not HTTP/1"), (b"GET /\r", "not HTTP/1"),
+        (b"X" * 33, "not HTTP/1"), (b"GET / HTTX", "not HTTP/1"), (b"{", "not HTTP/1"), (b"\rG", "not HTTP/1"),
     ],
 )  # fmt: skip
 def test_what_cannot_begin_a_request_is_let_go_at_once(data: bytes, why: str) -> None:
@@ -176,7 +176,7 @@ def test_what_cannot_begin_a_reply_is_let_go_at_once(data: bytes) -> None:
     for chunks in ((data,), tuple(data[at : at + 1] for at in range(len(data)))):
         reader = asking(GET)
         assert b"".join(piece.data for chunk in chunks for piece in reader.feed(chunk)) == data
-        assert (reader.opaque, reader.held) == ("no HTTP/1", 0)
+        assert (reader.opaque, reader.held) == ("not HTTP/1", 0)
 
 
 def test_only_a_head_is_kept_back_and_counted() -> None:

@@ -214,7 +214,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_an_unreadable_head_says_why() -> None:
-    with pytest.raises(UnreadableError, match=r"^no HTTP/1$"):
+    with pytest.raises(UnreadableError, match=r"^not HTTP/1$"):
         request_head(b"GET /\r\n\r\n")
     with pytest.raises(UnreadableError, match=r"^differing content-lengths$"):
         reply("HTTP/1.1 200 OK", "Content-Length: 1", "Content-Length: 2")

@@ -293,7 +293,7 @@ def _items(values: list[str] | None) -> list[str]:
 def _wrong(data: bytes, line: re.Pattern[bytes]) -> str:
     """Return why a head is unreadable."""
     if not line.match(data):
-        return "no HTTP/1"
+        return "not HTTP/1"
     return next((why for pattern, why in _WRONG if pattern.search(data)), "unreadable name")
 
 

@@ -124,7 +124,7 @@ class _Reader:
         if len(data) - at > HEAD_LIMIT:
             return self._turn("head beyond 64 KiB", data, at, pieces)
         if (searched - at < 64 or data.find(b"\n", searched) >= 0) and not self._first_line.match(data, at):
-            return self._turn("no HTTP/1", data, at, pieces)
+            return self._turn("not HTTP/1", data, at, pieces)
         self._held = data[at:]
         self._searched = max(len(self._held) - 2, 0)
         return len(data)

@@ -115,8 +115,8 @@ def test_an_upstream_that_is_no_address_fails_when_a_client_connects(running: Ru
     host, _, port = proxy["listen"].rpartition(":")
     with pytest.raises(ConnectionResetError), socket.create_connection((host, int(port)), timeout=10) as client:
         client.recv(1)
-    [event] = running.fleet.journal.events(kind="dial_failed")
-    assert event.detail["error"]
+    [recorded] = running.fleet.journal.events(kind="dial_failed")
+    assert recorded.event.error
 
 
 def test_all_interfaces_are_one_place_however_they_are_spelled(running: Running) -> None:
