@@ -164,7 +164,7 @@ class Api:
 
     async def injection(self, request: web.Request) -> web.Response:
         """Show an injection with its receipt."""
-        return self._injection_reply(self._proxy(request).injection(request.match_info["injection"]))
+        return self._injection_reply(self._proxy(request).injections.find(request.match_info["injection"]))
 
     async def change(self, request: web.Request) -> web.Response:
         """Change an injection's settings while it works."""
@@ -174,7 +174,7 @@ class Api:
     async def heal(self, request: web.Request) -> web.Response:
         """Heal an injection, and answer its last receipt."""
         proxy = self._proxy(request)
-        injection = proxy.injection(request.match_info["injection"])
+        injection = proxy.injections.find(request.match_info["injection"])
         proxy.heal(injection.name)
         return self._injection_reply(injection)
 

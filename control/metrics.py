@@ -107,7 +107,7 @@ def _faults(read: Callable[[Tally, list[Injection]], Value]) -> Callable[[Fleet]
         placed = defaultdict(list)
         for injection in proxy.injections.values():
             placed[injection.tally].append(injection)
-        return {labels: read(tally, placed[tally]) for labels, tally in proxy.tallies.items()}
+        return {labels: read(tally, placed[tally]) for labels, tally in proxy.injections.tallies.items()}
 
     return _each(rows)
 

@@ -6,7 +6,7 @@ for users of the package are offered here.
 
 from .catalogue import CATALOGUE
 from .fault import Fault
-from .segment import Kind, StageContext, Segment, Stage
+from .segment import Kind, Segment, Stage, StageContext
 from .settings.units import Duration, Quota, Rate, Share, Size
 from .spec import Spec
 from .tcp.bandwidth import Bandwidth
@@ -51,7 +51,6 @@ __all__ = [
     "Rate",
     "Refuse",
     "Reset",
-    "StageContext",
     "Segment",
     "Share",
     "Size",
@@ -59,6 +58,7 @@ __all__ = [
     "SlowClose",
     "Spec",
     "Stage",
+    "StageContext",
     "Timeout",
     "Trigger",
 ]

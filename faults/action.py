@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from .segment import StageContext, Stage
+from .segment import Stage, StageContext
 from .settings.units import Share
 
 Message = Literal["request", "reply"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from .segment import StageContext, Stage
+from .segment import Stage, StageContext
 from .settings import Settings
 from .settings.units import Size
 

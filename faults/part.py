@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from .action import Hold, Shape
-from .segment import Kind, StageContext, Segment, Stage
+from .segment import Kind, Segment, Stage, StageContext
 
 
 def begun(action: Hold | Shape, head: int) -> Callable[[StageContext], Stage]:

@@ -17,21 +17,16 @@ from ..faults.settings.names import check
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from . import placing
-from .links.side import Side
 from .placing import Placed
 from .proxy import Proxy
-from .record.entry import Exchanges
 from .record.event import ProxyAdded, ProxyRemoved
-from .record.journal import Journal
-from .shaping.budget import LIMITS, Budget, Limits
+from .shaping.budget import LIMITS, Limits
 from .shaping.injection import Injection
+from .shared import Shared
 from .system import sockets
-from .system.clock import Timer, loop_clock
 
 if TYPE_CHECKING:
     from ..faults.config import ProxyEntry
-
-_SWEEP = 1.0
 
 
 def new_seed() -> int:
@@ -39,7 +34,7 @@ def new_seed() -> int:
     return secrets.randbelow(10**6)
 
 
-class Fleet:
+class Fleet(Shared):
     """Proxies by name, in the order of adding, with what they share. Made and used on a running event loop.
 
     `profiles` are those of the configuration file, `applied` what each profile that was applied put where. With
@@ -49,18 +44,11 @@ class Fleet:
     """
 
     def __init__(self, *, seed: int, limits: Limits = LIMITS, show_values: bool = False) -> None:
-        self.seed = seed
-        self.limits = limits
-        self.journal = Journal()
-        self.exchanges = Exchanges(values=show_values)
+        super().__init__(seed=seed, limits=limits, show_values=show_values)
         self.proxies: dict[str, Proxy] = {}
         self.profiles: dict[str, Profile] = {}
         self.applied: dict[str, list[Placed]] = {}
-        self.clock = loop_clock(asyncio.get_running_loop())
-        self.budget = Budget(limits.total)
-        self.unread: dict[Side, None] = {}
         self._leaving: dict[asyncio.Task[None], Proxy] = {}
-        self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP, self._sweep)
         _FLEETS.add(self)
         # asyncio reads into 256 KiB that it then shrinks; glibc maps such a block anew each time (three system calls a
         # read) until a larger one was freed.
@@ -260,30 +248,23 @@ class Fleet:
         for proxy in self.proxies.values():
             proxy.close()
         await asyncio.gather(*self._leaving, *(proxy.gone() for proxy in self.proxies.values()))
-        self._sweeper.cancel()
-        self.clock.close()
+        self.stop_sweeping()
 
-    def _sweep(self) -> None:
-        for side in tuple(self.unread):
-            if not side.lost and sockets.is_gone(sockets.of(side.transport)):
-                side.gone()
-        self._sweeper = self.clock.call_at(self.clock.time() + _SWEEP, self._sweep)
-
-    def forsake(self) -> None:
+    def detach_in_child(self) -> None:
         """In a forked child: let go of every socket, so that a close in the parent is one."""
         for proxy in (*self.proxies.values(), *self._leaving.values()):
             for fileno in proxy.filenos():
-                sockets.forsake(fileno)
+                sockets.detach_in_child(fileno)
 
 
 _FLEETS: weakref.WeakSet[Fleet] = weakref.WeakSet()
 
 
-def _forsake_all() -> None:
+def _detach_all() -> None:
     for fleet in tuple(_FLEETS):
         with contextlib.suppress(Exception):
-            fleet.forsake()
+            fleet.detach_in_child()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forsake_all)
+    os.register_at_fork(after_in_child=_detach_all)

@@ -4,63 +4,57 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from socket import socket
-from typing import TYPE_CHECKING
 
-from ..faults.exchange import ExchangeFault, misfit
+from ..faults.exchange import misfit
 from ..faults.fault import Stream
 from ..faults.segment import Kind
-from ..faults.settings import unknown
 from ..faults.spec import Spec
 from ..wire.address import Address
-from ..wire.errors import ConflictError, NotFoundError
-from .exchanges.copies import Errands
+from ..wire.dialect import Dialect
+from ..wire.errors import ConflictError
+from ..wire.http1 import Http1
+from .exchanges.conversation import Conversation
+from .exchanges.copies import RequestCopier
 from .exchanges.rules import Rules
+from .injections import Injections
+from .links.followed_link import follow
 from .links.gate import Gate
 from .links.link import Link
 from .links.side import Side
 from .record import event
-from .record.tally import Histogram, Operations, Tally
+from .record.tally import Histogram, Operations
 from .shaping.injection import Injection
+from .shared import Shared
 from .system import sockets
-from .system.clock import Callback, Timer
 from .system.listener import ListenError
 from .system.port import Port
 
-if TYPE_CHECKING:
-    from .fleet import Fleet
-
-
-_PAST = 1000
-"""How many healed injections, and tallies of fault and name, are kept."""
+DIALECTS: dict[str, Dialect] = {"http": Http1()}
 
 
 class Proxy:
-    """Carries what clients of `address` say to `upstream` and back, as its injections will have it.
+    """Carries what clients of `address` say to `upstream` and back, as its injections say.
 
-    `links` are the open ones by number; `errors` counts why links could not be had or opened. `past` are the last
-    injections that were healed; `tallies`, by fault and name, `operations`, what was asked for, and `dials`, how long
-    upstreams took to accept, count on.
+    `links` are the open ones by number; `errors` counts why links could not be had or opened. `operations`, what was
+    asked for, and `dials`, how long upstreams took to accept, count on.
     """
 
-    def __init__(self, fleet: Fleet, name: str, upstream: Address, listen: Address) -> None:
-        self.fleet = fleet
+    def __init__(self, shared: Shared, name: str, upstream: Address, listen: Address) -> None:
+        self.shared = shared
         self.name = name
         self.upstream = upstream
-        self.port = Port(listen, fleet.clock, self._accepted, self._refused)
+        self.port = Port(listen, shared.clock, self._accepted, self._refused)
         self.links: dict[int, Link] = {}
         self.links_total = 0
         self.errors: Counter[str] = Counter()
-        self.injections: dict[str, Injection] = {}
-        self.past: deque[Injection] = deque(maxlen=_PAST)
-        self.tallies: dict[tuple[str, str], Tally] = {}
+        self.injections = Injections(self)
+        self.gate = Gate(shared.clock, self.injections, self.links)
         self.operations = Operations()
-        self.rules = Rules()
-        self.errands = Errands()
+        self.copier = RequestCopier()
         self.dials = Histogram()
-        self.gate = Gate(self)
         self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
         self._sent: dict[Stream, int] = {"upstream": 0, "downstream": 0}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,7 +118,7 @@ class Proxy:
                 try:
                     sock = await self.port.bind(at)
                 except ListenError:
-                    self._mind_port()
+                    self.settle_port()
                     raise
                 if self._removed:
                     sock.close()
@@ -137,34 +131,32 @@ class Proxy:
                 self._close_links("upstream changed")
             if sock is not None:
                 self.port.open_on(sock)
-                self._mind_port()
-                self.fleet.journal.write(event.ProxyEnabled(self.name, self._where()))
+                self.settle_port()
+                self.shared.journal.write(event.ProxyEnabled(self.name, self.address.endpoint if self.address else ""))
             elif was and not enabled:
                 self.port.close()
                 self._close_links("proxy disabled")
-                self.fleet.journal.write(event.ProxyDisabled(self.name))
-            elif enabled and self.port.trouble and self._mind_port():
+                self.shared.journal.write(event.ProxyDisabled(self.name))
+            elif enabled and self.port.trouble and self.settle_port():
                 raise ListenError(self.port.trouble, "end who has it, or choose another listen address")
 
-    def _mind_port(self) -> str:
-        """Listen, or let connections be refused, as the active injections will have it; return what is wrong."""
+    def settle_port(self) -> str:
+        """Listen, or let connections be refused, as the active injections say; return what is wrong."""
         before = self.port.trouble
-        refusing = any(each.active and each.spec.fault.closes_port for each in self.injections.values())
-        if (wrong := self.port.refuse(refusing)) and not before:
-            self.fleet.journal.write(event.ListenFailed(self.name, wrong))
+        if (wrong := self.port.refuse(self.injections.closes_port)) and not before:
+            self.shared.journal.write(event.ListenFailed(self.name, wrong))
         return wrong
 
-    def _where(self) -> str:
-        return self.address.endpoint if self.address else ""
+    def catch_up(self) -> None:
+        """Accept all clients whose connection stands by now."""
+        self.port.catch_up()
 
     # Links
 
     def _accepted(self, sock: socket) -> None:
         self.links_total += 1
-        link = self.links[self.links_total] = Link(self, self.links_total)
-        for injection in self.injections.values():
-            if injection.meets(len(self.links) - 1) and injection.judge(link):
-                self._fired(injection, link)
+        link = self.links[self.links_total] = Link(self, self.shared, self.links_total)
+        self.injections.judge_new(link)
         if self.injections and not self.gate.enter(link):
             link.reason = "refused"
             sockets.refuse(sock)
@@ -187,35 +179,37 @@ class Proxy:
         """Record why a link could not be had, or could not be opened."""
         self.errors[reason] += 1
         if link is None:
-            self.fleet.journal.write(event.AcceptFailed(self.name, reason, error))
+            self.shared.journal.write(event.AcceptFailed(self.name, reason, error))
         else:
-            self.fleet.journal.write(event.DialFailed(self.name, link, reason, error, self.upstream.endpoint))
+            self.shared.journal.write(event.DialFailed(self.name, link, reason, error, self.upstream.endpoint))
+
+    def follow(self, link: Link) -> Conversation | None:
+        """Return the conversation of a link that begins to carry, where its protocol can be followed."""
+        dialect = DIALECTS.get(self.upstream.scheme)
+        return None if dialect is None else follow(link, self, dialect)
 
     def opened(self, link: Link) -> None:
         """Take a link that begins to carry: the faults that fired on it join."""
-        self.fleet.journal.write(event.ConnectionOpened(self.name, link.number))
-        for injection in tuple(self.injections.values()):
-            if link in injection.links:
-                link.join(injection)
+        self.shared.journal.write(event.ConnectionOpened(self.name, link.number))
+        self.injections.join(link)
 
     def closed(self, link: Link) -> None:
         """Take a link that has ended."""
         del self.links[link.number]
         self._gone.set()
         self.gate.ask_soon()
-        for injection in self.injections.values():
-            injection.links.pop(link, None)
+        self.injections.forget(link)
         for side in (link.client, link.server):
             self._carried[side.stream] += side.bytes
             self._sent[side.stream] += side.sent
-        self.fleet.journal.write(
+        self.shared.journal.write(
             event.ConnectionClosed(
                 self.name,
                 link.number,
                 reason=link.reason,
                 upstream_bytes=link.client.bytes,
                 downstream_bytes=link.server.bytes,
-                seconds=round(self.fleet.clock.time() - link.opened_at, 6),
+                seconds=round(self.shared.clock.time() - link.opened_at, 6),
             )
         )
 
@@ -226,143 +220,41 @@ class Proxy:
     # Faults
 
     def inject(self, spec: Spec, *, profile: str = "") -> Injection:
-        """Place a fault; links that are open count first, by number.
-
-        Raises ConflictError where the name is taken, BrownoutError for a fault of requests of another protocol.
-
-        `profile` is the name of the profile that says so.
-        """
-        if spec.name in self.injections:
-            raise ConflictError(
-                f"{self.name} has an injection named {spec.name}", "heal or change it, or name this one"
-            )
-        if (wrong := misfit(spec.fault, self.name, self.upstream.scheme)) is not None:
-            raise wrong
-        injection = Injection(
-            spec if spec.name else spec._replace(name=self._free_name(spec.fault.name)),
-            seed=self.fleet.seed,
-            proxy=self.name,
-            profile=profile,
-        )
-        injection.tally = self._tally(injection)
-        self.injections[injection.name] = injection
-        self.fleet.journal.write(event.Injected(self.name, injection.spec.to_mapping()))
-        if injection.spec.trigger.start:
-            injection.timer = self._later(injection.spec.trigger.start, lambda: self._begin(injection))
-        else:
-            self._begin(injection)
-        return injection
-
-    def injection(self, name: str) -> Injection:
-        """Return the injection of a name. Raises NotFoundError with the nearest one."""
-        try:
-            return self.injections[name]
-        except KeyError:
-            problem = unknown("injection", name, self.injections)
-            raise NotFoundError(f"{self.name} has no injection named '{name}'", problem.hint) from None
+        """Place a fault: see `Injections.place`."""
+        return self.injections.place(spec, profile=profile)
 
     def change(self, name: str, values: Mapping[str, object], *, text: bool = False) -> Injection:
-        """Change settings of a fault or its trigger, also on open links. Raises NotFoundError and SettingsError."""
-        injection = self.injection(name)
-        before, spec = injection.spec, injection.spec.changed(values, text=text)
-        injection.change(spec)
-        if spec.fault != before.fault:
-            for link in tuple(injection.links):
-                link.change(injection)
-            self.gate.ask_soon()
-        if isinstance(spec.fault, ExchangeFault):
-            self._rule()
-        self.fleet.journal.write(event.Changed(self.name, spec.to_mapping()))
-        return injection
+        """Change an injection: see `Injections.change`."""
+        return self.injections.change(name, values, text=text)
 
     def heal(self, name: str | None = None) -> int:
-        """Take out one injection, or all; return how many. What they hold goes on at once. Raises NotFoundError."""
-        healed = list(self.injections.values()) if name is None else [self.injection(name)]
-        for injection in healed:
-            self._heal(injection)
-        return len(healed)
+        """Take out one injection, or all: see `Injections.heal`."""
+        return self.injections.heal(name)
 
-    def _begin(self, injection: Injection) -> None:
-        self.port.catch_up()  # a client that has connected was there before the fault
-        injection.active = True
-        if isinstance(injection.spec.fault, ExchangeFault):
-            self._rule()
-        span = injection.spec.trigger.for_
-        injection.timer = None if span is None else self._later(span, lambda: self._heal(injection))
-        for link in tuple(self.links.values()):
-            if link.ending is not None:
-                continue
-            if isinstance(injection.spec.fault, ExchangeFault):
-                if link.conversation is not None and link.conversation.raw:
-                    injection.spare(link)
-            elif not injection.spec.streams() and link not in self.gate.waiting:
-                injection.spare(link)  # it acts on new links alone
-            elif injection.judge(link):
-                self._fired(injection, link)
-                if link.open:
-                    link.join(injection)
-        self.gate.ask_soon()
-        self._mind_port()
-
-    def _rule(self) -> None:
-        """Let the links know which exchange faults are armed."""
-        placed = self.injections.values()
-        armed = (each for each in placed if each.active and isinstance(each.spec.fault, ExchangeFault))
-        self.rules = Rules(armed)
-        for link in self.links.values():
-            if link.conversation is not None:
-                link.conversation.rearm()
-
-    def _fired(self, injection: Injection, link: Link) -> None:
-        self.fired(injection, link, n=injection.links[link].n)
+    @property
+    def rules(self) -> Rules:
+        """The faults of exchanges that are armed now."""
+        return self.injections.rules
 
     def fired(self, injection: Injection, link: Link, n: int, operation: str = "") -> None:
-        """Record that a fault fired on a link, or on an exchange there."""
-        self.fleet.journal.write(event.Fired(self.name, link.number, injection.name, n, operation))
+        """Record that a fault fired on an exchange of a link, the n-th that it matched."""
+        self.shared.journal.write(event.Fired(self.name, link.number, injection.name, n, operation))
 
-    def unfollowed(self, link: Link, why: str) -> None:
-        """Record that a link is followed no more: the faults of exchanges cannot touch what comes on it."""
-        self.fleet.journal.write(event.ParsingStopped(self.name, link.number, why))
+    def parsing_stopped(self, link: Link, why: str) -> None:
+        """Record that a link is not parsed any more: the faults of exchanges cannot touch what comes on it."""
+        self.shared.journal.write(event.ParsingStopped(self.name, link.number, why))
         for injection in self.rules.injections:
-            injection.spare(link)
+            injection.record_untouched(link)
 
-    def repeated(self, link: Link, operation: str, status: str) -> None:
+    def copied(self, link: Link, operation: str, status: str) -> None:
         """Record a copy of a request that was sent upstream, and how that went."""
-        self.fleet.journal.write(event.RequestCopied(self.name, link.number, operation, status))
+        self.shared.journal.write(event.RequestCopied(self.name, link.number, operation, status))
 
-    def _heal(self, injection: Injection) -> None:
-        self.port.catch_up()  # and one that has connected under the fault is still its own
-        del self.injections[injection.name]
-        if isinstance(injection.spec.fault, ExchangeFault):
-            self._rule()
-            for link in tuple(self.links.values()):
-                link.leave(injection)
-        for link in tuple(injection.links):
-            link.leave(injection)
-        injection.heal()
-        self.past.append(injection)
-        self.gate.ask_soon()
-        self._mind_port()
-        self.fleet.journal.write(event.Healed(self.name, injection.name, injection.matched, injection.fired))
-
-    def _later(self, seconds: float, call: Callback) -> Timer:
-        return self.fleet.clock.call_at(self.fleet.clock.time() + seconds, call)
-
-    def _tally(self, injection: Injection) -> Tally:
-        key = (injection.spec.fault.name, injection.name)
-        if key not in self.tallies and len(self.tallies) >= _PAST:
-            key = (injection.spec.fault.name, "others")
-        return self.tallies.setdefault(key, Tally())
-
-    def _free_name(self, name: str) -> str:
-        number = 1
-        while (free := name if number == 1 else f"{name}-{number}") in self.injections:
-            number += 1
-        return free
+    # The end
 
     def filenos(self) -> list[int]:
         """Return the descriptors of all its sockets."""
-        sides = [side for link in self.links.values() for side in (link.client, link.server) if not side.lost]
+        sides = [side for link in self.links.values() for side in (link.client, link.server) if not side.disconnected]
         mine = [self.port.fileno()] if self.port.fileno() >= 0 else []
         return mine + [sockets.of(side.transport).fileno() for side in sides]
 
@@ -370,7 +262,7 @@ class Proxy:
         """Stop listening, close the links, heal; `gone()` waits until the links have ended."""
         self._removed = True
         self.port.close()
-        self.errands.cancel()
+        self.copier.cancel()
         self._close_links("proxy closed")  # before healing, which would send what will not be read
         self.heal()
 
@@ -380,7 +272,7 @@ class Proxy:
             self._gone.clear()
             await self._gone.wait()
         await asyncio.gather(*self._tasks)
-        await self.errands.gone()
+        await self.copier.gone()
 
 
 def _side(link: Link, stream: Stream) -> Side:

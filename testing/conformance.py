@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ..faults.fault import Fault
-from ..faults.segment import Kind, StageContext, Segment
+from ..faults.segment import Kind, Segment, StageContext
 from ..faults.spec import Spec
 from ..proxy.shaping.injection import Injection
 from ..proxy.shaping.lane import Lane

@@ -126,7 +126,7 @@ class Embedded:
             await asyncio.sleep(0)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and any(  # noqa: ASYNC110 - links tell nobody that their client hung up
-            not link.open or link.client.ended or link.ending is not None
+            not link.open or link.client.eof_seen or link.ending is not None
             for proxy in self._fleet.proxies.values()
             for link in proxy.links.values()
         ):

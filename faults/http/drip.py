@@ -12,7 +12,7 @@ from ...wire.errors import BrownoutError
 from ..action import Message, Shape
 from ..exchange import Request
 from ..fault import QUEUE
-from ..segment import StageContext, Stage
+from ..segment import Stage, StageContext
 from ..settings.units import Duration, Size
 from ..tcp.slicer import sliced
 from .fault import HttpFault

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import StageContext, Stage
+from ..segment import Stage, StageContext
 from ..settings.units import Duration
 from .expiry import ended_when_idle
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from ...wire.errors import BrownoutError
 from ..fault import QUEUE, Fault
-from ..segment import StageContext, Stage
+from ..segment import Stage, StageContext
 from ..settings.units import Duration, Size
 from .slicer import sliced
 

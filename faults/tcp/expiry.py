@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, StageContext, Segment, Stage
+from ..segment import Kind, Segment, Stage, StageContext
 from ..settings.units import Duration
 
 How = Annotated[
@@ -53,7 +53,9 @@ class MaxLifetime(Fault, frozen=True):
 
     def start(self, context: StageContext) -> Stage:
         """Start the link's clock, once."""
-        return _ended(self.how, context, lambda at: context.connection.setdefault("opened", at) + self.lifetime, moves=False)
+        return _ended(
+            self.how, context, lambda at: context.connection.setdefault("opened", at) + self.lifetime, moves=False
+        )
 
 
 def ended_when_idle(idle: float, how: str, context: StageContext) -> Stage:
@@ -64,7 +66,8 @@ def ended_when_idle(idle: float, how: str, context: StageContext) -> Stage:
 def _ended(how: str, context: StageContext, due: Callable[[float], float], *, moves: bool) -> Stage:
     """Return a stage that ends the link at `due(now)`, which is asked again when that moment has come.
 
-    Both streams have one, over the same `context.connection`: `moved` is when either last moved, `cut` is set by a silent end.
+    Both streams have one, over the same `context.connection`: `moved` is when either last moved, `cut` is set by a
+    silent end.
     """
     link = context.connection
 

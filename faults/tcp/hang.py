@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..fault import QUEUE, Fault
-from ..segment import Kind, StageContext, Stage
+from ..segment import Kind, Stage, StageContext
 
 
 class Hang(Fault, frozen=True):

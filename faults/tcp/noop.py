@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..fault import Fault
-from ..segment import Kind, StageContext, Stage
+from ..segment import Kind, Stage, StageContext
 
 
 class Noop(Fault, frozen=True):

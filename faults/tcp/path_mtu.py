@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..fault import QUEUE, Fault
-from ..segment import Kind, StageContext, Segment, Stage
+from ..segment import Kind, Segment, Stage, StageContext
 from ..settings.units import Size
 
 PAUSE = 0.005

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ...wire.errors import BrownoutError
 from ..fault import Fault
-from ..segment import Kind, StageContext, Segment, Stage
+from ..segment import Kind, Segment, Stage, StageContext
 from ..settings.units import Duration, Size
 from .noop import Noop
 

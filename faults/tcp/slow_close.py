@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, StageContext, Segment, Stage
+from ..segment import Kind, Segment, Stage, StageContext
 from ..settings.units import Duration
 
 

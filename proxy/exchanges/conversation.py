@@ -85,12 +85,12 @@ _UNPARSED = {FORWARDED: RAW, QUEUED: DRAINING}
 
 
 class Conversation:
-    """The exchanges of one link. Bytes go in by `feed_requests` and `feed_replies`, the ends of streams by `feed_end`."""
+    """The exchanges of one link. It is fed bytes (`feed_requests`, `feed_replies`) and ends of streams (`feed_end`)."""
 
     __slots__ = (
-        "_clock", "_from_client", "_from_upstream", "_host", "_incoming", "_open", "_queues", "_replies", "_replies_begun",
-        "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_reader", "_request_handler", "_request_mode",
-        "_request_overlap", "_request_reader", "_requests", "_silenced_by", "_unanswered",
+        "_clock", "_from_client", "_from_upstream", "_host", "_incoming", "_open", "_queues", "_replies",
+        "_replies_begun", "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_reader", "_request_handler",
+        "_request_mode", "_request_overlap", "_request_reader", "_requests", "_silenced_by", "_unanswered",
     )  # fmt: skip
 
     def __init__(

@@ -14,6 +14,7 @@ from ..record.tally import Histogram
 from ..shaping.injection import Injection
 from ..shared import Shared
 from ..system import sockets
+from ..system.clock import Clock
 from ..system.dial import dial
 from .gate import Gate
 from .side import Opening, Pause, Side
@@ -65,7 +66,7 @@ class Link:
         self._host = host
         self._unread = shared.unread
         self.number = number
-        self.clock = shared.clock
+        self.clock: Clock = shared.clock
         self.budget = shared.budget
         self.limits = shared.limits
         self.client = Side(self, "upstream")

@@ -147,16 +147,20 @@ class Side(asyncio.Protocol):
     def pause(self, reason: Pause) -> None:
         """Stop reading, for one more reason."""
         before, self.pauses = self.pauses, self.pauses | reason
-        if not before and not self.eof_seen and not self.disconnected and not self.transport.is_closing():
+        if not before and self._is_read():
             self.transport.pause_reading()
             self.link.watch(self)
 
     def resume(self, reason: Pause) -> None:
         """Read again, unless there is another reason not to."""
         before, self.pauses = self.pauses, self.pauses & ~reason
-        if before and not self.pauses and not self.eof_seen and not self.disconnected and not self.transport.is_closing():
+        if before and not self.pauses and self._is_read():
             self.link.unwatch(self)
             self.transport.resume_reading()
+
+    def _is_read(self) -> bool:
+        """Say whether more can come, so that reading can be paused."""
+        return not (self.eof_seen or self.disconnected or self.transport.is_closing())
 
     def gone(self) -> None:
         """Take a RST that the transport was not told of, since it is not read."""

@@ -120,7 +120,7 @@ class Lane:
             self.enter(Segment(at, kind=Kind.ALARM))
 
     def restart(self) -> None:
-        """Start anew with the injection's settings of now; what waits is judged anew, with the time at which it came."""
+        """Start again with the injection's present settings; what waits is judged again, as of when it came."""
         now, waiting = self._clock.time(), self._emptied()
         self._start(now)
         self.enter(Segment(now, kind=Kind.OPEN))

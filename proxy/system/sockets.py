@@ -138,8 +138,8 @@ def raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def forsake(fileno: int) -> None:
-    """In a forked child: let go of a socket, keeping its number taken so that nobody closes another file by it."""
+def detach_in_child(fileno: int) -> None:
+    """In a forked child: close a socket, keeping its number taken so that nobody closes another file by it."""
     with contextlib.suppress(OSError):
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, fileno, inheritable=False)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from brownout.faults import Corrupt, Drip, Duration, Hang, Kind, PathMtu, StageContext, Segment, Share, Size
+from brownout.faults import Corrupt, Drip, Duration, Hang, Kind, PathMtu, Segment, Share, Size, StageContext
 from brownout.testing.conformance import Bench
 from brownout.wire.errors import BrownoutError
 

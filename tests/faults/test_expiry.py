@@ -2,7 +2,7 @@
 
 import pytest
 
-from brownout.faults import Drain, Duration, Fault, IdleCut, Kind, MaxLifetime, StageContext, Segment, Spec
+from brownout.faults import Drain, Duration, Fault, IdleCut, Kind, MaxLifetime, Segment, Spec, StageContext
 from brownout.proxy.shaping.injection import Injection
 from brownout.proxy.shaping.lane import Lane
 from brownout.proxy.shaping.pipe import Pipe

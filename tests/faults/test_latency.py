@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from brownout.faults import Duration, Kind, Latency, StageContext, Segment, Share
+from brownout.faults import Duration, Kind, Latency, Segment, Share, StageContext
 
 
 def delays(fault: Latency, count: int = 20_000) -> list[float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from brownout.faults import Duration, Loss, StageContext, Segment, Share
+from brownout.faults import Duration, Loss, Segment, Share, StageContext
 from brownout.testing.conformance import Bench
 
 

@@ -5,7 +5,7 @@ import pytest
 from brownout.faults import Fault
 from brownout.faults.action import Hold
 from brownout.faults.part import begun
-from brownout.faults.segment import Kind, StageContext, Segment
+from brownout.faults.segment import Kind, Segment, StageContext
 from brownout.faults.spec import Spec
 from brownout.proxy.exchanges.message_queue import MessageQueue, Slot
 from brownout.proxy.shaping.budget import LIMITS, Budget

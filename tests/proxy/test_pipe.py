@@ -17,11 +17,11 @@ from brownout.faults import (
     Latency,
     LimitData,
     Reset,
-    StageContext,
     Segment,
     Slicer,
     SlowClose,
     Spec,
+    StageContext,
     Timeout,
 )
 from brownout.faults.settings.units import Duration, Rate, Size

@@ -169,7 +169,7 @@ async def test_a_client_that_leaves_during_the_dial_is_forgotten(world) -> None:
             sock.connect_ex(full.getsockname())
         proxy = await world.proxy(upstream=f"127.0.0.1:{full.getsockname()[1]}")
         _, writer = await world.connect(proxy)
-        await world.until(lambda: proxy.links and not proxy.links[1].client.lost)
+        await world.until(lambda: proxy.links and not proxy.links[1].client.disconnected)
         rst(writer)
         await world.until(lambda: not proxy.links)
         assert world.events(ConnectionClosed)[0].reason == "client left"

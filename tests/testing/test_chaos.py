@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from brownout.control.client import Client
-from brownout.faults import Duration, Fault, Latency, StageContext, Share, Spec, Stage
+from brownout.faults import Duration, Fault, Latency, Share, Spec, Stage, StageContext
 from brownout.faults.config import Config, ProxyEntry, read
 from brownout.faults.settings import SettingsError
 from brownout.testing import Chaos, Proxied, servers

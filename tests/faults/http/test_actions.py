@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from brownout.faults import CATALOGUE, Duration, Kind, StageContext, Segment, Share, Size
+from brownout.faults import CATALOGUE, Duration, Kind, Segment, Share, Size, StageContext
 from brownout.faults.action import Action, Close, Cut, Hold, Message, Reset, Rewrite, Shape
 from brownout.faults.exchange import Request
 from brownout.faults.http import Delay, Drip, Duplicate, Header, LostReply, LostRequest, Status, Truncate

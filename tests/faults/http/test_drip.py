@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from brownout.faults import Duration, Kind, StageContext, Segment, Size
+from brownout.faults import Duration, Kind, Segment, Size, StageContext
 from brownout.faults.action import Shape
 from brownout.faults.http import Drip
 from brownout.wire.errors import BrownoutError

@@ -1,0 +1,225 @@
+"""The faults placed on one proxy: injected, changed, healed, and who they fire on.
+
+    theory of operation
+
+An injection is placed, begins (at once, or when its `start` has come), and is healed. It matches what the proxy carries
+from its beginning on: first the links that are open then, by number, and from then on each new one. A link is judged
+once; so whoever begins or heals an injection accepts first all clients whose connect() has returned.
+
+Faults of exchanges are judged elsewhere, for each request, by the `rules` that are made anew whenever such an injection
+begins, changes or is healed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from ..faults.exchange import ExchangeFault, misfit
+from ..faults.settings import unknown
+from ..faults.spec import Spec
+from ..wire.address import Address
+from ..wire.errors import ConflictError, NotFoundError
+from .exchanges.rules import Rules
+from .links.gate import Gate
+from .links.link import Link
+from .record import event
+from .record.tally import Tally
+from .shaping.injection import Injection
+from .shared import Shared
+from .system.clock import Callback, Timer
+
+_PAST = 1000
+"""How many healed injections, and tallies of fault and name, are kept."""
+
+
+class Host(Protocol):
+    """The proxy on which they are."""
+
+    name: str
+    shared: Shared
+    upstream: Address
+    links: dict[int, Link]
+    gate: Gate
+
+    def catch_up(self) -> None:
+        """Accept all clients whose connection stands by now."""
+
+    def settle_port(self) -> str:
+        """Listen, or let connections be refused, as the active injections say; return what is wrong."""
+
+
+class Injections(Mapping[str, Injection]):
+    """The injections of a proxy by name, in the order of injecting.
+
+    `past` are the last ones that were healed; `tallies`, by fault and name, count on. `rules` are the armed faults of
+    exchanges.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._placed: dict[str, Injection] = {}
+        self.past: deque[Injection] = deque(maxlen=_PAST)
+        self.tallies: dict[tuple[str, str], Tally] = {}
+        self.rules = Rules()
+
+    def __getitem__(self, name: str) -> Injection:
+        """Return the injection of a name."""
+        return self._placed[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._placed)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._placed)
+
+    def find(self, name: str) -> Injection:
+        """Return the injection of a name. Raises NotFoundError with the nearest one."""
+        try:
+            return self._placed[name]
+        except KeyError:
+            problem = unknown("injection", name, self._placed)
+            raise NotFoundError(f"{self._host.name} has no injection named '{name}'", problem.hint) from None
+
+    @property
+    def closes_port(self) -> bool:
+        """Whether one that is active refuses connections."""
+        return any(each.active and each.spec.fault.closes_port for each in self._placed.values())
+
+    # Links
+
+    def judge_new(self, link: Link) -> None:
+        """Find which of them fire on a link that was accepted."""
+        for injection in self._placed.values():
+            if injection.applies_to_new_link(len(self._host.links) - 1) and injection.fires_on(link):
+                self._fired(injection, link)
+
+    def join(self, link: Link) -> None:
+        """Put those that fired on a link where they act, since it begins to carry."""
+        for injection in tuple(self._placed.values()):
+            if link in injection.hits:
+                link.join(injection)
+
+    def forget(self, link: Link) -> None:
+        """Let go of a link that has ended."""
+        for injection in self._placed.values():
+            injection.hits.pop(link, None)
+
+    # Placing
+
+    def place(self, spec: Spec, *, profile: str = "") -> Injection:
+        """Place a fault; links that are open count first, by number. `profile` is the name of the one that says so.
+
+        Raises ConflictError where the name is taken, BrownoutError for a fault of requests of another protocol.
+        """
+        host = self._host
+        if spec.name in self._placed:
+            raise ConflictError(
+                f"{host.name} has an injection named {spec.name}", "heal or change it, or name this one"
+            )
+        if (wrong := misfit(spec.fault, host.name, host.upstream.scheme)) is not None:
+            raise wrong
+        named = spec if spec.name else spec._replace(name=self._free_name(spec.fault.name))
+        injection = Injection(named, seed=host.shared.seed, proxy=host.name, profile=profile)
+        injection.tally = self._tally(injection)
+        self._placed[injection.name] = injection
+        host.shared.journal.write(event.Injected(host.name, injection.spec.to_mapping()))
+        if injection.spec.trigger.start:
+            injection.timer = self._later(injection.spec.trigger.start, lambda: self._begin(injection))
+        else:
+            self._begin(injection)
+        return injection
+
+    def change(self, name: str, values: Mapping[str, object], *, text: bool = False) -> Injection:
+        """Change settings of a fault or its trigger, also on open links. Raises NotFoundError and SettingsError."""
+        injection = self.find(name)
+        before, spec = injection.spec, injection.spec.changed(values, text=text)
+        injection.change(spec)
+        if spec.fault != before.fault:
+            for target in tuple(injection.hits):
+                target.change(injection)
+            self._host.gate.ask_soon()
+        if isinstance(spec.fault, ExchangeFault):
+            self._arm()
+        self._host.shared.journal.write(event.Changed(self._host.name, spec.to_mapping()))
+        return injection
+
+    def heal(self, name: str | None = None) -> int:
+        """Take out one injection, or all; return how many. What they hold goes on at once. Raises NotFoundError."""
+        healed = list(self._placed.values()) if name is None else [self.find(name)]
+        for injection in healed:
+            self._heal(injection)
+        return len(healed)
+
+    def _begin(self, injection: Injection) -> None:
+        self._host.catch_up()  # a client that has connected was there before the fault
+        injection.active = True
+        if isinstance(injection.spec.fault, ExchangeFault):
+            self._arm()
+        span = injection.spec.trigger.for_
+        injection.timer = None if span is None else self._later(span, lambda: self._heal(injection))
+        for link in tuple(self._host.links.values()):
+            if link.ending is None:
+                self._judge_open(injection, link)
+        self._host.gate.ask_soon()
+        self._host.settle_port()
+
+    def _judge_open(self, injection: Injection, link: Link) -> None:
+        """Find whether one that begins fires on a link that is there already."""
+        if isinstance(injection.spec.fault, ExchangeFault):
+            if link.conversation is not None and not link.conversation.parsed:
+                injection.record_untouched(link)
+        elif not injection.spec.streams() and link not in self._host.gate.waiting:
+            injection.record_untouched(link)  # it acts on new links alone
+        elif injection.fires_on(link):
+            self._fired(injection, link)
+            if link.open:
+                link.join(injection)
+
+    def _arm(self) -> None:
+        """Let the links know which faults of exchanges are armed."""
+        placed = self._placed.values()
+        self.rules = Rules(each for each in placed if each.active and isinstance(each.spec.fault, ExchangeFault))
+        for link in self._host.links.values():
+            if link.conversation is not None:
+                link.conversation.rearm()
+
+    def _fired(self, injection: Injection, link: Link) -> None:
+        n = injection.hits[link].n
+        self._host.shared.journal.write(event.Fired(self._host.name, link.number, injection.name, n))
+
+    def _heal(self, injection: Injection) -> None:
+        self._host.catch_up()  # and one that has connected under the fault is still its own
+        del self._placed[injection.name]
+        if isinstance(injection.spec.fault, ExchangeFault):
+            self._arm()
+            for link in tuple(self._host.links.values()):
+                link.leave(injection)
+        for target in tuple(injection.hits):
+            target.leave(injection)
+        injection.heal()
+        self.past.append(injection)
+        self._host.gate.ask_soon()
+        self._host.settle_port()
+        self._host.shared.journal.write(
+            event.Healed(self._host.name, injection.name, injection.matched, injection.fired)
+        )
+
+    def _later(self, seconds: float, call: Callback) -> Timer:
+        clock = self._host.shared.clock
+        return clock.call_at(clock.time() + seconds, call)
+
+    def _tally(self, injection: Injection) -> Tally:
+        key = (injection.spec.fault.name, injection.name)
+        if key not in self.tallies and len(self.tallies) >= _PAST:
+            key = (injection.spec.fault.name, "others")
+        return self.tallies.setdefault(key, Tally())
+
+    def _free_name(self, name: str) -> str:
+        number = 1
+        while (free := name if number == 1 else f"{name}-{number}") in self._placed:
+            number += 1
+        return free
