@@ -105,7 +105,7 @@ class TestNothingFires:
             talk.client(*(said,) if pieces == 1 else (said[:9], said[9:]))
             talk.server(OK)
             ended = talk.ended_last
-            assert (ended.plan, ended.asking, ended.replying) == (None, None, None)
+            assert (ended.plan, ended.request_slot, ended.reply_slot) == (None, None, None)
             assert ended.head.data == (b"" if said is long else POST[:-5])
 
     def test_a_reply_that_only_the_end_would_end_is_cut_by_a_reset(self, talk):
