@@ -1,5 +1,6 @@
 """What is shipped: the exact files of the wheel and the sdist, and the rooms' imports."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -10,73 +11,38 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-ROOMS = {
-    "": ["__init__", "py.typed"],
-    "cli": [
-        "__init__", "__main__", "board", "catalogue", "check", "child", "columns", "complete", "environment",
-        "errors", "exchanges", "figures", "file", "inject", "live", "log", "main", "news", "options", "output", "plan", "profile",
-        "proxies", "reload", "report", "run", "session", "signals", "status", "toxiproxy", "toxiproxy_log",
-        "toxiproxy_server",
-    ],
-    "cli/demo": ["__init__", "clients", "command", "judgement", "page", "service", "shell", "story"],
-    "configs": [
-        "__init__", "blackout.yaml", "brownout.yaml", "flaky-api.yaml", "flaky-network.yaml", "half-open.yaml",
-        "mobile-3g.yaml", "nat-idle.yaml", "rolling-deploy.yaml", "satellite.yaml", "slow-network.yaml",
-    ],
-    "control": [
-        "__init__", "api", "asked", "bearer", "client", "clients", "follower", "guard", "holder", "metrics",
-        "replies", "serve", "views",
-    ],
-    "control/toxiproxy": [
-        "__init__", "api", "asked", "client", "consumer", "entries", "gohttp", "gojson", "golisten", "metrics",
-        "proxies", "toxics", "translation", "words",
-    ],
-    "faults": [
-        "__init__", "action", "bandwidth", "catalogue", "composite", "config", "connect", "corrupt", "cut", "dice",
-        "drip", "exchange", "expiry", "fault", "file", "hang", "latency", "limit_data", "loss", "match", "name", "nodes",
-        "noop", "part", "path_mtu", "pattern", "problem", "profile",
-        "profile_section", "proxy_section", "reader", "scalar", "schema", "segment", "settings", "slicer",
-        "slow_close", "spec", "syntax", "timeout", "trigger", "units",
-    ],
-    "faults/http": [
-        "__init__", "answer", "delay", "drip", "duplicate", "fault", "fields", "header", "lost", "status", "truncate",
-    ],
-    "proxy": [
-        "__init__", "asking", "budget", "carrier", "clock", "conversation", "course", "courses", "dial", "entry", "exchange", "fleet",
-        "following", "gate", "injection", "journal", "lane", "link", "listener", "pipe", "placing", "plan", "port",
-        "proxy", "repeat", "replying", "rules", "side", "sockets", "tally", "timerfd",
-    ],
-    "testing": [
-        "__init__", "chaos", "clock", "conformance", "driver", "embedded", "failure", "handle", "plugin", "proxied",
-        "remote", "servers", "thread",
-    ],
-    "wire": ["__init__", "address", "dialect", "errors", "http1", "http1_edit", "http1_head", "operation"],
+KNOWN = {
+    Path(name)
+    for name in subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()
+    if (ROOT / name).is_file()
 }  # fmt: skip
-
-FILES = {
-    f"{room}/{file}" if room else file
-    for room, names in ROOMS.items()
-    for file in (name if "." in name else f"{name}.py" for name in names)
-}
+"""What git knows, or would take."""
+ROOMS = {name.parts[0] for name in KNOWN if len(name.parts) == 2 and name.name == "__init__.py"}
+FILES = {"__init__.py", "py.typed", *(str(name) for name in KNOWN if name.parts[0] in ROOMS)}
+"""The package: the root's two files, and all of every room."""
 INFO = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
-SDIST = {"CHANGELOG.md", "LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "pyproject.toml", "setup.cfg"}
+SDIST = {"CHANGELOG.md", "LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "pyproject.toml", "setup.cfg", "setup.py"}
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build both from a copy of what git knows, so that no file of the work tree slips in."""
     place = tmp_path_factory.mktemp("built")
-    known = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split("\n")  # fmt: skip
-    for name in filter(None, known):
-        if (ROOT / name).is_file():
-            (place / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / "tree" / name).write_bytes((ROOT / name).read_bytes())
+    for name in KNOWN:
+        (place / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / "tree" / name).write_bytes((ROOT / name).read_bytes())
     subprocess.run(
         [sys.executable, "-m", "build", "--outdir", place / "dist", place / "tree"], check=True, capture_output=True
     )
     return place / "dist"
+
+
+def test_the_rooms_are_the_ones_of_the_map() -> None:
+    named = re.findall(r"^(\w+)/ ", (ROOT / "docs/design.md").read_text(), re.MULTILINE)
+    assert {*named} == ROOMS
 
 
 def test_the_wheel_holds_exactly_the_package(built: Path) -> None:
