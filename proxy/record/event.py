@@ -66,7 +66,7 @@ class ListenFailed(Event, frozen=True):
 
 
 class AcceptFailed(Event, frozen=True):
-    """A client could not be accepted; `reason` is a key of the proxy's `errors`, and `error` is the system's message."""
+    """A client could not be accepted; `reason` is a key of the proxy's `errors`; `error` is the system's message."""
 
     reason: str
     error: str
