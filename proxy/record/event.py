@@ -29,11 +29,11 @@ class Event(msgspec.Struct, frozen=True, tag_field="kind", tag=_kind):
 
     @property
     def kind(self) -> str:
-        """The name of its kind: the class name in snake case."""
+        """The name of the kind: the class name in snake case."""
         return str(self.__struct_config__.tag)
 
     def detail(self) -> dict[str, object]:
-        """Return the fields of its own kind: all but `proxy` and `connection`."""
+        """Return the fields of this kind alone: all but `proxy` and `connection`."""
         values = msgspec.structs.asdict(self)
         return {name: value for name, value in values.items() if name not in ("proxy", "connection")}
 
@@ -66,7 +66,7 @@ class ListenFailed(Event, frozen=True):
 
 
 class AcceptFailed(Event, frozen=True):
-    """A client could not be accepted; `reason` is a key of the proxy's `errors`, and `error` is the system's text."""
+    """A client could not be accepted; `reason` is a key of the proxy's `errors`; `error` is the system's message."""
 
     reason: str
     error: str
@@ -85,7 +85,7 @@ class Changed(Event, frozen=True):
 
 
 class Healed(Event, frozen=True):
-    """The injection `name` was taken out, after it had `matched` and `fired` that often."""
+    """The injection `name` was removed; `matched` and `fired` are its final counts."""
 
     name: str
     matched: int
@@ -120,7 +120,7 @@ class ConnectionClosed(ConnectionEvent, frozen=True):
 
 
 class Fired(ConnectionEvent, frozen=True):
-    """The injection `name` fired on its `n`-th match; `operation` is the request it hit, or empty for a connection."""
+    """The injection `name` fired on its `n`-th match; `operation` is the request's, or empty for a connection."""
 
     name: str
     n: int
@@ -128,7 +128,7 @@ class Fired(ConnectionEvent, frozen=True):
 
 
 class ParsingStopped(ConnectionEvent, frozen=True):
-    """The proxy stopped parsing requests on a connection, for `reason`; its bytes pass untouched by request faults."""
+    """The proxy stopped parsing requests on a connection, for `reason`; request faults no longer touch its bytes."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Those who are told what happens while it happens."""
+"""Listeners: callables that hear of each new record as it is written."""
 
 from __future__ import annotations
 
