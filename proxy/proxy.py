@@ -13,6 +13,7 @@ from ..faults.exchange import ExchangeFault, misfit
 from ..faults.fault import Stream
 from ..faults.segment import Kind
 from ..faults.settings import unknown
+from ..faults.settings.names import free
 from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
@@ -235,7 +236,7 @@ class Proxy:
         if (wrong := misfit(spec.fault, self.name, self.upstream.scheme)) is not None:
             raise wrong
         injection = Injection(
-            spec if spec.name else spec._replace(name=self._free_name(spec.fault.name)),
+            spec if spec.name else spec._replace(name=free(spec.fault.name, self.injections)),
             seed=self.fleet.seed,
             proxy=self.name,
             profile=profile,
@@ -351,12 +352,6 @@ class Proxy:
         if key not in self.tallies and len(self.tallies) >= _PAST:
             key = (injection.spec.fault.name, "others")
         return self.tallies.setdefault(key, Tally())
-
-    def _free_name(self, name: str) -> str:
-        number = 1
-        while (free := name if number == 1 else f"{name}-{number}") in self.injections:
-            number += 1
-        return free
 
     def filenos(self) -> list[int]:
         """Return the descriptors of all its sockets."""
