@@ -18,8 +18,7 @@ from ...faults.spec import Spec
 from ...proxy import placing
 from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError, NotFoundError
-from ..client import TIMEOUT, UnsupportedError
-from ..clients import SCHEME
+from ..client import SCHEME, TIMEOUT, UnsupportedError
 from ..views import (
     EventView,
     ExchangeView,
