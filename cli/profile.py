@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
-
 import click
 from click.shell_completion import CompletionItem
 
@@ -14,7 +11,7 @@ from ..control.views import ProfileView, profile_view
 from ..faults.settings import unknown
 from ..wire.errors import BrownoutError, NotFoundError
 from . import complete, figures
-from .columns import align
+from .columns import align, wrap
 from .options import api_option, examples, json_option, write_json
 
 
@@ -48,7 +45,7 @@ def list_(client: AnyClient, as_json: bool) -> None:
     lines = [line.ljust(indent) for line in align(columns)]
     click.secho(f"{lines[0]}WHAT IT DOES", dim=True)
     for line, view in zip(lines[1:], views, strict=True):
-        text = _wrapped(view["description"], line, " " * indent) if view["description"] else line.rstrip()
+        text = wrap(view["description"], line, " " * indent) if view["description"] else line.rstrip()
         click.secho(text, fg="yellow" if view["applied"] else None)
 
 
@@ -67,7 +64,7 @@ def show(name: str, client: AnyClient, as_json: bool) -> None:
         return
     click.echo(f"{name}: {_origin(view)}{', applied' if view['applied'] else ''}")
     if view["description"]:
-        click.echo("\n" + _wrapped(view["description"]))
+        click.echo("\n" + wrap(view["description"]))
     click.echo("\n" + _yaml(view), nl=False)
 
 
@@ -132,11 +129,6 @@ def _words(injection: dict[str, object]) -> tuple[str, str]:
     is_said = name == fault or (name.startswith(f"{fault}-") and name[len(fault) + 1 :].isdecimal())
     settings = figures.settings(injection)
     return name, settings if is_said else f"{fault} {settings}".rstrip()
-
-
-def _wrapped(text: str, first: str = "", rest: str = "") -> str:
-    width = max(60, shutil.get_terminal_size().columns)
-    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def _origin(view: ProfileView) -> str:

@@ -3,7 +3,7 @@ import shlex
 import pytest
 
 from brownout.cli import figures
-from brownout.cli.columns import align, shorten
+from brownout.cli.columns import align, line, shorten, wrap
 from brownout.faults import Spec
 
 
@@ -87,6 +87,15 @@ def test_counts_tell_what_was_not_touched() -> None:
 
 def test_columns_are_aligned() -> None:
     assert align([("a", "1", "x"), ("bb", "22", "")], right=(1,)) == ["a    1  x", "bb  22"]
+
+
+def test_a_row_has_the_columns_that_it_is_told() -> None:
+    assert line(("a", "1"), (3, 4), right=(1,)) == "a       1"
+
+
+def test_text_is_wrapped_behind_what_stands_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    assert wrap(f"{'x' * 30} {'y' * 30}", "- ", "  ") == f"- {'x' * 30}\n  {'y' * 30}"
 
 
 def test_what_is_too_long_ends_in_an_ellipsis() -> None:
