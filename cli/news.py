@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..faults import one_line
 from . import figures
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class News:
                 assert isinstance(injection, dict)
                 if event.kind == "injected":
                     self._fired.discard((event.proxy, injection["name"]))
-                return f"{event.kind} {injection['name']} {figures.settings(injection)}".rstrip()
+                return f"{event.kind} {injection['name']} {one_line.settings(injection)}".rstrip()
             case "fired":
                 key = (event.proxy, detail["name"])
                 if key in self._fired:

@@ -8,6 +8,7 @@ from click.shell_completion import CompletionItem
 from ..control.client import NoAnswerError
 from ..control.clients import AnyClient
 from ..control.views import ProfileView, profile_view
+from ..faults.one_line import fault_and_settings
 from ..faults.settings import unknown
 from ..wire.errors import BrownoutError, NotFoundError
 from . import complete, figures
@@ -92,7 +93,8 @@ def apply(name: str, path: str | None, client: AnyClient, as_json: bool) -> None
         write_json(placed)
         return
     click.echo(f"applied {name}: {figures.many(len(placed), 'injection')}")
-    for line in align([(each["proxy"], *_words(each["injection"])) for each in placed] or [("",)]):
+    rows = [(each["proxy"], str(each["injection"]["name"]), fault_and_settings(each["injection"])) for each in placed]
+    for line in align(rows or [("",)]):
         click.echo(f"  {line}".rstrip())
 
 
@@ -122,13 +124,6 @@ def _shipped() -> list[ProfileView]:
     from ..faults.config import shipped
 
     return [profile_view(each, "shipped", applied=False) for each in shipped().values()]
-
-
-def _words(injection: dict[str, object]) -> tuple[str, str]:
-    name, fault = str(injection["name"]), str(injection["fault"])
-    is_said = name == fault or (name.startswith(f"{fault}-") and name[len(fault) + 1 :].isdecimal())
-    settings = figures.settings(injection)
-    return name, settings if is_said else f"{fault} {settings}".rstrip()
 
 
 def _origin(view: ProfileView) -> str:

@@ -1,10 +1,7 @@
-import shlex
-
 import pytest
 
 from brownout.cli import figures
 from brownout.cli.columns import align, line, shorten, wrap
-from brownout.faults import Spec
 
 
 @pytest.mark.parametrize(
@@ -51,33 +48,6 @@ def test_no_rate_is_a_dash() -> None:
 def test_counts_have_their_noun() -> None:
     assert [figures.many(n, "injection") for n in (0, 1, 2)] == ["0 injections", "1 injection", "2 injections"]
     assert figures.many(2, "proxy") == "2 proxies"
-
-
-def test_settings_are_written_as_the_command_line_has_them() -> None:
-    injection = {
-        "fault": "bandwidth", "name": "slow", "stream": "downstream", "rate": "1MB/s", "shared": True,
-        "quota": "3 of 10", "probability": None, "receipt": {},
-    }  # fmt: skip
-    assert figures.settings(injection) == "rate=1MB/s shared=true quota='3 of 10' probability=none"
-
-
-def test_settings_of_more_than_one_value_are_written_as_the_command_line_takes_them() -> None:
-    injection = {"fault": "http.header", "name": "x", "remove": ["a", "b"], "set": {"A": "it's"}, "of": "request"}
-    line = figures.settings(injection)
-    assert line == """remove='["a","b"]' set='{"A":"it'"'"'s"}' of=request"""
-    words = dict(word.split("=", 1) for word in shlex.split(line))
-    expected = Spec.parse({key: value for key, value in injection.items() if key != "name"})
-    assert Spec.parse({"fault": "http.header", **words}, text=True) == expected
-    assert figures.settings({"fault": "noop", "name": "noop", "stream": "both"}) == "stream=both"
-
-
-def test_a_match_comes_last_in_words() -> None:
-    match = {"method": "POST", "path": "/charge*", "header.x": "a b", "query": "", "body": "a\n\x1b[1m\N{SNOWMAN}"}
-    injection = {"fault": "http.status", "name": "a", "match": match, "status": 503}
-    assert figures.settings(injection) == (
-        "status=503 match: method=POST path=/charge* header.x='a b' query='' body=a\\n\\x1b[1m\N{SNOWMAN}"
-    )
-    assert figures.settings({"fault": "http.hang", "name": "a", "match": {"path": "/"}}) == "match: path=/"
 
 
 def test_counts_tell_what_was_not_touched() -> None:
