@@ -9,8 +9,8 @@ from ..control.client import NoAnswerError
 from ..control.clients import AnyClient
 from ..control.views import ProfileView, profile_view
 from ..faults.one_line import fault_and_settings
-from ..faults.settings import unknown
-from ..wire.errors import BrownoutError, NotFoundError
+from ..faults.settings.names import look_up
+from ..wire.errors import BrownoutError
 from . import complete, figures
 from .columns import align, wrap
 from .options import api_option, examples, json_option, write_json
@@ -56,10 +56,7 @@ def list_(client: AnyClient, as_json: bool) -> None:
 @json_option
 def show(name: str, client: AnyClient, as_json: bool) -> None:
     """Show what the profile NAME injects, as a file has it."""
-    known = {each["name"]: each for each in _known(client)}
-    if name not in known:
-        raise NotFoundError(f"there is no profile named '{name}'", unknown("profile", name, known).hint)
-    view = known[name]
+    view = look_up("profile", name, {each["name"]: each for each in _known(client)})
     if as_json:
         write_json(view)
         return
