@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from ..control.views import ProxyView
+from ..faults.one_line import fault_and_settings
 from . import figures
 from .columns import align, shorten
 
@@ -71,10 +72,7 @@ def _board(rows: Sequence[Sequence[str]], proxies: Sequence[ProxyView], right: S
 
 
 def _fault(injection: Mapping[str, object]) -> tuple[str, str, str]:
-    name, fault = str(injection["name"]), str(injection["fault"])
-    settings = figures.settings(injection)
-    called = name == fault or (name.startswith(f"{fault}-") and name[len(fault) + 1 :].isdecimal())
-    return name, figures.counts(injection), settings if called else f"{fault} {settings}".rstrip()
+    return str(injection["name"]), figures.counts(injection), fault_and_settings(injection)
 
 
 def _where(view: ProxyView) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
-
 import click
 
 from ..control.views import FaultView, fault_view
 from ..faults.catalogue import everything, find
 from . import complete
+from .columns import wrap
 from .options import examples, json_option, write_json
 
 
@@ -33,19 +31,19 @@ def faults(name: str | None, as_json: bool) -> None:
 def _list(views: list[FaultView]) -> None:
     indent = max(len(view["name"]) for view in views) + 2
     for view in views:
-        click.echo(_wrapped(view["summary"], f"{view['name']:<{indent}}", " " * indent))
+        click.echo(wrap(view["summary"], f"{view['name']:<{indent}}", " " * indent))
     click.echo("\nsettings of one: brownout faults NAME")
 
 
 def _show(view: FaultView) -> None:
-    click.echo(_wrapped(f"{view['name']}: {view['summary']}"))
+    click.echo(wrap(f"{view['name']}: {view['summary']}"))
     if view["description"]:
-        click.echo(f"\n{_wrapped(view['description'])}")
+        click.echo(f"\n{wrap(view['description'])}")
     indent = " " * (max((len(each["name"]) for each in view["settings"]), default=0) + 2)
     for each in view["settings"]:
         default = "required" if each["required"] else f"default {each['default'] or 'none'}"
         click.echo(f"\n{each['name']:<{len(indent)}}{each['type']}, {default}")
-        click.echo(_wrapped(each["meaning"], indent, indent))
+        click.echo(wrap(each["meaning"], indent, indent))
     where = {
         "stream": "the downstream, unless --stream says upstream or both",
         "link": "the whole link",
@@ -54,8 +52,3 @@ def _show(view: FaultView) -> None:
     click.echo(f"\nacts on {where}")
     hit = "request" if view["acts_on"] == "request" else "link"
     click.echo(f"fires on every {hit}, unless options say otherwise: brownout inject --help")
-
-
-def _wrapped(text: str, first: str = "", rest: str = "") -> str:
-    width = max(60, shutil.get_terminal_size().columns)
-    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)

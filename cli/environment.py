@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from ..control import bearer
 from ..control.client import VARIABLE
-from ..wire.address import Address
 
 if TYPE_CHECKING:
     from ..proxy import Proxy
+    from ..wire.address import Address
 
 
 def prefix(name: str) -> str:
@@ -26,21 +26,16 @@ def variables(proxies: Iterable[Proxy], api: Address | None, token: str = "") ->
     """
     found: dict[str, str] = {}
     if api is not None:
-        found[VARIABLE] = _reachable(api).endpoint
+        found[VARIABLE] = api.reachable.endpoint
         if token:
             found[bearer.VARIABLE] = token
     for proxy in proxies:
         if proxy.address is None:
             continue
-        address = _reachable(proxy.address)
+        address = proxy.address.reachable
         found[f"{prefix(proxy.name)}_URL"] = proxy.upstream.url_at(address)
         found[f"{prefix(proxy.name)}_ADDRESS"] = address.path or address.endpoint
         if not address.path:
             found[f"{prefix(proxy.name)}_HOST"] = address.host
             found[f"{prefix(proxy.name)}_PORT"] = str(address.port)
     return found
-
-
-def _reachable(address: Address) -> Address:
-    """Return where to connect to reach a listener: one on all addresses is reached by loopback."""
-    return address._replace(host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host))  # noqa: S104

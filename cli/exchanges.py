@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from ..control.views import ExchangeView
-from . import figures
+from . import columns, figures
 from .columns import shorten
 
 NARROW = 100
@@ -43,11 +43,8 @@ class Lines:
         """Return an exchange as a line of at most so many characters; the request is cut before the faults are."""
         cells = self.fit(view)
         words = len(cells) - len(_FIGURES)
-        columns = [
-            cell.ljust(room) if number < words else cell.rjust(room)
-            for number, (cell, room) in enumerate(zip(cells, self._widths, strict=True))
-        ]
-        head = "  ".join(columns if width >= NARROW else columns[: words + 1])
+        shown = len(cells) if width >= NARROW else words + 1
+        head = columns.line(cells[:shown], self._widths[:shown], right=range(words, shown))
         faults = f"  <- {', '.join(view['faults'])}" if view["faults"] else ""
         room = max(LEAST, width - len(head) - 2 - len(faults))
         text = f"{head}  {shorten(_printable(view['request']), room)}"

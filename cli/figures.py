@@ -1,15 +1,10 @@
-"""Numbers and settings as people read them."""
+"""Numbers as people read them."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 
-import msgspec
-
 UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
-LONGEST = 200
-"""A setting beyond so many characters, such as a page that was read from a file, is not shown to its end."""
 
 
 def size(count: float) -> str:
@@ -40,38 +35,6 @@ def many(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
-
-
-def settings(injection: Mapping[str, object]) -> str:
-    """Write an injection's settings as a command line has them: `latency=300ms probability=30% stream=both`.
-
-    A match comes last: `status=503 match: method=POST path=/charge*`.
-    """
-    words = []
-    for key, value in injection.items():
-        if key in ("fault", "name", "receipt", "match") or (key, value) == ("stream", "downstream"):
-            continue
-        text = _text(value)
-        words.append(f"{key}={shlex.quote(text if len(text) <= LONGEST else f'{text[:LONGEST]}...')}")
-    return " ".join(map(_printable, [*words, *_match(injection.get("match"))]))
-
-
-def _match(match: object) -> list[str]:
-    if not isinstance(match, Mapping):
-        return []
-    words = [f"{key}='{value}'" if " " in value or not value else f"{key}={value}" for key, value in match.items()]
-    return ["match:", *words]
-
-
-def _printable(word: str) -> str:
-    """Return a word that does not write on terminals, for some settings are free text."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in word)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list | dict):
-        return msgspec.json.encode(value).decode()
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def counts(injection: Mapping[str, object]) -> str:

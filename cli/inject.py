@@ -8,9 +8,10 @@ import click
 import msgspec
 
 from ..control.clients import AnyClient
+from ..faults import one_line
 from ..faults.catalogue import find
 from ..faults.settings import fields, plain
-from ..faults.spec import Spec
+from ..faults.spec import Spec, from_short
 from ..wire.errors import BrownoutError
 from . import complete, figures
 from .options import api_option, examples, json_option, pairs, trigger_options, trigger_values, write_json
@@ -64,7 +65,7 @@ def inject(
     """
     named = {key: value for key, value in (("stream", stream), ("name", name)) if value is not None}
     options = named | trigger_values(keywords)
-    given = _merge(_fault(fault), _settings(settings, fault), options)
+    given = _merge(from_short(fault), _settings(settings, fault), options)
     spec = Spec.parse({**given, **_match(matches)}, text=True, folder=Path())
     answer = client.inject(proxy, spec.to_mapping())
     if as_json:
@@ -136,18 +137,8 @@ def heal(proxy: str | None, name: str | None, client: AnyClient, as_json: bool) 
 
 
 def _line(verb: str, proxy: str, injection: dict[str, object]) -> str:
-    settings = figures.settings(injection)
+    settings = one_line.settings(injection)
     return f"{verb} {injection['name']} on {proxy}{': ' if settings else ''}{settings}"
-
-
-def _fault(word: str) -> dict[str, str]:
-    kind, colon, value = word.partition(":")
-    if not colon:
-        return {"fault": kind}
-    first = fields(find(kind))[:1]
-    if not first:
-        raise BrownoutError(f"{kind} has no settings", f"write {kind}")
-    return {"fault": kind, first[0].name: value}
 
 
 def _settings(words: tuple[str, ...], fault: str) -> dict[str, str]:

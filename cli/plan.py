@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..control.client import DEFAULT
 from ..control.guard import NO_TOKEN, Guard
-from ..faults.settings import names, unknown
+from ..faults.settings import names
 from ..faults.settings.units import Duration, UnitError
 from ..wire.address import Address
-from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from ..wire.errors import BrownoutError, ConflictError
 from . import report as reports
 from .environment import prefix
 from .errors import CombinedError
@@ -152,21 +152,17 @@ def _profiles(
     asked: Sequence[str], config: Config | None, entries: Sequence[ProxyEntry], wrong: list[BrownoutError]
 ) -> list[Profile]:
     """Find the profiles, the file's before shipped ones, and check that each meets proxies."""
-    from ..faults.config import shipped
+    from ..faults.config import with_shipped
 
     found: list[Profile] = []
-    known = shipped() | (config.profiles if config else {})
+    known = with_shipped(config.profiles if config else {})
     complete = not wrong  # else a proxy that a profile means may be one that could not be read
     protocols = {each.name: Address.upstream(each.upstream).scheme for each in entries}
     for name in dict.fromkeys(asked):
-        if name not in known:
-            hint = unknown("profile", name, known).hint
-            wrong.append(NotFoundError(f"there is no profile named '{name}'", hint))
-            continue
-        found.append(known[name])
         try:
+            found.append(names.look_up("profile", name, known))
             if complete:
-                known[name].resolve(protocols)
+                found[-1].resolve(protocols)
         except BrownoutError as error:
             wrong.append(error)
     return found

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
-
 import click
 from click.shell_completion import CompletionItem
 
 from ..control.client import NoAnswerError
 from ..control.clients import AnyClient
 from ..control.views import ProfileView, profile_view
-from ..faults.settings import unknown
-from ..wire.errors import BrownoutError, NotFoundError
+from ..faults.one_line import fault_and_settings
+from ..faults.settings.names import look_up
+from ..wire.errors import BrownoutError
 from . import complete, figures
-from .columns import align
+from .columns import align, wrap
 from .options import api_option, examples, json_option, write_json
 
 
@@ -48,7 +46,7 @@ def list_(client: AnyClient, as_json: bool) -> None:
     lines = [line.ljust(indent) for line in align(columns)]
     click.secho(f"{lines[0]}WHAT IT DOES", dim=True)
     for line, view in zip(lines[1:], views, strict=True):
-        text = _wrapped(view["description"], line, " " * indent) if view["description"] else line.rstrip()
+        text = wrap(view["description"], line, " " * indent) if view["description"] else line.rstrip()
         click.secho(text, fg="yellow" if view["applied"] else None)
 
 
@@ -58,16 +56,13 @@ def list_(client: AnyClient, as_json: bool) -> None:
 @json_option
 def show(name: str, client: AnyClient, as_json: bool) -> None:
     """Show what the profile NAME injects, as a file has it."""
-    known = {each["name"]: each for each in _known(client)}
-    if name not in known:
-        raise NotFoundError(f"there is no profile named '{name}'", unknown("profile", name, known).hint)
-    view = known[name]
+    view = look_up("profile", name, {each["name"]: each for each in _known(client)})
     if as_json:
         write_json(view)
         return
     click.echo(f"{name}: {_origin(view)}{', applied' if view['applied'] else ''}")
     if view["description"]:
-        click.echo("\n" + _wrapped(view["description"]))
+        click.echo("\n" + wrap(view["description"]))
     click.echo("\n" + _yaml(view), nl=False)
 
 
@@ -95,7 +90,8 @@ def apply(name: str, path: str | None, client: AnyClient, as_json: bool) -> None
         write_json(placed)
         return
     click.echo(f"applied {name}: {figures.many(len(placed), 'injection')}")
-    for line in align([(each["proxy"], *_words(each["injection"])) for each in placed] or [("",)]):
+    rows = [(each["proxy"], str(each["injection"]["name"]), fault_and_settings(each["injection"])) for each in placed]
+    for line in align(rows or [("",)]):
         click.echo(f"  {line}".rstrip())
 
 
@@ -125,18 +121,6 @@ def _shipped() -> list[ProfileView]:
     from ..faults.config import shipped
 
     return [profile_view(each, "shipped", applied=False) for each in shipped().values()]
-
-
-def _words(injection: dict[str, object]) -> tuple[str, str]:
-    name, fault = str(injection["name"]), str(injection["fault"])
-    is_said = name == fault or (name.startswith(f"{fault}-") and name[len(fault) + 1 :].isdecimal())
-    settings = figures.settings(injection)
-    return name, settings if is_said else f"{fault} {settings}".rstrip()
-
-
-def _wrapped(text: str, first: str = "", rest: str = "") -> str:
-    width = max(60, shutil.get_terminal_size().columns)
-    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def _origin(view: ProfileView) -> str:

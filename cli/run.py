@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,6 +14,9 @@ from ..control import bearer
 from ..control.client import DEFAULT, VARIABLE
 from ..wire.errors import BrownoutError
 from .options import examples
+
+if TYPE_CHECKING:
+    from ..faults.profile import Profile
 
 
 class Run(click.Command):
@@ -29,11 +33,12 @@ class Run(click.Command):
 
 
 def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from ..faults.config import read, shipped
+    from ..faults.config import read, with_shipped
 
-    known = shipped()
+    own: dict[str, Profile] = {}
     with contextlib.suppress(BrownoutError):  # who completes a word is told nothing else
-        known |= read(ctx.params["file"]).profiles if ctx.params.get("file") else {}
+        own = read(ctx.params["file"]).profiles if ctx.params.get("file") else {}
+    known = with_shipped(own)
     return [CompletionItem(name, help=each.description) for name, each in known.items() if name.startswith(incomplete)]
 
 

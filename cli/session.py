@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..proxy import LIMITS, Fleet, Recorded, new_seed
 from ..proxy.record.event import ProxyAdded, ProxyEnabled
+from ..proxy.system import loops
 from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
 from . import child, errors, figures
@@ -37,18 +38,10 @@ def run(plan: Plan) -> int:
 def on_a_loop(work: Coroutine[None, None, int]) -> int:
     """Run what returns an exit code on uvloop, or on asyncio where there is none."""
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loops.fastest()) as runner:
             return runner.run(work)
     except KeyboardInterrupt:  # where a loop takes no signal handlers
         return 0
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.SelectorEventLoop  # Windows' own default has no readers, which listeners need
-    return uvloop.new_event_loop
 
 
 async def _session(plan: Plan) -> int:

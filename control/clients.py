@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..faults.profile import Profile
 from ..wire.errors import BrownoutError
-from .client import TIMEOUT, VARIABLE, Client
+from .client import SCHEME, TIMEOUT, VARIABLE, Client
 
 if TYPE_CHECKING:
     from .toxiproxy.client import ToxiproxyClient
 
 AnyClient: TypeAlias = "Client | ToxiproxyClient"
 """They have the same methods, which answer in the same shapes."""
-SCHEME = "toxiproxy://"
 
 
 def client_at(

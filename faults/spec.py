@@ -44,7 +44,7 @@ class Spec(NamedTuple):
         Files that it names are read where there is a `folder`, to which their paths are relative.
         """
         if isinstance(source, str):
-            return cls._parse_short(source)
+            return cls.parse(from_short(source), text=True)
         given = dict(source)
         kind = given.pop("fault", None)
         if not isinstance(kind, str):
@@ -93,15 +93,6 @@ class Spec(NamedTuple):
             raise SettingsError(problems)
         return cls(made, trigger, stream, name, match)  # type: ignore[arg-type]  # stream is one of Streams, as checked
 
-    @classmethod
-    def _parse_short(cls, source: str) -> Self:
-        kind, colon, value = source.partition(":")
-        first = [field.name for field in fields(find(kind.strip()))][:1]
-        if colon and not first:
-            raise SettingsError([Problem("fault", f"{kind} has no settings", f"write {kind}")])
-        settings = {first[0]: value.strip()} if colon else {}
-        return cls.parse({"fault": kind.strip(), **settings}, text=True)
-
     def changed(self, values: Mapping[str, object], *, text: bool = False) -> Self:
         """Return this with settings of the fault or the trigger changed, or another match. Raises SettingsError."""
         settings, problems = _own(values), _unseen(type(self.fault), values)
@@ -135,6 +126,15 @@ class Spec(NamedTuple):
             mapping["stream"] = self.stream
         match = {"match": self.match.to_mapping()} if self.match else {}
         return {**mapping, **self.fault.to_mapping(), **self.trigger.to_mapping(), **match}
+
+
+def from_short(source: str) -> dict[str, str]:
+    """Return the mapping that a short form stands for: `latency:300ms`, or a fault alone. Raises SettingsError."""
+    kind, colon, value = (part.strip() for part in source.partition(":"))
+    first = fields(find(kind))[:1]
+    if colon and not first:
+        raise SettingsError([Problem("fault", f"{kind} has no settings", f"write {kind}")])
+    return {"fault": kind, **({first[0].name: value} if colon else {})}
 
 
 def _own(given: Mapping[str, object]) -> dict[str, object]:

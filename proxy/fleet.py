@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ..faults.profile import Profile
-from ..faults.settings import unknown
-from ..faults.settings.names import check
+from ..faults.settings.names import check, look_up
 from ..wire.address import Address
-from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from ..wire.errors import BrownoutError, ConflictError
 from . import placing
 from .placing import Placed
 from .proxy import Proxy
@@ -153,12 +152,7 @@ class Fleet(Shared):
 
     def proxy(self, name: str) -> Proxy:
         """Return the proxy of a name. Raises NotFoundError with the nearest one."""
-        try:
-            return self.proxies[name]
-        except KeyError:
-            raise NotFoundError(
-                f"there is no proxy named '{name}'", unknown("proxy", name, self.proxies).hint
-            ) from None
+        return look_up("proxy", name, self.proxies)
 
     def heal(self) -> int:
         """Take out every injection of every proxy; return how many. No profile is applied any more."""
@@ -169,17 +163,13 @@ class Fleet(Shared):
 
     def known_profiles(self) -> dict[str, Profile]:
         """Return the profiles of the configuration file, and those that ship with Brownout."""
-        from ..faults.config import shipped  # YAML is read when it is wanted
+        from ..faults.config import with_shipped  # YAML is read when it is wanted
 
-        return {**self.profiles, **shipped(), **self.profiles}
+        return with_shipped(self.profiles)
 
     def profile(self, name: str) -> Profile:
         """Return the profile of a name, the file's before a shipped one. Raises NotFoundError with the nearest one."""
-        known = self.known_profiles()
-        try:
-            return known[name]
-        except KeyError:
-            raise NotFoundError(f"there is no profile named '{name}'", unknown("profile", name, known).hint) from None
+        return look_up("profile", name, self.known_profiles())
 
     def apply(self, profile: Profile) -> list[Injection]:
         """Inject what a profile says, all or nothing; what it put there before is healed first.

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from ..faults.exchange import ExchangeFault, misfit
 from ..faults.settings import unknown
+from ..faults.settings.names import free
 from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
@@ -122,7 +123,7 @@ class Injections(Mapping[str, Injection]):
             )
         if (wrong := misfit(spec.fault, host.name, host.upstream.scheme)) is not None:
             raise wrong
-        named = spec if spec.name else spec._replace(name=self._free_name(spec.fault.name))
+        named = spec if spec.name else spec._replace(name=free(spec.fault.name, self._placed))
         injection = Injection(named, seed=host.shared.seed, proxy=host.name, profile=profile)
         injection.tally = self._tally(injection)
         self._placed[injection.name] = injection
@@ -133,10 +134,10 @@ class Injections(Mapping[str, Injection]):
             self._begin(injection)
         return injection
 
-    def change(self, name: str, values: Mapping[str, object], *, text: bool = False) -> Injection:
+    def change(self, name: str, values: Mapping[str, object]) -> Injection:
         """Change settings of a fault or its trigger, also on open links. Raises NotFoundError and SettingsError."""
         injection = self.find(name)
-        before, spec = injection.spec, injection.spec.changed(values, text=text)
+        before, spec = injection.spec, injection.spec.changed(values)
         injection.change(spec)
         if spec.fault != before.fault:
             for target in tuple(injection.hits):
@@ -217,9 +218,3 @@ class Injections(Mapping[str, Injection]):
         if key not in self.tallies and len(self.tallies) >= _PAST:
             key = (injection.spec.fault.name, "others")
         return self.tallies.setdefault(key, Tally())
-
-    def _free_name(self, name: str) -> str:
-        number = 1
-        while (free := name if number == 1 else f"{name}-{number}") in self._placed:
-            number += 1
-        return free

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import msgspec
 
 from ..faults.profile import Placement
 from ..faults.settings import Settings
+from ..faults.settings.names import free
 from ..faults.spec import Spec
 from ..wire.errors import ConflictError
 
@@ -43,7 +43,7 @@ def replace(
             used.add((proxy, spec.name))
     for number, (proxy, spec) in enumerate(placements):
         if not names[number]:
-            names[number] = _free(spec.fault.name, {name for where, name in used if where == proxy})
+            names[number] = free(spec.fault.name, {name for where, name in used if where == proxy})
             used.add((proxy, names[number]))
     return [Placed(proxy, spec, name) for (proxy, spec), name in zip(placements, names, strict=True)]
 
@@ -87,8 +87,3 @@ def _changes(before: Settings, after: Settings) -> Mapping[str, object]:
         for field in msgspec.structs.fields(after)
         if getattr(after, field.name) != getattr(before, field.name)
     }
-
-
-def _free(name: str, taken: set[str]) -> str:
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(each for each in names if each not in taken)

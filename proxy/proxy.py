@@ -223,9 +223,9 @@ class Proxy:
         """Place a fault: see `Injections.place`."""
         return self.injections.place(spec, profile=profile)
 
-    def change(self, name: str, values: Mapping[str, object], *, text: bool = False) -> Injection:
+    def change(self, name: str, values: Mapping[str, object]) -> Injection:
         """Change an injection: see `Injections.change`."""
-        return self.injections.change(name, values, text=text)
+        return self.injections.change(name, values)
 
     def heal(self, name: str | None = None) -> int:
         """Take out one injection, or all: see `Injections.heal`."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from ..faults import one_line
 from ..wire.errors import BrownoutError
 from .chaos import Chaos
 from .handle import Handle, Receipt
-
-_SHOWN_ELSEWHERE = ("fault", "name")
 
 
 def section(chaos: Chaos) -> str:
@@ -28,12 +25,8 @@ def section(chaos: Chaos) -> str:
 
 
 def _line(handle: Handle) -> str:
-    settings = {key: value for key, value in handle.settings.items() if key not in _SHOWN_ELSEWHERE}
-    match = settings.pop("match", None)
-    said = "".join(f" {key}={value}" for key, value in settings.items() if (key, value) != ("stream", "downstream"))
-    if isinstance(match, Mapping):
-        said += "".join([" match:", *(f" {key}={value}" for key, value in match.items())])
-    return f"{handle.name} on {handle.proxy}:{said}\n  {_did(handle.receipt)}"
+    line = f"{handle.name} on {handle.proxy}: {one_line.settings(handle.settings)}".rstrip()
+    return f"{line}\n  {_did(handle.receipt)}"
 
 
 def _did(receipt: Receipt) -> str:

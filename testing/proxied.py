@@ -15,8 +15,6 @@ from .handle import Handle
 
 __tracebackhide__ = hidden
 
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not listened on here, but reached
-
 
 class Proxied:
     """A proxy: what it stands before is reached at its `address`, and fails as it is told."""
@@ -97,9 +95,10 @@ class Proxied:
     def _look(self, view: ProxyView) -> None:
         if view["address"] is not None:
             address = Address.listen(view["address"])
-            if address.host in _ANYWHERE:
-                address = address._replace(host=self._driver.host or _ANYWHERE[address.host])
-            self._address = address
+            reachable = address.reachable
+            if reachable != address and self._driver.host:
+                reachable = address._replace(host=self._driver.host)
+            self._address = reachable
 
     def _reached(self) -> Address:
         return self._address or self._nowhere()

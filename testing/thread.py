@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
+from ..proxy.system import loops
 from ..wire.errors import BrownoutError
 from .driver import hidden
 
@@ -85,7 +86,7 @@ class LoopThread:
             raise error.with_traceback(None) from None
 
     def _main(self, opening: Callable[[], Resource]) -> None:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loops.fastest()) as runner:
             runner.run(self._serve(opening))
 
     async def _serve(self, opening: Callable[[], Resource]) -> None:
@@ -99,11 +100,3 @@ class LoopThread:
             if self._started.done():
                 raise
             self._started.set_exception(error)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.SelectorEventLoop  # Windows' own default has no readers, which listeners need
-    return uvloop.new_event_loop

@@ -32,6 +32,7 @@ PORTS: dict[str, int | None] = {
 """The schemes that an upstream may have, each with its usual port."""
 
 _UNIX = "unix"
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where others listen)
 
 
 class AddressError(BrownoutError):
@@ -105,6 +106,11 @@ class Address(NamedTuple):
         if self.path:
             return f"unix://{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def reachable(self) -> Address:
+        """Where to connect to reach a listener: one on all addresses is reached by loopback."""
+        return self._replace(host=_ANYWHERE.get(self.host, self.host))
 
     @property
     def masked(self) -> str:

@@ -14,12 +14,12 @@ from typing import Self
 
 from ...faults.profile import Placement, Profile
 from ...faults.settings import unknown
+from ...faults.settings.names import look_up
 from ...faults.spec import Spec
 from ...proxy import placing
 from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError, NotFoundError
-from ..client import TIMEOUT, UnsupportedError
-from ..clients import SCHEME
+from ..client import SCHEME, TIMEOUT, UnsupportedError
 from ..views import (
     EventView,
     ExchangeView,
@@ -215,10 +215,7 @@ class ToxiproxyClient:
         return self._api.get("/proxies", dict[str, Entry])
 
     def _entry(self, name: str) -> Entry:
-        known = self._entries()
-        if name not in known:
-            raise NotFoundError(f"there is no proxy named '{name}'", unknown("proxy", name, known).hint)
-        return known[name]
+        return look_up("proxy", name, self._entries())
 
     def _view(self, proxy: str, toxic: ToxicEntry, healed_at: str | None = None) -> dict[str, object]:
         return toxic.view(armed_at=self._armed.get((proxy, toxic.name), ""), healed_at=healed_at)
@@ -239,15 +236,12 @@ class ToxiproxyClient:
         return healed
 
     def _known_profiles(self) -> dict[str, Profile]:
-        from ...faults.config import shipped  # YAML is read when it is wanted
+        from ...faults.config import with_shipped  # YAML is read when it is wanted
 
-        return {**self._profiles, **shipped(), **self._profiles}
+        return with_shipped(self._profiles)
 
     def _profile(self, name: str) -> Profile:
-        known = self._known_profiles()
-        if name not in known:
-            raise NotFoundError(f"there is no profile named '{name}'", unknown("profile", name, known).hint)
-        return known[name]
+        return look_up("profile", name, self._known_profiles())
 
     def _profile_view(self, profile: Profile, entries: Iterable[Entry]) -> ProfileView:
         source = "file" if profile.name in self._profiles else "shipped"

@@ -5,8 +5,18 @@ config -> nodes (YAML events to values with places) -> scalar, syntax
 schema: the JSON Schema of the same, for editors
 """
 
-from .config import Config, decode, parse, read, shipped
+from .config import Config, decode, parse, read, shipped, with_shipped
 from .problem import ConfigError, ConfigProblem
 from .proxy_section import ProxyEntry
 
-__all__ = ["Config", "ConfigError", "ConfigProblem", "ProxyEntry", "decode", "parse", "read", "shipped"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "ConfigProblem",
+    "ProxyEntry",
+    "decode",
+    "parse",
+    "read",
+    "shipped",
+    "with_shipped",
+]

@@ -93,6 +93,11 @@ def shipped() -> dict[str, Profile]:
     return dict(_shipped())
 
 
+def with_shipped(own: Mapping[str, Profile]) -> dict[str, Profile]:
+    """Return a file's own profiles, then those that come with Brownout, of which the file's may replace some."""
+    return {**own, **shipped(), **own}
+
+
 @functools.cache
 def _shipped() -> dict[str, Profile]:
     found: dict[str, Profile] = {}

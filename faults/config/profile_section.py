@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ...wire.address import PORTS
@@ -186,14 +186,7 @@ def _refuse_names_alike(reader: Reader, found: list[tuple[str, list[_Item]]], pr
                     said.add(key)
                     message = f"'{spec.name}' is taken on {proxy}, by the injection in line {bearers[spec.name]}"
                     reader.say(node.value["name"], path(key, "name"), message, "give each a name of its own, or none")
-                bearers.setdefault(spec.name or _free(spec.fault.name, bearers), node.place.line)
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    number = 1
-    while (free := name if number == 1 else f"{name}-{number}") in taken:
-        number += 1
-    return free
+                bearers.setdefault(spec.name or names.free(spec.fault.name, bearers), node.place.line)
 
 
 def _intended(items: dict[str, Node]) -> str:

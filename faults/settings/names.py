@@ -1,10 +1,17 @@
-"""Which names a proxy or an injection may bear."""
+"""The names of proxies, injections and profiles: which are allowed, which are free, and what one of them names."""
 
 from __future__ import annotations
 
-from ...wire.errors import BrownoutError
+import itertools
+from collections.abc import Container, Mapping
+from typing import TypeVar
+
+from ...wire.errors import BrownoutError, NotFoundError
+from .settings import unknown
 
 LONGEST = 100
+
+T = TypeVar("T")
 
 
 def check(name: str) -> str:
@@ -20,3 +27,21 @@ def check(name: str) -> str:
     if len(name) > LONGEST:
         raise BrownoutError(f"the name '{name[:20]}...' is too long", f"at most {LONGEST} characters")
     return name
+
+
+def free(name: str, taken: Container[str]) -> str:
+    """Return the name itself, or the first of `name-2`, `name-3` and so on that is not taken."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(each for each in names if each not in taken)
+
+
+def comes_from(name: str, base: str) -> bool:
+    """Say whether `free(base, ...)` could return this name: `latency` and `latency-2` come from `latency`."""
+    return name == base or (name.startswith(f"{base}-") and name[len(base) + 1 :].isdecimal())
+
+
+def look_up(noun: str, name: str, known: Mapping[str, T]) -> T:
+    """Return what a name stands for. Raises NotFoundError with the nearest known name."""
+    if name not in known:
+        raise NotFoundError(f"there is no {noun} named '{name}'", unknown(noun, name, known).hint)
+    return known[name]

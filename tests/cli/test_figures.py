@@ -1,10 +1,7 @@
-import shlex
-
 import pytest
 
 from brownout.cli import figures
-from brownout.cli.columns import align, shorten
-from brownout.faults import Spec
+from brownout.cli.columns import align, line, shorten, wrap
 
 
 @pytest.mark.parametrize(
@@ -53,33 +50,6 @@ def test_counts_have_their_noun() -> None:
     assert figures.many(2, "proxy") == "2 proxies"
 
 
-def test_settings_are_written_as_the_command_line_has_them() -> None:
-    injection = {
-        "fault": "bandwidth", "name": "slow", "stream": "downstream", "rate": "1MB/s", "shared": True,
-        "quota": "3 of 10", "probability": None, "receipt": {},
-    }  # fmt: skip
-    assert figures.settings(injection) == "rate=1MB/s shared=true quota='3 of 10' probability=none"
-
-
-def test_settings_of_more_than_one_value_are_written_as_the_command_line_takes_them() -> None:
-    injection = {"fault": "http.header", "name": "x", "remove": ["a", "b"], "set": {"A": "it's"}, "of": "request"}
-    line = figures.settings(injection)
-    assert line == """remove='["a","b"]' set='{"A":"it'"'"'s"}' of=request"""
-    words = dict(word.split("=", 1) for word in shlex.split(line))
-    expected = Spec.parse({key: value for key, value in injection.items() if key != "name"})
-    assert Spec.parse({"fault": "http.header", **words}, text=True) == expected
-    assert figures.settings({"fault": "noop", "name": "noop", "stream": "both"}) == "stream=both"
-
-
-def test_a_match_comes_last_in_words() -> None:
-    match = {"method": "POST", "path": "/charge*", "header.x": "a b", "query": "", "body": "a\n\x1b[1m\N{SNOWMAN}"}
-    injection = {"fault": "http.status", "name": "a", "match": match, "status": 503}
-    assert figures.settings(injection) == (
-        "status=503 match: method=POST path=/charge* header.x='a b' query='' body=a\\n\\x1b[1m\N{SNOWMAN}"
-    )
-    assert figures.settings({"fault": "http.hang", "name": "a", "match": {"path": "/"}}) == "match: path=/"
-
-
 def test_counts_tell_what_was_not_touched() -> None:
     receipt = {"matched": 3, "fired": 2, "untouched_total": 1, "active": False, "unseen": False}
     assert figures.counts({"receipt": receipt}) == "matched 3, fired 2, 1 link untouched, not begun"
@@ -87,6 +57,15 @@ def test_counts_tell_what_was_not_touched() -> None:
 
 def test_columns_are_aligned() -> None:
     assert align([("a", "1", "x"), ("bb", "22", "")], right=(1,)) == ["a    1  x", "bb  22"]
+
+
+def test_a_row_has_the_columns_that_it_is_told() -> None:
+    assert line(("a", "1"), (3, 4), right=(1,)) == "a       1"
+
+
+def test_text_is_wrapped_behind_what_stands_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    assert wrap(f"{'x' * 30} {'y' * 30}", "- ", "  ") == f"- {'x' * 30}\n  {'y' * 30}"
 
 
 def test_what_is_too_long_ends_in_an_ellipsis() -> None:

@@ -37,6 +37,19 @@ def test_upstream(text: str, scheme: str, endpoint: str, shown: str, for_a_clien
     assert address.url_at(Address("127.0.0.1", 5555)) == for_a_client
 
 
+@pytest.mark.parametrize(
+    ("text", "reachable"),
+    [
+        ("0.0.0.0:80", "127.0.0.1:80"),
+        ("[::]:80", "[::1]:80"),
+        ("10.0.0.1:80", "10.0.0.1:80"),
+        ("unix:///tmp/x.sock", "unix:///tmp/x.sock"),
+    ],
+)
+def test_a_listener_on_all_addresses_is_reachable_by_loopback(text: str, reachable: str) -> None:
+    assert Address.listen(text).reachable == Address.listen(reachable)
+
+
 def test_the_url_of_a_unix_listener_keeps_the_protocol() -> None:
     assert Address.upstream("redis://h").url_at(Address.listen("unix:///tmp/a")) == "redis+unix:///tmp/a"
     assert Address.upstream("h:1").url_at(Address.listen("unix:///tmp/a")) == "unix:///tmp/a"
