@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypedDict
 import msgspec
 
 from ..control.views import ProxyView, injection_view, moment, proxy_view
-from ..wire.address import mask
 from ..wire.errors import BrownoutError
+from ..wire.mask import mask
 
 if TYPE_CHECKING:
     from ..proxy import Event, Fleet, Proxy

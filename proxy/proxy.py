@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from socket import socket
 from typing import TYPE_CHECKING
 
-from ..faults.exchange import ExchangeFault, misfit
+from ..faults.exchange import ExchangeFault, protocol_mismatch
 from ..faults.fault import Stream
 from ..faults.segment import Kind
 from ..faults.settings import unknown
@@ -117,7 +117,7 @@ class Proxy:
             was, enabled = self.enabled, self.enabled if enabled is None else enabled
             moves, sock = not self.port.is_at(at), None
             for injection in self.injections.values():
-                if (wrong := misfit(injection.spec.fault, self.name, to.scheme)) is not None:
+                if (wrong := protocol_mismatch(injection.spec.fault, self.name, to.protocol)) is not None:
                     raise ConflictError(wrong.message, f"heal {injection.name} first, or {wrong.hint}")
             if enabled and (moves or not was):
                 try:
@@ -232,7 +232,7 @@ class Proxy:
             raise ConflictError(
                 f"{self.name} has an injection named {spec.name}", "heal or change it, or name this one"
             )
-        if (wrong := misfit(spec.fault, self.name, self.upstream.scheme)) is not None:
+        if (wrong := protocol_mismatch(spec.fault, self.name, self.upstream.protocol)) is not None:
             raise wrong
         injection = Injection(
             spec if spec.name else spec._replace(name=self._free_name(spec.fault.name)),

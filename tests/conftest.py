@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from brownout.faults import catalogue
+from brownout.wire import protocols
 
 ON_CI = bool(os.environ.get("CI"))
 
@@ -101,7 +102,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
             setattr(module, f"the_{name}", thing)
         entries.append(importlib.metadata.EntryPoint(name, f"other_package:the_{name}", group))
 
-    known = (catalogue.PLUGINS,)
+    known = (catalogue.PLUGINS, protocols.PLUGINS)
     for each in known:
         each.forget()
     yield add

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...wire.dialect import Dialect
-from ...wire.http1 import Http1
+from ...wire.protocols import dialect_of
 from ..exchanges.conversation import Conversation
 from ..exchanges.exchange import Exchange, Place
 from ..exchanges.rules import Rules
@@ -16,17 +16,15 @@ if TYPE_CHECKING:
     from ..shaping.injection import Injection
     from .link import Link
 
-DIALECTS: dict[str, Dialect] = {"http": Http1()}
-"""The protocols that can be followed, by the scheme of the upstream."""
-
 
 class Following:
     """The carrier of a link's conversation."""
 
-    __slots__ = ("_exchanges", "_link", "_operations", "_place", "_proxy")
+    __slots__ = ("_dialect", "_exchanges", "_link", "_operations", "_place", "_proxy")
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, dialect: Dialect) -> None:
         self._link = link
+        self._dialect = dialect
         self._proxy = link.proxy
         self._operations = link.proxy.operations
         self._exchanges = link.proxy.fleet.exchanges
@@ -56,7 +54,7 @@ class Following:
     def repeat(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
         """Send a request so often on connections of its own, then call `done`."""
         link = self._link
-        link.proxy.errands.run(link, DIALECTS[link.proxy.upstream.scheme], exchange.head, data, times, done)
+        link.proxy.errands.run(link, self._dialect, exchange.head, data, times, done)
 
     def opaque(self, why: str) -> None:
         """Take note that the link is followed no more."""
@@ -73,7 +71,8 @@ class Following:
 
 def follow(link: Link) -> Conversation | None:
     """Return the conversation of a link whose protocol can be followed."""
-    dialect = DIALECTS.get(link.proxy.upstream.scheme)
+    dialect = dialect_of(link.proxy.upstream.scheme)
     if dialect is None:
         return None
-    return Conversation(dialect, link.client, link.server, Following(link), link.clock, link.budget, link.limits)
+    carrier = Following(link, dialect)
+    return Conversation(dialect, link.client, link.server, carrier, link.clock, link.budget, link.limits)

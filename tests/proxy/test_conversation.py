@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from brownout.faults.action import Cut, Drop, Hold, Repeat
-from brownout.faults.match import KEYS
 from brownout.faults.segment import Kind
 from brownout.faults.settings.units import Share
-from brownout.proxy.links.followed import DIALECTS
 from brownout.proxy.shaping.budget import LIMITS
 
 from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does, get, ok
-
-
-def test_what_can_be_followed_can_be_matched():
-    assert set(DIALECTS) == set(KEYS)
 
 
 class TestNothingFires:

@@ -2,6 +2,7 @@
 
 from .edit import edit_fields, reply_bytes
 from .head import HttpReply, HttpRequest
+from .protocol import HTTP
 from .reader import Http1
 
-__all__ = ["Http1", "HttpReply", "HttpRequest", "edit_fields", "reply_bytes"]
+__all__ = ["HTTP", "Http1", "HttpReply", "HttpRequest", "edit_fields", "reply_bytes"]
