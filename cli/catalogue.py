@@ -9,6 +9,9 @@ import click
 
 from ..control.views import FaultView, fault_view
 from ..faults.catalogue import everything, find
+from ..faults.exchange import ExchangeFault
+from ..faults.fault import Fault
+from ..wire.protocols import canonical
 from . import complete
 from .options import examples, json_option, write_json
 
@@ -27,7 +30,7 @@ def faults(name: str | None, as_json: bool) -> None:
     elif as_json:
         write_json(fault_view(find(name)))
     else:
-        _show(fault_view(find(name)))
+        _show(find(name))
 
 
 def _list(views: list[FaultView]) -> None:
@@ -37,7 +40,8 @@ def _list(views: list[FaultView]) -> None:
     click.echo("\nsettings of one: brownout faults NAME")
 
 
-def _show(view: FaultView) -> None:
+def _show(fault: type[Fault]) -> None:
+    view = fault_view(fault)
     click.echo(_wrapped(f"{view['name']}: {view['summary']}"))
     if view["description"]:
         click.echo(f"\n{_wrapped(view['description'])}")
@@ -46,10 +50,11 @@ def _show(view: FaultView) -> None:
         default = "required" if each["required"] else f"default {each['default'] or 'none'}"
         click.echo(f"\n{each['name']:<{len(indent)}}{each['type']}, {default}")
         click.echo(_wrapped(each["meaning"], indent, indent))
+    protocol = canonical(fault.protocol) if issubclass(fault, ExchangeFault) else ""
     where = {
         "stream": "the downstream, unless --stream says upstream or both",
         "link": "the whole link",
-        "request": f"single requests, where the upstream is {view['name'].partition('.')[0]}://HOST:PORT",
+        "request": f"single requests, where the upstream is {protocol}://HOST:PORT",
     }[view["acts_on"]]
     click.echo(f"\nacts on {where}")
     hit = "request" if view["acts_on"] == "request" else "link"
