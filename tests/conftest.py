@@ -98,9 +98,10 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     )
 
     def add(group: str, name: str, thing: object = None) -> None:
+        attribute = f"the_{name.replace('.', '_')}"  # a dot in it would be one more attribute
         if thing is not None:
-            setattr(module, f"the_{name}", thing)
-        entries.append(importlib.metadata.EntryPoint(name, f"other_package:the_{name}", group))
+            setattr(module, attribute, thing)
+        entries.append(importlib.metadata.EntryPoint(name, f"other_package:{attribute}", group))
 
     known = (catalogue.PLUGINS, protocols.PLUGINS)
     for each in known:
