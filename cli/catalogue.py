@@ -6,6 +6,9 @@ import click
 
 from ..control.views import FaultView, fault_view
 from ..faults.catalogue import everything, find
+from ..faults.exchange import ExchangeFault
+from ..faults.fault import Fault
+from ..wire.protocols import canonical
 from . import complete
 from .columns import wrap
 from .options import examples, json_option, write_json
@@ -25,7 +28,7 @@ def faults(name: str | None, as_json: bool) -> None:
     elif as_json:
         write_json(fault_view(find(name)))
     else:
-        _show(fault_view(find(name)))
+        _show(find(name))
 
 
 def _list(views: list[FaultView]) -> None:
@@ -35,7 +38,8 @@ def _list(views: list[FaultView]) -> None:
     click.echo("\nsettings of one: brownout faults NAME")
 
 
-def _show(view: FaultView) -> None:
+def _show(fault: type[Fault]) -> None:
+    view = fault_view(fault)
     click.echo(wrap(f"{view['name']}: {view['summary']}"))
     if view["description"]:
         click.echo(f"\n{wrap(view['description'])}")
@@ -44,10 +48,11 @@ def _show(view: FaultView) -> None:
         default = "required" if each["required"] else f"default {each['default'] or 'none'}"
         click.echo(f"\n{each['name']:<{len(indent)}}{each['type']}, {default}")
         click.echo(wrap(each["meaning"], indent, indent))
+    protocol = canonical(fault.protocol) if issubclass(fault, ExchangeFault) else ""
     where = {
         "stream": "the downstream, unless --stream says upstream or both",
         "link": "the whole link",
-        "request": f"single requests, where the upstream is {view['name'].partition('.')[0]}://HOST:PORT",
+        "request": f"single requests, where the upstream is {protocol}://HOST:PORT",
     }[view["acts_on"]]
     click.echo(f"\nacts on {where}")
     hit = "request" if view["acts_on"] == "request" else "link"

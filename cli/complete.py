@@ -50,11 +50,12 @@ def matches(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
             fault = find(str(named["fault"]).partition(":")[0])
         else:
             fault = find(str(client(ctx).injection(str(named.get("proxy")), str(named.get("name")))["fault"]))
+        keys = match_keys(fault)
     except BrownoutError:
         return []
     return [
         CompletionItem(key.family or f"{key.name}=", help=key.meaning)
-        for key in match_keys(fault)
+        for key in keys
         if key.name.startswith(incomplete)
     ]
 

@@ -9,7 +9,7 @@ import click
 
 from ..control.clients import AnyClient
 from ..control.views import ExchangeView, MissedView
-from ..faults.match import KEYS
+from ..wire.protocols import dialect_of
 from . import complete
 from .exchanges import Lines
 from .options import api_option, examples, json_option
@@ -44,7 +44,9 @@ def log(proxy: str | None, follow: bool, lines: int | None, client: AnyClient, a
     names = {view["proxy"] for view in kept}
     if follow or not kept:
         following = [
-            view["name"] for view in client.proxies() if view["protocol"] in KEYS and proxy in (None, view["name"])
+            view["name"]
+            for view in client.proxies()
+            if dialect_of(view["protocol"]) is not None and proxy in (None, view["name"])
         ]
         names.update(following)
         if not kept and lines != 0:

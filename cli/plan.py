@@ -157,7 +157,7 @@ def _profiles(
     found: list[Profile] = []
     known = with_shipped(config.profiles if config else {})
     complete = not wrong  # else a proxy that a profile means may be one that could not be read
-    protocols = {each.name: Address.upstream(each.upstream).scheme for each in entries}
+    protocols = {each.name: Address.upstream(each.upstream).protocol for each in entries}
     for name in dict.fromkeys(asked):
         try:
             found.append(names.look_up("profile", name, known))

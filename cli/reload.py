@@ -79,7 +79,7 @@ def difference(
     known = {**shipped, **new.profiles}
     profiles = [known[name] for name in applied if name in known and name not in dropped]
     then = {name: protocol for name, protocol in proxies.items() if name not in removed}
-    then |= {each.name: Address.upstream(each.upstream).scheme for each in (*added, *changed.values())}
+    then |= {each.name: Address.upstream(each.upstream).protocol for each in (*added, *changed.values())}
     for profile in profiles:
         try:
             profile.resolve(then)

@@ -14,8 +14,8 @@ import msgspec
 
 from ..control.views import ProxyView, injection_view, moment, proxy_view
 from ..proxy.record.event import Injected, ProxyAdded
-from ..wire.address import mask
 from ..wire.errors import BrownoutError
+from ..wire.mask import mask
 
 if TYPE_CHECKING:
     from ..proxy import Fleet, Proxy, Recorded

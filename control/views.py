@@ -191,7 +191,7 @@ def proxy_view(proxy: Proxy, seed: int) -> ProxyView:
         "listen": proxy.listen.endpoint,
         "address": None if proxy.address is None else proxy.address.endpoint,
         "upstream": proxy.upstream.masked,
-        "protocol": proxy.upstream.scheme,
+        "protocol": proxy.upstream.protocol,
         "enabled": proxy.enabled,
         "trouble": proxy.port.trouble or None,
         "links": {"open": len(proxy.links), "total": proxy.links_total},

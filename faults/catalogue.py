@@ -8,10 +8,7 @@ A package registers its faults in its own pyproject.toml, under the name that us
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
-
-from ..wire.errors import BrownoutError
+from ..wire.plugins import PluginError, Plugins
 from .fault import Fault
 from .http import Delay, Duplicate, Header, LostReply, LostRequest, Status, Truncate
 from .http import Drip as HttpDrip
@@ -33,9 +30,6 @@ from .tcp.slow_close import SlowClose
 from .tcp.timeout import HalfOpen, Timeout
 from .trigger import RESERVED
 
-GROUP = "brownout.faults"
-"""The entry point group of other packages' faults."""
-
 CATALOGUE: dict[str, type[Fault]] = {
     fault.name: fault
     for fault in (
@@ -47,41 +41,29 @@ CATALOGUE: dict[str, type[Fault]] = {
 """The faults that come with Brownout."""
 
 
-class PluginError(BrownoutError):
-    """Another package's fault that cannot be had."""
-
-
 def find(name: str) -> type[Fault]:
     """Return the fault of a name. Raises SettingsError with the nearest known name, PluginError for a broken one."""
-    if name in CATALOGUE:
-        return CATALOGUE[name]
-    entry = _plugins().get(name)
-    if entry is None:
-        raise SettingsError([unknown("fault", name, [*CATALOGUE, *_plugins()])._replace(key="fault")])
-    return _load(entry)
+    fault = CATALOGUE.get(name) or PLUGINS.get(name)
+    if fault is None:
+        raise SettingsError([unknown("fault", name, [*CATALOGUE, *PLUGINS.names()])._replace(key="fault")])
+    return fault
 
 
 def everything() -> dict[str, type[Fault]]:
-    """Return all faults by name, ours first. Raises PluginError for one that cannot be had."""
-    return CATALOGUE | {name: _load(entry) for name, entry in _plugins().items() if name not in CATALOGUE}
+    """Return all faults by name, ours first. Raises PluginError for one that cannot be used."""
+    theirs = {name: PLUGINS.get(name) for name in PLUGINS.names() if name not in CATALOGUE}
+    return CATALOGUE | {name: fault for name, fault in theirs.items() if fault is not None}
 
 
-@functools.cache
-def _plugins() -> dict[str, importlib.metadata.EntryPoint]:
-    return {entry.name: entry for entry in importlib.metadata.entry_points(group=GROUP)}
-
-
-@functools.cache
-def _load(entry: importlib.metadata.EntryPoint) -> type[Fault]:
-    whose = f"the fault {entry.name} of {entry.dist.name if entry.dist else entry.value}"
-    try:
-        fault = entry.load()
-    except Exception as error:  # whatever another package does
-        raise PluginError(f"{whose} cannot be loaded: {error!r}", "mend or remove that package") from error
+def _checked(fault: object, name: str, whose: str) -> type[Fault]:
     if not (isinstance(fault, type) and issubclass(fault, Fault)):
         raise PluginError(f"{whose} is no Fault: {fault!r}", "it must be a subclass of brownout.faults.Fault")
-    if getattr(fault, "name", "") != entry.name:
+    if getattr(fault, "name", "") != name:
         raise PluginError(f"{whose} calls itself {getattr(fault, 'name', None)!r}", "its name must be its entry's")
     if taken := {field.name for field in fields(fault)} & {*RESERVED}:
         raise PluginError(f"{whose} has a setting named {min(taken)}, which every injection has", "name it otherwise")
     return fault
+
+
+PLUGINS = Plugins("brownout.faults", "fault", _checked)
+"""The faults of other packages."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from ..wire.dialect import ReplyHead, RequestHead
 from ..wire.errors import BrownoutError
+from ..wire.protocols import canonical, find
 from .action import Action
 from .fault import Fault
 
@@ -33,7 +34,7 @@ class ExchangeFault(Fault, frozen=True):
 
     streams = ()
     protocol: ClassVar[str]
-    """The scheme of the upstreams whose requests it hits."""
+    """The name of the protocol whose requests it hits."""
     whole: ClassVar[bool] = False
     """Needs the whole request: one that is too long to be kept is spared."""
 
@@ -51,11 +52,14 @@ class ExchangeFault(Fault, frozen=True):
         return ()
 
 
-def misfit(fault: Fault, proxy: str, spoken: str) -> BrownoutError | None:
+def protocol_mismatch(fault: Fault, proxy: str, spoken: str) -> BrownoutError | None:
     """Return why a fault cannot act on a proxy that speaks a protocol; None where it can."""
-    if not isinstance(fault, ExchangeFault) or fault.protocol == spoken:
+    if not isinstance(fault, ExchangeFault):
         return None
-    hint = f"give it an upstream like {fault.protocol}://HOST:PORT"
-    if spoken == f"{fault.protocol}s":
+    wanted, carried = canonical(fault.protocol), canonical(spoken)
+    if wanted == carried:
+        return None
+    hint = f"give it an upstream like {wanted}://HOST:PORT"
+    if (protocol := find(carried)) is not None and protocol.encrypts == wanted:
         hint = f"what is encrypted cannot be followed; {hint}"
-    return BrownoutError(f"{fault.name} acts on {fault.protocol} requests, and {proxy} carries {spoken}", hint)
+    return BrownoutError(f"{fault.name} acts on {wanted} requests, and {proxy} carries {carried}", hint)

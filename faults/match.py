@@ -10,61 +10,19 @@ from __future__ import annotations
 import functools
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Self
 
 import msgspec
 
 from ..wire.dialect import ReplyHead, RequestHead
 from ..wire.errors import BrownoutError
+from ..wire.plugins import PluginError
+from ..wire.protocol import Key, Known
+from ..wire.protocols import keys_of
 from .pattern import Pattern
 from .settings import Problem, SettingsError, unknown
 
-Part = Literal["head", "body", "json", "reply"]
-"""What of an exchange must be known before a key can be looked at."""
-
-
-class Key(NamedTuple):
-    """A key that a match may have. `header.NAME` is one for every NAME; in names of headers case does not count.
-
-    `fold`: how literals and globs are spelled, as the protocol spells the value.
-    """
-
-    name: str
-    part: Part
-    meaning: str
-    fold: Callable[[str], str] = str
-
-    @property
-    def family(self) -> str:
-        """What stands before the name that users choose, with the dot; empty for a key without one."""
-        before, dot, _ = self.name.partition(".")
-        return before + dot if dot else ""
-
-    def asked(self, written: str) -> str | None:
-        """Return what a head is asked for by a key that was written so; None where it is not this key."""
-        if not self.family:
-            return written if written == self.name else None
-        if not written.startswith(self.family) or written == self.family:
-            return None
-        return written if self.part == "json" else written.lower()
-
-
-KEYS: dict[str, tuple[Key, ...]] = {
-    "http": (
-        Key("method", "head", "The method, in any case.", str.upper),
-        Key("host", "head", "The host that is asked for, without port, in any case.", str.lower),
-        Key("path", "head", "The path, without the query."),
-        Key("query", "head", "What follows the `?`."),
-        Key("header.NAME", "head", "A header of the request."),
-        Key("content_type", "head", "The type of the request's body, without parameters.", str.lower),
-        Key("body", "body", "The request's body as UTF-8; of a long one, its beginning."),
-        Key("json.PATH", "json", "A value in a JSON body, like `json.items.0.sku`."),
-        Key("status", "reply", "The status of the reply."),
-        Key("reply_header.NAME", "reply", "A header of the reply."),
-    ),
-}
-"""The keys of each protocol."""
 _EXAMPLE = "write it like {method: POST, path: /charge*}"
 
 
@@ -74,7 +32,7 @@ class Condition(NamedTuple):
     written: str
     text: str
     key: str
-    part: Part
+    part: Known
     pattern: Pattern
 
 
@@ -93,7 +51,10 @@ class Match(NamedTuple):
             raise SettingsError([Problem("match", f"match: {_shown(given)} is not a mapping", _EXAMPLE)])
         if not given:
             raise SettingsError([Problem("match", "match is empty", f"{_EXAMPLE}, or leave match out")])
-        known = KEYS.get(protocol, ())
+        try:
+            known = keys_of(protocol)
+        except PluginError as error:
+            raise SettingsError([Problem("match", f"match: {error.message}", error.hint)]) from error
         problems: list[Problem] = []
         found: dict[str, tuple[int, Condition]] = {}
         for written, value in given.items():
@@ -147,7 +108,7 @@ class Index:
 
     def __init__(self, matches: Sequence[Match | None]) -> None:
         self._all = (1 << len(matches)) - 1
-        asked: dict[Part, dict[str, list[tuple[int, Pattern]]]] = {"head": {}, "body": {}, "json": {}, "reply": {}}
+        asked: dict[Known, dict[str, list[tuple[int, Pattern]]]] = {"head": {}, "body": {}, "json": {}, "reply": {}}
         for bit, match in enumerate(matches):
             for condition in match.conditions if match else ():
                 asked[condition.part].setdefault(condition.key, []).append((1 << bit, condition.pattern))

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..wire.errors import BrownoutError
-from .exchange import misfit
+from ..wire.protocols import canonical
+from .exchange import protocol_mismatch
 from .settings import unknown
 from .spec import Spec
-
-_SAME = {"postgresql": "postgres"}  # two spellings of one protocol
 
 
 class ProfileError(BrownoutError):
@@ -35,8 +34,8 @@ class Target(NamedTuple):
     def names(self, proxies: Mapping[str, str]) -> list[str]:
         """Return which of the proxies (name: protocol) the key means."""
         if self.key.endswith(":"):
-            protocol = _SAME.get(self.key[:-1], self.key[:-1])
-            return [name for name, spoken in proxies.items() if _SAME.get(spoken, spoken) == protocol]
+            protocol = canonical(self.key[:-1])
+            return [name for name, spoken in proxies.items() if canonical(spoken) == protocol]
         if self.key in proxies:
             return [self.key]
         return [name for name in proxies if fnmatch.fnmatchcase(name, self.key)]
@@ -71,7 +70,7 @@ class Profile(NamedTuple):
                     f"profile {self.name}: '{target.key}' meets no proxy", unknown(noun, target.key, set(known)).hint
                 )
             for placement in (Placement(name, spec) for name in names for spec in target.specs):
-                wrong = misfit(placement.spec.fault, placement.proxy, proxies[placement.proxy])
+                wrong = protocol_mismatch(placement.spec.fault, placement.proxy, proxies[placement.proxy])
                 if wrong is not None:
                     raise ProfileError(f"profile {self.name}: {wrong.message}", wrong.hint)
                 placements.append(placement)

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Self, TypeVar, get_args
 
 from ..wire.errors import BrownoutError
+from ..wire.protocol import Key
+from ..wire.protocols import keys_of
 from . import text_file as file
 from .catalogue import CATALOGUE, find
 from .exchange import ExchangeFault
 from .fault import Fault, Stream
-from .match import KEYS, Key, Match
+from .match import Match
 from .settings import Problem, Settings, SettingsError, convert, fields, unknown
 from .settings.names import check
 from .trigger import RESERVED, TRIGGER_KEYS, Trigger
@@ -187,8 +189,8 @@ def _of_replies(kind: type[Fault], protocol: str = "") -> bool:
 
 
 def match_keys(fault: type[Fault]) -> tuple[Key, ...]:
-    """Return the keys of a match that a fault takes, none for one that takes no match."""
-    known = KEYS.get(fault.protocol, ()) if issubclass(fault, ExchangeFault) else ()
+    """Return the keys of a match that a fault takes, none for one that takes no match. Raises PluginError."""
+    known = keys_of(fault.protocol) if issubclass(fault, ExchangeFault) else ()
     return tuple(key for key in known if key.part != "reply" or _of_replies(fault))
 
 

@@ -216,7 +216,7 @@ class Fleet(Shared):
     @property
     def protocols(self) -> dict[str, str]:
         """The protocol of each proxy, as profiles look for them."""
-        return {name: proxy.upstream.scheme for name, proxy in self.proxies.items()}
+        return {name: proxy.upstream.protocol for name, proxy in self.proxies.items()}
 
     def _taken(self, profile: str) -> set[tuple[str, str]]:
         """Return the names, each with its proxy, that are not the profile's own."""

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from ..faults.exchange import ExchangeFault, misfit
+from ..faults.exchange import ExchangeFault, protocol_mismatch
 from ..faults.settings import unknown
 from ..faults.settings.names import free
 from ..faults.spec import Spec
@@ -121,7 +121,7 @@ class Injections(Mapping[str, Injection]):
             raise ConflictError(
                 f"{host.name} has an injection named {spec.name}", "heal or change it, or name this one"
             )
-        if (wrong := misfit(spec.fault, host.name, host.upstream.scheme)) is not None:
+        if (wrong := protocol_mismatch(spec.fault, host.name, host.upstream.protocol)) is not None:
             raise wrong
         named = spec if spec.name else spec._replace(name=free(spec.fault.name, self._placed))
         injection = Injection(named, seed=host.shared.seed, proxy=host.name, profile=profile)

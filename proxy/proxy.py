@@ -8,14 +8,13 @@ from collections import Counter
 from collections.abc import Mapping
 from socket import socket
 
-from ..faults.exchange import misfit
+from ..faults.exchange import protocol_mismatch
 from ..faults.fault import Stream
 from ..faults.segment import Kind
 from ..faults.spec import Spec
 from ..wire.address import Address
-from ..wire.dialect import Dialect
 from ..wire.errors import ConflictError
-from ..wire.http1 import Http1
+from ..wire.protocols import dialect_of
 from .exchanges.conversation import Conversation
 from .exchanges.copies import RequestCopier
 from .exchanges.rules import Rules
@@ -31,8 +30,6 @@ from .shared import Shared
 from .system import sockets
 from .system.listener import ListenError
 from .system.port import Port
-
-DIALECTS: dict[str, Dialect] = {"http": Http1()}
 
 
 class Proxy:
@@ -112,7 +109,7 @@ class Proxy:
             was, enabled = self.enabled, self.enabled if enabled is None else enabled
             moves, sock = not self.port.is_at(at), None
             for injection in self.injections.values():
-                if (wrong := misfit(injection.spec.fault, self.name, to.scheme)) is not None:
+                if (wrong := protocol_mismatch(injection.spec.fault, self.name, to.protocol)) is not None:
                     raise ConflictError(wrong.message, f"heal {injection.name} first, or {wrong.hint}")
             if enabled and (moves or not was):
                 try:
@@ -185,7 +182,7 @@ class Proxy:
 
     def follow(self, link: Link) -> Conversation | None:
         """Return the conversation of a link that begins to carry, where its protocol can be followed."""
-        dialect = DIALECTS.get(self.upstream.scheme)
+        dialect = dialect_of(self.upstream.scheme)
         return None if dialect is None else follow(link, self, dialect)
 
     def opened(self, link: Link) -> None:

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from ..control.views import ProxyView
 from ..faults.spec import Spec
-from ..wire.address import Address, mask
+from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
+from ..wire.mask import mask
 
 
 class _Raised(Protocol):

@@ -1,16 +1,22 @@
 """What tests share: programs that may be missing, an echo server, the corpus of conversations."""
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import os
 import shutil
 import socket
+import sys
 import threading
+import types
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from brownout.faults import catalogue
+from brownout.wire import protocols
 
 ON_CI = bool(os.environ.get("CI"))
 
@@ -79,3 +85,27 @@ def echo() -> Iterator[str]:
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Have a package with an entry point of a group, and what it names: nothing, where that is None."""
+    entries: list[importlib.metadata.EntryPoint] = []
+    module = types.ModuleType("other_package")
+    monkeypatch.setitem(sys.modules, "other_package", module)
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda group: [each for each in entries if each.group == group]
+    )
+
+    def add(group: str, name: str, thing: object = None) -> None:
+        attribute = f"the_{name.replace('.', '_')}"  # a dot in it would be one more attribute
+        if thing is not None:
+            setattr(module, attribute, thing)
+        entries.append(importlib.metadata.EntryPoint(name, f"other_package:{attribute}", group))
+
+    known = (catalogue.PLUGINS, protocols.PLUGINS)
+    for each in known:
+        each.forget()
+    yield add
+    for each in known:
+        each.forget()

@@ -3,7 +3,7 @@
     127.0.0.1:6379   [::1]:6379   unix:///tmp/redis.sock                      (listen and upstream)
     redis://user:secret@localhost:6379/0   postgres://db/shop   redis+unix:///tmp/redis.sock   (upstream)
 
-The scheme of an upstream says which protocol is spoken there; none is `tcp`.
+The scheme of an upstream says which protocol is spoken there, by its name or an alias; none is `tcp`.
 """
 
 from __future__ import annotations
@@ -14,22 +14,8 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit, urlunsplit
 
 from .errors import BrownoutError
-
-PORTS: dict[str, int | None] = {
-    "tcp": None,
-    "amqp": 5672,
-    "http": 80,
-    "https": 443,
-    "mongodb": 27017,
-    "mysql": 3306,
-    "nats": 4222,
-    "postgres": 5432,
-    "postgresql": 5432,
-    "redis": 6379,
-    "rediss": 6379,
-    "smtp": 25,
-}
-"""The schemes that an upstream may have, each with its usual port."""
+from .mask import mask
+from .protocols import broken, canonical, find, known
 
 _UNIX = "unix"
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where others listen)
@@ -46,6 +32,7 @@ class Address(NamedTuple):
     port: int
     path: str = ""
     scheme: str = "tcp"
+    """As it was written, for clients: some take `postgresql` and not `postgres`. What is spoken is the `protocol`."""
     url: str = ""
     """The URL as given, for upstreams that came as one; it may hold a password: print `masked`."""
     wrong: str = ""
@@ -63,17 +50,18 @@ class Address(NamedTuple):
 
     @classmethod
     def upstream(cls, text: str) -> Self:
-        """Read `HOST:PORT` or a URL whose scheme names the protocol. Raises AddressError."""
+        """Read `HOST:PORT` or a URL whose scheme names the protocol.
+
+        Raises AddressError, and PluginError for a protocol of another package that cannot be used.
+        """
         if "://" not in text:
             text = f"tcp://{text}"
         scheme, plus, transport = text.partition("://")[0].lower().partition("+")
         if scheme == _UNIX:
             scheme, plus, transport = "tcp", "+", _UNIX
-        if scheme not in PORTS or (plus and transport != _UNIX):
-            near = difflib.get_close_matches(scheme, PORTS, 1) or ["tcp"]
-            raise AddressError(
-                f"unknown scheme in '{mask(text)}'", f"did you mean {near[0]}://? known: {', '.join(PORTS)}"
-            )
+        protocol = None if plus and transport != _UNIX else find(scheme)
+        if protocol is None:
+            raise AddressError(f"unknown scheme in '{mask(text)}'", _nearest(scheme))
         try:
             parts = urlsplit(text)
         except ValueError as error:
@@ -83,7 +71,7 @@ class Address(NamedTuple):
         if transport == _UNIX:
             return cls._unix(text, scheme, parts.path)
         host, port = _host_port(parts.netloc.rpartition("@")[2], mask(text))
-        port = PORTS[scheme] if port is None else port
+        port = protocol.port if port is None else port
         if not host or not port:
             raise AddressError(
                 f"'{mask(text)}' has no {'port' if host else 'host'}", f"write it like {scheme}://HOST:PORT"
@@ -97,6 +85,11 @@ class Address(NamedTuple):
         if len(path.encode()) > 103:  # sun_path: 108 bytes on Linux, 104 on macOS, one of them the final zero
             raise AddressError(f"the path in '{text}' is too long for a unix socket", "at most 103 bytes")
         return cls("", 0, path, scheme, text)
+
+    @property
+    def protocol(self) -> str:
+        """The name of the protocol that is spoken there: `postgres` for `postgresql://` too."""
+        return canonical(self.scheme)
 
     @property
     def endpoint(self) -> str:
@@ -129,9 +122,12 @@ class Address(NamedTuple):
         return urlunsplit(parts._replace(netloc=f"{user}{at}{other.endpoint}"))
 
 
-def mask(url: str) -> str:
-    """Return a URL with the userinfo's password replaced by `***`, and the whole userinfo where it has no user."""
-    return re.sub(r"(://[^/?#@:]*)(:[^/?#]*)?@", lambda found: f"{found[1]}{':***' if found[2] else ''}@", url)
+def _nearest(scheme: str) -> str:
+    """Return the hint for a scheme that no protocol has, with the packages whose protocols could not be asked."""
+    schemes = known()
+    near = difflib.get_close_matches(scheme, schemes, 1) or ["tcp"]
+    hint = f"did you mean {near[0]}://? known: {', '.join(schemes)}"
+    return "; ".join([hint, *(error.message for error in broken())])
 
 
 def _host_port(text: str, shown: str) -> tuple[str, int | None]:

@@ -120,11 +120,7 @@ class Replies(Reader, Protocol):
 
 
 class Dialect(Protocol):
-    """A protocol that can be followed."""
-
-    @property
-    def name(self) -> str:
-        """The scheme of the upstream's address."""
+    """How a protocol is parsed: what makes the readers of a link."""
 
     def requests(self) -> Requests:
         """Return a reader of a client's stream."""

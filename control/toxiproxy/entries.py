@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from ...faults.settings import unknown
-from ...wire.address import Address, AddressError, mask
-from ...wire.errors import NotFoundError
+from ...wire.address import Address
+from ...wire.errors import BrownoutError, NotFoundError
+from ...wire.mask import mask
 from ..views import ProxyView, Receipt
 from .toxics import TYPES, Toxic
 
@@ -66,13 +67,13 @@ class Entry(msgspec.Struct):
         """Return what it stands before; None for text that is no address, which a Toxiproxy takes as well."""
         try:
             return Address.upstream(self.upstream)
-        except AddressError:
+        except BrownoutError:
             return None
 
     def protocol(self) -> str:
         """Return what is spoken there: as a rule tcp, for a Toxiproxy knows no schemes."""
         address = self.address()
-        return "tcp" if address is None else address.scheme
+        return "tcp" if address is None else address.protocol
 
     def toxic(self, name: str) -> ToxicEntry:
         """Return the toxic of a name. Raises NotFoundError with the nearest one."""

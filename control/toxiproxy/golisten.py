@@ -11,7 +11,9 @@ import ipaddress
 import re
 import socket
 
-from ...wire.address import Address, AddressError, mask
+from ...wire.address import Address, AddressError
+from ...wire.errors import BrownoutError
+from ...wire.mask import mask
 
 _WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 (what a user may write)
 _PARTS = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([^:]*)")
@@ -39,7 +41,7 @@ def upstream_address(text: str) -> Address:
     """Return an upstream; of text that is none, one that fails when a client connects."""
     try:
         return Address.upstream(f"localhost{text}" if text.startswith(":") else text)
-    except AddressError as error:
+    except BrownoutError as error:
         url = text if "://" in text else f"tcp://{text}"
         return Address("", 0, url=url, wrong=error.message)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...wire.address import PORTS
 from ...wire.errors import BrownoutError
+from ...wire.protocols import find, known
 from ..catalogue import CATALOGUE
-from ..exchange import misfit
+from ..exchange import protocol_mismatch
 from ..profile import Profile, Target
 from ..settings import SettingsError, names, unknown
 from ..spec import Spec
@@ -74,11 +74,11 @@ def _check_meaning(reader: Reader, meant: str, node: Node, key: str, protocols: 
             names.check(meant)
             if protocols:
                 raise BrownoutError("meets no proxy of this file", unknown("proxy", meant, protocols).hint)
-        elif not protocols and meant[:-1] not in PORTS:
-            raise BrownoutError("unknown protocol", unknown("protocol", meant, [f"{each}:" for each in PORTS]).hint)
+        elif not protocols and find(meant[:-1]) is None:
+            raise BrownoutError("unknown protocol", unknown("protocol", meant, [f"{each}:" for each in known()]).hint)
         elif protocols and all(protocols.values()):
-            known = {f"{each}:" for each in protocols.values()}
-            raise BrownoutError("no proxy of this file speaks it", unknown("protocol", meant, known).hint)
+            spoken = {f"{each}:" for each in protocols.values()}
+            raise BrownoutError("no proxy of this file speaks it", unknown("protocol", meant, spoken).hint)
 
 
 def _injections(reader: Reader, node: Node, key: str) -> list[_Item]:
@@ -180,7 +180,7 @@ def _refuse_names_alike(reader: Reader, found: list[tuple[str, list[_Item]]], pr
             bearers = taken.setdefault(proxy, {})
             for spec, node, key in items:
                 spoken = protocols.get(proxy)
-                if spoken and (wrong := misfit(spec.fault, proxy, spoken)) is not None:
+                if spoken and (wrong := protocol_mismatch(spec.fault, proxy, spoken)) is not None:
                     reader.say(node, key, wrong.message, wrong.hint)
                 if spec.name in bearers and isinstance(node.value, dict) and key not in said:
                     said.add(key)

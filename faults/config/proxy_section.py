@@ -43,7 +43,7 @@ def read_proxies(reader: Reader, section: Node | None) -> Proxies:
         entry = _proxy(reader, name, node, key, taken)
         found.protocols[name] = ""
         if entry is not None:
-            found.entries[name], found.protocols[name] = entry, Address.upstream(entry.upstream).scheme
+            found.entries[name], found.protocols[name] = entry, Address.upstream(entry.upstream).protocol
     return found
 
 

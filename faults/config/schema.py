@@ -11,10 +11,10 @@ from typing import get_args
 
 from msgspec import inspect
 
-from ...wire.address import PORTS
+from ...wire.protocol import Key
+from ...wire.protocols import known
 from ..catalogue import CATALOGUE
 from ..fault import Fault, opening_line
-from ..match import Key
 from ..settings import plain
 from ..settings.names import LONGEST
 from ..settings.units import UNITS, Quota, Unit
@@ -78,7 +78,7 @@ def _proxy() -> Schema:
 
 
 def _upstream() -> Schema:
-    schemes = "|".join(_any_case(scheme) for scheme in PORTS)
+    schemes = "|".join(_any_case(scheme) for scheme in known())
     unix = _any_case("unix")
     return {"type": "string", "pattern": rf"^(?:{unix}://|(?:{schemes})(?:\+{unix})?://|(?!.*://).*:[0-9]+$)"}
 

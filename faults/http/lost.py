@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from ...wire.http1.answer import page
 from ..action import Answer, Drop, Reset
 from ..exchange import Request
-from .answer import answer, page
+from .answer import answer
 from .fault import HttpFault, request_head
 
 

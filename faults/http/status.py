@@ -10,11 +10,12 @@ import msgspec
 from msgspec import Meta
 
 from ...wire.errors import BrownoutError
+from ...wire.http1.answer import http_date, page
 from ..action import Answer
 from ..exchange import Request
 from ..settings import Problem, SettingsError
 from ..settings.units import Duration
-from .answer import answer, http_date, page
+from .answer import answer
 from .fault import HttpFault, request_head
 from .fields import check_fields, check_line
 

@@ -5,8 +5,9 @@ import re
 import pytest
 import yaml
 
-from brownout.faults.match import KEYS, Match
+from brownout.faults.match import Match
 from brownout.faults.pattern import Pattern
+from brownout.wire.http1 import HTTP
 
 from .conftest import DOCS, write_or_compare
 
@@ -16,7 +17,7 @@ EXAMPLES = [text.replace("\\|", "|") for text in re.findall(r"^\| `(\{.*\})` \|"
 
 
 def test_the_page_has_the_keys_of_a_match() -> None:
-    rows = "".join(f"| `{key.name}` | {key.meaning} |\n" for key in KEYS["http"])
+    rows = "".join(f"| `{key.name}` | {key.meaning} |\n" for key in HTTP.keys)
     write_or_compare("configuration.md", re.sub(TABLE, lambda _: rows, PAGE, count=1))
 
 

@@ -1,15 +1,14 @@
 """Faults of other packages, found by their entry points."""
 
-import importlib.metadata
-import sys
-import types
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 
 import pytest
 
-from brownout.faults import CATALOGUE, Duration, Fault, Latency, Spec, catalogue
-from brownout.faults.catalogue import PluginError, everything, find
+from brownout.faults import CATALOGUE, Duration, Fault, Latency, Spec
+from brownout.faults.catalogue import everything, find
 from brownout.faults.settings import SettingsError
+from brownout.wire.plugins import PluginError
 
 Install = Callable[..., None]
 
@@ -26,25 +25,9 @@ class Reserved(Fault, frozen=True):
 
 
 @pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Have a package with such an entry point, and what it names."""
-    entries: list[importlib.metadata.EntryPoint] = []
-    module = types.ModuleType("other_package")
-    monkeypatch.setitem(sys.modules, "other_package", module)
-    monkeypatch.setattr(
-        importlib.metadata, "entry_points", lambda group: [each for each in entries if each.group == group]
-    )
-
-    def add(name: str, thing: object = None) -> None:
-        if thing is not None:
-            setattr(module, f"the_{name}", thing)
-        entries.append(importlib.metadata.EntryPoint(name, f"other_package:the_{name}", "brownout.faults"))
-
-    catalogue._plugins.cache_clear()
-    catalogue._load.cache_clear()
-    yield add
-    catalogue._plugins.cache_clear()
-    catalogue._load.cache_clear()
+def install(plug_in: Install) -> Install:
+    """Have a package with such a fault, and what its entry point names."""
+    return functools.partial(plug_in, "brownout.faults")
 
 
 def test_a_fault_of_another_package_is_used_like_ours(install: Install) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from brownout.faults.match import KEYS, Index, Match
+from brownout.faults.match import Index, Match
 from brownout.faults.pattern import Pattern
 from brownout.faults.settings import SettingsError
 
@@ -112,10 +112,6 @@ def test_a_protocol_without_keys_knows_none() -> None:
     with pytest.raises(SettingsError) as caught:
         Match.parse("tcp", {"path": "/a"})
     assert [*caught.value.problems[0]] == ["match.path", "match.path: unknown key", "there is no key here"]
-
-
-def test_every_key_has_a_meaning() -> None:
-    assert all(key.meaning for keys in KEYS.values() for key in keys)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 import pytest
 
 from brownout.faults import CATALOGUE, Bandwidth, Duration, Latency, Quota, Rate, Share, Spec, Timeout, Trigger
-from brownout.faults.match import KEYS, Match
+from brownout.faults.match import Match
 from brownout.faults.settings import SettingsError, fields
 from brownout.faults.spec import RESERVED, match_keys
+from brownout.wire.http1 import HTTP
 
 
 def problems(source: object, *, text: bool = False) -> list[tuple[str, str, str]]:
@@ -173,7 +174,7 @@ def test_a_change_that_leaves_a_match_on_the_reply_without_one_is_refused() -> N
 
 
 def test_a_fault_takes_the_keys_that_are_known_when_it_acts() -> None:
-    every = [key.name for key in KEYS["http"]]
+    every = [key.name for key in HTTP.keys]
     assert [key.name for key in match_keys(CATALOGUE["http.delay"])] == every
     assert [key.name for key in match_keys(CATALOGUE["http.status"])] == every[:-2]
     assert match_keys(Latency) == ()

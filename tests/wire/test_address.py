@@ -1,6 +1,6 @@
 import pytest
 
-from brownout.wire.address import Address, AddressError, mask
+from brownout.wire.address import Address, AddressError
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,3 @@ def test_an_unknown_scheme_proposes_the_nearest_and_hides_the_password() -> None
 def test_a_unix_path_that_the_system_would_cut_is_an_error() -> None:
     with pytest.raises(AddressError, match="too long"):
         Address.listen(f"unix:///tmp/{'x' * 100}")
-
-
-def test_a_password_is_masked_wherever_it_stands() -> None:
-    assert mask("a://u:p@h b://:q@h") == "a://u:***@h b://:***@h"

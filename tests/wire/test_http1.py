@@ -123,7 +123,6 @@ def test_replies(name: str) -> None:
 
 def test_it_is_a_dialect() -> None:
     dialect: Dialect = Http1()
-    assert dialect.name == "http"
     assert show(dialect.requests().feed(GET)) == [("HEAD.", GET)]
     assert show(dialect.replies(lambda: None).feed(EMPTY)) == [("OPAQUE", EMPTY)]
 

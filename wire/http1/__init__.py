@@ -1,7 +1,13 @@
-"""HTTP/1.x: a reader for each stream, what heads say, and heads and replies that we write ourselves."""
+"""HTTP/1.x: how it is read, and how heads and replies of our own are written.
+
+protocol    what the rest of Brownout knows of it: name, port, keys of a match, readers
+reader      the readers of both streams            head, operation    what heads say
+answer      replies to requests, framed right      edit               heads changed and made
+"""
 
 from .edit import edit_fields, reply_bytes
 from .head import HttpReply, HttpRequest
+from .protocol import HTTP
 from .reader import Http1
 
-__all__ = ["Http1", "HttpReply", "HttpRequest", "edit_fields", "reply_bytes"]
+__all__ = ["HTTP", "Http1", "HttpReply", "HttpRequest", "edit_fields", "reply_bytes"]

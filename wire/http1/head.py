@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
-from ..address import mask
+from ..mask import mask
 from .operation import operation
 
 REMEMBERED = 256

@@ -287,8 +287,6 @@ class Replies(_Reader):
 class Http1:
     """HTTP/1.0 and 1.1, with what they turn into by Upgrade and CONNECT as opaque bytes."""
 
-    name = "http"
-
     def requests(self) -> Requests:
         """Return a reader of a client's stream."""
         return Requests()

@@ -6,8 +6,8 @@ import pytest
 
 from brownout.faults import Spec
 from brownout.faults.action import Answer, Drop, Repeat, Reset
-from brownout.faults.http import answer as module
 from brownout.faults.settings import SettingsError
+from brownout.wire.http1 import answer as module
 
 from .conftest import CLOSE, HEAD, POST
 

@@ -1,0 +1,24 @@
+"""HTTP/1.x as a protocol: all that the rest of Brownout knows of it stands here, or is reached from here."""
+
+from __future__ import annotations
+
+from ..protocol import Key, Protocol
+from .reader import Http1
+
+HTTP = Protocol(
+    "http",
+    port=80,
+    keys=(
+        Key("method", "head", "The method, in any case.", str.upper),
+        Key("host", "head", "The host that is asked for, without port, in any case.", str.lower),
+        Key("path", "head", "The path, without the query."),
+        Key("query", "head", "What follows the `?`."),
+        Key("header.NAME", "head", "A header of the request."),
+        Key("content_type", "head", "The type of the request's body, without parameters.", str.lower),
+        Key("body", "body", "The request's body as UTF-8; of a long one, its beginning."),
+        Key("json.PATH", "json", "A value in a JSON body, like `json.items.0.sku`."),
+        Key("status", "reply", "The status of the reply."),
+        Key("reply_header.NAME", "reply", "A header of the reply."),
+    ),
+    dialect=Http1(),
+)

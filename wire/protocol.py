@@ -1,0 +1,58 @@
+"""What a protocol is to Brownout: its names, its usual port, what a match may look at, and who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from .dialect import Dialect
+
+Known = Literal["head", "body", "json", "reply"]
+"""What of an exchange must be known before a key can be looked at."""
+
+
+class Key(NamedTuple):
+    """A key that a match may have. `header.NAME` is one for every NAME; in names of headers case does not count.
+
+    `fold`: how literals and globs are spelled, as the protocol spells the value.
+    """
+
+    name: str
+    part: Known
+    meaning: str
+    fold: Callable[[str], str] = str
+
+    @property
+    def family(self) -> str:
+        """What stands before the name that users choose, with the dot; empty for a key without one."""
+        before, dot, _ = self.name.partition(".")
+        return before + dot if dot else ""
+
+    def asked(self, written: str) -> str | None:
+        """Return what a head is asked for by a key that was written so; None where it is not this key."""
+        if not self.family:
+            return written if written == self.name else None
+        if not written.startswith(self.family) or written == self.family:
+            return None
+        return written if self.part == "json" else written.lower()
+
+
+class Protocol(NamedTuple):
+    """A protocol that upstreams speak. Its name and its aliases are the schemes of their addresses.
+
+    `port` is where it is spoken if an address has none, None: an address must have one. `encrypts` names the protocol
+    that is carried inside, as `http` is in `https`. `keys` are in the order in which they are documented. Without a
+    `dialect` it is carried and not parsed: the faults of bytes and connections act on it, and none of requests.
+    """
+
+    name: str
+    port: int | None = None
+    aliases: tuple[str, ...] = ()
+    encrypts: str = ""
+    keys: tuple[Key, ...] = ()
+    dialect: Dialect | None = None
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The name and the aliases."""
+        return (self.name, *self.aliases)

@@ -1,0 +1,113 @@
+"""The protocols that exist, by name and alias: ours, and those that other packages bring.
+
+A package registers a Protocol in its own pyproject.toml, under the protocol's name:
+
+    [project.entry-points."brownout.protocols"]
+    memcached = "mypackage.protocol:MEMCACHED"
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+from .dialect import Dialect
+from .http1.protocol import HTTP
+from .plugins import PluginError, Plugins
+from .protocol import Key, Protocol
+
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol("tcp"),
+        Protocol("amqp", 5672),
+        HTTP,
+        Protocol("https", 443, encrypts="http"),
+        Protocol("mongodb", 27017),
+        Protocol("mysql", 3306),
+        Protocol("nats", 4222),
+        Protocol("postgres", 5432, aliases=("postgresql",)),
+        Protocol("redis", 6379),
+        Protocol("rediss", 6379, encrypts="redis"),
+        Protocol("smtp", 25),
+    )
+}
+"""The protocols that come with Brownout, by name."""
+
+_BY_SCHEME = {scheme: protocol for protocol in PROTOCOLS.values() for scheme in protocol.schemes}
+_SCHEME = re.compile(r"[a-z][a-z0-9.-]*")  # RFC 3986, section 3.1; after a "+" stands how it is reached
+_UNIX = "unix"
+
+
+def find(scheme: str) -> Protocol | None:
+    """Return the protocol of a name or an alias, ours first; None for an unknown one.
+
+    Raises PluginError where another package registers one of that name, and it cannot be used.
+    """
+    return _BY_SCHEME.get(scheme) or PLUGINS.get(scheme) or _by_alias(scheme)
+
+
+def canonical(scheme: str) -> str:
+    """Return the name of a protocol for its name or an alias, and what is unknown as it is."""
+    with contextlib.suppress(PluginError):
+        protocol = find(scheme)
+        return scheme if protocol is None else protocol.name
+    return scheme
+
+
+def dialect_of(scheme: str) -> Dialect | None:
+    """Return what parses a protocol; None where it is carried and not parsed. Raises PluginError."""
+    protocol = find(scheme)
+    return None if protocol is None else protocol.dialect
+
+
+def keys_of(scheme: str) -> tuple[Key, ...]:
+    """Return the keys that a match on a protocol's requests may have. Raises PluginError."""
+    protocol = find(scheme)
+    return () if protocol is None else protocol.keys
+
+
+def known() -> list[str]:
+    """Return every name and alias that can be used, ours first."""
+    return [scheme for protocol in (*PROTOCOLS.values(), *_theirs()[0]) for scheme in protocol.schemes]
+
+
+def broken() -> list[PluginError]:
+    """Return what is wrong with the protocols of other packages that cannot be used."""
+    return _theirs()[1]
+
+
+def _theirs() -> tuple[list[Protocol], list[PluginError]]:
+    """Return the protocols of other packages that can be used, and why the others cannot be."""
+    found: list[Protocol] = []
+    wrong: list[PluginError] = []
+    for name in PLUGINS.names():
+        try:
+            if (protocol := PLUGINS.get(name)) is not None:
+                found.append(protocol)
+        except PluginError as error:
+            wrong.append(error)
+    return found, wrong
+
+
+def _by_alias(scheme: str) -> Protocol | None:
+    return next((protocol for protocol in _theirs()[0] if scheme in protocol.aliases), None)
+
+
+def _checked(protocol: object, name: str, whose: str) -> Protocol:
+    if not isinstance(protocol, Protocol):
+        raise PluginError(f"{whose} is not a Protocol: {protocol!r}", "it must be a brownout.wire.protocol.Protocol")
+    if protocol.name != name:
+        raise PluginError(f"{whose} calls itself {protocol.name!r}", "its name must be its entry's")
+    if not isinstance(protocol.aliases, tuple):
+        raise PluginError(f"{whose} has aliases that are not a tuple: {protocol.aliases!r}", "write aliases=('NAME',)")
+    for scheme in protocol.schemes:
+        if not _SCHEME.fullmatch(scheme):
+            raise PluginError(f"{whose} has a name that cannot be the scheme of a URL: {scheme!r}", "take a-z and 0-9")
+        if scheme in _BY_SCHEME or scheme == _UNIX:
+            raise PluginError(f"{whose} has the name {scheme!r}, which is Brownout's own", "choose another name")
+    return protocol
+
+
+PLUGINS = Plugins("brownout.protocols", "protocol", _checked)
+"""The protocols of other packages."""
