@@ -11,7 +11,8 @@ from .errors import show
 from .options import examples, json_option, write_json
 
 if TYPE_CHECKING:
-    from ..faults.config import Config, ConfigError
+    from ..faults.config.file import Config
+    from ..faults.config.problem import ConfigError
 
 WRONG = 2
 STDIN = "-"
@@ -57,7 +58,8 @@ def schema() -> None:
 
 
 def _check(file: str) -> _Checked:
-    from ..faults.config import ConfigError, decode, parse, read
+    from ..faults.config.file import decode, parse, read
+    from ..faults.config.problem import ConfigError
 
     try:
         if file == STDIN:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..faults.config import Config
+    from ..faults.config.file import Config
 
 Stamp = tuple[int, int, int]
 
@@ -20,7 +20,7 @@ class File:
 
     def read(self) -> Config:
         """Read it. Raises BrownoutError."""
-        from ..faults.config import read  # YAML is for those who have a file
+        from ..faults.config.file import read  # YAML is for those who have a file
 
         self._read = self.stamp()  # first: what is written meanwhile is seen at the next look
         return read(self.path)

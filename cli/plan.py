@@ -18,7 +18,8 @@ from .errors import CombinedError
 from .file import File
 
 if TYPE_CHECKING:
-    from ..faults.config import Config, ProxyEntry
+    from ..faults.config.file import Config
+    from ..faults.config.proxy_section import ProxyEntry
     from ..faults.profile import Profile
 
 FREE = "127.0.0.1:0"
@@ -30,7 +31,7 @@ def entry(text: str) -> ProxyEntry:
 
     What follows NAME= is LISTEN=UPSTREAM where an `=` comes before any URL, since URLs may hold one of their own.
     """
-    from ..faults.config import ProxyEntry
+    from ..faults.config.proxy_section import ProxyEntry
 
     name, equals, rest = text.partition("=")
     if not equals or not rest:
@@ -152,7 +153,7 @@ def _profiles(
     asked: Sequence[str], config: Config | None, entries: Sequence[ProxyEntry], wrong: list[BrownoutError]
 ) -> list[Profile]:
     """Find the profiles, the file's before shipped ones, and check that each meets proxies."""
-    from ..faults.config import with_shipped
+    from ..faults.config.file import with_shipped
 
     found: list[Profile] = []
     known = with_shipped(config.profiles if config else {})

@@ -82,7 +82,7 @@ def apply(name: str, path: str | None, client: AnyClient, as_json: bool) -> None
     All of it or nothing; what the profile put there before is healed first.
     """
     if path is not None:
-        from ..faults.config import read
+        from ..faults.config.file import read
 
         client = client.knowing(read(path).profiles)
     placed = client.apply(name)
@@ -118,7 +118,7 @@ def _known(client: AnyClient) -> list[ProfileView]:
 
 
 def _shipped() -> list[ProfileView]:
-    from ..faults.config import shipped
+    from ..faults.config.file import shipped
 
     return [profile_view(each, "shipped", applied=False) for each in shipped().values()]
 

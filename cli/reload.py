@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..faults.config import Config, ProxyEntry, shipped
+from ..faults.config.file import Config, shipped
+from ..faults.config.proxy_section import ProxyEntry
 from ..faults.profile import Profile
 from ..proxy.record.event import Mistake, Reloaded
 from ..wire.address import Address

@@ -33,7 +33,7 @@ class Run(click.Command):
 
 
 def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from ..faults.config import read, with_shipped
+    from ..faults.config.file import read, with_shipped
 
     own: dict[str, Profile] = {}
     with contextlib.suppress(BrownoutError):  # who completes a word is told nothing else

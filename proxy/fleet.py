@@ -25,7 +25,7 @@ from .shared import Shared
 from .system import sockets
 
 if TYPE_CHECKING:
-    from ..faults.config import ProxyEntry
+    from ..faults.config.proxy_section import ProxyEntry
 
 
 def new_seed() -> int:
@@ -163,7 +163,7 @@ class Fleet(Shared):
 
     def known_profiles(self) -> dict[str, Profile]:
         """Return the profiles of the configuration file, and those that ship with Brownout."""
-        from ..faults.config import with_shipped  # YAML is read when it is wanted
+        from ..faults.config.file import with_shipped  # YAML is read when it is wanted
 
         return with_shipped(self.profiles)
 

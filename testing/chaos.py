@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from ..control.client import VARIABLE
-from ..faults.config import Config
+from ..faults.config.file import Config
 from ..proxy import new_seed
 from ..wire.address import Address
 from ..wire.errors import NotFoundError
@@ -132,7 +132,7 @@ class Chaos:
 
 
 def _read(path: str | Path) -> Config:
-    from ..faults.config import read  # YAML, which most tests do without
+    from ..faults.config.file import read  # YAML, which most tests do without
 
     return read(path)
 

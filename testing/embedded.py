@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 
 from ..control.views import ProxyView, injection_view, proxy_view
-from ..faults.config import Config
+from ..faults.config.file import Config
 from ..faults.spec import Spec
 from ..proxy import Fleet, Injection, Proxy
 from ..wire.address import Address

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ..faults.config import Config, ProxyEntry
+    from ..faults.config.file import Config
+    from ..faults.config.proxy_section import ProxyEntry
     from .chaos import Chaos
 
 FILE = "brownout.yaml"
@@ -208,7 +209,7 @@ def _path(config: pytest.Config) -> Path | None:
 def _read(path: Path | None) -> Config | None:
     if path is None:
         return None
-    from ..faults.config import read
+    from ..faults.config.file import read
 
     return read(path)
 

@@ -236,7 +236,7 @@ class ToxiproxyClient:
         return healed
 
     def _known_profiles(self) -> dict[str, Profile]:
-        from ...faults.config import with_shipped  # YAML is read when it is wanted
+        from ...faults.config.file import with_shipped  # YAML is read when it is wanted
 
         return with_shipped(self._profiles)
 

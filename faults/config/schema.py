@@ -20,7 +20,7 @@ from ..settings.names import LONGEST
 from ..settings.units import UNITS, Quota, Unit
 from ..spec import Streams, match_keys, trigger_keys
 from ..trigger import Trigger
-from .config import SEEDS, Config
+from .file import SEEDS, Config
 from .proxy_section import ProxyEntry
 
 Schema = dict[str, object]

@@ -7,7 +7,7 @@ import yaml
 
 from brownout.cli.complete import matches
 from brownout.cli.main import cli
-from brownout.faults.config import parse
+from brownout.faults.config.file import parse
 
 from ..control.conftest import Running, serving
 from .conftest import command

@@ -103,7 +103,7 @@ profiles:
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     shipped = {"cache-only": (Target("redis:", (Spec.parse("reset"),)),), "blackout": (), "other": ()}
     profiles = {name: Profile(name, targets, "shipped") for name, targets in shipped.items()}
-    monkeypatch.setattr(config.config, "shipped", lambda: dict(profiles))
+    monkeypatch.setattr(config, "shipped", lambda: dict(profiles))
     path = tmp_path / "brownout.yaml"
     path.write_text(FILE)
     return str(path)

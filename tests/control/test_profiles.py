@@ -28,7 +28,7 @@ VIEW = {
 
 @pytest.fixture
 def profiles(running: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    monkeypatch.setattr(config.config, "shipped", lambda: SHIPPED)
+    monkeypatch.setattr(config, "shipped", lambda: SHIPPED)
     running.fleet.profiles = {each.name: each for each in (SLOW, UPLOADS, LOST)}
     running.client.add("cache", "redis://127.0.0.1:1")
     running.client.add("db", running.echo)

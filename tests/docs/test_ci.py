@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from brownout.cli.run import run
-from brownout.faults import config
+from brownout.faults.config import file as config
 from brownout.testing import servers
 
 from .conftest import DEADLINE, DOCS, ENV, blocks
