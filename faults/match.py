@@ -108,11 +108,6 @@ class Match(NamedTuple):
             raise SettingsError(problems)
         return cls(tuple(condition for _, condition in sorted(found.values(), key=lambda each: (each[0], each[1].key))))
 
-    @property
-    def on_reply(self) -> bool:
-        """Whether it looks at the reply, so that nobody can judge before that has come."""
-        return any(condition.part == "reply" for condition in self.conditions)
-
     def to_mapping(self) -> dict[str, str]:
         """Return the mapping, all of it as text; `parse()` makes the same of it."""
         return {condition.written: condition.text for condition in self.conditions}

@@ -258,10 +258,10 @@ class Proxy:
             problem = unknown("injection", name, self.injections)
             raise NotFoundError(f"{self.name} has no injection named '{name}'", problem.hint) from None
 
-    def change(self, name: str, values: Mapping[str, object], *, text: bool = False) -> Injection:
+    def change(self, name: str, values: Mapping[str, object]) -> Injection:
         """Change settings of a fault or its trigger, also on open links. Raises NotFoundError and SettingsError."""
         injection = self.injection(name)
-        before, spec = injection.spec, injection.spec.changed(values, text=text)
+        before, spec = injection.spec, injection.spec.changed(values)
         injection.change(spec)
         if spec.fault != before.fault:
             for link in tuple(injection.links):

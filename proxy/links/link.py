@@ -14,7 +14,6 @@ from .followed import follow
 from .side import Opening, Pause, Side
 
 if TYPE_CHECKING:
-    from ...faults.fault import Stream
     from ..exchanges.conversation import Conversation
     from ..proxy import Proxy
     from ..shaping.injection import Injection
@@ -126,10 +125,6 @@ class Link:
             side.join(injection)
         if not sides:
             injection.spare(self)
-
-    def side(self, stream: Stream) -> Side:
-        """Return the side from which a stream is read."""
-        return self.client if stream == "upstream" else self.server
 
     def leave(self, injection: Injection) -> None:
         """Heal a fault on this link."""

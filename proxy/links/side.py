@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 class Pause(enum.IntFlag):
     """Why a side is not read. Counted here and not in a protocol, for protocols come and go."""
 
-    NONE = 0
     SINK = 1
     PIPE = 2
     OPENING = 4

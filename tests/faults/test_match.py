@@ -61,10 +61,10 @@ def test_whole_numbers_and_switches_are_taken_as_text() -> None:
     assert match.to_mapping() == {"json.count": "3", "json.paid": "true", "json.open": "false", "status": "503"}
 
 
-def test_a_match_knows_whether_it_looks_at_the_reply() -> None:
-    assert not http(method="GET").on_reply
-    assert http(method="GET", status="503").on_reply
-    assert Match.parse("http", {"reply_header.retry-after": "*"}).on_reply
+def test_a_condition_knows_whether_it_looks_at_the_reply() -> None:
+    assert [each.part for each in http(method="GET").conditions] == ["head"]
+    assert [each.part for each in http(method="GET", status="503").conditions] == ["head", "reply"]
+    assert [each.part for each in Match.parse("http", {"reply_header.retry-after": "*"}).conditions] == ["reply"]
 
 
 @pytest.mark.parametrize(
