@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 
+from brownout.cli.columns import align
 from brownout.faults import Spec
 from brownout.proxy import Fleet, Proxy
 from brownout.proxy.system.sockets import raise_file_limit
@@ -169,9 +170,4 @@ def median(values: Iterable[float]) -> float:
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table, its columns as wide as they must be; numbers stand to the right."""
     lines = [list(heads), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    for line in lines:
-        first, *others = (cell.ljust(width) if not at else cell.rjust(width)
-                          for at, (cell, width) in enumerate(zip(line, widths, strict=True)))  # fmt: skip
-        print("  ".join((first, *others)))
-    print(flush=True)
+    print(*align(lines, right=range(1, len(heads))), sep="\n", end="\n\n", flush=True)
