@@ -6,6 +6,7 @@ A folder with an `__init__.py` is a package. All else is in pyproject.toml.
 from setuptools import find_packages, setup
 
 setup(
+    script_name="setup.py",  # else this file is taken for a module of the root package
     package_dir={"brownout": "."},
     packages=["brownout", *(f"brownout.{room}" for room in find_packages())],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from brownout.control.toxiproxy.entries import Entry
 from brownout.control.views import proxy_view
-from brownout.faults.config import parse
+from brownout.faults.config.file import parse
 from brownout.faults.config.schema import schema
 from brownout.faults.exchange import ExchangeFault, protocol_mismatch
 from brownout.faults.match import Match

@@ -14,7 +14,9 @@ from brownout.cli.errors import CombinedError
 from brownout.cli.file import File, Stamp
 from brownout.cli.reload import Reloader, Steps, difference
 from brownout.control.client import Client
-from brownout.faults.config import Config, ProxyEntry, config
+from brownout.faults.config import file as config
+from brownout.faults.config.file import Config
+from brownout.faults.config.proxy_section import ProxyEntry
 from brownout.faults.profile import Profile
 from brownout.testing import servers
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from brownout.faults import Bandwidth, Latency, Share
-from brownout.faults.config import read, shipped
+from brownout.faults.config.file import read, shipped
 from brownout.faults.profile import Placement
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from brownout.faults import Spec, config
+from brownout.faults import Spec
+from brownout.faults.config import file as config
 from brownout.faults.profile import Profile, Target
 from brownout.wire.errors import ConflictError, NotFoundError
 

@@ -12,8 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from brownout.faults import Bandwidth, Duration, Latency, Rate, Reset, Share, Spec, Trigger
-from brownout.faults.config import Config, ConfigError, ConfigProblem, ProxyEntry, parse, read
-from brownout.faults.config.problem import MOST
+from brownout.faults.config.file import Config, parse, read
+from brownout.faults.config.problem import MOST, ConfigError, ConfigProblem
+from brownout.faults.config.proxy_section import ProxyEntry
 from brownout.faults.profile import Profile, Target
 
 GOOD = """\

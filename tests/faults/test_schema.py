@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from brownout.faults import CATALOGUE
-from brownout.faults.config import ConfigError, parse
+from brownout.faults.config.file import parse
+from brownout.faults.config.problem import ConfigError
 from brownout.faults.config.schema import schema
 from brownout.faults.settings import fields
 from brownout.faults.trigger import Trigger

@@ -167,7 +167,7 @@ def test_a_match_that_its_fault_cannot_have(source: object, found: list[tuple[st
 def test_a_change_that_leaves_a_match_on_the_reply_without_one_is_refused() -> None:
     spec = Spec.parse({"fault": "http.delay", "delay": "1s", "match": {"status": 200}})
     assert spec.match is not None
-    assert spec.match.on_reply
+    assert [each.part for each in spec.match.conditions] == ["reply"]
     with pytest.raises(SettingsError, match=r"^match\.status: http\.delay as it is set acts before there is a reply"):
         spec.changed({"before": "request"})
     assert spec.changed({"before": "request", "match": {"path": "/"}}).fault.before == "request"

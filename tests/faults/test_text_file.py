@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from brownout.faults import Spec
-from brownout.faults.config import ConfigError, parse, read
+from brownout.faults.config.file import parse, read
+from brownout.faults.config.problem import ConfigError
 from brownout.faults.settings import SettingsError
 
 PAGE = "<h1>Back söon</h1>\r\n"

@@ -3,8 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from brownout.faults.config import ProxyEntry
 from brownout.faults.config import file as config
+from brownout.faults.config.proxy_section import ProxyEntry
 from brownout.faults.profile import Profile, ProfileError, Target
 from brownout.proxy import Fleet
 from brownout.proxy.record.event import ProxyAdded

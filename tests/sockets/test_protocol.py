@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brownout.control.views import proxy_view
-from brownout.faults.config import parse
+from brownout.faults.config.file import parse
 from brownout.wire.errors import BrownoutError
 
 from .conftest import spec

@@ -19,7 +19,8 @@ import redis
 
 from brownout.control.client import Client
 from brownout.faults import Duration, Fault, Latency, Share, Spec, Stage, StageContext
-from brownout.faults.config import Config, ProxyEntry, read
+from brownout.faults.config.file import Config, read
+from brownout.faults.config.proxy_section import ProxyEntry
 from brownout.faults.settings import SettingsError
 from brownout.testing import Chaos, Proxied, servers
 from brownout.testing.failure import section

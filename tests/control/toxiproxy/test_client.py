@@ -16,7 +16,7 @@ from brownout.control.toxiproxy.client import ToxiproxyClient
 from brownout.control.toxiproxy.entries import Entry, ToxicEntry
 from brownout.control.toxiproxy.toxics import TYPES
 from brownout.faults import Spec
-from brownout.faults.config import parse
+from brownout.faults.config.file import parse
 from brownout.faults.profile import Profile, ProfileError
 from brownout.faults.settings import SettingsError
 from brownout.proxy import Proxy
