@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypedDict
 import msgspec
 
 from ..control.views import ProxyView, injection_view, moment, proxy_view
-from ..proxy.record.event import Injected, ProxyAdded
 from ..wire.errors import BrownoutError
 from ..wire.mask import mask
 
@@ -58,6 +57,8 @@ class Report:
         fleet.journal.listeners.add(self._hear)
 
     def _hear(self, recorded: Recorded) -> None:
+        from ..proxy.record.event import Injected, ProxyAdded  # an event loop, which checking a path does without
+
         match recorded.event:
             case ProxyAdded(proxy=name):
                 self._proxies.append(self._fleet.proxies[name])

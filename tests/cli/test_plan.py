@@ -5,7 +5,8 @@ import pytest
 from brownout.cli import errors, plan
 from brownout.cli.environment import prefix
 from brownout.cli.errors import CombinedError
-from brownout.faults import Spec, config
+from brownout.faults import Spec
+from brownout.faults.config import file as config
 from brownout.faults.profile import Profile, Target
 from brownout.wire.errors import BrownoutError
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from brownout.faults import CATALOGUE, config
+from brownout.faults import CATALOGUE
+from brownout.faults.config import file as config
 from brownout.faults.exchange import ExchangeFault
 from brownout.faults.fault import opening_line
 from brownout.proxy.exchanges.conversation import MANY
