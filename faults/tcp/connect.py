@@ -50,14 +50,14 @@ class ConnectionLimit(Fault, frozen=True):
     name = "connection_limit"
     streams = ()
 
-    links: Annotated[int, Meta(ge=0, description="How many may be open at a time.")]
-    then: Annotated[Literal["refuse", "queue"], Meta(description="What becomes of one more.")] = "refuse"
+    connections: Annotated[int, Meta(ge=0, description="How many may be open at a time.")]
+    when_full: Annotated[Literal["refuse", "queue"], Meta(description="What becomes of one more.")] = "refuse"
 
     def admit(self, ahead: int) -> float | None:
         """Admit a link that finds room."""
-        if ahead < self.links:
+        if ahead < self.connections:
             return 0.0
-        return math.inf if self.then == "queue" else None
+        return math.inf if self.when_full == "queue" else None
 
 
 class Drain(Fault, frozen=True):

@@ -41,6 +41,16 @@ def test_health_says_who_answers(running: Running) -> None:
     )
 
 
+def test_a_setting_under_its_former_name_is_refused_with_the_new_one(echo: Running) -> None:
+    assert echo.ask("POST", f"{ECHO}/injections", '{"fault": "connection_limit", "connections": 1, "then": "queue"}') == (
+        400,
+        {
+            "error": "unknown setting 'then'", "hint": "it is now when_full", "status": 400,
+            "problems": [{"key": "then", "message": "unknown setting 'then'", "hint": "it is now when_full"}],
+        },
+    )  # fmt: skip
+
+
 def test_a_proxy_is_made_shown_changed_and_removed(running: Running) -> None:
     status, made = running.ask("PUT", ECHO, f'{{"upstream": "redis://me:secret@{running.echo}/0"}}')
     assert status == 201

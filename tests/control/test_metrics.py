@@ -451,7 +451,7 @@ def test_what_is_dropped_with_its_link_is_no_delay_but_a_link_that_gave_up_waiti
 
 def test_a_link_that_a_limit_resets_has_been_fired_on_and_is_no_error(running: Running) -> None:
     proxy = add(running)
-    inject(running, proxy, fault="connection_limit", links=1)
+    inject(running, proxy, fault="connection_limit", connections=1)
     with connect(proxy) as sock:
         talk(sock, b"ping")
         with pytest.raises(ConnectionResetError), connect(proxy) as another:

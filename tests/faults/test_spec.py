@@ -147,7 +147,7 @@ LATE = ("match the request, or take a fault of replies, such as http.delay", "le
             ],
         ),
         (
-            {"fault": "http.delay", "delay": "1s", "before": "request", "match": {"status": 200}},
+            {"fault": "http.delay", "delay": "1s", "delays": "request", "match": {"status": 200}},
             [("match.status", "match.status: http.delay as it is set acts before there is a reply", LATE[1])],
         ),
         (
@@ -168,8 +168,8 @@ def test_a_change_that_leaves_a_match_on_the_reply_without_one_is_refused() -> N
     assert spec.match is not None
     assert spec.match.on_reply
     with pytest.raises(SettingsError, match=r"^match\.status: http\.delay as it is set acts before there is a reply"):
-        spec.changed({"before": "request"})
-    assert spec.changed({"before": "request", "match": {"path": "/"}}).fault.before == "request"
+        spec.changed({"delays": "request"})
+    assert spec.changed({"delays": "request", "match": {"path": "/"}}).fault.delays == "request"
 
 
 def test_a_fault_takes_the_keys_that_are_known_when_it_acts() -> None:
