@@ -48,11 +48,11 @@ def _show(view: FaultView) -> None:
         click.echo(_wrapped(each["meaning"], indent, indent))
     where = {
         "stream": "the downstream, unless --stream says upstream or both",
-        "link": "the whole link",
+        "connection": "the whole connection",
         "request": f"single requests, where the upstream is {view['name'].partition('.')[0]}://HOST:PORT",
     }[view["acts_on"]]
     click.echo(f"\nacts on {where}")
-    hit = "request" if view["acts_on"] == "request" else "link"
+    hit = "request" if view["acts_on"] == "request" else "connection"
     click.echo(f"fires on every {hit}, unless options say otherwise: brownout inject --help")
 
 

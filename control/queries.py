@@ -40,8 +40,8 @@ class JournalQuery(Settings, frozen=True):
         return self.proxy in (None, event.proxy) and self.kind in (None, event.kind)
 
 
-class ExchangesQuery(Settings, frozen=True):
-    """The query of the exchanges."""
+class RequestsQuery(Settings, frozen=True):
+    """The query of the requests."""
 
     proxy: str | None = None
     since: int = 0
@@ -49,5 +49,5 @@ class ExchangesQuery(Settings, frozen=True):
     follow: Literal["0", "1"] = "0"
 
     def wants(self, entry: Entry) -> bool:
-        """Say whether an exchange is asked for."""
+        """Say whether a request is asked for."""
         return self.proxy in (None, entry.proxy)

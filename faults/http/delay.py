@@ -15,7 +15,7 @@ from .fault import HttpFault
 
 
 class Delay(HttpFault, frozen=True):
-    """A request takes longer, the others on its proxy do not; what follows it on its link waits.
+    """Delays single requests, not the others on the proxy; what follows on the same connection waits.
 
     A client that gives up cannot know whether the work was done: ambiguous.
     """
@@ -23,7 +23,7 @@ class Delay(HttpFault, frozen=True):
     name = "http.delay"
 
     delay: Annotated[Duration, Meta(description="The mean delay.")]
-    jitter: Annotated[Duration, Meta(description="So much more or less, evenly spread.")] = Duration(0)
+    jitter: Annotated[Duration, Meta(description="Up to this much more or less, evenly spread.")] = Duration(0)
     delays: Annotated[
         Literal["request", "reply", "body"],
         Meta(description="What arrives late: the request at the upstream, the whole reply, or only the reply's body."),

@@ -29,7 +29,9 @@ class Drip(HttpFault, frozen=True):
 
     bytes: Annotated[Size, Meta(description="The size of a drop.")]
     interval: Annotated[Duration, Meta(description="The pause after each drop.")]
-    part: Annotated[Literal["head", "body"], Meta(description="Which part of the reply drips; the rest arrives at once.")] = "body"
+    part: Annotated[
+        Literal["head", "body"], Meta(description="Which part of the reply drips; the rest arrives at once.")
+    ] = "body"
 
     def __post_init__(self) -> None:
         """Check that a drop has at least one byte."""

@@ -43,7 +43,9 @@ class LostRequest(HttpFault, frozen=True):
 
     name = "http.lost_request"
 
-    client_sees: Annotated[Literal["hang", "reset"], Meta(description="What the client sees: silence, or an RST.")] = "hang"
+    client_sees: Annotated[Literal["hang", "reset"], Meta(description="What the client sees: silence, or an RST.")] = (
+        "hang"
+    )
 
     def on_request(self, request: Request, dice: random.Random) -> tuple[Drop | Reset]:
         """Lose the request."""

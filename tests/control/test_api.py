@@ -63,7 +63,7 @@ def test_a_proxy_is_made_shown_changed_and_removed(running: Running) -> None:
         "protocol": "redis",
         "enabled": True,
         "trouble": None,
-        "links": {"open": 0, "total": 0},
+        "connections": {"open": 0, "total": 0},
         "bytes": {"upstream": 0, "downstream": 0},
         "errors": {},
         "injections": [],
@@ -161,7 +161,7 @@ def test_a_receipt_counts_and_waits_for_its_start(echo: Running) -> None:
         proxy = echo.client.proxy("echo")
     assert noop["receipt"] == receipt(matched=1, fired=1, bytes=5)
     assert reset["receipt"] == receipt(active=False)
-    assert proxy["links"] == {"open": 1, "total": 1}
+    assert proxy["connections"] == {"open": 1, "total": 1}
     assert proxy["bytes"] == {"upstream": 5, "downstream": 5}
 
 
@@ -183,7 +183,7 @@ def test_the_catalogue_shows_settings(running: Running) -> None:
     assert [(each["name"], each["type"], each["required"]) for each in fault["settings"]] == [
         ("delay", "duration", True)
     ]
-    assert running.ask("GET", "/v1/faults/half_open")[1]["acts_on"] == "link"
+    assert running.ask("GET", "/v1/faults/half_open")[1]["acts_on"] == "connection"
 
 
 WRONG = [

@@ -67,7 +67,7 @@ def test_all_problems_come_at_once() -> None:
         ("latncy", "fault", "unknown fault 'latncy'", "did you mean latency?"),
         ("noop:3", "fault", "noop has no settings", "write noop"),
         ({"latency": "3s"}, "fault", "no fault is named", "write fault: latency, or another fault"),
-        ({"fault": "reset", "stream": "both"}, "stream", "reset acts on the whole link", "leave stream out"),
+        ({"fault": "reset", "stream": "both"}, "stream", "reset acts on the whole connection", "leave stream out"),
         ({"fault": "noop", "name": 3}, "name", "name: 3 is not text", "a name is text"),
         (
             {"fault": "bandwidth", "rate": "1KB/s", "shared": "yes"},

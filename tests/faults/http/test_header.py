@@ -64,7 +64,7 @@ WRONG = [
     ({}, "no header is named", "give remove=NAME, set='NAME: VALUE' or add='NAME: VALUE'"),
     ({"remove": []}, "no header is named", "give remove=NAME, set='NAME: VALUE' or add='NAME: VALUE'"),
     *(
-        (given, FRAMED.format(name), "http.truncate cuts a reply, http.lost_reply ends the link")
+        (given, FRAMED.format(name), "http.truncate cuts a reply, http.lost_reply ends the connection")
         for given, name in (
             ({"remove": "Content-Length"}, "Content-Length"), ({"set": {"transfer-encoding": "x"}}, "transfer-encoding"),
             ({"add": {"Connection": "close"}}, "Connection"), ({"remove": "expect"}, "expect"),
