@@ -33,8 +33,8 @@ class Rates(NamedTuple):
 
 def with_addresses(proxies: Sequence[ProxyView], width: int) -> list[Line]:
     """Return the board with where each proxy listens and what it stands before, which is cut to fit the width."""
-    head = ("PROXY", "LISTEN -> UPSTREAM", "LINKS", "UP", "DOWN")
-    rows: list[tuple[str, ...]] = [(view["name"], _where(view), _links(view), *_sizes(view)) for view in proxies]
+    head = ("PROXY", "LISTEN -> UPSTREAM", "CONNECTIONS", "SENT", "RECEIVED")
+    rows: list[tuple[str, ...]] = [(view["name"], _where(view), _connections(view), *_sizes(view)) for view in proxies]
     lines = _board([head, *rows], proxies, right=(2, 3, 4))
     excess = len(lines[0].text) - width
     if excess <= 0:
@@ -47,12 +47,14 @@ def with_addresses(proxies: Sequence[ProxyView], width: int) -> list[Line]:
 def with_rates(proxies: Sequence[ProxyView], rates: Mapping[str, Rates]) -> list[Line]:
     """Return the board with bytes per second."""
     # Wide enough for any figure, so that the table stands still.
-    head = ("PROXY", "LINKS".rjust(9), "UP".rjust(8), "UP/S".rjust(9), "DOWN".rjust(8), "DOWN/S".rjust(9))
+    head = ("PROXY", "CONNECTIONS", "SENT".rjust(8), "SENT/S".rjust(9), "RECEIVED", "RECEIVED/S")
     rows = []
     for view in proxies:
-        up, down = _sizes(view)
+        sent, received = _sizes(view)
         now = rates.get(view["name"], Rates(0, 0))
-        rows.append((view["name"], _links(view), up, figures.rate(now.upstream), down, figures.rate(now.downstream)))
+        rows.append(
+            (view["name"], _connections(view), sent, figures.rate(now.upstream), received, figures.rate(now.downstream))
+        )
     return _board([head, *rows], proxies, right=(1, 2, 3, 4, 5))
 
 
@@ -79,9 +81,9 @@ def _where(view: ProxyView) -> str:
     return f"{view['address'] or 'disabled'} -> {view['upstream']}"
 
 
-def _links(view: ProxyView) -> str:
-    links = view["links"]
-    return "-" if links is None else f"{links['open']}/{links['total']}"
+def _connections(view: ProxyView) -> str:
+    counts = view["connections"]
+    return "-" if counts is None else f"{counts['open']}/{counts['total']}"
 
 
 def _sizes(view: ProxyView) -> tuple[str, str]:

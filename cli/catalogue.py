@@ -51,9 +51,9 @@ def _show(fault: type[Fault]) -> None:
     protocol = canonical(fault.protocol) if issubclass(fault, ExchangeFault) else ""
     where = {
         "stream": "the downstream, unless --stream says upstream or both",
-        "link": "the whole link",
+        "connection": "the whole connection",
         "request": f"single requests, where the upstream is {protocol}://HOST:PORT",
     }[view["acts_on"]]
     click.echo(f"\nacts on {where}")
-    hit = "request" if view["acts_on"] == "request" else "link"
+    hit = "request" if view["acts_on"] == "request" else "connection"
     click.echo(f"fires on every {hit}, unless options say otherwise: brownout inject --help")

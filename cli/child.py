@@ -17,8 +17,8 @@ from . import errors
 if TYPE_CHECKING:
     from .signals import Signals
 
-GRACE = 10.0
-"""Seconds that the command has to end when it was asked to."""
+TERMINATION_TIMEOUT = 10.0
+"""Seconds for the command to end after a signal; then it is killed."""
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 SIGNALLED = 128
@@ -60,7 +60,8 @@ async def _wait(process: asyncio.subprocess.Process, signals: Signals) -> int:
     try:
         while not ending.done():
             asking = loop.create_task(signals.next())
-            await asyncio.wait({ending, asking}, timeout=GRACE if asked else None, return_when=asyncio.FIRST_COMPLETED)
+            timeout = TERMINATION_TIMEOUT if asked else None
+            await asyncio.wait({ending, asking}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if ending.done() or not asking.done():
                 asking.cancel()
                 number = signal.SIGTERM

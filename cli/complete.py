@@ -14,8 +14,8 @@ from ..faults.settings import fields
 from ..faults.spec import Streams, match_keys
 from ..wire.errors import BrownoutError
 
-PATIENCE = 0.3
-"""Seconds that the API has: who types does not wait."""
+COMPLETION_TIMEOUT = 0.3
+"""Seconds for the API to answer while somebody is typing."""
 
 
 def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -89,4 +89,4 @@ def injections(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
 def client(ctx: click.Context) -> AnyClient:
     """Return a client of the API that the words so far mean, which does not wait for long."""
     given: AnyClient | None = ctx.params.get("client")
-    return (given or client_at()).within(PATIENCE)
+    return (given or client_at()).within(COMPLETION_TIMEOUT)

@@ -38,7 +38,7 @@ def many(count: int, noun: str) -> str:
 
 
 def counts(injection: Mapping[str, object]) -> str:
-    """Write what an injection did: `matched 10, fired 3, 2 links untouched`."""
+    """Write what an injection did: `matched 10, fired 3, 2 connections untouched`."""
     receipt = injection.get("receipt")
     if not isinstance(receipt, dict):
         return ""
@@ -46,7 +46,7 @@ def counts(injection: Mapping[str, object]) -> str:
     if receipt["unseen"]:  # what it refuses, nobody sees, nor what a toxic hits
         words = [*words, "refused ones unseen"] if receipt["matched"] else ["unseen"]
     if receipt["untouched_total"]:
-        words.append(f"{many(receipt['untouched_total'], 'link')} untouched")
+        words.append(f"{many(receipt['untouched_total'], 'connection')} untouched")
     if not receipt["active"]:
         words.append("not begun")
     return ", ".join(words)

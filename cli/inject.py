@@ -59,7 +59,7 @@ def inject(
     as_json: bool,
     **keywords: object,
 ) -> None:
-    """Inject FAULT on PROXY, also on the links that are open.
+    """Inject FAULT on PROXY, including on connections that are already open.
 
     FAULT is a name (see `brownout faults`), or short NAME:VALUE, which sets its first setting.
     """

@@ -1,4 +1,4 @@
-"""log: the exchanges that a running Brownout carried."""
+"""log: the requests that a running Brownout carried."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 import click
 
 from ..control.clients import AnyClient
-from ..control.views import ExchangeView, MissedView
+from ..control.views import MissedView, RequestView
 from ..wire.protocols import dialect_of
 from . import complete
-from .exchanges import Lines
 from .options import api_option, examples, json_option
+from .request_lines import Lines
 
 TAIL = 100
 """How many lines a person wants to see."""
@@ -40,7 +40,7 @@ def log(proxy: str | None, follow: bool, lines: int | None, client: AnyClient, a
     """
     if lines is None and sys.stdout.isatty():
         lines = TAIL
-    kept = client.exchanges(proxy=proxy, last=lines)
+    kept = client.requests(proxy=proxy, last=lines)
     names = {view["proxy"] for view in kept}
     if follow or not kept:
         following = [
@@ -58,12 +58,12 @@ def log(proxy: str | None, follow: bool, lines: int | None, client: AnyClient, a
         _write(view, written, as_json)
     if follow:
         since = kept[-1]["seq"] if kept else 0
-        for news in client.follow_exchanges(proxy=proxy, since=since, last=0 if lines == 0 else None):
+        for news in client.follow_requests(proxy=proxy, since=since, last=0 if lines == 0 else None):
             _write(news, written, as_json)
         click.echo(f"the {client.noun} at {client.where} has ended", err=True)
 
 
-def _write(news: ExchangeView | MissedView, lines: Lines, as_json: bool) -> None:
+def _write(news: RequestView | MissedView, lines: Lines, as_json: bool) -> None:
     if as_json:
         import msgspec
 

@@ -142,7 +142,7 @@ def _patience(dial: str | None, wrong: list[BrownoutError]) -> Duration | None:
     try:
         patience = None if dial is None else Duration.parse(dial)
         if patience is not None and not patience:
-            raise UnitError("a dial time-out of 0 would fail every link", "write it like 300ms or 10s")
+            raise UnitError("a dial timeout of 0 would fail every connection", "write it like 300ms or 10s")
     except UnitError as error:
         wrong.append(error)
         return None

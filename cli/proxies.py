@@ -37,7 +37,7 @@ def add(name: str, upstream: str, listen: str, disabled: bool, client: AnyClient
 @api_option
 @json_option
 def rm(name: str, client: AnyClient, as_json: bool) -> None:
-    """Remove the proxy NAME with its links."""
+    """Remove the proxy NAME and close its connections."""
     client.remove(name)
     if as_json:
         write_json({"removed": name})
@@ -59,7 +59,7 @@ def enable(name: str, client: AnyClient, as_json: bool) -> None:
 @api_option
 @json_option
 def disable(name: str, client: AnyClient, as_json: bool) -> None:
-    """Let the proxy NAME refuse connections, and close its links."""
+    """Make the proxy NAME refuse new connections, and close the open ones."""
     _answer(client.update(name, enabled=False), as_json)
 
 

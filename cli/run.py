@@ -86,7 +86,7 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     metavar="NAME",
     help="A name with dots by which the API may be called; not needed with a token.",
 )
-@click.option("--seed", type=int, metavar="N", help="The dice; else FILE's, else drawn, and printed.")
+@click.option("--seed", type=int, metavar="N", help="Random seed (default: FILE's, else random; always printed).")
 @click.option("--dial-timeout", metavar="DURATION", help="How long an upstream may take to accept.  [default: 10s]")
 @click.option(
     "--show-values", is_flag=True, help="Let `brownout log` show the values of queries too, which may be secrets."

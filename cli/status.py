@@ -26,7 +26,7 @@ STYLES: dict[Style, dict[str, object]] = {
 @api_option
 @json_option
 def status(client: AnyClient, as_json: bool) -> None:
-    """Show the proxies, their links and bytes, and whom each fault hit."""
+    """Show the proxies, their connections and bytes, and what each fault hit."""
     health, proxies = client.health(), client.proxies()
     if as_json:
         known = {key: value for key, value in health.items() if key != "status"}

@@ -49,7 +49,7 @@ class Flags(click.Command):
 @click.option("--host", default="localhost", metavar="HOST", help="Where the API listens.  [default: localhost]")
 @click.option("--port", default=8474, type=click.IntRange(0, 65535), metavar="PORT", help="Its port.  [default: 8474]")
 @click.option("--config", metavar="FILE", help="JSON as POST /populate takes it: proxies from the start.")
-@click.option("--seed", type=int, metavar="N", help="The dice; else drawn, and logged.")
+@click.option("--seed", type=int, metavar="N", help="Random seed (default: random; always logged).")
 @click.option("--proxy-metrics", is_flag=True, help="Let /metrics tell the bytes of proxies, under Toxiproxy's names.")
 @click.option("--runtime-metrics", is_flag=True, help="Let /metrics tell what this process takes.")
 @click.option(

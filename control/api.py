@@ -13,7 +13,7 @@
     POST   /v1/profiles/N/apply         injects what the profile says, all or nothing
     POST   /v1/profiles/N/heal          takes that back, and answers how many
     GET    /v1/journal?proxy=&kind=&since=&follow=1
-    GET    /v1/exchanges?proxy=&since=&last=&follow=1
+    GET    /v1/requests?proxy=&since=&last=&follow=1
 
 Paths outside `/v1` are left to others.
 """
@@ -33,18 +33,18 @@ from ..faults.profile import Profile
 from ..faults.settings import SettingsError, convert
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
-from .follower import Follower, event_message, exchange_message
-from .queries import ExchangesQuery, JournalQuery, ProxyPatch, ProxyPut
+from .follower import Follower, event_message, request_message
+from .queries import JournalQuery, ProxyPatch, ProxyPut, RequestsQuery
 from .replies import ROOT, HttpError, read_json, read_mapping, reply, reply_list
 from .views import (
     ProfileView,
     event_view,
-    exchange_view,
     fault_view,
     injection_view,
     placed_view,
     profile_view,
     proxy_view,
+    request_view,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Api:
             web.post(f"{profile}/apply", self.apply),
             web.post(f"{profile}/heal", self.heal_profile),
             web.get(f"{ROOT}/journal", self.journal),
-            web.get(f"{ROOT}/exchanges", self.exchanges),
+            web.get(f"{ROOT}/requests", self.requests),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -137,7 +137,7 @@ class Api:
         return self._proxy_reply(proxy)
 
     async def delete_proxy(self, request: web.Request) -> web.Response:
-        """Remove a proxy with its links."""
+        """Remove a proxy and close its connections."""
         name = request.match_info["proxy"]
         await self._fleet.remove(name)
         return reply({"removed": name})
@@ -203,16 +203,16 @@ class Api:
             return await reply_list(events, event_view)
         return await self._follow(request, Follower(journal.listeners, events, asked.wants, event_message))
 
-    async def exchanges(self, request: web.Request) -> web.StreamResponse:
-        """List the exchanges, or follow them. Raises NotFoundError for a proxy of which there is nothing."""
-        asked = convert(ExchangesQuery, request.query, text=True)
+    async def requests(self, request: web.Request) -> web.StreamResponse:
+        """List the requests, or follow them. Raises NotFoundError for an unknown proxy without requests."""
+        asked = convert(RequestsQuery, request.query, text=True)
         exchanges = self._fleet.exchanges
         entries = exchanges.entries(asked.since, proxy=asked.proxy, last=asked.last)
         if asked.proxy is not None and not entries:
             self._fleet.proxy(asked.proxy)
         if asked.follow == "0":
-            return await reply_list(entries, exchange_view)
-        return await self._follow(request, Follower(exchanges.listeners, entries, asked.wants, exchange_message))
+            return await reply_list(entries, request_view)
+        return await self._follow(request, Follower(exchanges.listeners, entries, asked.wants, request_message))
 
     async def _follow(self, request: web.Request, follower: Follower[Recorded] | Follower[Entry]) -> web.StreamResponse:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}

@@ -18,7 +18,6 @@ from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from . import bearer
 from .views import (
     EventView,
-    ExchangeView,
     FaultView,
     Health,
     MissedView,
@@ -26,6 +25,7 @@ from .views import (
     ProblemView,
     ProfileView,
     ProxyView,
+    RequestView,
 )
 
 DEFAULT = "127.0.0.1:8474"
@@ -35,8 +35,8 @@ SCHEME = "toxiproxy://"
 VARIABLE = "BROWNOUT_API"
 """The environment variable that says where the API is."""
 TIMEOUT = 10.0
-QUIET = 30.0
-"""Seconds after which who is followed and says nothing, not even that there is no news, is taken for gone."""
+FOLLOW_TIMEOUT = 30.0
+"""Seconds of silence, without even a keep-alive line, after which a followed API counts as gone."""
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class Client:
         return self._ask("PATCH", _path("proxies", name), ProxyView, said)
 
     def remove(self, name: str) -> None:
-        """Remove a proxy with its links."""
+        """Remove a proxy and close its connections."""
         self._ask("DELETE", _path("proxies", name), dict[str, object])
 
     def injections(self, proxy: str) -> list[dict[str, object]]:
@@ -180,18 +180,18 @@ class Client:
         query = urlencode({key: value for key, value in asked.items() if value})
         return self._ask("GET", f"journal?{query}", list[EventView])
 
-    def exchanges(self, *, proxy: str | None = None, since: int = 0, last: int | None = None) -> list[ExchangeView]:
-        """Return the exchanges kept after `since`, the `last` ones of them, oldest first."""
-        return self._ask("GET", _exchanges(proxy, since, last), list[ExchangeView])
+    def requests(self, *, proxy: str | None = None, since: int = 0, last: int | None = None) -> list[RequestView]:
+        """Return the requests kept after `since`, the `last` ones of them, oldest first."""
+        return self._ask("GET", _requests(proxy, since, last), list[RequestView])
 
-    def follow_exchanges(
+    def follow_requests(
         self, *, proxy: str | None = None, since: int = 0, last: int | None = None
-    ) -> Iterator[ExchangeView | MissedView]:
-        """Yield what `exchanges` returns, then each exchange as it ends, until the Brownout does.
+    ) -> Iterator[RequestView | MissedView]:
+        """Yield what `requests` returns, then each request as it ends, until the Brownout does.
 
         Where some came too fast to be sent, how many were missed stands in their place.
         """
-        with self._answer("GET", f"/v1/{_exchanges(proxy, since, last)}&follow=1", None, QUIET) as response:
+        with self._answer("GET", f"/v1/{_requests(proxy, since, last)}&follow=1", None, FOLLOW_TIMEOUT) as response:
             if response.status >= 300:
                 raise self._refusal(response.read())
             kind = ""
@@ -202,7 +202,7 @@ class Client:
                 elif name == b"data" and kind == "missed":
                     yield msgspec.json.decode(value, type=MissedView)
                 elif name == b"data":
-                    yield msgspec.json.decode(value, type=ExchangeView)
+                    yield msgspec.json.decode(value, type=RequestView)
 
     def _ask(self, method: str, path: str, due: type[T], body: object = None) -> T:
         content = None if body is None else msgspec.json.encode(body)
@@ -247,9 +247,9 @@ class Client:
             connection.close()
 
 
-def _exchanges(proxy: str | None, since: int, last: int | None) -> str:
+def _requests(proxy: str | None, since: int, last: int | None) -> str:
     asked = {"proxy": proxy, "since": since, "last": last}
-    return f"exchanges?{urlencode({key: value for key, value in asked.items() if value is not None})}"
+    return f"requests?{urlencode({key: value for key, value in asked.items() if value is not None})}"
 
 
 def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:

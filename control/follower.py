@@ -1,4 +1,4 @@
-"""One who follows the journal or the exchanges: server-sent events, with a bounded queue."""
+"""One who follows the journal or the requests: server-sent events, with a bounded queue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from .views import event_view, exchange_view
+from .views import event_view, request_view
 
 if TYPE_CHECKING:
     from ..proxy import Entry, Recorded
@@ -93,9 +93,9 @@ def event_message(recorded: Recorded) -> bytes:
     return _message(recorded.seq, recorded.kind, event_view(recorded))
 
 
-def exchange_message(entry: Entry) -> bytes:
-    """Return an exchange as a server-sent event."""
-    return _message(entry.seq, "exchange", exchange_view(entry))
+def request_message(entry: Entry) -> bytes:
+    """Return a request as a server-sent event."""
+    return _message(entry.seq, "request", request_view(entry))
 
 
 def _message(seq: int, kind: str, view: object) -> bytes:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..proxy import Fleet, Injection, Proxy
 
 REASONS = ("dial_refused", "dial_timeout", "dial_unresolved", "dial_failed", "no_descriptor", "accept_failed")
-"""Why a link can fail; each is a series from the start, so that rate() sees the first one."""
+"""Why a connection can fail; each is a series from the start, so that rate() sees the first one."""
 
 ROWS = 10
 """How many are written before the proxies have their turn: a millisecond's work."""
@@ -118,7 +118,7 @@ FAMILIES = (
         lambda fleet: [((importlib.metadata.version("brownout"), platform.python_version()), 1)],
     ),
     Family(
-        "gauge", "brownout_run_info", "Which seed the faults throw their dice from; always 1.", ("seed",),
+        "gauge", "brownout_run_info", "The random seed; always 1.", ("seed",),
         lambda fleet: [((str(fleet.seed),), 1)],
     ),
     Family(
@@ -126,19 +126,21 @@ FAMILIES = (
         _each(lambda proxy: {(): int(proxy.enabled)}),
     ),
     Family(
-        "counter", "brownout_links_total", "Connections that a proxy accepted.", ("proxy",),
+        "counter", "brownout_connections_total", "Client connections accepted.", ("proxy",),
         _each(lambda proxy: {(): proxy.links_total}),
     ),
     Family(
-        "gauge", "brownout_links_open", "Links that are there now, also those whose upstream is still dialled.",
-        ("proxy",), _each(lambda proxy: {(): len(proxy.links)}),
+        "gauge", "brownout_connections_open",
+        "Client connections open now, including those whose upstream is still being dialled.", ("proxy",),
+        _each(lambda proxy: {(): len(proxy.links)}),
     ),
     Family(
         "counter", "brownout_bytes_total", "Bytes read from the source of a stream.", ("proxy", "stream"),
         _each(lambda proxy: {(stream,): proxy.bytes(stream) for stream in _STREAMS}),
     ),
     Family(
-        "counter", "brownout_link_errors_total", "Links that could not be had or opened.", ("proxy", "reason"),
+        "counter", "brownout_connection_errors_total",
+        "Connections that failed: not accepted, or their upstream not reached.", ("proxy", "reason"),
         _each(lambda proxy: {(why,): proxy.errors[why] for why in dict.fromkeys([*REASONS, *proxy.errors])}),
     ),
     Family(
@@ -146,7 +148,7 @@ FAMILIES = (
         _each(lambda proxy: {(): Durations.of(proxy.dials)}),
     ),
     Family(
-        "counter", "brownout_exchanges_total", "Requests with what became of them.", ("proxy", "operation", "status"),
+        "counter", "brownout_requests_total", "Requests, by operation and outcome.", ("proxy", "operation", "outcome"),
         _each(
             lambda proxy: {
                 (operation, outcome): count
@@ -156,7 +158,7 @@ FAMILIES = (
         ),
     ),
     Family(
-        "histogram", "brownout_exchange_seconds", "How long it took from a request's beginning to its reply's end.",
+        "histogram", "brownout_request_seconds", "Time from the start of a request to the end of its reply.",
         ("proxy", "operation"),
         _each(
             lambda proxy: {
@@ -169,11 +171,11 @@ FAMILIES = (
         _faults(lambda tally, now: sum(injection.active for injection in now)),
     ),
     Family(
-        "counter", "brownout_faults_matched_total", "Links, or requests, that a fault could hit.", _FAULT,
+        "counter", "brownout_faults_matched_total", "Connections, or requests, that a fault could have hit.", _FAULT,
         _faults(lambda tally, now: tally.matched + sum(injection.matched for injection in now)),
     ),
     Family(
-        "counter", "brownout_faults_fired_total", "Links, or requests, that a fault did hit.", _FAULT,
+        "counter", "brownout_faults_fired_total", "Connections, or requests, that a fault hit.", _FAULT,
         _faults(lambda tally, now: tally.fired + sum(injection.fired for injection in now)),
     ),
     Family(

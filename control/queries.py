@@ -47,8 +47,8 @@ class JournalQuery(Settings, frozen=True):
         return self.proxy in (None, recorded.proxy) and self.kind in (None, recorded.kind)
 
 
-class ExchangesQuery(Settings, frozen=True):
-    """The query of the exchanges."""
+class RequestsQuery(Settings, frozen=True):
+    """The query of the requests."""
 
     proxy: str | None = None
     since: int = 0
@@ -56,5 +56,5 @@ class ExchangesQuery(Settings, frozen=True):
     follow: Literal["0", "1"] = "0"
 
     def wants(self, entry: Entry) -> bool:
-        """Say whether an exchange is asked for."""
+        """Say whether a request is asked for."""
         return self.proxy in (None, entry.proxy)

@@ -25,8 +25,8 @@ from .toxiproxy.gohttp import go_routing, to_browsers
 if TYPE_CHECKING:
     from ..proxy import Fleet
 
-PATIENCE = 0.25
-"""Seconds that requests under way have when the server stops, and again when they were cancelled."""
+SHUTDOWN_TIMEOUT = 0.25
+"""Seconds for requests under way to finish when the server stops, and again for those then cancelled."""
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
@@ -89,7 +89,7 @@ async def serve(
     listener = await _bind(asked)
     place, port = listener.getsockname()[:2]
     app, toxiproxy = application(fleet, guard.at(asked.host), metrics)
-    runner = web.AppRunner(app, access_log=None, logger=_LOG, handle_signals=False, shutdown_timeout=PATIENCE)
+    runner = web.AppRunner(app, access_log=None, logger=_LOG, handle_signals=False, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await first(toxiproxy)
     await runner.setup()
     await web.SockSite(runner, listener).start()

@@ -31,7 +31,7 @@ class Receipt(TypedDict):
     fired: int
     bytes: int
     untouched: list[int]
-    """The numbers of links open at arming that it could not touch, the first of them where they are many."""
+    """The numbers of connections, open when it was armed, that it could not touch: at most the first 1000."""
     untouched_total: int
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
@@ -40,8 +40,8 @@ class Receipt(TypedDict):
     healed_at: str | None
 
 
-class Links(TypedDict):
-    """How many links are open, and how many there were."""
+class Connections(TypedDict):
+    """How many client connections are open, and how many were ever accepted."""
 
     open: int
     total: int
@@ -67,8 +67,8 @@ class ProxyView(TypedDict):
     enabled: bool
     trouble: str | None
     """Why it does not listen although it is enabled: another one took its port while a fault had it closed."""
-    links: Links | None
-    """None, as `bytes`: a Toxiproxy tells none."""
+    connections: Connections | None
+    """None, like `bytes`, for a Toxiproxy: it reports neither."""
     bytes: Bytes | None
     errors: dict[str, int]
     injections: list[dict[str, object]]
@@ -91,7 +91,7 @@ class FaultView(TypedDict):
     summary: str
     description: str
     acts_on: str
-    """`stream`, `link` or `request`; only a stream fault takes a stream."""
+    """`stream`, `connection` or `request`; only a stream fault takes a stream."""
     settings: list[Setting]
 
 
@@ -129,14 +129,14 @@ class EventView(TypedDict):
 
 
 @final  # so that one is told from a MissedView
-class ExchangeView(TypedDict):
-    """A request with what became of it."""
+class RequestView(TypedDict):
+    """A request and its outcome."""
 
     seq: int
     at: str
     """When the request began."""
     proxy: str
-    link: int
+    connection: int
     operation: str
     """What was asked for, without what differs from one time to the next."""
     request: str
@@ -194,7 +194,7 @@ def proxy_view(proxy: Proxy, seed: int) -> ProxyView:
         "protocol": proxy.upstream.protocol,
         "enabled": proxy.enabled,
         "trouble": proxy.port.trouble or None,
-        "links": {"open": len(proxy.links), "total": proxy.links_total},
+        "connections": {"open": len(proxy.links), "total": proxy.links_total},
         "bytes": {"upstream": proxy.bytes("upstream"), "downstream": proxy.bytes("downstream")},
         "errors": dict(proxy.errors),
         "injections": [injection_view(injection, seed) for injection in proxy.injections.values()],
@@ -242,7 +242,11 @@ def fault_view(fault: type[Fault]) -> FaultView:
         "name": fault.name,
         "summary": opening_line(fault),
         "description": "\n\n".join(part for part in paragraphs[1:] if part),
-        "acts_on": "request" if issubclass(fault, ExchangeFault) else "stream" if fault.streams is None else "link",
+        "acts_on": "request"
+        if issubclass(fault, ExchangeFault)
+        else "stream"
+        if fault.streams is None
+        else "connection",
         "settings": settings_view(fault),
     }
 
@@ -264,13 +268,13 @@ def event_view(recorded: Recorded) -> EventView:
     }
 
 
-def exchange_view(entry: Entry) -> ExchangeView:
-    """Return an exchange as JSON has it."""
+def request_view(entry: Entry) -> RequestView:
+    """Return a request, with its outcome, as JSON has it."""
     return {
         "seq": entry.seq,
         "at": moment(entry.at),
         "proxy": entry.proxy,
-        "link": entry.link,
+        "connection": entry.link,
         "operation": entry.operation,
         "request": entry.summary,
         "status": entry.status,

@@ -11,7 +11,7 @@ from .settings.units import Size
 Stream = Literal["upstream", "downstream"]
 """A direction: upstream is from the client to the server, downstream from the server to the client."""
 QUEUE = Size(256_000)
-"""What may wait in a stream that stands still, as before a slow link: a sender that has filled it is held back."""
+"""What may wait in a stream that stands still, as before a slow network: a sender that has filled it is held back."""
 
 
 class Fault(Settings, frozen=True):
@@ -20,11 +20,11 @@ class Fault(Settings, frozen=True):
     name: ClassVar[str]
     """What users write, in profiles and on the command line."""
     discards: ClassVar[bool] = False
-    """Throws bytes away: healing it closes the links that it starved, for their streams have a hole."""
+    """Throws bytes away: healing it closes the connections that lost bytes, since their streams have a hole."""
     streams: ClassVar[tuple[Stream, ...] | None] = None
-    """A link fault's own streams, the user names none; None for a stream fault, which acts on those asked for.
+    """A connection fault's own streams, the user names none; None for a stream fault, which acts on those asked for.
 
-    A fault without any, `()`, acts on new links alone, by `admit()` or by closing the port.
+    A fault without any, `()`, acts on new connections alone, by `admit()` or by closing the port.
     """
     closes_port: ClassVar[bool] = False
     """The system refuses connections: nobody sees them, so no trigger can pick among them."""
@@ -33,13 +33,13 @@ class Fault(Settings, frozen=True):
     """The setting whose text may be in a `file`, and those that exclude it; a fault with any has that setting too."""
 
     def start(self, context: StageContext) -> Stage:
-        """Start a stage for one stream of one link."""
+        """Start a stage for one stream of one connection."""
         raise NotImplementedError
 
     def admit(self, ahead: int) -> float | None:
-        """Return how long a new link waits before its upstream is dialled, with so many links before it.
+        """Return how long a new connection waits before its upstream is dialled, when `ahead` others are open or wait.
 
-        In seconds; inf is until healed or until a link ends, when it is asked again; None: the link is reset at once.
+        In seconds; inf: until healed, or until a connection ends, when it is asked again; None: it is reset at once.
         """
         return 0.0
 

@@ -77,7 +77,7 @@ class Spec(NamedTuple):
         match = _collect(problems, lambda: _match(kind, given.get("match")))
         stream, name = given.get("stream", "downstream"), given.get("name", "")
         if "stream" in given and kind.streams is not None:
-            what = "requests" if issubclass(kind, ExchangeFault) else "the whole link"
+            what = "requests" if issubclass(kind, ExchangeFault) else "the whole connection"
             problems.append(Problem("stream", f"{kind.name} acts on {what}", "leave stream out"))
         elif stream not in get_args(Streams):
             found = unknown("stream", str(stream), get_args(Streams))

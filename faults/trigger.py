@@ -23,15 +23,15 @@ class Dice(NamedTuple):
 
 
 class Trigger(Settings, frozen=True):
-    """Which of the things that an injection could hit it does hit. Unsaid: every one, from now until healed."""
+    """Which of the connections or requests that an injection could hit it does hit. Default: all, until healed."""
 
-    probability: Annotated[Share | None, Meta(description="Hits each with this chance.")] = None
-    quota: Annotated[Quota | None, Meta(description="Hits exactly so many of each so many, '3 of 10'.")] = None
-    after: Annotated[int, Meta(ge=0, description="Spares the first so many.")] = 0
-    every: Annotated[int, Meta(ge=1, description="Then considers only every n-th.")] = 1
-    times: Annotated[int, Meta(ge=1, description="Hits at most so many.")] | None = None
-    start: Annotated[Duration, Meta(description="Begins so long after it was injected.")] = Duration(0)
-    for_: Annotated[Duration | None, Meta(description="Heals itself so long after it began.")] = msgspec.field(
+    probability: Annotated[Share | None, Meta(description="The chance of hitting each one.")] = None
+    quota: Annotated[Quota | None, Meta(description="Hits exactly N out of every M: '3 of 10'.")] = None
+    after: Annotated[int, Meta(ge=0, description="Skips the first N.")] = 0
+    every: Annotated[int, Meta(ge=1, description="Of the rest, considers only every N-th.")] = 1
+    times: Annotated[int, Meta(ge=1, description="Hits at most N.")] | None = None
+    start: Annotated[Duration, Meta(description="How long after the injection it begins.")] = Duration(0)
+    for_: Annotated[Duration | None, Meta(description="How long after it began it heals itself.")] = msgspec.field(
         default=None, name="for"
     )
 

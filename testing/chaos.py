@@ -32,7 +32,7 @@ class Chaos:
                 ...
 
     `config` is a file, or what was read of one: its proxies are there from the start, its profiles by name. `seed` is
-    that of the dice, else the file's, else drawn.
+    the random seed (default: the file's, else random).
 
     `api`, or the environment's `BROWNOUT_API` as under `brownout run -- COMMAND`, is the address of a running Brownout,
     which then has the proxies and faults in place of this process; `none` is this process whatever the environment
@@ -109,7 +109,7 @@ class Chaos:
         self.injected.clear()
 
     def close(self) -> None:
-        """End the proxies, their links and the thread. Closed already, it stays so."""
+        """End the proxies, their connections and the thread. Closed already, it stays so."""
         self._driver.close()
 
     def _reach(self, name: str, upstream: str | None) -> Proxied:

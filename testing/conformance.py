@@ -63,8 +63,8 @@ def check_fault(fault: Fault, *, alters: bool = False) -> None:
     """Check one fault's settings. `alters`: it changes bytes (but their number is kept)."""
     _check_texts(fault)
     waits = [fault.admit(ahead) for ahead in range(100)]
-    assert all(wait is None or wait >= 0 for wait in waits), "a link cannot wait for less than no time"
-    assert [fault.admit(ahead) for ahead in range(100)] == waits, "the same link was admitted otherwise"
+    assert all(wait is None or wait >= 0 for wait in waits), "a connection cannot wait for less than no time"
+    assert [fault.admit(ahead) for ahead in range(100)] == waits, "the same connection was admitted otherwise"
     if fault.streams == ():
         return
     data = random.Random(7).randbytes(20_000)  # noqa: S311 (any bytes will do)
@@ -128,11 +128,11 @@ def _check_end(fault: Fault, kind: Kind) -> None:
     if kind not in kinds:
         bench.pipe.heal(injection)
         kinds = [found for _, found in bench.events()]
-    assert kinds, f"{kind.name} was swallowed, and healing did not end the link"
+    assert kinds, f"{kind.name} was swallowed, and healing did not end the connection"
 
 
 def _check_healing(fault: Fault, data: bytes, pause: float, alters: bool) -> None:
-    """Healing releases everything at once, or closes the link where bytes were thrown away; no event comes later."""
+    """Healing releases everything at once, or closes the connection if bytes were thrown away; no event comes later."""
     bench = Bench()
     injection = bench.inject(fault)
     bench.pipe.feed(data)

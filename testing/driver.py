@@ -55,7 +55,7 @@ class Driver(Protocol):
         """Make a proxy, or find it there. Raises ConflictError where it stands before another upstream."""
 
     def enable(self, name: str, enabled: bool) -> ProxyView:
-        """Let a proxy listen, or release its port and close its links."""
+        """Let a proxy listen, or release its port and close its connections."""
 
     def inject(self, proxy: str, spec: Spec) -> Placed:
         """Place a fault on a proxy."""

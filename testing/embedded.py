@@ -18,8 +18,8 @@ from .thread import LoopThread
 
 __tracebackhide__ = hidden
 
-PATIENCE = 0.25
-"""Seconds in which a link that its client has hung up may end; a server may keep it open for longer."""
+HANGUP_TIMEOUT = 0.25
+"""Seconds to wait for connections whose clients have hung up to end; a server may keep one open for longer."""
 
 
 class Embedded:
@@ -71,7 +71,7 @@ class Embedded:
         return self._thread.run(work)
 
     def enable(self, name: str, enabled: bool) -> ProxyView:
-        """Let a proxy listen, or release its port and close its links."""
+        """Let a proxy listen, or release its port and close its connections."""
 
         async def work() -> ProxyView:
             proxy = self._fleet.proxy(name)
@@ -117,15 +117,15 @@ class Embedded:
         self._thread.run(work)
 
     def close(self) -> None:
-        """Close the links, release the ports and end the thread."""
+        """Close the connections, release the ports and end the thread."""
         self._thread.close()
 
     async def _settled(self) -> None:
-        """Wait until links that clients have hung up are gone, else it were chance whether they count first."""
+        """Wait until connections that clients have hung up are gone; otherwise chance decides whether they count."""
         for _ in range(5):  # rounds of the loop, in which it hears what clients did before this call
             await asyncio.sleep(0)
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and any(  # noqa: ASYNC110 - links tell nobody that their client hung up
+        deadline = time.monotonic() + HANGUP_TIMEOUT
+        while time.monotonic() < deadline and any(  # noqa: ASYNC110 - no link reports that its client hung up
             not link.open or link.client.eof_seen or link.ending is not None
             for proxy in self._fleet.proxies.values()
             for link in proxy.links.values()

@@ -11,11 +11,13 @@ from .handle import Handle, Receipt
 def section(chaos: Chaos) -> str:
     """Return the seed, and what was injected since the last reset with what it did."""
     if chaos.where == "embedded":
-        lines = [f"seed {chaos.seed}; the same dice again: --brownout-seed {chaos.seed}"]
+        lines = [f"random seed {chaos.seed}; to repeat it: --brownout-seed {chaos.seed}"]
     elif chaos.seed is None:
         lines = [f"{chaos.where} has no seed"]
     else:
-        lines = [f"seed {chaos.seed} of the Brownout at {chaos.where}; again: brownout run --seed {chaos.seed}"]
+        lines = [
+            f"random seed {chaos.seed} of the Brownout at {chaos.where}; to repeat it: brownout run --seed {chaos.seed}"
+        ]
     for handle in tuple(chaos.injected):
         try:
             lines.append(_line(handle))
@@ -38,7 +40,7 @@ def _did(receipt: Receipt) -> str:
     elif not receipt.fired:
         did.append("it never fired")
     if receipt.untouched_total:
-        did.append(f"open links that it could not touch: {receipt.untouched_total}")
+        did.append(f"open connections that it could not touch: {receipt.untouched_total}")
     if receipt.healed_at:
         did.append("healed")
     return "; ".join(did)

@@ -23,13 +23,13 @@ class Receipt(NamedTuple):
     active: bool
     """False while its `start` has not come."""
     matched: int
-    """How many links or requests it could have hit."""
+    """How many connections or requests it could have hit."""
     fired: int
     """How many it did hit."""
     bytes: int
     """What went through it."""
     untouched: tuple[int, ...]
-    """The numbers of links, open when it began, that it could not touch; the first 1000 of them."""
+    """The numbers of connections, open when it began, that it could not touch: at most the first 1000."""
     untouched_total: int
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
@@ -84,7 +84,7 @@ class Handle:
         return {key: value for key, value in self._placed.view().items() if key != "receipt"}
 
     def change(self, **settings: object) -> None:
-        """Change settings of the fault or its trigger, also on open links; the dice go on counting.
+        """Change settings of the fault or its trigger, including on open connections; the trigger goes on counting.
 
         Raises NotFoundError where it is healed, SettingsError with all that is wrong.
         """

@@ -24,7 +24,7 @@ NONE = "none"
 
 _DRAWN = pytest.StashKey[int]()
 _CHAOS = pytest.StashKey["Chaos"]()
-MARKER = "brownout(*profiles, seed=None): apply profiles when the test begins; draw its dice with this seed"
+MARKER = "brownout(*profiles, seed=None): apply profiles when the test begins, with this random seed"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -85,7 +85,7 @@ class Proxied:
         return self._driver.heal(self.name)
 
     def disable(self) -> None:
-        """Release the port (clients get "connection refused") and close the open links."""
+        """Release the port (clients get "connection refused") and close the open connections."""
         self._driver.enable(self.name, False)
 
     def enable(self) -> None:

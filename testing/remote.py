@@ -68,7 +68,7 @@ class Remote:
         return view
 
     def enable(self, name: str, enabled: bool) -> ProxyView:
-        """Let a proxy listen, or release its port and close its links."""
+        """Let a proxy listen, or release its port and close its connections."""
         return self._client.update(name, enabled=enabled)
 
     def inject(self, proxy: str, spec: Spec) -> _Placed:

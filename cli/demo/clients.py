@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Protocol
 
 from ...wire.errors import BrownoutError
-from .story import PAGE, PATIENCE
+from .story import CLIENT_TIMEOUT, PAGE
 
 if TYPE_CHECKING:
     import psycopg
@@ -57,7 +57,9 @@ class Redis:
         self.errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
         # One attempt is to be measured, however often this version tries by itself.
         retry = Retry(NoBackoff(), 0)
-        self._redis = redis.Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=retry)
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=CLIENT_TIMEOUT, socket_connect_timeout=CLIENT_TIMEOUT, retry=retry
+        )
 
     def fill(self) -> None:
         """Set the page. Raises BrownoutError."""
@@ -98,7 +100,7 @@ class Postgres:
             self._connection = psycopg.connect(
                 self._url,
                 autocommit=True,
-                connect_timeout=PATIENCE,
+                connect_timeout=CLIENT_TIMEOUT,
                 prepare_threshold=None,  # the sixth round trip would be two
                 sslmode="disable",
             )
@@ -119,7 +121,7 @@ class Http:
     errors: tuple[type[Exception], ...] = (OSError, http.client.HTTPException)
 
     def __init__(self, address: str) -> None:
-        self._connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+        self._connection = http.client.HTTPConnection(address, timeout=CLIENT_TIMEOUT)
 
     def ask(self, *, large: bool = False) -> None:
         """GET a path."""

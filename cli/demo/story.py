@@ -9,8 +9,8 @@ RATE = 56_000 / 8
 """Bytes per second of 56 kbit/s."""
 PAGE = 7_000
 """The payload of a large reply: a second at that rate."""
-PATIENCE = 2
-"""The clients' time-out in seconds; libpq knows no shorter one."""
+CLIENT_TIMEOUT = 2
+"""The clients' timeout in seconds; libpq accepts no shorter one."""
 HEALTHY = 0.100
 """A round trip is well below this on any machine, and this well below the latency."""
 SLACK = 0.500
@@ -97,8 +97,8 @@ STORY = (
         "ever.",
         fault="hang",
         injected="silence",
-        least=PATIENCE,
-        most=PATIENCE + SLACK,
+        least=CLIENT_TIMEOUT,
+        most=CLIENT_TIMEOUT + SLACK,
         fresh=True,
         fails="time-out",
     ),

@@ -97,7 +97,7 @@ class Toxiproxy:
         return reply(self._words.proxy(proxy))
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Remove a proxy with its links."""
+        """Remove a proxy and close its connections."""
         await self._fleet.remove(self._proxy(request).name)
         return nothing()
 

@@ -22,13 +22,13 @@ from ...wire.errors import BrownoutError, ConflictError, NotFoundError
 from ..client import SCHEME, TIMEOUT, UnsupportedError
 from ..views import (
     EventView,
-    ExchangeView,
     FaultView,
     Health,
     MissedView,
     PlacedView,
     ProfileView,
     ProxyView,
+    RequestView,
     fault_view,
     moment,
     profile_view,
@@ -121,7 +121,7 @@ class ToxiproxyClient:
         return self.proxy(name)
 
     def remove(self, name: str) -> None:
-        """Remove a proxy with its links."""
+        """Remove a proxy and close its connections."""
         self._api.delete(path("proxies", self._entry(name).name))
 
     def injections(self, proxy: str) -> list[dict[str, object]]:
@@ -201,15 +201,15 @@ class ToxiproxyClient:
         """Raise UnsupportedError: a Toxiproxy has no journal."""
         raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no journal", "a Brownout does")
 
-    def exchanges(self, *, proxy: str | None = None, since: int = 0, last: int | None = None) -> list[ExchangeView]:
+    def requests(self, *, proxy: str | None = None, since: int = 0, last: int | None = None) -> list[RequestView]:
         """Raise UnsupportedError: a Toxiproxy follows no protocol."""
-        raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no exchanges", "a Brownout does")
+        raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no requests", "a Brownout does")
 
-    def follow_exchanges(
+    def follow_requests(
         self, *, proxy: str | None = None, since: int = 0, last: int | None = None
-    ) -> Iterator[ExchangeView | MissedView]:
+    ) -> Iterator[RequestView | MissedView]:
         """Raise UnsupportedError: a Toxiproxy follows no protocol."""
-        raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no exchanges", "a Brownout does")
+        raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no requests", "a Brownout does")
 
     def _entries(self) -> dict[str, Entry]:
         return self._api.get("/proxies", dict[str, Entry])

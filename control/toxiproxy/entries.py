@@ -93,7 +93,7 @@ class Entry(msgspec.Struct):
             "protocol": self.protocol(),
             "enabled": self.enabled,
             "trouble": None,
-            "links": None,
+            "connections": None,
             "bytes": None,
             "errors": {},
             "injections": [toxic.view(armed_at=armed.get((self.name, toxic.name), "")) for toxic in self.toxics],

@@ -1,4 +1,4 @@
-"""Metrics under Toxiproxy's names, for its dashboards. Here the values move while links are open."""
+"""Metrics under Toxiproxy's names, for its dashboards. Here the values move while connections are open."""
 
 from __future__ import annotations
 

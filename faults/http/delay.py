@@ -15,7 +15,7 @@ from .fault import HttpFault
 
 
 class Delay(HttpFault, frozen=True):
-    """A request takes longer, the others on its proxy do not; what follows it on its link waits.
+    """Delays single requests, not the others on the proxy; what follows on the same connection waits.
 
     A client that gives up cannot know whether the work was done: ambiguous.
     """
@@ -23,16 +23,16 @@ class Delay(HttpFault, frozen=True):
     name = "http.delay"
 
     delay: Annotated[Duration, Meta(description="The mean delay.")]
-    jitter: Annotated[Duration, Meta(description="So much more or less, evenly spread.")] = Duration(0)
-    before: Annotated[
+    jitter: Annotated[Duration, Meta(description="Up to this much more or less, evenly spread.")] = Duration(0)
+    delays: Annotated[
         Literal["request", "reply", "body"],
-        Meta(description="What is late: the request at the upstream, all of the reply, or the reply's body alone."),
+        Meta(description="What arrives late: the request at the upstream, the whole reply, or only the reply's body."),
     ] = "reply"
 
     @property
     def acts_on(self) -> Message:
         """When it is asked what to do."""
-        return "request" if self.before == "request" else "reply"
+        return "request" if self.delays == "request" else "reply"
 
     def on_request(self, request: Request, dice: random.Random) -> tuple[Hold, ...]:
         """Hold the request."""
@@ -44,4 +44,4 @@ class Delay(HttpFault, frozen=True):
 
     def _hold(self, dice: random.Random) -> Hold:
         seconds = max(0.0, self.delay + self.jitter * (2 * dice.random() - 1))
-        return Hold(seconds, self.acts_on, body=self.before == "body")
+        return Hold(seconds, self.acts_on, body=self.delays == "body")

@@ -29,7 +29,9 @@ class Drip(HttpFault, frozen=True):
 
     bytes: Annotated[Size, Meta(description="The size of a drop.")]
     interval: Annotated[Duration, Meta(description="The pause after each drop.")]
-    of: Annotated[Literal["head", "body"], Meta(description="What drips; the rest comes at once.")] = "body"
+    part: Annotated[
+        Literal["head", "body"], Meta(description="Which part of the reply drips; the rest arrives at once.")
+    ] = "body"
 
     def __post_init__(self) -> None:
         """Check that a drop has at least one byte."""
@@ -46,7 +48,7 @@ class Drip(HttpFault, frozen=True):
 
     def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Shape]:
         """Let the reply drip."""
-        return (Shape(self._drops, "reply", self.of),)
+        return (Shape(self._drops, "reply", self.part),)
 
     def queue_limit(self) -> int:
         """Return what may wait behind the drop: beyond that the upstream is held back."""

@@ -22,7 +22,7 @@ def check_names(names: Iterable[str]) -> None:
         if name.lower() in FRAMING:
             raise BrownoutError(
                 f"{name} is how messages are framed, it stays as it is",
-                "http.truncate cuts a reply, http.lost_reply ends the link",
+                "http.truncate cuts a reply, http.lost_reply ends the connection",
             )
 
 

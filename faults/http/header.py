@@ -27,7 +27,7 @@ class Header(HttpFault, frozen=True):
     remove: Annotated[tuple[str, ...] | None, Meta(description="These go, as often as they are there.")] = None
     set: Annotated[dict[str, str] | None, Meta(description="These are there once, with this value.")] = None
     add: Annotated[dict[str, str] | None, Meta(description="These come behind what is there.")] = None
-    of: Annotated[Message, Meta(description="Whose headers.")] = "reply"
+    message: Annotated[Message, Meta(description="The message whose headers are edited.")] = "reply"
 
     def __post_init__(self) -> None:
         """Check that there is something to do, which leaves the framing alone."""
@@ -41,11 +41,11 @@ class Header(HttpFault, frozen=True):
     @property
     def acts_on(self) -> Message:
         """When it is asked what to do."""
-        return self.of
+        return self.message
 
     def on_request(self, request: Request, dice: random.Random) -> tuple[Rewrite, ...]:
         """Edit the request's head."""
-        return (Rewrite(self._edited, "request"),) if self.of == "request" else ()
+        return (Rewrite(self._edited, "request"),) if self.message == "request" else ()
 
     def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Rewrite, ...]:
         """Edit the reply's head."""

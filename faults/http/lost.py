@@ -22,16 +22,16 @@ class LostReply(HttpFault, frozen=True):
 
     name = "http.lost_reply"
 
-    sees: Annotated[
+    client_sees: Annotated[
         Literal["reset", "hang", "504"],
-        Meta(description="What the client sees, when the work is done: RST, silence, or the page of a gateway."),
+        Meta(description="What the client sees once the work is done: an RST, silence, or a gateway's error page."),
     ] = "reset"
 
     def on_request(self, request: Request, dice: random.Random) -> tuple[Answer | Drop | Reset]:
         """Lose the reply."""
-        if self.sees == "reset":
+        if self.client_sees == "reset":
             return (Reset(forward=True),)
-        if self.sees == "hang":
+        if self.client_sees == "hang":
             return (Drop(forward=True),)
         return (answer(request_head(request), 504, page(504), {"content-type": "text/html"}, forward=True),)
 
@@ -44,8 +44,10 @@ class LostRequest(HttpFault, frozen=True):
 
     name = "http.lost_request"
 
-    sees: Annotated[Literal["hang", "reset"], Meta(description="What the client sees: silence, or RST.")] = "hang"
+    client_sees: Annotated[Literal["hang", "reset"], Meta(description="What the client sees: silence, or an RST.")] = (
+        "hang"
+    )
 
     def on_request(self, request: Request, dice: random.Random) -> tuple[Drop | Reset]:
         """Lose the request."""
-        return (Drop() if self.sees == "hang" else Reset(),)
+        return (Drop() if self.client_sees == "hang" else Reset(),)

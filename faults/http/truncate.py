@@ -18,7 +18,7 @@ from .fault import HttpFault, reply_head, request_head
 
 
 class Truncate(HttpFault, frozen=True):
-    """The reply's body stops early: its link ends there, or its length is made to fit.
+    """The reply's body stops early: its connection ends there, or its length is made to fit.
 
     A body that stops is ambiguous. One whose length fits looks like success: only its content can show that it is not
     whole.
@@ -26,11 +26,13 @@ class Truncate(HttpFault, frozen=True):
 
     name = "http.truncate"
 
-    bytes: Annotated[Size | None, Meta(description="So much of the body arrives.")] = None
+    bytes: Annotated[Size | None, Meta(description="How much of the body arrives.")] = None
     share: Annotated[Share | None, Meta(description="Or this part of it.")] = None
     how: Annotated[
         Literal["fin", "rst", "right_length"],
-        Meta(description="The link ends by FIN or RST, or the reply says that it is no longer, and the link goes on."),
+        Meta(
+            description="The connection ends by FIN or RST; or it stays open and the reply declares the shorter length."
+        ),
     ] = "fin"
 
     def __post_init__(self) -> None:
@@ -67,7 +69,7 @@ class Truncate(HttpFault, frozen=True):
 
 
 def shortened(data: bytes, asked: HttpRequest, kept: Callable[[int], int]) -> bytes:
-    """Return a whole reply, chunked or ended by its link, as one that says its length; `kept` says that."""
+    """Return a whole reply, chunked or ended by its connection, as one that says its length; `kept` says that."""
     reader = Http1().replies(lambda: asked)
     pieces = [*reader.feed(data), *reader.eof()]
     *interim, head = (piece.data for piece in pieces if piece.part is Part.HEAD)

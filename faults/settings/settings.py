@@ -15,6 +15,7 @@ import msgspec
 
 from ...wire.errors import BrownoutError
 from .composite import COMPOSITES, Composite
+from .renamed import new_name
 from .units import UNITS, Unit
 
 
@@ -109,7 +110,9 @@ def _read(struct: type[S], values: Mapping[str, tuple[object, bool]], also: Iter
     settings: dict[str, object] = {}
     for key, (value, text) in values.items():
         if key not in known:
-            problems.append(unknown("setting", key, [*known, *also]))
+            problem = unknown("setting", key, [*known, *also])
+            renamed = new_name(key, known)
+            problems.append(problem._replace(hint=f"it is now {renamed}") if renamed else problem)
             continue
         try:
             settings[known[key].name] = _value(known[key].type, value, text=text)

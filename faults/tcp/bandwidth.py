@@ -19,7 +19,7 @@ GAP = 0.005
 
 
 class Bandwidth(Fault, frozen=True):
-    """A slow link: so many bytes per second, evenly, and a queue before it.
+    """A slow network: a steady number of bytes per second, with a queue in front of it.
 
     A rate of 0 lets nothing pass until it is changed or healed. Where the queue is full the sender is held back, as
     by a slow network.
@@ -28,9 +28,9 @@ class Bandwidth(Fault, frozen=True):
     name = "bandwidth"
 
     rate: Annotated[Rate, Meta(description="Bytes or bits per second; 0 stalls.")]
-    burst: Annotated[Size, Meta(description="So much passes at once after a pause.")] = Size(0)
+    burst: Annotated[Size, Meta(description="How many bytes pass at once after a pause.")] = Size(0)
     buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = Size(256_000)
-    shared: Annotated[bool, Meta(description="One rate for all links together, instead of one for each.")] = False
+    shared: Annotated[bool, Meta(description="One rate shared by all connections, instead of one for each.")] = False
 
     def start(self, context: StageContext) -> Stage:
         """Start with a full bucket of `burst` bytes."""

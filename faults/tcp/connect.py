@@ -1,4 +1,4 @@
-"""Links that are late, too many, or refused, before a byte is carried."""
+"""Connections that are late, too many, or refused, before a byte is carried."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .expiry import ended_when_idle
 
 
 class Refuse(Fault, frozen=True):
-    """New connections are refused (connection refused), as if no server ran; open links live on.
+    """Refuses new connections (connection refused), as if no server were running; open connections are left alone.
 
-    The port stays ours meanwhile, and is listened on again when healed. Nobody can count what the system refuses, so
-    the receipt says `unseen`, and only `start` and `for` may be given of the trigger.
+    The port stays bound meanwhile, and is listened on again when healed. Nobody can count what the system refuses:
+    the receipt says `unseen`, and of the trigger only `start` and `for` are allowed.
     """
 
     name = "refuse"
@@ -26,51 +26,53 @@ class Refuse(Fault, frozen=True):
 
 
 class ConnectDelay(Fault, frozen=True):
-    """New links open late: the upstream is dialled so long after the client connected.
+    """Delays new connections: the upstream is dialled only some time after the client has connected.
 
-    The client's own connect() is done by then, for the system shakes hands; its first answer is late.
+    The client's own connect() has returned by then, since the system completes the handshake; its first answer is late.
     """
 
     name = "connect_delay"
     streams = ()
 
-    delay: Annotated[Duration, Meta(description="How long a new link waits before the upstream is dialled.")]
+    delay: Annotated[Duration, Meta(description="How long a new connection waits before its upstream is dialled.")]
 
     def admit(self, ahead: int) -> float:
-        """Keep every new link waiting so long."""
+        """Keep every new connection waiting for the delay."""
         return self.delay
 
 
 class ConnectionLimit(Fault, frozen=True):
-    """Only so many links at a time; more are reset right after the accept, or wait until one ends.
+    """Limits the connections open at a time; one more is reset right after the accept, or waits until one ends.
 
-    All open links of the proxy count, also those that were open before. A link that finds room is no match.
+    All open connections of the proxy count, including those opened before the injection. One that finds room is not a
+    match.
     """
 
     name = "connection_limit"
     streams = ()
 
-    links: Annotated[int, Meta(ge=0, description="How many may be open at a time.")]
-    then: Annotated[Literal["refuse", "queue"], Meta(description="What becomes of one more.")] = "refuse"
+    connections: Annotated[int, Meta(ge=0, description="How many may be open at the same time.")]
+    when_full: Annotated[Literal["refuse", "queue"], Meta(description="What happens to one more.")] = "refuse"
 
     def admit(self, ahead: int) -> float | None:
-        """Admit a link that finds room."""
-        if ahead < self.links:
+        """Admit a connection that finds room."""
+        if ahead < self.connections:
             return 0.0
-        return math.inf if self.then == "queue" else None
+        return math.inf if self.when_full == "queue" else None
 
 
 class Drain(Fault, frozen=True):
-    """A server that is being taken out: new connections are refused, open links may finish, idle ones are closed (FIN).
+    """A server that is being taken out: refuses new connections, lets open ones finish, closes idle ones (FIN).
 
-    What a rolling deployment does to a pool. As with `refuse`, only `start` and `for` may be given of the trigger.
+    What a rolling deployment does to a pool. As with `refuse`, of the trigger only `start` and `for` are
+    allowed.
     """
 
     name = "drain"
     streams = ("upstream", "downstream")
     closes_port = True
 
-    idle: Annotated[Duration, Meta(description="A link on which nothing moves for so long is closed.")]
+    idle: Annotated[Duration, Meta(description="How long a connection must be idle before it is closed.")]
 
     def start(self, context: StageContext) -> Stage:
         """Start to wait for a pause of both streams."""

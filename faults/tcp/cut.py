@@ -1,4 +1,4 @@
-"""Links that break: by RST or by FIN, at once, later, or after so many bytes."""
+"""Connections that break: by RST or by FIN, at once, later, or after a number of bytes."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class _Cut(Fault, frozen=True):
 
 
 class Reset(_Cut, frozen=True):
-    """The link breaks by RST (connection reset by peer), also when it was open and idle before the fault came."""
+    """Breaks the connection by RST (connection reset by peer), even one that was already open and idle."""
 
     name = "reset"
     how = Kind.RESET
 
 
 class Disconnect(_Cut, frozen=True):
-    """The link is closed by FIN: the reader sees a clean end of file, wherever the reply stood."""
+    """Closes the connection by FIN: the reader sees a clean end of file, even in the middle of a reply."""
 
     name = "disconnect"
     how = Kind.CLOSE

@@ -1,4 +1,4 @@
-"""Links that end by age: those that were idle for too long, and those that lived for too long."""
+"""Connections that end by age: those that were idle for too long, and those that lived for too long."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _ENDS = {"reset": Kind.RESET, "close": Kind.CLOSE}
 
 
 class IdleCut(Fault, frozen=True):
-    """A link on which nothing moves for so long, in either direction, is cut; by default nobody is told.
+    """Cuts a connection after a time without traffic in either direction; by default neither side is told.
 
-    What NAT gateways, firewalls and load balancers do to pooled connections. Healing closes the links that lost bytes.
+    What NAT gateways, firewalls and load balancers do to pooled connections. Healing closes the connections that lost
+    bytes.
     """
 
     name = "idle_cut"
@@ -38,17 +39,17 @@ class IdleCut(Fault, frozen=True):
 
 
 class MaxLifetime(Fault, frozen=True):
-    """A link is cut when it has lived for so long, whatever it is doing.
+    """Cuts a connection when it reaches a maximum age, whatever it is doing.
 
-    What poolers and load balancers do. On a link that was open already the time begins with the injection. Healing
-    closes the links that lost bytes.
+    What poolers and load balancers do. For a connection that is already open the time starts with the injection.
+    Healing closes the connections that lost bytes.
     """
 
     name = "max_lifetime"
     discards = True
     streams = ("upstream", "downstream")
 
-    lifetime: Annotated[Duration, Meta(description="How long a link lives.")]
+    lifetime: Annotated[Duration, Meta(description="How long a connection lives.")]
     how: How = "close"
 
     def start(self, context: StageContext) -> Stage:

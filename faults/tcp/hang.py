@@ -11,7 +11,8 @@ from ..segment import Kind, Stage, StageContext
 class Hang(Fault, frozen=True):
     """Connections are accepted, and then there is silence, as from a process that is stopped (SIGSTOP).
 
-    New links are not even dialled. What open links say waits, and so does the end; healed, all of it goes on in order.
+    New connections are not even dialled upstream. What open connections send waits, and so does their end; when healed,
+    all of it goes on in order.
     """
 
     name = "hang"
@@ -22,7 +23,7 @@ class Hang(Fault, frozen=True):
         return lambda segment: () if segment.kind is Kind.OPEN else (segment._replace(at=math.inf),)
 
     def admit(self, ahead: int) -> float:
-        """Keep every new link waiting."""
+        """Keep every new connection waiting."""
         return math.inf
 
     def queue_limit(self) -> int:

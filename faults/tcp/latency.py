@@ -15,7 +15,7 @@ from ..settings.units import Duration, Share
 
 
 class Latency(Fault, frozen=True):
-    """Everything comes later; nothing is slower: what was sent together arrives together.
+    """Delays every byte without reducing throughput: what was sent together arrives together.
 
     Each read of the proxy gets a delay of its own where there is jitter; the order of bytes is kept all the same.
     """

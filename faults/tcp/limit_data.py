@@ -13,7 +13,7 @@ from ..settings.units import Size
 
 
 class LimitData(Fault, frozen=True):
-    """The link is closed (FIN) when so many bytes have passed; what comes after them is lost.
+    """Closes the connection (FIN) once a number of bytes has passed; what comes after them is lost.
 
     The count outlives a change: a raised limit lets pass what is missing, a lowered one closes on the next byte.
     """

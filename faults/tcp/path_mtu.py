@@ -26,7 +26,7 @@ class PathMtu(Fault, frozen=True):
 
     name = "path_mtu"
 
-    bytes: Annotated[Size, Meta(description="So much of each write passes.")] = Size(1400)
+    bytes: Annotated[Size, Meta(description="How much of each write passes.")] = Size(1400)
 
     def start(self, context: StageContext) -> Stage:
         """Start with a write of its own."""

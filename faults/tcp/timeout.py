@@ -13,17 +13,18 @@ from ..settings.units import Duration
 
 
 class Timeout(Fault, frozen=True):
-    """Nothing arrives, neither data nor the end; after `timeout` the link is closed (FIN).
+    """Nothing arrives, neither data nor the end; after `timeout` the connection is closed (FIN).
 
-    Without a timeout it is a black hole: silence until the reader gives up. Healing closes the links that lost bytes.
+    Without a timeout it is a black hole: silence until the reader gives up. Healing closes the connections that lost
+    bytes.
     """
 
     name = "timeout"
     discards = True
 
-    timeout: Annotated[Duration | None, Meta(description="When the link is closed, from its opening; none: never.")] = (
-        None
-    )
+    timeout: Annotated[
+        Duration | None, Meta(description="When the connection is closed, counted from its opening; none: never.")
+    ] = None
 
     def start(self, context: StageContext) -> Stage:
         """Start the countdown."""
@@ -39,10 +40,10 @@ class Timeout(Fault, frozen=True):
 
 
 class HalfOpen(Fault, frozen=True):
-    """Both sides think that the link is open and neither hears the other: no data, no FIN, no RST passes.
+    """Both sides think that the connection is open and neither hears the other: no data, no FIN, no RST passes.
 
-    What a firewall does that forgot an idle connection, or a failover that lost its table. Healing closes the links
-    that lost bytes.
+    What a firewall does that forgot an idle connection, or a failover that lost its table. Healing closes the
+    connections that lost bytes.
     """
 
     name = "half_open"

@@ -79,8 +79,8 @@ def test_status_shows_what_there_is_and_what_to_do(brownout: Brownout) -> None:
     head = f"Brownout 0.1.0 at {brownout.api}, seed 7\n\n"
     width = max(len(echo), len("LISTEN -> UPSTREAM"))
     assert brownout.says("status") == (
-        f"{head}PROXY  {'LISTEN -> UPSTREAM':{width}}  LINKS   UP  DOWN\n"
-        f"echo   {echo:{width}}    0/0  0 B   0 B\n"
+        f"{head}PROXY  {'LISTEN -> UPSTREAM':{width}}  CONNECTIONS  SENT  RECEIVED\n"
+        f"echo   {echo:{width}}          0/0   0 B       0 B\n"
         "\nnothing is injected; try: brownout inject echo latency:300ms\n"
     )
     with brownout.link() as link:
@@ -128,7 +128,7 @@ WRONG = [
     (["inject", "echo", "latency", "latency=1s", "latency=2s"], "latency is given twice", ""),
     (["inject", "echo", "noop:5"], "noop has no settings", "write noop"),
     (["inject", "echo", "noop", "--stream", "up"], "unknown stream 'up'", "upstream (to the server), downstream or both"),
-    (["inject", "echo", "reset", "--stream", "both"], "reset acts on the whole link", "leave stream out"),
+    (["inject", "echo", "reset", "--stream", "both"], "reset acts on the whole connection", "leave stream out"),
     (["inject", "echo", "noop", "--times", "0"], "times: '0' is not right", "times is a number, 1 or more"),
     (["inject", "echo", "noop", "--name", "a\nb"], r"'a\nb' is not a name", "letters, digits, '.', '_' and '-' are best"),
     (["change", "echo", "noop", "latency=1s"], "echo has no injection named 'noop'", "there is no injection here"),
@@ -192,7 +192,7 @@ def test_version() -> None:
 def test_faults_lists_and_explains() -> None:
     lines = command("faults").stdout.splitlines()
     assert lines[-1] == "settings of one: brownout faults NAME"
-    assert "reset              The link breaks by RST (connection reset by peer), also when" in lines
+    assert "reset              Breaks the connection by RST (connection reset by peer), even" in lines
     assert max(map(len, lines)) <= 80
     assert command("faults", "slow_close").stdout == (
         "slow_close: Data passes at once, the end of the stream comes later.\n"
@@ -201,10 +201,10 @@ def test_faults_lists_and_explains() -> None:
         "       How much later the end comes.\n"
         "\n"
         "acts on the downstream, unless --stream says upstream or both\n"
-        "fires on every link, unless options say otherwise: brownout inject --help\n"
+        "fires on every connection, unless options say otherwise: brownout inject --help\n"
     )
     assert json.loads(command("faults", "--json").stdout)[0]["name"] == "latency"
-    assert json.loads(command("faults", "half_open", "--json").stdout)["acts_on"] == "link"
+    assert json.loads(command("faults", "half_open", "--json").stdout)["acts_on"] == "connection"
     assert command("faults", "http.lost_request").stdout.splitlines()[-2:] == [
         "acts on single requests, where the upstream is http://HOST:PORT",
         "fires on every request, unless options say otherwise: brownout inject --help",

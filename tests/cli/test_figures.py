@@ -52,7 +52,7 @@ def test_counts_have_their_noun() -> None:
 
 def test_counts_tell_what_was_not_touched() -> None:
     receipt = {"matched": 3, "fired": 2, "untouched_total": 1, "active": False, "unseen": False}
-    assert figures.counts({"receipt": receipt}) == "matched 3, fired 2, 1 link untouched, not begun"
+    assert figures.counts({"receipt": receipt}) == "matched 3, fired 2, 1 connection untouched, not begun"
 
 
 def test_columns_are_aligned() -> None:
@@ -74,6 +74,6 @@ def test_what_is_too_long_ends_in_an_ellipsis() -> None:
 
 def test_counts_tell_what_nobody_sees() -> None:
     refuse = {"matched": 0, "fired": 0, "untouched_total": 2, "active": True, "unseen": True}
-    assert figures.counts({"receipt": refuse}) == "unseen, 2 links untouched"
+    assert figures.counts({"receipt": refuse}) == "unseen, 2 connections untouched"
     drain = {"matched": 3, "fired": 3, "untouched_total": 0, "active": True, "unseen": True}
     assert figures.counts({"receipt": drain}) == "matched 3, fired 3, refused ones unseen"

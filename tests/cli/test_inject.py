@@ -58,3 +58,10 @@ def test_file_is_completed() -> None:
     context.params["fault"] = "http.status"
     (item,) = settings(context, inject.params[2], "f")
     assert item.value == "file="
+
+
+def test_a_setting_under_its_former_name_is_refused_with_the_new_one(api: Running) -> None:
+    told = command("inject", "api", "http.lost_reply", "sees=hang", BROWNOUT_API=api.api)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert told.stderr == "error: unknown setting 'sees'\nhint:  it is now client_sees\n"
+    assert Client(api.api).injections("api") == []

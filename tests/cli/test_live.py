@@ -126,22 +126,22 @@ def test_the_table_fits_the_terminal(terminal: Callable[..., Terminal], echo: st
 def test_the_table_shows_links_and_rates(terminal: Callable[..., Terminal], echo: str) -> None:
     screen = terminal(80, 24, "run", "-p", f"echo={echo}", "--api", "127.0.0.1:0")
     host, port = str(api(screen).proxy("echo")["address"]).split(":")
-    screen.until("echo         0/0       0 B          -       0 B          -")
+    screen.until("echo           0/0       0 B          -       0 B           -")
     with socket.create_connection((host, int(port)), timeout=DEADLINE) as link:
         link.sendall(b"x" * 5000)
         shown = screen.until("KB/s")
-        assert re.search(r"\necho         1/1   5.00 KB +\d\S* KB/s ", shown)
-        screen.until("echo         1/1   5.00 KB          -   5.00 KB          -")
-    screen.until("echo         0/1   5.00 KB")
+        assert re.search(r"\necho           1/1   5.00 KB +\d\S* KB/s ", shown)
+        screen.until("echo           1/1   5.00 KB          -   5.00 KB           -")
+    screen.until("echo           0/1   5.00 KB")
 
 
 def test_a_proxy_that_is_added_is_written_above(terminal: Callable[..., Terminal], echo: str) -> None:
     screen = terminal(80, 24, "run", "-p", f"echo={echo}", "--api", "127.0.0.1:0")
     client = api(screen)
-    screen.until("echo         0/0")
+    screen.until("echo           0/0")
     since = len(screen.raw)
     made = client.add("more", echo)
-    shown = screen.until("more         0/0", since)
+    shown = screen.until("more           0/0", since)
     assert shown.index(f"proxy more {made['address']} -> tcp://{echo}") < shown.index("PROXY")
     client.inject("more", "noop")
     screen.until("more: injected noop", since)
@@ -159,12 +159,12 @@ def test_a_table_that_is_too_high_says_how_much_is_left_out(terminal: Callable[.
 def test_an_idle_table_is_not_written_again(terminal: Callable[..., Terminal], echo: str) -> None:
     screen = terminal(80, 24, "run", "-p", f"echo={echo}", "--api", "127.0.0.1:0")
     client = api(screen)
-    screen.until("echo         0/0")
+    screen.until("echo           0/0")
     client.add("mark", echo)
-    screen.until("mark         0/0")
+    screen.until("mark           0/0")
     time.sleep(1.2)  # two periods of the table
     client.add("end", echo)
-    screen.until("end          0/0")
+    screen.until("end            0/0")
     assert plain(screen.raw).count("PROXY  ") <= 5  # at first, and twice for each line that was written above it
 
 
@@ -217,4 +217,4 @@ def test_status_fits_the_terminal(terminal: Callable[..., Terminal], brownout: B
         assert screen.end() == 0
         lines = plain(screen.raw).splitlines()
         assert max(map(len, lines)) <= columns
-        assert lines[4].endswith("  0/0  0 B   0 B")
+        assert lines[4].endswith("          0/0   0 B       0 B")

@@ -23,7 +23,7 @@ def running() -> Iterator[Running]:
 
 
 def carry(running: Running, *names: str, upstream: str = "http://127.0.0.1:9", **values: object) -> None:
-    """Let proxies have carried an exchange each, and be there before."""
+    """Let proxies have carried a request each, and be there before."""
 
     async def feed() -> None:
         for name in names:
@@ -109,7 +109,7 @@ def test_at_a_terminal_the_last_hundred_are_shown_and_long_requests_are_cut(runn
 def test_json_is_an_object_a_line(running: Running) -> None:
     carry(running, "a", "b")
     result = command("log", "--json", BROWNOUT_API=running.api)
-    assert [json.loads(line) for line in result.stdout.splitlines()] == running.client.exchanges()
+    assert [json.loads(line) for line in result.stdout.splitlines()] == running.client.requests()
 
 
 def test_an_unknown_proxy_is_an_error(running: Running) -> None:
@@ -139,7 +139,7 @@ def test_a_toxiproxy_has_no_log(running: Running) -> None:
     result = command("log", "--follow", "--api", f"toxiproxy://{running.api}")
     assert (result.exit_code, result.stderr) == (
         2,
-        f"error: the Toxiproxy at {running.api} keeps no exchanges\nhint:  a Brownout does\n",
+        f"error: the Toxiproxy at {running.api} keeps no requests\nhint:  a Brownout does\n",
     )
 
 
@@ -203,7 +203,7 @@ def test_a_brownout_that_ends_is_said(running: Running, log: Callable[..., Log])
 
 def test_what_came_too_fast_is_said(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     carry(running, "web")
-    monkeypatch.setattr("brownout.control.client.Client.follow_exchanges", lambda *_, **__: iter([{"missed": 12}]))
+    monkeypatch.setattr("brownout.control.client.Client.follow_requests", lambda *_, **__: iter([{"missed": 12}]))
     lines = command("log", "--follow", BROWNOUT_API=running.api).stdout.splitlines()
     assert lines[1:] == ["... 12 left out, they came too fast"]
 

@@ -85,7 +85,7 @@ def test_what_is_no_letter_or_digit_is_an_underscore() -> None:
 
 def test_the_dial_time_out_needs_its_unit_and_some_length() -> None:
     assert plan.make(["a=h:1"], None, None, (), "300ms").dial == 0.3
-    for text, message in (("3", "3 has no unit"), ("0", "would fail every link")):
+    for text, message in (("3", "3 has no unit"), ("0", "would fail every connection")):
         with pytest.raises(BrownoutError, match=message):
             plan.make(["a=h:1"], None, None, (), text)
 

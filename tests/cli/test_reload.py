@@ -193,7 +193,7 @@ def test_a_connection_to_a_real_server_outlives_a_reload(edited: Callable[..., E
         assert after["latency"]["receipt"]["armed_at"] == before["latency"]["receipt"]["armed_at"]
         assert (after["latency"]["latency"], after["latency"]["receipt"]["matched"]) == ("200ms", 1)
         assert it.client.proxy("cache")["address"] == f"{host}:{port}"
-        assert it.client.proxy("cache")["links"] == {"open": 1, "total": 1}
+        assert it.client.proxy("cache")["connections"] == {"open": 1, "total": 1}
         client.close()
         host, port = it.run.address("more")
         assert redis.Redis(host, port).ping()
@@ -358,7 +358,7 @@ def test_the_table_shows_a_reload_and_its_errors(
     path.write_text(FILE.format(echo=echo))
     screen = terminal(100, 24, "run", str(path), "--profile", "slow", "--watch", "--api", "127.0.0.1:0")
     assert "profile slow applied: 3 injections" in screen.until("seed 7")
-    screen.until("b            0/0")
+    screen.until("b              0/0")
     path.write_text(FILE.format(echo=echo).replace('b: "', 'b: "redsi://'))
     shown = screen.until("read again: nothing changed, 1 error")
     assert shown.index(f"error: {path}:5: proxies.b") < shown.rindex("PROXY")
@@ -375,7 +375,7 @@ def test_a_terminal_that_is_closed_ends_it(terminal: Callable[..., Terminal], ec
     path.write_text(FILE.format(echo=echo))
     screen = terminal(80, 24, "run", str(path), "--api", "127.0.0.1:0")
     client = api(screen)
-    screen.until("b            0/0")
+    screen.until("b              0/0")
     assert client.health()["pid"] == screen.process.pid
     screen.hang_up()
     screen.process.wait(DEADLINE)

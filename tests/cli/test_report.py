@@ -51,7 +51,7 @@ def test_a_report_says_what_happened(run: Start, tmp_path: Path) -> None:
     mine, dead, short = found["proxies"]
     assert [each["removed"] for each in found["proxies"]] == [False, False, True]
     assert mine["proxy"]["name"] == "cache"
-    assert mine["proxy"]["links"] == {"open": 1, "total": 1}
+    assert mine["proxy"]["connections"] == {"open": 1, "total": 1}
     assert mine["proxy"]["bytes"]["upstream"] > 1000
     assert [(each["name"], each["receipt"]["fired"]) for each in mine["healed"]] == [("latency", 1)]
     assert [(each["name"], each["receipt"]["active"]) for each in mine["proxy"]["injections"]] == [("reset", False)]

@@ -270,7 +270,7 @@ def test_log_level_says_what_is_logged(start: Start, level: str, levels: set[str
         pytest.raises(ConnectionResetError),
     ):
         link.recv(1)
-    while client.proxy("dead")["links"]["open"]:
+    while client.proxy("dead")["connections"]["open"]:
         assert time.monotonic() < end
     assert process.end() == 0
     process.out.all()
@@ -359,7 +359,7 @@ def test_values_move_while_a_link_is_open(start: Start, echo: str) -> None:
         link.sendall(b"lost")
         until(process, RECEIVED, up, 13)
     end = time.monotonic() + DEADLINE
-    while client.proxy("echo")["links"]["open"]:
+    while client.proxy("echo")["connections"]["open"]:
         assert time.monotonic() < end
         client.heal()
     assert process.scrape() == {RECEIVED: {up: 13, down: 9}, SENT: {up: 9, down: 9}}

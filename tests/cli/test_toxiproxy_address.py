@@ -50,7 +50,7 @@ def test_status_says_what_is_not_known(toxiproxy: Brownout) -> None:
     told = json.loads(toxiproxy.says("status", "--json"))
     [proxy] = told.pop("proxies")
     assert (told["api"], told["pid"], told["seed"]) == (toxiproxy.api, None, None)
-    assert (proxy["links"], proxy["bytes"], proxy["injections"][0]["receipt"]["unseen"]) == (None, None, True)
+    assert (proxy["connections"], proxy["bytes"], proxy["injections"][0]["receipt"]["unseen"]) == (None, None, True)
 
 
 def test_proxies_come_and_go(toxiproxy: Brownout) -> None:

@@ -41,6 +41,16 @@ def test_health_says_who_answers(running: Running) -> None:
     )
 
 
+def test_a_setting_under_its_former_name_is_refused_with_the_new_one(echo: Running) -> None:
+    assert echo.ask("POST", f"{ECHO}/injections", '{"fault": "connection_limit", "connections": 1, "then": "queue"}') == (
+        400,
+        {
+            "error": "unknown setting 'then'", "hint": "it is now when_full", "status": 400,
+            "problems": [{"key": "then", "message": "unknown setting 'then'", "hint": "it is now when_full"}],
+        },
+    )  # fmt: skip
+
+
 def test_a_proxy_is_made_shown_changed_and_removed(running: Running) -> None:
     status, made = running.ask("PUT", ECHO, f'{{"upstream": "redis://me:secret@{running.echo}/0"}}')
     assert status == 201
@@ -53,7 +63,7 @@ def test_a_proxy_is_made_shown_changed_and_removed(running: Running) -> None:
         "protocol": "redis",
         "enabled": True,
         "trouble": None,
-        "links": {"open": 0, "total": 0},
+        "connections": {"open": 0, "total": 0},
         "bytes": {"upstream": 0, "downstream": 0},
         "errors": {},
         "injections": [],
@@ -151,7 +161,7 @@ def test_a_receipt_counts_and_waits_for_its_start(echo: Running) -> None:
         proxy = echo.client.proxy("echo")
     assert noop["receipt"] == receipt(matched=1, fired=1, bytes=5)
     assert reset["receipt"] == receipt(active=False)
-    assert proxy["links"] == {"open": 1, "total": 1}
+    assert proxy["connections"] == {"open": 1, "total": 1}
     assert proxy["bytes"] == {"upstream": 5, "downstream": 5}
 
 
@@ -173,7 +183,7 @@ def test_the_catalogue_shows_settings(running: Running) -> None:
     assert [(each["name"], each["type"], each["required"]) for each in fault["settings"]] == [
         ("delay", "duration", True)
     ]
-    assert running.ask("GET", "/v1/faults/half_open")[1]["acts_on"] == "link"
+    assert running.ask("GET", "/v1/faults/half_open")[1]["acts_on"] == "connection"
 
 
 WRONG = [

@@ -116,7 +116,7 @@ def test_the_table_is_what_is_exposed() -> None:
 
 def test_the_page_names_the_reasons_that_there_are() -> None:
     reasons = set(re.findall(r'reason="(\w+)"', TEXT))
-    for text, before in ((PAGE, "`reason` is one of"), (API, "why links could not be had or opened:")):
+    for text, before in ((PAGE, "`reason` is one of"), (API, "why connections failed:")):
         sentence = text.split(before)[1].split("; each")[0].split(".\n")[0]
         assert set(re.findall(r"`(\w+)`", sentence)) == reasons
 
@@ -156,9 +156,9 @@ def test_a_query_of_the_dashboard_names_what_there_is(query: str) -> None:
     [
         "rate(brownout_byte_total[1m])",
         'brownout_bytes_total{strem="upstream"}',
-        "sum by (stream) (rate(brownout_links_total[1m]))",
+        "sum by (stream) (rate(brownout_connections_total[1m]))",
         "brownout_faults_fired_total == 0 and on (reason) brownout_fault_active",
-        "label_values(brownout_links_open, stream)",
+        "label_values(brownout_connections_open, stream)",
         "sum(rate(brownout_dial_seconds[1m]))",
         "up",
         "1 + 1",
@@ -174,7 +174,7 @@ def test_every_metric_is_on_the_dashboard() -> None:
     assert shown == {
         *(name for name in SAMPLES if not re.search("_(bucket|count|sum)$", name)),
         "brownout_dial_seconds_bucket",
-        "brownout_exchange_seconds_bucket",
+        "brownout_request_seconds_bucket",
         "brownout_fault_delay_seconds_bucket",
         "brownout_fault_delay_seconds_count",
         "brownout_fault_delay_seconds_sum",

@@ -133,13 +133,13 @@ def test_the_metrics_are_these(running: Running) -> None:
         "brownout_build_info": "gauge",
         "brownout_run_info": "gauge",
         "brownout_proxy_enabled": "gauge",
-        "brownout_links": "counter",
-        "brownout_links_open": "gauge",
+        "brownout_connections": "counter",
+        "brownout_connections_open": "gauge",
         "brownout_bytes": "counter",
-        "brownout_link_errors": "counter",
+        "brownout_connection_errors": "counter",
         "brownout_dial_seconds": "histogram",
-        "brownout_exchanges": "counter",
-        "brownout_exchange_seconds": "histogram",
+        "brownout_requests": "counter",
+        "brownout_request_seconds": "histogram",
         "brownout_fault_active": "gauge",
         "brownout_faults_matched": "counter",
         "brownout_faults_fired": "counter",
@@ -183,9 +183,9 @@ def test_any_name_is_a_label(running: Running) -> None:
         (answer(running, Accept="application/openmetrics-text; version=1.0.0")[1], parse_openmetrics),
     ):
         found = Scraped(text, parse)
-        assert found("links_total", proxy=odd) == 0
+        assert found("connections_total", proxy=odd) == 0
         assert found("fault_active", proxy=odd, fault="latency", name='"\\') == 1
-        assert found("link_errors_total", proxy=odd, reason='two\nlines\\n"') == 1
+        assert found("connection_errors_total", proxy=odd, reason='two\nlines\\n"') == 1
 
 
 def test_who_may_ask_and_how(running: Running) -> None:
@@ -199,7 +199,7 @@ def test_who_may_ask_and_how(running: Running) -> None:
 
 def test_every_reason_is_there_from_the_start(running: Running) -> None:
     add(running)
-    assert {key[1] for key in scrape(running).samples if key[0] == "brownout_link_errors_total"} == {
+    assert {key[1] for key in scrape(running).samples if key[0] == "brownout_connection_errors_total"} == {
         frozenset({("proxy", "echo"), ("reason", reason)})
         for reason in (
             "dial_refused", "dial_timeout", "dial_unresolved", "dial_failed", "no_descriptor", "accept_failed",
@@ -215,13 +215,13 @@ def test_links_and_bytes_are_those_that_were_carried(running: Running) -> None:
     for size in (1, 1000, 300_000):
         with connect(proxy) as sock:
             talk(sock, bytes(size))
-    found = until(running, lambda found: found("links_open", proxy="echo") == 0)
-    assert found("links_total", proxy="echo") == 3
+    found = until(running, lambda found: found("connections_open", proxy="echo") == 0)
+    assert found("connections_total", proxy="echo") == 3
     assert found("bytes_total", proxy="echo", stream="upstream") == 301_001
     assert found("bytes_total", proxy="echo", stream="downstream") == 301_001
     assert found("dial_seconds_count", proxy="echo") == 3
     assert 0 < found("dial_seconds_sum", proxy="echo") < DEADLINE
-    assert {value for key, value in found.samples.items() if key[0] == "brownout_link_errors_total"} == {0}
+    assert {value for key, value in found.samples.items() if key[0] == "brownout_connection_errors_total"} == {0}
 
 
 def test_the_bytes_of_an_open_link_are_seen_as_they_move(running: Running) -> None:
@@ -231,11 +231,11 @@ def test_the_bytes_of_an_open_link_are_seen_as_they_move(running: Running) -> No
             talk(one, bytes(100))
             talk(two, bytes(10))
             found = scrape(running)
-            assert found("links_open", proxy="echo") == 2
+            assert found("connections_open", proxy="echo") == 2
             assert found("bytes_total", proxy="echo", stream="upstream") == 110 * step
             assert found("bytes_total", proxy="echo", stream="downstream") == 110 * step
         one.close()
-        found = until(running, lambda found: found("links_open", proxy="echo") == 1)
+        found = until(running, lambda found: found("connections_open", proxy="echo") == 1)
         assert found("bytes_total", proxy="echo", stream="upstream") == 330
 
 
@@ -246,7 +246,7 @@ def test_the_streams_are_told_apart(running: Running) -> None:
         sock.sendall(b"ten bytes!")
         while sock.recv(100):
             pass
-    found = until(running, lambda found: found("links_open", proxy="echo") == 0)
+    found = until(running, lambda found: found("connections_open", proxy="echo") == 0)
     assert found("bytes_total", proxy="echo", stream="upstream") == 10
     assert found("bytes_total", proxy="echo", stream="downstream") <= 4
 
@@ -259,9 +259,9 @@ def test_a_refused_dial_is_an_error_and_no_dial(running: Running) -> None:
         with pytest.raises(ConnectionResetError), connect(proxy) as sock:  # or within connect()
             sock.recv(1)
     found = scrape(running)
-    assert found("links_total", proxy="echo") == 4
-    assert found("link_errors_total", proxy="echo", reason="dial_refused") == 4
-    assert found("link_errors_total", proxy="echo", reason="dial_timeout") == 0
+    assert found("connections_total", proxy="echo") == 4
+    assert found("connection_errors_total", proxy="echo", reason="dial_refused") == 4
+    assert found("connection_errors_total", proxy="echo", reason="dial_timeout") == 0
     assert found("dial_seconds_count", proxy="echo") == 0
 
 
@@ -280,7 +280,7 @@ def test_a_dial_that_takes_too_long_is_an_error(running: Running) -> None:
         finally:
             for each in waiting:
                 each.close()
-    assert scrape(running)("link_errors_total", proxy="echo", reason="dial_timeout") == 1
+    assert scrape(running)("connection_errors_total", proxy="echo", reason="dial_timeout") == 1
 
 
 def test_the_delays_of_a_latency_are_counted_one_by_one(running: Running) -> None:
@@ -363,7 +363,7 @@ def test_counters_never_run_back(running: Running) -> None:
         with connect(proxy) as another:
             talk(another, b"ping")
             step(1, 3, 3)
-        until(running, lambda found: found("links_open", proxy="echo") == 1)
+        until(running, lambda found: found("connections_open", proxy="echo") == 1)
         step(1, 3, 3)
         do(running, proxy.heal)
         step(0, 3, 3)
@@ -415,7 +415,7 @@ def test_a_proxy_that_is_disabled_is_seen_and_one_that_is_removed_is_not(running
     with connect(proxy) as sock:
         talk(sock, b"ping")
         running.call(proxy.disable())
-        found = until(running, lambda found: found("links_open", proxy="echo") == 0)
+        found = until(running, lambda found: found("connections_open", proxy="echo") == 0)
         assert (found("proxy_enabled", proxy="echo"), found("proxy_enabled", proxy="other")) == (0, 1)
         assert found("bytes_total", proxy="echo", stream="upstream") == 4
     running.call(running.fleet.remove("echo"))
@@ -423,7 +423,7 @@ def test_a_proxy_that_is_disabled_is_seen_and_one_that_is_removed_is_not(running
     assert not found.of("echo")
     assert found.of("other")
     add(running)
-    assert scrape(running)("links_total", proxy="echo") == 0
+    assert scrape(running)("connections_total", proxy="echo") == 0
 
 
 def test_a_reset_by_the_client_leaves_the_count_right(running: Running) -> None:
@@ -431,9 +431,9 @@ def test_a_reset_by_the_client_leaves_the_count_right(running: Running) -> None:
     with connect(proxy) as sock:
         talk(sock, b"ping")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    found = until(running, lambda found: found("links_open", proxy="echo") == 0)
+    found = until(running, lambda found: found("connections_open", proxy="echo") == 0)
     assert found("bytes_total", proxy="echo", stream="upstream") == 4
-    assert found("links_total", proxy="echo") == 1
+    assert found("connections_total", proxy="echo") == 1
 
 
 def test_what_is_dropped_with_its_link_is_no_delay_but_a_link_that_gave_up_waiting_is(running: Running) -> None:
@@ -442,24 +442,24 @@ def test_what_is_dropped_with_its_link_is_no_delay_but_a_link_that_gave_up_waiti
         inject(running, proxy, fault=fault, **{setting: "1h"})
         with connect(proxy) as sock:
             sock.sendall(b"ping")
-            until(running, lambda found: found("links_open", proxy="echo") == 1)
+            until(running, lambda found: found("connections_open", proxy="echo") == 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        found = until(running, lambda found: found("links_open", proxy="echo") == 0)
+        found = until(running, lambda found: found("connections_open", proxy="echo") == 0)
         assert found("fault_delay_seconds_count", proxy="echo", fault=fault, name=fault) == delays
         do(running, proxy.heal)
 
 
 def test_a_link_that_a_limit_resets_has_been_fired_on_and_is_no_error(running: Running) -> None:
     proxy = add(running)
-    inject(running, proxy, fault="connection_limit", links=1)
+    inject(running, proxy, fault="connection_limit", connections=1)
     with connect(proxy) as sock:
         talk(sock, b"ping")
         with pytest.raises(ConnectionResetError), connect(proxy) as another:
             another.recv(1)
     found, labels = scrape(running), {"proxy": "echo", "fault": "connection_limit", "name": "connection_limit"}
     assert (found("faults_matched_total", **labels), found("faults_fired_total", **labels)) == (1, 1)
-    assert found("links_total", proxy="echo") == 2
-    assert not any(value for key, value in found.samples.items() if key[0] == "brownout_link_errors_total")
+    assert found("connections_total", proxy="echo") == 2
+    assert not any(value for key, value in found.samples.items() if key[0] == "brownout_connection_errors_total")
 
 
 def test_what_the_system_refuses_is_in_no_counter(running: Running) -> None:
@@ -483,33 +483,33 @@ def test_exchanges_are_counted_by_operation_and_by_outcome_or_end(running: Runni
 
     do(running, carry)
     found = scrape(running)
-    counts = {key[1]: value for key, value in found.samples.items() if key[0] == "brownout_exchanges_total"}
+    counts = {key[1]: value for key, value in found.samples.items() if key[0] == "brownout_requests_total"}
     assert counts == {
-        frozenset({("proxy", "echo"), ("operation", operation), ("status", status)}): count
-        for operation, status, count in (
+        frozenset({("proxy", "echo"), ("operation", operation), ("outcome", outcome)}): count
+        for operation, outcome, count in (
             ("GET /", "2xx", 1),
             ("GET /", "cut", 1),
             ("GET /", "reset", 1),
             ("POST /", "5xx", 1),
         )
     }
-    assert found("exchange_seconds_count", proxy="echo", operation="GET /") == 3
-    assert found("exchange_seconds_sum", proxy="echo", operation="GET /") == pytest.approx(0.444)
+    assert found("request_seconds_count", proxy="echo", operation="GET /") == 3
+    assert found("request_seconds_sum", proxy="echo", operation="GET /") == pytest.approx(0.444)
     for bound, count in (("0.0025", 0), ("0.005", 1), ("0.05", 2), ("0.5", 3), ("+Inf", 3)):
-        assert found("exchange_seconds_bucket", proxy="echo", operation="GET /", le=bound) == count
-    assert found("exchange_seconds_bucket", proxy="echo", operation="POST /", le="60.0") == 0
+        assert found("request_seconds_bucket", proxy="echo", operation="GET /", le=bound) == count
+    assert found("request_seconds_bucket", proxy="echo", operation="POST /", le="60.0") == 0
     do(running, carry)
-    assert scrape(running)("exchanges_total", proxy="echo", operation="GET /", status="2xx") == 2
+    assert scrape(running)("requests_total", proxy="echo", operation="GET /", outcome="2xx") == 2
 
 
 def test_operations_after_the_first_hundred_are_one(running: Running) -> None:
     proxy = add(running)
     do(running, lambda: [carried(proxy, entry(n, operation=f"GET /{n}")) for n in range(103)])
     found = scrape(running)
-    assert found("exchanges_total", proxy="echo", operation="GET /99", status="5xx") == 1
-    assert found("exchanges_total", proxy="echo", operation="others", status="5xx") == 3
-    assert found("exchange_seconds_count", proxy="echo", operation="others") == 3
-    assert len([key for key in found.samples if key[0] == "brownout_exchanges_total"]) == 101
+    assert found("requests_total", proxy="echo", operation="GET /99", outcome="5xx") == 1
+    assert found("requests_total", proxy="echo", operation="others", outcome="5xx") == 3
+    assert found("request_seconds_count", proxy="echo", operation="others") == 3
+    assert len([key for key in found.samples if key[0] == "brownout_requests_total"]) == 101
 
 
 # How it is written

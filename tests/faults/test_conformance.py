@@ -86,8 +86,8 @@ EXAMPLES: list[Fault] = [
     Drain(idle=s(3)),
     Refuse(),
     ConnectDelay(delay=s(3)),
-    ConnectionLimit(links=3),
-    ConnectionLimit(links=0, then="queue"),
+    ConnectionLimit(connections=3),
+    ConnectionLimit(connections=0, when_full="queue"),
 ]
 
 

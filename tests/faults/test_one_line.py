@@ -13,9 +13,9 @@ def test_settings_are_written_as_the_command_line_has_them() -> None:
 
 
 def test_settings_of_more_than_one_value_are_written_as_the_command_line_takes_them() -> None:
-    injection = {"fault": "http.header", "name": "x", "remove": ["a", "b"], "set": {"A": "it's"}, "of": "request"}
+    injection = {"fault": "http.header", "name": "x", "remove": ["a", "b"], "set": {"A": "it's"}, "message": "request"}
     line = one_line.settings(injection)
-    assert line == """remove='["a","b"]' set='{"A":"it'"'"'s"}' of=request"""
+    assert line == """remove='["a","b"]' set='{"A":"it'"'"'s"}' message=request"""
     words = dict(word.split("=", 1) for word in shlex.split(line))
     expected = Spec.parse({key: value for key, value in injection.items() if key != "name"})
     assert Spec.parse({"fault": "http.header", **words}, text=True) == expected

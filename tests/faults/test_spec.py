@@ -68,7 +68,7 @@ def test_all_problems_come_at_once() -> None:
         ("latncy", "fault", "unknown fault 'latncy'", "did you mean latency?"),
         ("noop:3", "fault", "noop has no settings", "write noop"),
         ({"latency": "3s"}, "fault", "no fault is named", "write fault: latency, or another fault"),
-        ({"fault": "reset", "stream": "both"}, "stream", "reset acts on the whole link", "leave stream out"),
+        ({"fault": "reset", "stream": "both"}, "stream", "reset acts on the whole connection", "leave stream out"),
         ({"fault": "noop", "name": 3}, "name", "name: 3 is not text", "a name is text"),
         (
             {"fault": "bandwidth", "rate": "1KB/s", "shared": "yes"},
@@ -148,7 +148,7 @@ LATE = ("match the request, or take a fault of replies, such as http.delay", "le
             ],
         ),
         (
-            {"fault": "http.delay", "delay": "1s", "before": "request", "match": {"status": 200}},
+            {"fault": "http.delay", "delay": "1s", "delays": "request", "match": {"status": 200}},
             [("match.status", "match.status: http.delay as it is set acts before there is a reply", LATE[1])],
         ),
         (
@@ -169,8 +169,8 @@ def test_a_change_that_leaves_a_match_on_the_reply_without_one_is_refused() -> N
     assert spec.match is not None
     assert [each.part for each in spec.match.conditions] == ["reply"]
     with pytest.raises(SettingsError, match=r"^match\.status: http\.delay as it is set acts before there is a reply"):
-        spec.changed({"before": "request"})
-    assert spec.changed({"before": "request", "match": {"path": "/"}}).fault.before == "request"
+        spec.changed({"delays": "request"})
+    assert spec.changed({"delays": "request", "match": {"path": "/"}}).fault.delays == "request"
 
 
 def test_a_fault_takes_the_keys_that_are_known_when_it_acts() -> None:

@@ -76,8 +76,8 @@ ROWS = [
     Row("refuse"),
     Row("hang"),
     Row("connect_delay delay=300ms", unit=0.3),
-    Row("connection_limit links=1"),
-    Row("connection_limit links=1 then=queue"),
+    Row("connection_limit connections=1"),
+    Row("connection_limit connections=1 when_full=queue"),
     Row("drain idle=300ms", pause=0.7),
     Row("noop"),
 ]

@@ -79,7 +79,7 @@ def test_links_and_bytes_are_those_that_redis_counted(town: Town, redis_gate: Ga
     assert connections == 5
     assert taken > 150_000
     assert given > 150_000
-    assert found["links_total redis"] == connections
+    assert found["connections_total redis"] == connections
     assert found["bytes_total redis upstream"] == taken
     assert found["bytes_total redis downstream"] == given
     assert found["dial_seconds_count redis"] == 5
@@ -142,7 +142,7 @@ def test_a_run_tells_what_a_client_of_redis_felt(redis_server: Server) -> None:
     ping = [before["bytes_total cache upstream"], slow["bytes_total cache upstream"]]
     assert ping[1] - ping[0] == 10 * len(b"*1\r\n$4\r\nPING\r\n")
     assert slow["bytes_total cache downstream"] - before["bytes_total cache downstream"] == 10 * len(b"+PONG\r\n")
-    assert slow["links_open cache"] == 1
+    assert slow["connections_open cache"] == 1
     assert slow["fault_active latency latency cache"] == 1
     assert slow["fault_delay_seconds_count latency latency cache"] == 10
     assert 0.499 <= slow["fault_delay_seconds_sum latency latency cache"] <= took
@@ -150,8 +150,8 @@ def test_a_run_tells_what_a_client_of_redis_felt(redis_server: Server) -> None:
     assert after["fault_delay_seconds_count latency latency cache"] == 10
     assert after["fault_active reset reset cache"] == 1
     assert after["faults_fired_total reset reset cache"] == after["faults_matched_total reset reset cache"] == 4
-    assert after["link_errors_total gone dial_refused"] == 2
-    assert after["links_total gone"] == 2
+    assert after["connection_errors_total gone dial_refused"] == 2
+    assert after["connections_total gone"] == 2
     assert after["dial_seconds_count gone"] == 0
     assert after["run_info 7"] == 1
     assert all(after[name] >= value for name, value in slow.items() if re.search("_(total|bucket|count|sum) ", name))

@@ -38,7 +38,7 @@ class TestPipelined:
 
     async def test_the_middle_one_of_five_is_reset_behind_the_replies_before_it(self, world) -> None:
         shop, proxy = await open_shop(world)
-        proxy.inject(spec({"fault": "http.lost_request", "sees": "reset", "match": {"path": "/3"}}))
+        proxy.inject(spec({"fault": "http.lost_request", "client_sees": "reset", "match": {"path": "/3"}}))
         phone = await dial(world, proxy)
         await phone.say(self.FIVE)
         assert await phone.rest() == (ok("1 /1") + ok("2 /2"), "RST")
@@ -46,7 +46,7 @@ class TestPipelined:
 
     async def test_what_comes_with_a_request_that_is_reset_goes_nowhere(self, world) -> None:
         shop, proxy = await open_shop(world)
-        proxy.inject(spec({"fault": "http.lost_request", "sees": "reset", "match": {"path": "/1"}}))
+        proxy.inject(spec({"fault": "http.lost_request", "client_sees": "reset", "match": {"path": "/1"}}))
         phone = await dial(world, proxy)
         await phone.say(self.FIVE)
         assert await phone.rest() == (b"", "RST")
@@ -208,7 +208,7 @@ class TestLost:
 
     async def test_the_work_is_done_and_a_gateway_says_that_it_took_too_long(self, world) -> None:
         shop, proxy = await open_shop(world)
-        proxy.inject(spec({"fault": "http.lost_reply", "sees": "504", "match": {"path": "/charge"}}))
+        proxy.inject(spec({"fault": "http.lost_reply", "client_sees": "504", "match": {"path": "/charge"}}))
         phone = await dial(world, proxy)
         await phone.say(ask("/charge", "POST", b"350") + ask("/next"))
         assert (await phone.reply())[0] == 504
@@ -287,10 +287,10 @@ class TestArming:
         assert await phone.reply() == (503, "busy")
 
 
-@pytest.mark.parametrize(("before", "done"), [("request", 0), ("reply", 1), ("body", 1)])
-async def test_what_a_delay_holds_goes_on_when_it_is_healed(world, before: str, done: int) -> None:
+@pytest.mark.parametrize(("delays", "done"), [("request", 0), ("reply", 1), ("body", 1)])
+async def test_what_a_delay_holds_goes_on_when_it_is_healed(world, delays: str, done: int) -> None:
     shop, proxy = await open_shop(world)
-    late = proxy.inject(spec({"fault": "http.delay", "delay": "1h", "before": before}))
+    late = proxy.inject(spec({"fault": "http.delay", "delay": "1h", "delays": delays}))
     phone = await dial(world, proxy)
     await phone.say(ask("/a") + ask("/b"))
     await world.until(lambda: late.fired and len(shop.got) >= done)
@@ -304,11 +304,11 @@ FIRING = {
     "one for others": ELSEWHERE,
     "a header": {"fault": "http.header", "add": {"X-Late": "yes"}},
     "a delay": {"fault": "http.delay", "delay": "20ms"},
-    "a delay of the request": {"fault": "http.delay", "delay": "20ms", "before": "request"},
+    "a delay of the request": {"fault": "http.delay", "delay": "20ms", "delays": "request"},
     "a drip": {"fault": "http.drip", "bytes": "1B", "interval": "1ms"},
     "a status": {"fault": "http.status", "status": 200, "body": "ours"},
     "a duplicate": "http.duplicate",
-    "a page of a gateway": {"fault": "http.lost_reply", "sees": "504"},
+    "a page of a gateway": {"fault": "http.lost_reply", "client_sees": "504"},
 }
 
 
@@ -331,10 +331,10 @@ async def test_a_client_that_has_finished_hears_all_of_its_reply(world, fault: s
 LEFT = {
     "while a reply drips": {"fault": "http.drip", "bytes": "1B", "interval": "5ms"},
     "while a reply is late": {"fault": "http.delay", "delay": "1h"},
-    "while a body is late": {"fault": "http.delay", "delay": "1h", "before": "body"},
-    "while its request is late": {"fault": "http.delay", "delay": "1h", "before": "request"},
-    "while nothing is said": {"fault": "http.lost_reply", "sees": "hang"},
-    "while nothing is asked": {"fault": "http.lost_request", "sees": "hang"},
+    "while a body is late": {"fault": "http.delay", "delay": "1h", "delays": "body"},
+    "while its request is late": {"fault": "http.delay", "delay": "1h", "delays": "request"},
+    "while nothing is said": {"fault": "http.lost_reply", "client_sees": "hang"},
+    "while nothing is asked": {"fault": "http.lost_request", "client_sees": "hang"},
     "while nothing is armed": None,
 }
 

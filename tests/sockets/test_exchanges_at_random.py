@@ -61,7 +61,7 @@ HARMLESS = {
     "http.delay": {"delay": "2ms", "jitter": "2ms"},
     "http.drip": {"bytes": "9B", "interval": "1ms"},
     "http.header": {"add": {"X-Late": "yes"}},
-    "http.lost_reply": {"sees": "504"},
+    "http.lost_reply": {"client_sees": "504"},
     "http.duplicate": {},
 }
 """Faults that leave a link as it is."""
@@ -112,19 +112,19 @@ async def test_replies_stay_in_order_while_faults_come_and_go(world, seed: int) 
 
 
 FATAL = {
-    "resets": {"fault": "http.lost_request", "sees": "reset"},
-    "asks-in-vain": {"fault": "http.lost_request", "sees": "hang"},
-    "hangs": {"fault": "http.lost_reply", "sees": "hang"},
-    "resets-late": {"fault": "http.lost_reply", "sees": "reset"},
-    "gives-up": {"fault": "http.lost_reply", "sees": "504"},
+    "resets": {"fault": "http.lost_request", "client_sees": "reset"},
+    "asks-in-vain": {"fault": "http.lost_request", "client_sees": "hang"},
+    "hangs": {"fault": "http.lost_reply", "client_sees": "hang"},
+    "resets-late": {"fault": "http.lost_reply", "client_sees": "reset"},
+    "gives-up": {"fault": "http.lost_reply", "client_sees": "504"},
     "cuts": {"fault": "http.truncate", "share": "50%", "how": "rst"},
     "ends": {"fault": "http.truncate", "bytes": "3B", "how": "fin"},
     "answers": {"fault": "http.status", "status": 503, "body": "busy"},
     "reads-first": {"fault": "http.status", "status": 503, "body": "busy", "match": {"body": "x*"}},
     "is-late": {"fault": "http.delay", "delay": "1h"},
-    "asks-late": {"fault": "http.delay", "delay": "2ms", "jitter": "2ms", "before": "request"},
+    "asks-late": {"fault": "http.delay", "delay": "2ms", "jitter": "2ms", "delays": "request"},
     "drips": {"fault": "http.drip", "bytes": "9B", "interval": "1ms"},
-    "drips-first": {"fault": "http.drip", "bytes": "1B", "interval": "1h", "of": "head"},
+    "drips-first": {"fault": "http.drip", "bytes": "1B", "interval": "1h", "part": "head"},
     "repeats": {"fault": "http.duplicate"},
     "adds": {"fault": "http.header", "add": {"X-Late": "yes"}, "match": {"status": "200"}},
     "link-resets": {"fault": "reset"},

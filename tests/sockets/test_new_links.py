@@ -323,7 +323,7 @@ async def test_one_more_than_the_limit_is_reset_and_there_is_room_when_one_has_g
 
 async def test_who_is_too_many_waits_in_order_of_coming(world: World) -> None:
     proxy = await world.proxy()
-    injection = proxy.inject(spec({"fault": "connection_limit", "links": 1, "then": "queue"}))
+    injection = proxy.inject(spec({"fault": "connection_limit", "connections": 1, "when_full": "queue"}))
     clients = []
     for _ in range(4):
         clients.append(await world.connect(proxy))
@@ -351,15 +351,15 @@ async def test_links_that_were_open_before_count_and_are_not_touched(world: Worl
 
 async def test_a_raised_limit_lets_in_who_waits_and_one_that_refuses_sends_them_away(world: World) -> None:
     proxy = await world.proxy()
-    proxy.inject(spec({"fault": "connection_limit", "links": 0, "then": "queue"}))
+    proxy.inject(spec({"fault": "connection_limit", "connections": 0, "when_full": "queue"}))
     clients = []
     for _ in range(3):
         clients.append(await world.connect(proxy))
         await world.until(lambda: len(proxy.gate.waiting) == len(clients))
-    proxy.change("connection_limit", {"links": 1})
+    proxy.change("connection_limit", {"connections": 1})
     assert await said(*clients[0]) == b"ping"
     assert len(proxy.gate.waiting) == 2
-    proxy.change("connection_limit", {"then": "refuse"})
+    proxy.change("connection_limit", {"when_full": "refuse"})
     for reader, _ in clients[1:]:
         with pytest.raises(ConnectionResetError):
             await reader.read()
@@ -368,7 +368,7 @@ async def test_a_raised_limit_lets_in_who_waits_and_one_that_refuses_sends_them_
 
 async def test_a_burst_of_a_thousand_finds_exactly_so_many_open(world: World) -> None:
     proxy = await world.proxy()
-    injection = proxy.inject(spec({"fault": "connection_limit", "links": 10, "then": "queue"}))
+    injection = proxy.inject(spec({"fault": "connection_limit", "connections": 10, "when_full": "queue"}))
     clients = await asyncio.gather(*(world.connect(proxy) for _ in range(1000)))
     await world.until(lambda: proxy.links_total == 1000 and sum(link.open for link in proxy.links.values()) == 10)
     assert (injection.fired, len(proxy.gate.waiting)) == (990, 990)

@@ -292,7 +292,7 @@ def test_without(): assert False
     result.assert_outcomes(failed=3)
     sections = told(result).split(" brownout ---")[1:]
     assert [line for line in sections[0].splitlines()[1:] if not line.startswith("___")][:9] == [
-        "seed 7; the same dice again: --brownout-seed 7",
+        "random seed 7; to repeat it: --brownout-seed 7",
         "latency on echo: stream=both latency=1ms",
         "  matched 1, fired 1, 2 bytes; healed",
         "reset on echo: probability=0%",
@@ -300,9 +300,9 @@ def test_without(): assert False
         "latency on echo: latency=1s start=1h",
         "  its start did not come",
         "refuse on echo:",
-        "  nobody can count what it hit; open links that it could not touch: 1",
+        "  nobody can count what it hit; open connections that it could not touch: 1",
     ]
-    assert sections[1].splitlines()[1:3] == ["seed 7; the same dice again: --brownout-seed 7", "nothing was injected"]
+    assert sections[1].splitlines()[1:3] == ["random seed 7; to repeat it: --brownout-seed 7", "nothing was injected"]
     assert len(sections) == 2
 
 

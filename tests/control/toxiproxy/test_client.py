@@ -152,7 +152,7 @@ def test_a_proxy_and_a_receipt_say_what_is_not_known(client: ToxiproxyClient, ru
     assert view == {
         "name": "echo", "listen": address.endpoint, "address": address.endpoint,
         "upstream": f"tcp://{running.echo}", "protocol": "tcp", "enabled": True, "trouble": None,
-        "links": None, "bytes": None, "errors": {},
+        "connections": None, "bytes": None, "errors": {},
         "injections": [
             {"fault": "latency", "name": "latency", "stream": "downstream", "latency": "1ms"},
             {"fault": "noop", "name": "noop_downstream", "stream": "downstream"},
@@ -245,8 +245,8 @@ def test_a_change_that_has_no_words_changes_nothing(client: ToxiproxyClient, run
 def test_what_a_toxiproxy_keeps_not_is_said(client: ToxiproxyClient, running: Running) -> None:
     with pytest.raises(UnsupportedError, match=rf"^the Toxiproxy at {running.api} keeps no journal"):
         client.journal()
-    for ask in (client.exchanges, client.follow_exchanges):
-        with pytest.raises(UnsupportedError, match=rf"^the Toxiproxy at {running.api} keeps no exchanges"):
+    for ask in (client.requests, client.follow_requests):
+        with pytest.raises(UnsupportedError, match=rf"^the Toxiproxy at {running.api} keeps no requests"):
             ask()
     with pytest.raises(UnsupportedError, match=r"^a Toxiproxy reaches no unix socket: unix:///tmp/x.sock"):
         client.add("own", "unix:///tmp/x.sock")

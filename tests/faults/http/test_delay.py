@@ -14,15 +14,15 @@ REPLY = replied(*LENGTH, to=GET)
 
 
 @pytest.mark.parametrize(
-    ("before", "on_request", "on_reply"),
+    ("delays", "on_request", "on_reply"),
     [
         ("request", (Hold(2.0, "request"),), None),
         ("reply", (), (Hold(2.0, "reply"),)),
         ("body", (), (Hold(2.0, "reply", body=True),)),
     ],
 )
-def test_what_is_late(before: str, on_request: tuple[Hold, ...], on_reply: tuple[Hold, ...] | None) -> None:
-    fault = Delay(delay=Duration(2), before=before)
+def test_what_is_late(delays: str, on_request: tuple[Hold, ...], on_reply: tuple[Hold, ...] | None) -> None:
+    fault = Delay(delay=Duration(2), delays=delays)
     assert fault.on_request(GET, random.Random(7)) == on_request
     assert fault.acts_on == ("request" if on_reply is None else "reply")
     if on_reply is not None:

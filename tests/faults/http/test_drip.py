@@ -12,12 +12,12 @@ from brownout.wire.errors import BrownoutError
 from .conftest import GET, LENGTH, replied
 
 
-@pytest.mark.parametrize("of", ["head", "body"])
-def test_a_part_of_the_reply_comes_in_drops(of: str) -> None:
-    fault = Drip(bytes=Size(3), interval=Duration(2), of=of)
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_part_of_the_reply_comes_in_drops(part: str) -> None:
+    fault = Drip(bytes=Size(3), interval=Duration(2), part=part)
     (shape,) = fault.on_reply(GET, replied(*LENGTH, to=GET), random.Random(7))
     assert isinstance(shape, Shape)
-    assert (shape.message, shape.part) == ("reply", of)
+    assert (shape.message, shape.part) == ("reply", part)
     stage = shape.start(StageContext())
     assert [*stage(Segment(10, kind=Kind.OPEN)), *stage(Segment(10, b"abcdefg"))] == [
         Segment(10, b"abc"), Segment(12, b"def"), Segment(14, b"g"),

@@ -52,7 +52,7 @@ def test_on_a_command_line_it_is_text_or_json() -> None:
 
 
 def test_the_request_may_be_edited_instead() -> None:
-    fault = Header(set={"Host": "elsewhere"}, of="request")
+    fault = Header(set={"Host": "elsewhere"}, message="request")
     assert fault.acts_on == "request"
     (rewrite,) = fault.on_request(GET, random.Random(7))
     assert (rewrite.message, rewrite.whole) == ("request", False)
@@ -64,7 +64,7 @@ WRONG = [
     ({}, "no header is named", "give remove=NAME, set='NAME: VALUE' or add='NAME: VALUE'"),
     ({"remove": []}, "no header is named", "give remove=NAME, set='NAME: VALUE' or add='NAME: VALUE'"),
     *(
-        (given, FRAMED.format(name), "http.truncate cuts a reply, http.lost_reply ends the link")
+        (given, FRAMED.format(name), "http.truncate cuts a reply, http.lost_reply ends the connection")
         for given, name in (
             ({"remove": "Content-Length"}, "Content-Length"), ({"set": {"transfer-encoding": "x"}}, "transfer-encoding"),
             ({"add": {"Connection": "close"}}, "Connection"), ({"remove": "expect"}, "expect"),
@@ -83,8 +83,8 @@ WRONG = [
     ({"remove": [1]}, "remove: [1] is not right", "remove is a list of names, or names as text with commas"),
     ({"remove": {"a": "b"}}, "remove: {'a': 'b'} is not right",
      "remove is a list of names, or names as text with commas"),
-    ({"remove": "a", "of": "both"}, "of: 'both' is none of request, reply", "known: reply, request"),
-    ({"remove": "a", "of": ["reply"]}, "of: a list stands where one value is due", "write the value alone"),
+    ({"remove": "a", "message": "both"}, "message: 'both' is none of request, reply", "known: reply, request"),
+    ({"remove": "a", "message": ["reply"]}, "message: a list stands where one value is due", "write the value alone"),
 ]  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def test_what_is_done_and_what_is_seen(fault: str, actions: tuple[object, ...]) 
 @pytest.mark.parametrize("sees", ["504", 504])
 def test_a_gateway_gives_up_when_the_work_is_done(sees: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "now", lambda: 0.0)
-    fault = Spec.parse({"fault": "http.lost_reply", "sees": sees}).fault
+    fault = Spec.parse({"fault": "http.lost_reply", "client_sees": sees}).fault
     found = [fault.on_request(each, random.Random(7))[0] for each in (POST, HEAD, CLOSE)]
     head = (
         b"HTTP/1.1 504 Gateway Timeout\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n%b"
@@ -51,8 +51,8 @@ def test_a_gateway_gives_up_when_the_work_is_done(sees: object, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("fault", "message", "hint"),
     [
-        ("http.lost_reply:503", "sees: '503' is none of reset, hang, 504", "did you mean 504?"),
-        ("http.lost_request:504", "sees: '504' is none of hang, reset", "known: hang, reset"),
+        ("http.lost_reply:503", "client_sees: '503' is none of reset, hang, 504", "did you mean 504?"),
+        ("http.lost_request:504", "client_sees: '504' is none of hang, reset", "known: hang, reset"),
         ("http.duplicate:0", "copies: '0' is not right", "copies is a number from 1 to 100"),
         ("http.duplicate:101", "copies: '101' is not right", "copies is a number from 1 to 100"),
     ],

@@ -145,7 +145,7 @@ WRONG = [
     ({"status": 503, "headers": {"X": "☃"}}, "X: '☃' cannot stand in a header", "one line of Latin letters is right"),
     ({"status": 503, "headers": {"Content-Length": "3"}},
      "Content-Length is how messages are framed, it stays as it is",
-     "http.truncate cuts a reply, http.lost_reply ends the link"),
+     "http.truncate cuts a reply, http.lost_reply ends the connection"),
     ({"status": 503, "headers": {"X": 5}}, "headers: {'X': 5} is not right",
      "headers is a mapping of names to text, numbers in quotes, or NAME: VALUE"),
     ({"status": 503, "json": "{"}, "json: '{' is not JSON: Input data was truncated",

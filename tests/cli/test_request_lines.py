@@ -1,19 +1,19 @@
-"""Exchanges as lines: what is shown, in which columns, and what gives way where there is no room."""
+"""Requests as lines: what is shown, in which columns, and what gives way where there is no room."""
 
 from datetime import datetime
 
 import click
 import pytest
 
-from brownout.cli.exchanges import Lines
-from brownout.control.views import ExchangeView
+from brownout.cli.request_lines import Lines
+from brownout.control.views import RequestView
 
 WIDE = 10_000
 
 
-def view(**values: object) -> ExchangeView:
+def view(**values: object) -> RequestView:
     example: dict[str, object] = {
-        "seq": 1, "at": "2026-11-24T03:23:51.187Z", "proxy": "payments", "link": 3, "operation": "POST /charge",
+        "seq": 1, "at": "2026-11-24T03:23:51.187Z", "proxy": "payments", "connection": 3, "operation": "POST /charge",
         "request": "POST /charge?token=*", "status": "503", "outcome": "5xx", "end": "", "first_seconds": None,
         "seconds": 0.000123, "request_bytes": 345, "reply_bytes": 6789, "fingerprint": "", "faults": ["http.status"],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Exchanges as the lines of an access log."""
+"""Requests as the lines of an access log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from ..control.views import ExchangeView
+from ..control.views import RequestView
 from . import columns, figures
 from .columns import shorten
 
@@ -20,13 +20,13 @@ _FIGURES = ("12.3 ms", "1.23 KB", "1.23 KB")
 
 
 class Lines:
-    """Writes exchanges one after the other, in columns that grow wider where they must."""
+    """Writes requests one after the other, in columns that grow wider where they must."""
 
     def __init__(self, *, with_proxy: bool) -> None:
         self._with_proxy = with_proxy
         self._widths = [len("12:34:56.789"), *([0] if with_proxy else []), len("200"), *map(len, _FIGURES)]
 
-    def fit(self, view: ExchangeView) -> list[str]:
+    def fit(self, view: RequestView) -> list[str]:
         """Return the columns before the request; from now on all have room for what these hold."""
         cells = [
             _clock(view["at"]),
@@ -39,8 +39,8 @@ class Lines:
         self._widths = [max(width, len(cell)) for width, cell in zip(self._widths, cells, strict=True)]
         return cells
 
-    def line(self, view: ExchangeView, width: int) -> str:
-        """Return an exchange as a line of at most so many characters; the request is cut before the faults are."""
+    def line(self, view: RequestView, width: int) -> str:
+        """Return a request as a line of at most so many characters; the request is cut before the faults are."""
         cells = self.fit(view)
         words = len(cells) - len(_FIGURES)
         shown = len(cells) if width >= NARROW else words + 1
