@@ -232,7 +232,7 @@ def profile_view(profile: Profile, source: str, *, applied: bool) -> ProfileView
 
 def placed_view(injection: Injection, seed: int) -> PlacedView:
     """Return an injection as JSON has it, with the proxy on which it is."""
-    return {"proxy": injection.dice.proxy, "injection": injection_view(injection, seed)}
+    return {"proxy": injection.identity.proxy, "injection": injection_view(injection, seed)}
 
 
 def fault_view(fault: type[Fault]) -> FaultView:

@@ -1,4 +1,4 @@
-"""What can go wrong, without an event loop: settings, triggers with their dice, and stages over segments.
+"""What can go wrong, without an event loop: settings, triggers with their chances, and stages over segments.
 
 A fault is immutable settings that start a stage; a stage is a function from a segment to segments due later. The names
 for users of the package are offered here.

@@ -65,7 +65,7 @@ class Replace(NamedTuple):
 
 class Repeat(NamedTuple):
     """The upstream gets the request `times` more, each on a connection of its own, and answers, before the one whose
-    reply comes back. The fault must have `whole`.
+    reply comes back. The fault must have `needs_whole_request`.
     """
 
     times: int = 1

@@ -14,14 +14,14 @@ from .fault import Fault
 
 
 class Request(NamedTuple):
-    """A request as a fault sees it. The body is there as far as it was kept: `whole` says whether that is all.
+    """A request as a fault sees it. The body is there as far as it was kept: `complete` says whether that is all.
 
-    `data` are all its bytes, head and framing too, where it is whole and the fault asked for that.
+    `data` are all its bytes, head and framing too, where it is complete and the fault asked for that.
     """
 
     head: RequestHead
     body: bytes = b""
-    whole: bool = False
+    complete: bool = False
     data: bytes = b""
 
 
@@ -35,7 +35,7 @@ class ExchangeFault(Fault, frozen=True):
     streams = ()
     protocol: ClassVar[str]
     """The name of the protocol whose requests it hits."""
-    whole: ClassVar[bool] = False
+    needs_whole_request: ClassVar[bool] = False
     """Needs the whole request: one that is too long to be kept is spared."""
 
     @property
@@ -43,11 +43,11 @@ class ExchangeFault(Fault, frozen=True):
         """When it is asked what to do."""
         return "request"
 
-    def on_request(self, request: Request, dice: random.Random) -> Iterable[Action]:
+    def on_request(self, request: Request, rng: random.Random) -> Iterable[Action]:
         """Return what becomes of an exchange that was hit, when its request is known."""
         return ()
 
-    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> Iterable[Action]:
+    def on_reply(self, request: Request, reply: ReplyHead, rng: random.Random) -> Iterable[Action]:
         """Return what becomes of the reply of an exchange that was hit: holds, shapes, rewrites, cuts and ends."""
         return ()
 

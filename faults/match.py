@@ -127,16 +127,16 @@ class Index:
         """Return the matches that hold, as far as a request's head tells."""
         return _by_head(self._head, self._all, head)
 
-    def by_body(self, mask: int, body: bytes, whole: bool) -> int:
+    def by_body(self, mask: int, body: bytes, complete: bool) -> int:
         """Return which of the matches in a mask hold, as far as a request's body tells.
 
-        Of a body that is not `whole` there are no JSON values.
+        Of a body that is not `complete` there are no JSON values.
         """
         for table in self._body:
             if mask & table.users:
                 mask &= table.find(body.decode("utf-8", "replace"))
         if mask & self._json_users:
-            document = _document(body) if whole else _ABSENT
+            document = _document(body) if complete else _ABSENT
             for table in self._json:
                 value = _at(document, table.path)
                 mask &= table.anything if isinstance(value, dict | list) else table.find(_text(value))

@@ -8,13 +8,13 @@ import msgspec
 from msgspec import Meta
 
 from ..wire.errors import BrownoutError
-from . import dice
+from .chance import chance, picked
 from .settings import Settings, fields
 from .settings.units import Duration, Quota, Share
 
 
-class Dice(NamedTuple):
-    """Whose dice are thrown. The scope is empty for links; for exchanges it is the operation."""
+class Identity(NamedTuple):
+    """Whose chance it is: the same identity draws the same. The scope is empty for links, the operation for exchanges."""
 
     seed: int
     proxy: str
@@ -41,10 +41,10 @@ class Trigger(Settings, frozen=True):
         if self.probability is not None and self.quota is not None:
             raise BrownoutError("probability and quota exclude each other", "give one of them")
 
-    def fires(self, n: int, fired: int, whose: Dice, nth: int | None = None) -> bool:
+    def fires(self, n: int, fired: int, whose: Identity, nth: int | None = None) -> bool:
         """Say whether the n-th match (1, 2, ...) is hit, when `fired` ones were hit before it.
 
-        `nth`: as which one of the dice's scope it is drawn for, if that is another count.
+        `nth`: its number within the scope, if that is another count.
         """
         if self.times is not None and fired >= self.times:
             return False
@@ -52,8 +52,8 @@ class Trigger(Settings, frozen=True):
         if turn < 1 or rest:
             return False
         if self.quota is not None:
-            return turn in dice.picked(self.quota, *whose._replace(scope=""), (turn - 1) // self.quota.of)
-        return self.probability is None or dice.chance(*whose, n if nth is None else nth) < self.probability
+            return turn in picked(self.quota, *whose._replace(scope=""), (turn - 1) // self.quota.of)
+        return self.probability is None or chance(*whose, n if nth is None else nth) < self.probability
 
 
 TRIGGER_KEYS = tuple(field.name for field in fields(Trigger))

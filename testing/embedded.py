@@ -96,7 +96,7 @@ class Embedded:
         async def work() -> list[_Placed]:
             await self._settled()
             return [
-                _Placed(self._thread, self._fleet.proxies[injection.dice.proxy], injection)
+                _Placed(self._thread, self._fleet.proxies[injection.identity.proxy], injection)
                 for injection in self._fleet.apply(self._fleet.profile(profile))
             ]
 
@@ -147,7 +147,7 @@ class _Placed:
         self._injection = injection
 
     def view(self) -> dict[str, object]:
-        return self._thread.call(lambda: injection_view(self._injection, self._injection.dice.seed))
+        return self._thread.call(lambda: injection_view(self._injection, self._injection.identity.seed))
 
     def change(self, values: Mapping[str, object]) -> None:
         def work() -> None:

@@ -34,14 +34,14 @@ class Delay(HttpFault, frozen=True):
         """When it is asked what to do."""
         return "request" if self.delays == "request" else "reply"
 
-    def on_request(self, request: Request, dice: random.Random) -> tuple[Hold, ...]:
+    def on_request(self, request: Request, rng: random.Random) -> tuple[Hold, ...]:
         """Hold the request."""
-        return (self._hold(dice),) if self.acts_on == "request" else ()
+        return (self._hold(rng),) if self.acts_on == "request" else ()
 
-    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Hold, ...]:
+    def on_reply(self, request: Request, reply: ReplyHead, rng: random.Random) -> tuple[Hold, ...]:
         """Hold the reply."""
-        return (self._hold(dice),)
+        return (self._hold(rng),)
 
-    def _hold(self, dice: random.Random) -> Hold:
-        seconds = max(0.0, self.delay + self.jitter * (2 * dice.random() - 1))
+    def _hold(self, rng: random.Random) -> Hold:
+        seconds = max(0.0, self.delay + self.jitter * (2 * rng.random() - 1))
         return Hold(seconds, self.acts_on, body=self.delays == "body")

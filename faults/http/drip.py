@@ -46,7 +46,7 @@ class Drip(HttpFault, frozen=True):
         """When it is asked what to do."""
         return "reply"
 
-    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Shape]:
+    def on_reply(self, request: Request, reply: ReplyHead, rng: random.Random) -> tuple[Shape]:
         """Let the reply drip."""
         return (Shape(self._drops, "reply", self.part),)
 

@@ -20,10 +20,10 @@ class Duplicate(HttpFault, frozen=True):
     """
 
     name = "http.duplicate"
-    whole = True
+    needs_whole_request = True
 
     copies: Annotated[int, Meta(ge=1, le=100, description="How many more arrive.")] = 1
 
-    def on_request(self, request: Request, dice: random.Random) -> tuple[Repeat]:
+    def on_request(self, request: Request, rng: random.Random) -> tuple[Repeat]:
         """Repeat the request."""
         return (Repeat(self.copies),)

@@ -43,11 +43,11 @@ class Header(HttpFault, frozen=True):
         """When it is asked what to do."""
         return self.message
 
-    def on_request(self, request: Request, dice: random.Random) -> tuple[Rewrite, ...]:
+    def on_request(self, request: Request, rng: random.Random) -> tuple[Rewrite, ...]:
         """Edit the request's head."""
         return (Rewrite(self._edited, "request"),) if self.message == "request" else ()
 
-    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Rewrite, ...]:
+    def on_reply(self, request: Request, reply: ReplyHead, rng: random.Random) -> tuple[Rewrite, ...]:
         """Edit the reply's head."""
         return (Rewrite(self._edited, "reply"),)
 

@@ -27,7 +27,7 @@ class LostReply(HttpFault, frozen=True):
         Meta(description="What the client sees once the work is done: an RST, silence, or a gateway's error page."),
     ] = "reset"
 
-    def on_request(self, request: Request, dice: random.Random) -> tuple[Answer | Drop | Reset]:
+    def on_request(self, request: Request, rng: random.Random) -> tuple[Answer | Drop | Reset]:
         """Lose the reply."""
         if self.client_sees == "reset":
             return (Reset(forward=True),)
@@ -48,6 +48,6 @@ class LostRequest(HttpFault, frozen=True):
         "hang"
     )
 
-    def on_request(self, request: Request, dice: random.Random) -> tuple[Drop | Reset]:
+    def on_request(self, request: Request, rng: random.Random) -> tuple[Drop | Reset]:
         """Lose the request."""
         return (Drop() if self.client_sees == "hang" else Reset(),)

@@ -61,7 +61,7 @@ class Status(HttpFault, frozen=True):
         if self.retry_as != "seconds" and self.retry_after is None:
             raise BrownoutError(f"retry_as={self.retry_as} needs to know when", "give retry_after=2s")
 
-    def on_request(self, request: Request, dice: random.Random) -> tuple[Answer]:
+    def on_request(self, request: Request, rng: random.Random) -> tuple[Answer]:
         """Answer."""
         body, content_type = self._body()
         fields = {"content-type": content_type} if content_type else {}

@@ -46,7 +46,7 @@ class Truncate(HttpFault, frozen=True):
         """When it is asked what to do."""
         return "reply"
 
-    def on_reply(self, request: Request, reply: ReplyHead, dice: random.Random) -> tuple[Cut | Rewrite, ...]:
+    def on_reply(self, request: Request, reply: ReplyHead, rng: random.Random) -> tuple[Cut | Rewrite, ...]:
         """Cut a reply that has a body."""
         asked, length = request_head(request), reply_head(reply).length
         if length is not None and self._kept(length) >= length:

@@ -274,7 +274,7 @@ class Conversation:
         for exchange in unanswered:
             if exchange.plan is not None:
                 retract_undecided(self._host, exchange.plan)
-            exchange.end, exchange.plan = "unfollowed", None
+            exchange.end, exchange.plan = "unparsed", None
             if exchange.reply_slot is not None:
                 self._replies.finish(exchange.reply_slot)
             self._record(exchange)

@@ -113,7 +113,7 @@ class RequestHandler:
         fault = fault_of(injection)
         if bit & plan.rules.index.needs_reply:
             plan.undecided.append(Undecided(injection, bit, None))
-        elif fault.whole and not plan.request.whole:
+        elif fault.needs_whole_request and not plan.request.complete:
             self._host.record_untouched(injection)
         elif (rng := injection.fires_on_exchange(self._host.operation(exchange.head.operation))) is not None:
             if fault.acts_on == "reply":

@@ -20,8 +20,8 @@ class Rules:
     def __init__(self, injections: Iterable[Injection] = ()) -> None:
         self.injections: Sequence[Injection] = tuple(injections)
         self.index = Index([injection.spec.match for injection in self.injections])
-        whole = [number for number, injection in enumerate(self.injections) if fault_of(injection).whole]
-        self.collect = self.index.needs_body | sum(1 << number for number in whole)
+        wholly = [n for n, injection in enumerate(self.injections) if fault_of(injection).needs_whole_request]
+        self.collect = self.index.needs_body | sum(1 << n for n in wholly)
         """Those that can be judged only when the body is there."""
 
     def among(self, mask: int) -> Iterator[tuple[int, Injection]]:

@@ -20,7 +20,7 @@ class Entry(NamedTuple):
     did not), `seconds` until the reply's end. Sizes are those of the whole messages, as they came from the client and
     as they went to it. `fingerprint` is a hash of the request's body, empty without one. `status` is what the client
     saw, empty where no reply came; `end` how it ended, if not by a whole reply: `reset`, `closed`, `lost`, `cut`,
-    or `unfollowed`, where its link was given up.
+    or `unparsed`, where the proxy stopped parsing its link.
     `faults` are the names of the injections that acted on it.
     """
 

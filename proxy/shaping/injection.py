@@ -7,11 +7,11 @@ import time
 from collections import Counter
 from typing import NamedTuple, Protocol
 
-from ...faults.dice import draw
 from ...faults.fault import Stream
+from ...faults.identity import draw
 from ...faults.segment import Counted, StageContext
 from ...faults.spec import Spec
-from ...faults.trigger import Dice
+from ...faults.trigger import Identity
 from ..record.tally import Tally
 from ..system.clock import Timer
 
@@ -48,15 +48,15 @@ class Injection:
     and that it fired on but could not touch, the first 1000 of `untouched_total`. `tally` goes on when it is healed.
     """
 
-    __slots__ = ("__weakref__", "_operations", "_shared", "active", "armed_at", "bytes", "dice", "fired", "healed_at",
-                 "hits", "matched", "name", "profile", "spec", "tally", "timer", "untouched",
+    __slots__ = ("__weakref__", "_operations", "_shared", "active", "armed_at", "bytes", "fired", "healed_at",
+                 "hits", "identity", "matched", "name", "profile", "spec", "tally", "timer", "untouched",
                  "untouched_total")  # fmt: skip
 
     def __init__(self, spec: Spec, *, seed: int, proxy: str, profile: str = "") -> None:
         self.spec = spec
         self.name = spec.name
         self.profile = profile
-        self.dice = Dice(seed, proxy, spec.name)
+        self.identity = Identity(seed, proxy, spec.name)
         self.armed_at = time.time()
         self.healed_at: float | None = None
         self.active = False
@@ -79,7 +79,7 @@ class Injection:
     def fires_on(self, target: Target) -> bool:
         """Count a connection and say whether the fault fires on it: once for each, changes do not ask again."""
         self.matched += 1
-        if not self.spec.trigger.fires(self.matched, self.fired, self.dice):
+        if not self.spec.trigger.fires(self.matched, self.fired, self.identity):
             return False
         self.fired += 1
         self.hits[target] = Hit(self.matched, {})
@@ -92,7 +92,7 @@ class Injection:
         """
         self.matched += 1
         self._operations[operation] += 1
-        whose, nth = self.dice._replace(scope=operation), self._operations[operation]
+        whose, nth = self.identity._replace(scope=operation), self._operations[operation]
         if not self.spec.trigger.fires(self.matched, self.fired, whose, nth):
             return None
         self.fired += 1
@@ -106,7 +106,7 @@ class Injection:
     def context(self, target: Target, stream: Stream, other: Counted) -> StageContext:
         """Return the context of this fault's stage on one stream of a connection; `other` is its other stream."""
         hit, shared = self.hits[target], self._shared.setdefault(stream, {})
-        return StageContext(draw(*self.dice, hit.n, stream), connection=hit.shared, shared=shared, other=other)
+        return StageContext(draw(*self.identity, hit.n, stream), connection=hit.shared, shared=shared, other=other)
 
     def record_untouched(self, target: Target) -> None:
         """Record a connection that the fault could not touch, or on which it could not touch an exchange."""

@@ -1,14 +1,14 @@
-"""Triggers and their dice: pure functions of seed, names and count."""
+"""Triggers and chance: pure functions of seed, names and count."""
 
 import pytest
 
-from brownout.faults import Duration, Quota, Share, Trigger, dice
-from brownout.faults.trigger import Dice
+from brownout.faults import Duration, Quota, Share, Trigger, chance
+from brownout.faults.trigger import Identity
 
-WHOSE = Dice(7, "redis", "latency")
+WHOSE = Identity(7, "redis", "latency")
 
 
-def hits(trigger: Trigger, matches: int, whose: Dice = WHOSE) -> list[int]:
+def hits(trigger: Trigger, matches: int, whose: Identity = WHOSE) -> list[int]:
     fired: list[int] = []
     for n in range(1, matches + 1):
         if trigger.fires(n, len(fired), whose):
@@ -35,14 +35,14 @@ def test_counts(trigger: Trigger, expected: list[int]) -> None:
     assert hits(trigger, 10) == expected
 
 
-def test_the_dice_are_the_same_tomorrow() -> None:
+def test_draws_are_the_same_tomorrow() -> None:
     # Written out: another value here means that every user's seed gives other faults than yesterday.
-    assert dice.chance(7, "redis", "latency", "", 1) == 0.29987741139917456
+    assert chance.chance(7, "redis", "latency", "", 1) == 0.29987741139917456
     assert hits(Trigger(probability=Share(0.3)), 20) == [1, 7, 9, 11, 14, 17, 19]
     assert hits(Trigger(quota=Quota(3, 10)), 20) == [1, 7, 9, 11, 17, 19]
 
 
-def test_seed_proxy_injection_and_scope_each_give_other_dice() -> None:
+def test_seed_proxy_injection_and_scope_each_give_other_draws() -> None:
     each = [
         WHOSE,
         WHOSE._replace(seed=8),
@@ -51,7 +51,7 @@ def test_seed_proxy_injection_and_scope_each_give_other_dice() -> None:
         WHOSE._replace(scope="GET"),
     ]
     assert len({tuple(hits(Trigger(probability=Share(0.5)), 64, whose)) for whose in each}) == 5
-    assert dice.draw("ab", "c") != dice.draw("a", "bc")
+    assert chance.draw("ab", "c") != chance.draw("a", "bc")
 
 
 def test_a_quota_is_exact_in_every_block_and_shuffled() -> None:

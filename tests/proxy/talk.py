@@ -34,10 +34,10 @@ class Does(ExchangeFault, frozen=True):
     def acts_on(self):
         return self.when
 
-    def on_request(self, request: Request, dice: random.Random) -> Iterable[Action]:
+    def on_request(self, request: Request, rng: random.Random) -> Iterable[Action]:
         return self.said
 
-    def on_reply(self, request, reply, dice) -> Iterable[Action]:
+    def on_reply(self, request, reply, rng) -> Iterable[Action]:
         return self.said
 
 
@@ -45,7 +45,7 @@ def does(*actions: Action, on: str = "request", needs_whole: bool = False) -> Ex
     class Said(Does, frozen=True):
         said = actions
         when = on
-        whole = needs_whole
+        needs_whole_request = needs_whole
 
     return Said()
 

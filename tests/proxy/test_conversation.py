@@ -321,7 +321,7 @@ class TestInOrder:
         talk.server(ok(1)[10:], ok(2), Kind.EOF)
         assert talk.at_server() == [(0, get(1) + get(2) + b"\x16\x03")]
         assert talk.at_client() == [(0, ok(1) + ok(2)), (0, Kind.EOF)]
-        assert talk.over == 2 * [("GET /{}", "", "unfollowed", ())]
+        assert talk.over == 2 * [("GET /{}", "", "unparsed", ())]
         assert (late.matched, late.fired) == (2, 0)
 
     def test_a_request_that_becomes_unreadable_while_it_is_kept_goes_on(self, talk):

@@ -79,7 +79,7 @@ class Answers(ExchangeFault, frozen=True):
     protocol = "http"
     late: bool = False
 
-    def on_request(self, request, dice):
+    def on_request(self, request, rng):
         return (Answer(b"HTTP/1.1 503 Busy\r\nContent-Length: 3\r\n\r\n" + request.head.path[-3:].encode(), self.late),)
 
 

@@ -110,6 +110,6 @@ async def pair(world):
     return proxy, await dial(world, proxy), *await world.accepted()
 
 
-def cut(dice: random.Random, data: bytes) -> list[bytes]:
-    places = sorted({0, len(data), *(dice.randint(0, len(data)) for _ in range(dice.randint(0, 9)))})
+def cut(rng: random.Random, data: bytes) -> list[bytes]:
+    places = sorted({0, len(data), *(rng.randint(0, len(data)) for _ in range(rng.randint(0, 9)))})
     return [data[start:end] for start, end in itertools.pairwise(places)]

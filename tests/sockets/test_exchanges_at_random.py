@@ -22,7 +22,7 @@ async def written(writer: asyncio.StreamWriter, pieces: list[bytes]) -> None:
 @pytest.mark.parametrize("armed", [False, True], ids=["no fault", "a fault for others"])
 @pytest.mark.parametrize("order", ["in turn", "half-closed", "both at once"])
 async def test_conversations_pass_byte_for_byte(world, conversations, armed: bool, order: str) -> None:
-    dice = random.Random(f"{armed} {order}")
+    rng = random.Random(f"{armed} {order}")
     proxy = await world.proxy("shop", f"http://{await world.serve()}")
     if armed:
         proxy.inject(spec(ELSEWHERE))
@@ -30,7 +30,7 @@ async def test_conversations_pass_byte_for_byte(world, conversations, armed: boo
     for conversation in conversations:
         reader, writer = await world.connect(proxy)
         up_reader, up_writer = await world.accepted()
-        asked, replied = cut(dice, conversation.request), cut(dice, conversation.reply)
+        asked, replied = cut(rng, conversation.request), cut(rng, conversation.reply)
         if order == "both at once":
             await asyncio.gather(written(writer, asked), written(up_writer, replied))
             writer.write_eof()
@@ -70,19 +70,19 @@ HARMLESS = {
 @pytest.mark.parametrize("seed", range(3))
 async def test_replies_stay_in_order_while_faults_come_and_go(world, seed: int) -> None:
     shop, proxy = await open_shop(world)
-    dice = random.Random(seed)
+    rng = random.Random(seed)
 
     async def talk(link: int) -> None:
-        phone, dice = await dial(world, proxy), random.Random(f"{seed} {link}")
+        phone, rng = await dial(world, proxy), random.Random(f"{seed} {link}")
         targets = [f"/{link}/{number}" for number in range(60)]
         data = b"".join(
-            ask(target, *dice.choice([("GET",), ("POST", b"x" * dice.choice([1, 500, 70_000]))])) for target in targets
+            ask(target, *rng.choice([("GET",), ("POST", b"x" * rng.choice([1, 500, 70_000]))])) for target in targets
         )
 
         async def say() -> None:
-            for piece in cut(dice, data):
+            for piece in cut(rng, data):
                 await phone.say(piece)
-                await asyncio.sleep(dice.choice([0, 0.002]))
+                await asyncio.sleep(rng.choice([0, 0.002]))
 
         async def hear() -> None:
             for target in targets:
@@ -95,12 +95,12 @@ async def test_replies_stay_in_order_while_faults_come_and_go(world, seed: int) 
 
     async def disturb() -> None:
         while True:
-            name = dice.choice(list(HARMLESS))
+            name = rng.choice(list(HARMLESS))
             if name in proxy.injections:
                 proxy.heal(name)
             else:
                 proxy.inject(spec({"fault": name, "probability": "50%", **HARMLESS[name]}))
-            await asyncio.sleep(dice.random() / 200)
+            await asyncio.sleep(rng.random() / 200)
 
     disturbing = asyncio.create_task(disturb())
     await asyncio.gather(*(talk(link) for link in range(10)))
@@ -150,18 +150,18 @@ def replies_in(data: bytes) -> list[tuple[int, str]]:
 async def test_whatever_ends_a_link_what_came_before_is_in_order(world, seed: int) -> None:
     shop, proxy = await open_shop(world)
     shop.leaves = 0.03
-    dice = random.Random(seed)
+    rng = random.Random(seed)
 
     async def talk(link: int) -> None:
-        phone, dice = await dial(world, proxy), random.Random(f"{seed} {link}")
+        phone, rng = await dial(world, proxy), random.Random(f"{seed} {link}")
         targets = [f"/{link}/{number}" for number in range(30)]
-        data = b"".join(ask(target, *dice.choice([("GET",), ("POST", b"x" * 500)])) for target in targets)
+        data = b"".join(ask(target, *rng.choice([("GET",), ("POST", b"x" * 500)])) for target in targets)
 
         async def say() -> None:
             with contextlib.suppress(ConnectionError):
-                for piece in cut(dice, data):
+                for piece in cut(rng, data):
                     await phone.say(piece)
-                    await asyncio.sleep(dice.choice([0, 0.002]))
+                    await asyncio.sleep(rng.choice([0, 0.002]))
             with contextlib.suppress(OSError):
                 phone.finish()
 
@@ -172,12 +172,12 @@ async def test_whatever_ends_a_link_what_came_before_is_in_order(world, seed: in
 
     async def disturb() -> None:
         while True:
-            name = dice.choice(list(FATAL))
+            name = rng.choice(list(FATAL))
             if name in proxy.injections:
                 proxy.heal(name)
             else:
-                proxy.inject(spec({"name": name, "probability": dice.choice(["20%", "100%"]), **FATAL[name]}))
-            await asyncio.sleep(dice.random() / 200)
+                proxy.inject(spec({"name": name, "probability": rng.choice(["20%", "100%"]), **FATAL[name]}))
+            await asyncio.sleep(rng.random() / 200)
 
     disturbing = asyncio.create_task(disturb())
     await asyncio.gather(*(talk(link) for link in range(20)))

@@ -34,7 +34,7 @@ async def two(world: World) -> None:
 async def test_a_profile_goes_where_its_keys_point(world: World) -> None:
     await two(world)
     made = world.fleet.apply(profile("p", all_=["latency:1s"], redis_=["latency:2s", "noop"], b=["reset"]))
-    assert [(each.dice.proxy, each.name) for each in made] == [
+    assert [(each.identity.proxy, each.name) for each in made] == [
         ("a", "latency"), ("b", "latency"), ("a", "latency-2"), ("a", "noop"), ("b", "reset"),
     ]  # fmt: skip
     assert there(world.fleet) == {

@@ -9,6 +9,7 @@ import pytest
 
 from brownout.control.views import proxy_view
 from brownout.faults.config.file import parse
+from brownout.proxy.record.event import ParsingStopped
 from brownout.wire.errors import BrownoutError
 
 from .conftest import spec
@@ -76,7 +77,7 @@ async def test_a_fault_hits_what_its_own_key_matches(world) -> None:
     assert (busy.matched, busy.fired) == (2, 2)
     proxy.heal()
     assert await told(reader, writer, "user:1") == [b"OK user:1\n"]
-    assert world.events("unfollowed") == []
+    assert world.events(ParsingStopped) == []
 
 
 async def test_what_cannot_be_read_is_carried(world) -> None:
@@ -85,7 +86,7 @@ async def test_what_cannot_be_read_is_carried(world) -> None:
     writer.write(b"HELO a\nGET b\n")
     assert [await reader.readline() for _ in range(2)] == [b"OK a\n", b"OK b\n"]
     assert store.got == [b"HELO a\n", b"GET b\n"]
-    assert world.events("unfollowed") == [{"reason": "unreadable line"}]
+    assert world.events(ParsingStopped) == [ParsingStopped("store", 1, "unreadable line")]
     assert busy.fired == 0
 
 

@@ -40,41 +40,41 @@ LAXER = {
 GET = Requests().feed(b"GET / HTTP/1.1\r\n\r\n")[0].head
 
 
-def mutated(dice: random.Random, corpus: list[bytes]) -> bytes:
-    data = bytearray(dice.choice(corpus))
-    for _ in range(dice.choice((0, 1, 1, 1, 2, 3, 5))):
-        start = dice.randrange(len(data) + 1)
-        end = min(len(data), start + int(dice.expovariate(0.2)))
-        match dice.randrange(7):
+def mutated(rng: random.Random, corpus: list[bytes]) -> bytes:
+    data = bytearray(rng.choice(corpus))
+    for _ in range(rng.choice((0, 1, 1, 1, 2, 3, 5))):
+        start = rng.randrange(len(data) + 1)
+        end = min(len(data), start + int(rng.expovariate(0.2)))
+        match rng.randrange(7):
             case 0:
-                data[start:end] = dice.randbytes(end - start)
+                data[start:end] = rng.randbytes(end - start)
             case 1:
                 del data[start:end]
             case 2:
                 data[start:start] = data[start:end]
             case 3:
-                data[start:start] = dice.choice(WORDS)
+                data[start:start] = rng.choice(WORDS)
             case 4:
-                data[start:end] = dice.choice(WORDS)
+                data[start:end] = rng.choice(WORDS)
             case 5:
-                data += dice.choice(corpus)
+                data += rng.choice(corpus)
             case 6:
-                other = dice.choice(corpus)
-                data[start:] = other[dice.randrange(len(other)) :]
+                other = rng.choice(corpus)
+                data[start:] = other[rng.randrange(len(other)) :]
     return bytes(data)
 
 
-def streams(dice: random.Random, corpus: list[bytes]) -> Iterator[bytes]:
+def streams(rng: random.Random, corpus: list[bytes]) -> Iterator[bytes]:
     """Yield streams of at least so many bytes as are wanted, one in fifty of them random and nothing else."""
     made = 0
     while made < WANTED:
-        data = dice.randbytes(dice.randrange(2000)) if dice.random() < 0.02 else mutated(dice, corpus)
+        data = rng.randbytes(rng.randrange(2000)) if rng.random() < 0.02 else mutated(rng, corpus)
         made += len(data)
         yield data
 
 
-def cut(dice: random.Random, data: bytes) -> list[bytes]:
-    at = sorted({0, len(data), *(dice.randrange(len(data) + 1) for _ in range(dice.choice((0, 1, 2, 8))))})
+def cut(rng: random.Random, data: bytes) -> list[bytes]:
+    at = sorted({0, len(data), *(rng.randrange(len(data) + 1) for _ in range(rng.choice((0, 1, 2, 8))))})
     return [data[start:end] for start, end in itertools.pairwise(at)]
 
 
@@ -128,12 +128,12 @@ def ends_of(pieces: list[Piece]) -> list[int]:
 
 @pytest.mark.parametrize("stream", ["request", "reply"])
 def test_nonsense_raises_nothing_and_comes_out_whole(conversations: tuple[Any, ...], stream: str) -> None:
-    dice = random.Random(f"{stream} 1")
+    rng = random.Random(f"{stream} 1")
     corpus = [data for one in conversations if 0 < len(data := getattr(one, stream)) < 3000]
     compared = 0
-    for data in streams(dice, corpus):
+    for data in streams(rng, corpus):
         reader, pieces = reader_of(stream), []
-        for chunk in cut(dice, data):
+        for chunk in cut(rng, data):
             pieces += reader.feed(chunk)
             assert reader.held <= HEAD_LIMIT
         end = reader.eof()

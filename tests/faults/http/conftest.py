@@ -9,7 +9,7 @@ def asked(line: str, *fields: str) -> Request:
     data = "\r\n".join([line, "host: shop", *fields, "", ""]).encode()
     head = Http1().requests().feed(data)[0].head
     assert isinstance(head, HttpRequest)
-    return Request(head, whole=head.length == 0)
+    return Request(head, complete=head.length == 0)
 
 
 def replied(line: str, *fields: str, to: Request) -> HttpReply:

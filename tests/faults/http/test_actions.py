@@ -1,4 +1,4 @@
-"""Every fault of HTTP asks only for what can be done when it is asked, and for the same with the same dice."""
+"""Every fault of HTTP asks only for what can be done when it is asked, and for the same with the same random numbers."""
 
 import random
 from collections.abc import Iterable
@@ -110,4 +110,4 @@ def test_every_fault_of_http_has_an_example() -> None:
 
 
 def test_a_duplicate_needs_the_whole_request() -> None:
-    assert [fault.name for fault in EXAMPLES if fault.whole] == ["http.duplicate"]
+    assert [fault.name for fault in EXAMPLES if fault.needs_whole_request] == ["http.duplicate"]

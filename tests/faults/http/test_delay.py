@@ -30,8 +30,8 @@ def test_what_is_late(delays: str, on_request: tuple[Hold, ...], on_reply: tuple
 
 
 def delays(fault: Delay) -> list[float]:
-    dice = random.Random(7)
-    return [hold.seconds for _ in range(10_000) for hold in fault.on_reply(GET, REPLY, dice)]
+    rng = random.Random(7)
+    return [hold.seconds for _ in range(10_000) for hold in fault.on_reply(GET, REPLY, rng)]
 
 
 def test_jitter_is_spread_evenly_on_both_sides() -> None:
