@@ -14,7 +14,7 @@ from .settings.units import Duration, Quota, Share
 
 
 class Identity(NamedTuple):
-    """Whose chance it is: the same identity draws the same. The scope is empty for links, the operation for exchanges."""
+    """Whose chance it is: the same one draws the same. The scope is empty for links, the operation for exchanges."""
 
     seed: int
     proxy: str
