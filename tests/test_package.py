@@ -14,8 +14,8 @@ ROOMS = {
     "": ["__init__", "py.typed"],
     "cli": [
         "__init__", "__main__", "board", "catalogue", "check", "child", "columns", "complete", "environment",
-        "errors", "exchanges", "figures", "file", "inject", "live", "log", "main", "news", "options", "output", "plan", "profile",
-        "proxies", "reload", "report", "run", "session", "signals", "status", "toxiproxy", "toxiproxy_log",
+        "errors", "figures", "file", "inject", "live", "log", "main", "news", "options", "output", "plan", "profile",
+        "proxies", "reload", "report", "request_lines", "run", "session", "signals", "status", "toxiproxy", "toxiproxy_log",
         "toxiproxy_server",
     ],
     "cli/demo": ["__init__", "clients", "command", "judgement", "page", "service", "shell", "story"],
