@@ -7,8 +7,8 @@ import time
 from collections import Counter
 from typing import NamedTuple, Protocol
 
-from ...faults.fault import Stream
 from ...faults.chance import draw
+from ...faults.fault import Stream
 from ...faults.segment import Counted, StageContext
 from ...faults.spec import Spec
 from ...faults.trigger import Identity

@@ -471,7 +471,7 @@ def test_what_the_system_refuses_is_in_no_counter(running: Running) -> None:
     assert scrape(running).counters() == before.counters()
 
 
-def test_exchanges_are_counted_by_operation_and_by_outcome_or_end(running: Running) -> None:
+def test_requests_are_counted_by_operation_and_by_outcome_or_end(running: Running) -> None:
     proxy = add(running)
 
     def carry() -> None:

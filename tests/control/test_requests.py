@@ -66,7 +66,7 @@ def test_a_request_is_shown_with_all_that_is_known_of_it(running: Running) -> No
     assert running.client.requests(since=1) == [{**VIEW, "seq": 2, **silent}]
 
 
-def test_exchanges_are_picked(running: Running) -> None:
+def test_requests_are_picked(running: Running) -> None:
     carry(running, "a", "b", "a", "b")
     for query, found in (
         ("", [1, 2, 3, 4]), ("?proxy=a", [1, 3]), ("?since=2", [3, 4]), ("?last=1", [4]), ("?last=0", []),
