@@ -222,13 +222,13 @@ def test_an_update_does_not_draw_again(echoed: Proxied) -> None:
     for client in clients:
         assert said(client, b"x") == b"x"
     [injection] = echoed.api.fleet.proxies["p"].injections.values()
-    drawn = {link.number for link in injection.links}
+    drawn = {link.number for link in injection.hits}
 
     for _ in range(5):
         echoed.change(toxicity=0.5, jitter=1)
         echoed.add("noop", "behind")
         echoed.remove("behind")
-    assert {link.number for link in injection.links} == drawn
+    assert {link.number for link in injection.hits} == drawn
     assert 8 < len(drawn) < 32
 
 

@@ -61,7 +61,9 @@ class Gate:
         return self.town.call(lambda: self.proxy.inject(Spec.parse({"fault": fault, **given}, text=True)))
 
     def change(self, name: str, **settings: object) -> None:
-        self.town.call(lambda: self.proxy.change(name, settings, text=True))
+        """Change settings, which are text as on the command line."""
+        values = {key: {"true": True, "false": False}.get(value, value) for key, value in settings.items()}
+        self.town.call(lambda: self.proxy.change(name, values))
 
     def heal(self, name: str | None = None) -> int:
         return self.town.call(lambda: self.proxy.heal(name))
