@@ -2,7 +2,7 @@
 
 main ── inject, profile, status, proxies, catalogue     speak to a running Brownout
      └─ run ── plan, session, child, live, news         are one
-               file, reload, report                     its file, read anew; what it writes when it ends
+               file, reload, report                     its file, read again; what it writes when it ends
 
-options (what commands share), columns, figures and receipts (how results look), complete (shell completion)
+options (what commands share), columns, figures and board (how results look), complete (shell completion)
 """

@@ -16,6 +16,7 @@ from ..proxy.record.event import (
     Fired,
     Healed,
     Injected,
+    ListenFailed,
     ParsingStopped,
     ProxyDisabled,
     ProxyRemoved,
@@ -65,6 +66,8 @@ class News:
                 return self._failure(recorded, reason, f"no connection to {upstream}: {error}")
             case AcceptFailed(reason=reason, error=error):
                 return self._failure(recorded, reason, f"no client taken: {error}")
+            case ListenFailed(error=error):
+                return f"does not listen: {error}"
             case Reloaded() as reloaded:
                 return _reloaded(reloaded)
             case ProxyRemoved():

@@ -35,7 +35,7 @@ _PAST = 1000
 """How many healed injections, and tallies of fault and name, are kept."""
 
 
-class Host(Protocol):
+class InjectionsHost(Protocol):
     """The proxy on which they are."""
 
     name: str
@@ -58,7 +58,7 @@ class Injections(Mapping[str, Injection]):
     exchanges.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: InjectionsHost) -> None:
         self._host = host
         self._placed: dict[str, Injection] = {}
         self.past: deque[Injection] = deque(maxlen=_PAST)
@@ -198,9 +198,9 @@ class Injections(Mapping[str, Injection]):
         if isinstance(injection.spec.fault, ExchangeFault):
             self._arm()
             for link in tuple(self._host.links.values()):
-                link.leave(injection)
+                link.heal(injection)
         for target in tuple(injection.hits):
-            target.leave(injection)
+            target.heal(injection)
         injection.heal()
         self.past.append(injection)
         self._host.gate.ask_soon()

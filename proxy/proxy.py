@@ -43,7 +43,7 @@ class Proxy:
         self.shared = shared
         self.name = name
         self.upstream = upstream
-        self.port = Port(listen, shared.clock, self._accepted, self._refused)
+        self.port = Port(listen, shared.clock, self._accepted, self._accept_failed)
         self.links: dict[int, Link] = {}
         self.links_total = 0
         self.errors: Counter[str] = Counter()
@@ -168,7 +168,7 @@ class Proxy:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error  # a mistake of ours: the loop reports it
 
-    def _refused(self, error: OSError) -> None:
+    def _accept_failed(self, error: OSError) -> None:
         reason = "no_descriptor" if error.errno in (errno.EMFILE, errno.ENFILE) else "accept_failed"
         self.failed(reason, sockets.explain(error))
 

@@ -88,16 +88,16 @@ class Conversation:
     """The exchanges of one link. It is fed bytes (`feed_requests`, `feed_replies`) and ends of streams (`feed_end`)."""
 
     __slots__ = (
-        "_clock", "_from_client", "_from_upstream", "_host", "_incoming", "_open", "_queues", "_replies",
-        "_replies_begun", "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_reader", "_request_handler",
-        "_request_mode", "_request_overlap", "_request_reader", "_requests", "_silenced_by", "_unanswered",
+        "_clock", "_host", "_incoming", "_open", "_queues", "_replies_begun", "_reply_handler", "_reply_mode",
+        "_reply_overlap", "_reply_queue", "_reply_reader", "_request_handler", "_request_mode", "_request_overlap",
+        "_request_queue", "_request_reader", "_silenced_by", "_to_client", "_to_upstream", "_unanswered",
     )  # fmt: skip
 
     def __init__(
         self,
         dialect: Dialect,
-        from_client: Outlet,
-        from_upstream: Outlet,
+        to_upstream: Outlet,
+        to_client: Outlet,
         host: ConversationHost,
         clock: Clock,
         budget: Budget,
@@ -107,15 +107,15 @@ class Conversation:
         self._clock = clock
         self._request_reader = dialect.requests()
         self._reply_reader = dialect.replies(self._next_request)
-        self._from_client, self._from_upstream = from_client, from_upstream
-        self._queues = MessageQueues(from_client, from_upstream, clock, budget, limits)
-        self._requests, self._replies = self._queues.requests, self._queues.replies
+        self._to_upstream, self._to_client = to_upstream, to_client
+        self._queues = MessageQueues(to_upstream, to_client, clock, budget, limits)
+        self._request_queue, self._reply_queue = self._queues.requests, self._queues.replies
         self._open: dict[Exchange, None] = {}
         self._incoming: Exchange | None = None
         self._unanswered: list[Exchange] = []
         self._replies_begun = 0  # of the unanswered ones, those whose reply was read, at least in part
-        self._reply_handler = ReplyHandler(dialect, host, self._replies, self._silence, limits)
-        self._request_handler = RequestHandler(host, self._requests, self._unanswered, self._reply_handler, limits)
+        self._reply_handler = ReplyHandler(dialect, host, self._reply_queue, self._silence, limits)
+        self._request_handler = RequestHandler(host, self._request_queue, self._unanswered, self._reply_handler, limits)
         self._request_mode = QUEUED if host.rules.injections else FORWARDED
         self._reply_mode = FORWARDED
         self._request_overlap = self._reply_overlap = 0
@@ -132,7 +132,7 @@ class Conversation:
         """Take bytes from the client."""
         mode = self._request_mode
         if mode is FORWARDED:
-            self._from_client.forward(data)
+            self._to_upstream.forward(data)
             head = self._request_reader.whole(data)
             if head is not None and len(self._open) < MANY:
                 self._add_complete(head, data)
@@ -140,15 +140,15 @@ class Conversation:
                 self._read_requests(data)
             return
         if mode is RAW:
-            self._from_client.forward(data)
+            self._to_upstream.forward(data)
             return
-        self._from_client.withhold(len(data))
+        self._to_upstream.withhold(len(data))
         if mode is SILENCED or mode is CLOSED:
             return
-        if mode is QUEUED and not self._requests.slots and len(self._open) < MANY:
+        if mode is QUEUED and not self._request_queue.slots and len(self._open) < MANY:
             head = self._request_reader.whole(data)
             if head is not None and not self._host.rules.index.by_head(head):
-                self._from_client.send(data)
+                self._to_upstream.send(data)
                 self._add_complete(head, data)
                 return
         self._queues.gather()
@@ -160,14 +160,14 @@ class Conversation:
         """Take bytes from the upstream."""
         mode = self._reply_mode
         if mode is FORWARDED:
-            self._from_upstream.forward(data)
+            self._to_client.forward(data)
             if self._unanswered and self._reply_complete(data):
                 return
             self._read_replies(data)
         elif mode is RAW:
-            self._from_upstream.forward(data)
+            self._to_client.forward(data)
         else:
-            self._from_upstream.withhold(len(data))
+            self._to_client.withhold(len(data))
             if mode is not CLOSED:
                 self._queues.gather()
                 self._read_replies(data)
@@ -191,7 +191,7 @@ class Conversation:
         if data:
             slot = queue.add()
             queue.put(slot, data)
-            queue.finish(slot)
+            queue.end_message(slot)
 
     # Faults come and go
 
@@ -200,22 +200,22 @@ class Conversation:
         if self._request_mode is FORWARDED:
             if self._host.rules.injections:
                 self._request_mode, self._request_overlap = QUEUED, self._request_reader.held
-        elif not self._requests.slots:
+        elif not self._request_queue.slots:
             if self._request_mode is DRAINING:
                 self._request_mode = RAW
             elif self._request_mode is QUEUED and not self._host.rules.injections:
                 planned = self._incoming is not None and self._incoming.plan is not None
                 if not planned and not self._request_reader.held:
                     self._request_mode = FORWARDED
-        if not self._replies.slots:
+        if not self._reply_queue.slots:
             if self._reply_mode is DRAINING:
                 self._reply_mode = RAW
             elif self._reply_mode is QUEUED and not self._reply_reader.held:
                 self._reply_mode = FORWARDED
 
-    def leave(self, injection: Injection) -> None:
+    def heal(self, injection: Injection) -> None:
         """Let go of what a fault holds. What it silenced is closed."""
-        for queue in (self._requests, self._replies):
+        for queue in (self._request_queue, self._reply_queue):
             for slot in tuple(queue.slots):
                 if slot.pipe is not None:
                     slot.pipe.heal(injection)
@@ -235,7 +235,7 @@ class Conversation:
         if plan.winner is None or plan.winner.injection is not injection:
             return
         if isinstance(plan.winner.action, Repeat) and exchange.request_slot is not None:
-            self._requests.release(exchange.request_slot)
+            self._request_queue.release(exchange.request_slot)
         elif plan.swallow_reply and exchange.reply_began is None:
             plan.winner, plan.swallow_reply = None, False
             exchange.faults = tuple(name for name in exchange.faults if name != injection.name)
@@ -264,9 +264,9 @@ class Conversation:
             if incoming.plan.pending_request is not None:
                 self._request_handler.send_undecided(incoming, incoming.plan)
             elif incoming.plan.swallow_request:  # the upstream did not get its beginning: the rest cannot follow alone
-                self._replies.end(Kind.CLOSE)
+                self._reply_queue.end_stream(Kind.CLOSE)
         if incoming is not None and incoming.request_slot is not None:
-            self._requests.finish(incoming.request_slot)
+            self._request_queue.end_message(incoming.request_slot)
         for piece in self._request_reader.give_up(why):
             self._request(piece)
         unanswered = tuple(self._unanswered)
@@ -276,7 +276,7 @@ class Conversation:
                 retract_undecided(self._host, exchange.plan)
             exchange.end, exchange.plan = "unparsed", None
             if exchange.reply_slot is not None:
-                self._replies.finish(exchange.reply_slot)
+                self._reply_queue.end_message(exchange.reply_slot)
             self._record(exchange)
         for piece in self._reply_reader.give_up(why):
             self._reply(piece)
@@ -295,7 +295,7 @@ class Conversation:
             self._add_reply_slot(exchange)
 
     def _add_reply_slot(self, exchange: Exchange) -> None:
-        exchange.reply_slot = self._replies.add(partial(self._reply_sent, exchange))
+        exchange.reply_slot = self._reply_queue.add(partial(self._reply_sent, exchange))
 
     def _read_requests(self, data: bytes) -> None:
         for piece in self._request_reader.feed(data):
@@ -312,7 +312,7 @@ class Conversation:
                 self._stop_parsing("too many requests at once")
         mode = self._request_mode
         if mode is DRAINING or (mode is QUEUED and part is Part.STRAY):
-            self._append(self._requests, data)
+            self._append(self._request_queue, data)
         if part is Part.STRAY or (mode is not FORWARDED and mode is not QUEUED):
             return
         if part is Part.HEAD:
@@ -356,11 +356,11 @@ class Conversation:
         if incoming is not None and incoming.plan is not None and incoming.plan.pending_request is not None:
             self._request_handler.send_undecided(incoming, incoming.plan)
         if incoming is not None and incoming.request_slot is not None:
-            self._requests.finish(incoming.request_slot)
+            self._request_queue.end_message(incoming.request_slot)
         for piece in self._request_reader.eof():
             if self._request_mode in (QUEUED, DRAINING):
-                self._append(self._requests, piece.data[self._request_overlap :])
-        self._requests.end(kind)
+                self._append(self._request_queue, piece.data[self._request_overlap :])
+        self._request_queue.end_stream(kind)
 
     # Replies
 
@@ -401,7 +401,7 @@ class Conversation:
             self._stop_parsing(self._reply_reader.opaque)
         mode = self._reply_mode
         if mode is DRAINING or (mode is QUEUED and part is Part.STRAY):
-            self._append(self._replies, data)
+            self._append(self._reply_queue, data)
         if part is Part.STRAY or (mode is not FORWARDED and mode is not QUEUED):
             return
         exchange = self._unanswered[0]
@@ -434,7 +434,7 @@ class Conversation:
         if self._reply_mode is not CLOSED:
             self._reply_mode = ENDED
         if not self._unanswered:
-            self._replies.end(kind)
+            self._reply_queue.end_stream(kind)
             return
         exchange = self._unanswered[0]
         plan, slot = exchange.plan, exchange.reply_slot
@@ -443,11 +443,11 @@ class Conversation:
             plan.swallow_reply = False
             self._reply_handler.act(exchange, plan)
             if self._silenced_by is None:
-                self._replies.end(kind, after=slot)
+                self._reply_queue.end_stream(kind, after=slot)
             return
         self._reply_handler.cut_short(exchange)
         self._end(exchange, kind)
-        self._replies.end(kind, after=slot)
+        self._reply_queue.end_stream(kind, after=slot)
 
     # Ends
 

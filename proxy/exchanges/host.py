@@ -71,5 +71,5 @@ def record_decision(host: ConversationHost, exchange: Exchange, injection: Injec
 
 def retract_undecided(host: ConversationHost, plan: Plan) -> None:
     """Take back the faults that fired and wait for a reply, since it will not come."""
-    for injection in plan.drop_undecided():
+    for injection in plan.stop_asking():
         host.retract(injection)

@@ -14,8 +14,9 @@ A message ends by its `ending`: EOF is the message's own end, and lets the next 
 are the end of the link, in the message's place or behind it. An ending goes through the slot's pipe behind the bytes,
 and it is fed once (`ending_fed`). When the last slot is gone, the stream's own `ending` is sent.
 
-Sending may do anything, also close this queue: `_advance()` is the only loop over the front, it never runs within
-itself (`_advancing`), and it looks at `slots` anew each time.
+Sending may do anything, even close this queue. From then on nothing is sent, whatever is put: so who puts several
+pieces need not look. `_advance()` is the only loop over the front, it never runs within itself (`_advancing`), and it
+looks at `slots` again each time.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ from ..system.clock import Clock
 class Slot:
     """The place of one message in its stream; `on_sent` is called when all of it was sent."""
 
-    __slots__ = ("ending", "ending_fed", "held", "on_sent", "pipe")
+    __slots__ = ("ending", "ending_fed", "on_hold", "on_sent", "pipe")
 
     def __init__(self, on_sent: Callable[[], None]) -> None:
         self.on_sent = on_sent
         self.pipe: Pipe | None = None
         self.ending: Kind | None = None
         self.ending_fed = False
-        self.held = False
+        self.on_hold = False
 
 
 class MessageQueue:
@@ -49,8 +50,8 @@ class MessageQueue:
     """
 
     __slots__ = (
-        "_account", "_advancing", "_clock", "_full_pipes", "_limits", "_sink", "_throttle", "blocked", "ending", "full",
-        "slots", "starved",
+        "_account", "_advancing", "_clock", "_full_pipes", "_limits", "_sink", "_throttle", "blocked", "closed",
+        "ending", "full", "slots", "starved",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +73,7 @@ class MessageQueue:
         self.slots: list[Slot] = []  # short: a deque weighs 600 bytes
         self.ending: Kind | None = None
         self.blocked = False
+        self.closed = False
 
     def add(self, on_sent: Callable[[], None] = lambda: None) -> Slot:
         """Return the slot of a new message, behind all others; `on_sent` is called when all of it was sent."""
@@ -81,22 +83,26 @@ class MessageQueue:
 
     def put(self, slot: Slot, data: bytes) -> None:
         """Send bytes of a message as soon as they are due and its slot is at the front."""
+        if self.closed:
+            return
         if slot.pipe is not None:
             slot.pipe.feed(data)
-        elif slot is self.slots[0] and not slot.held and not self.blocked:
+        elif slot is self.slots[0] and not slot.on_hold and not self.blocked:
             self._sink(Segment(0.0, data))
         else:
             self._piped(slot).feed(data)
 
     def bypass(self, data: bytes) -> None:
         """Send bytes that need no slot, for there is none that they could overtake."""
-        self._sink(Segment(0.0, data))
+        if not self.closed:
+            self._sink(Segment(0.0, data))
 
     def shape(self, slot: Slot, lane: Lane) -> None:
         """Let a fault act on what is put from now on."""
-        self._piped(slot).join(lane)
+        if not self.closed:
+            self._piped(slot).join(lane)
 
-    def finish(self, slot: Slot, kind: Kind = Kind.EOF) -> None:
+    def end_message(self, slot: Slot, kind: Kind = Kind.EOF) -> None:
         """End a message behind what was put; the first ending counts."""
         if slot.ending is None:
             slot.ending = kind
@@ -104,32 +110,33 @@ class MessageQueue:
 
     def hold(self, slot: Slot) -> None:
         """Keep a message, and those behind it, until it is released."""
-        slot.held = True
+        slot.on_hold = True
         if slot.pipe is not None:
             slot.pipe.block(True)
 
     def release(self, slot: Slot) -> None:
         """Let a message go that was held."""
-        slot.held = False
+        slot.on_hold = False
         self._advance()
 
-    def end(self, kind: Kind, after: Slot | None = None) -> None:
+    def end_stream(self, kind: Kind, after: Slot | None = None) -> None:
         """End the stream behind the messages that there are, or behind one, which ends there as well."""
         self.ending = self.ending or kind
         if after is not None:
             while self.slots and self.slots[-1] is not after:  # which may have been sent already
                 self._drop(self.slots.pop())
-            self.finish(after)
+            self.end_message(after)
         self._advance()
 
     def block(self, blocked: bool) -> None:
         """Learn that the sink asked for a pause, or took it back."""
         self.blocked = blocked
         if self.slots and (pipe := self.slots[0].pipe) is not None:
-            pipe.block(blocked or self.slots[0].held)
+            pipe.block(blocked or self.slots[0].on_hold)
 
     def close(self) -> None:
-        """Stop; what waits is dropped."""
+        """Stop; what waits is dropped, and so is what is put from now on."""
+        self.closed = True
         while self.slots:
             self._drop(self.slots.pop())
 
@@ -138,7 +145,7 @@ class MessageQueue:
             slot.pipe = Pipe(
                 self._clock, lambda segment: self._sent(slot, segment), self._pipe_filled, self._account, self._limits
             )
-            slot.pipe.blocked = slot is not self.slots[0] or slot.held or self.blocked
+            slot.pipe.blocked = slot is not self.slots[0] or slot.on_hold or self.blocked
         return slot.pipe
 
     def _sent(self, slot: Slot, segment: Segment) -> None:
@@ -166,7 +173,7 @@ class MessageQueue:
 
     def _send(self, slot: Slot) -> bool:
         """Send what the front has; return whether that was the end of it."""
-        if slot.held:
+        if slot.on_hold:
             return False
         if slot.pipe is not None:
             if not self.blocked:
@@ -188,7 +195,7 @@ class MessageQueue:
         if slot.pipe is not None:
             if slot.pipe.full:
                 self._pipe_filled(False)
-            slot.pipe.end()
+            slot.pipe.stop()
 
     def _pipe_filled(self, full: bool) -> None:
         self._full_pipes += 1 if full else -1

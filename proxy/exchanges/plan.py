@@ -2,12 +2,13 @@
 
     theory of operation
 
-An exchange gets a plan when its head meets at least one armed fault; it has none otherwise, and costs nothing. A plan
+An exchange gets a plan when its head meets at least one armed fault (`met`, a mask of the rules); without one, faults
+cost it nothing. A plan
 goes through these states, and never back:
 
-    undecided   `pending_request` keeps what was read of the request, until a fault or a match has seen enough of it.
-    decided     `pending_request` is None. The actions of all faults that fired are known, but for those in `undecided`,
-                which are asked when the reply's head is there.
+    collecting  `pending_request` keeps what was read of the request, until the faults and matches have seen enough.
+    decided     `pending_request` is None. The actions of all faults that fired are known, but for those in
+                `ask_on_reply`, which are asked when the reply's head is there.
     replying    `begin_reply()` has found what the reply's head becomes, where it is cut, and whether it must be kept
                 until it is whole (`pending_reply`).
     done        `reply_done`: nothing more of the reply is sent, whatever comes.
@@ -41,7 +42,7 @@ class Winner(NamedTuple):
     action: Answer | Replace | Repeat | Drop | Reset | Close
 
 
-class Shaped(NamedTuple):
+class MessageStage(NamedTuple):
     """A stage for one of the messages, whose it is, and the seed of its random numbers."""
 
     injection: Injection
@@ -56,7 +57,7 @@ class Rewritten(NamedTuple):
     action: Rewrite
 
 
-class Undecided(NamedTuple):
+class AskOnReply(NamedTuple):
     """A fault to be asked about the reply: it has fired; or, without `rng`, it has to match the reply first."""
 
     injection: Injection
@@ -73,21 +74,21 @@ class Plan:
     """
 
     __slots__ = (
-        "cut", "ending", "mask", "pending_bytes", "pending_reply", "pending_request", "remaining", "reply_done",
-        "request", "rewrites", "rules", "shapes", "swallow_reply", "swallow_request", "undecided", "winner",
+        "ask_on_reply", "cut", "ending", "met", "pending_bytes", "pending_reply", "pending_request", "remaining",
+        "reply_done", "request", "rewrites", "rules", "shapes", "swallow_reply", "swallow_request", "winner",
     )  # fmt: skip
 
-    def __init__(self, rules: Rules, mask: int, head: RequestHead) -> None:
+    def __init__(self, rules: Rules, met: int, head: RequestHead) -> None:
         self.rules = rules
-        self.mask = mask
+        self.met = met
         self.request = Request(head)
         self.pending_request: list[Piece] | None = []
         self.pending_bytes = 0
         self.winner: Winner | None = None
         self.swallow_request = self.swallow_reply = self.reply_done = False
-        self.shapes: list[Shaped] = []
+        self.shapes: list[MessageStage] = []
         self.rewrites: list[Rewritten] = []
-        self.undecided: list[Undecided] = []
+        self.ask_on_reply: list[AskOnReply] = []
         self.pending_reply: list[Piece] | None = None
         self.cut: Cut | None = None
         self.remaining: int | None = None
@@ -100,7 +101,7 @@ class Plan:
 
     def _add(self, injection: Injection, action: Action, rng: random.Random) -> bool:
         if isinstance(action, (Hold, Shape)):
-            self.shapes.append(Shaped(injection, action, rng.getrandbits(64)))
+            self.shapes.append(MessageStage(injection, action, rng.getrandbits(64)))
         elif isinstance(action, Rewrite):
             self.rewrites.append(Rewritten(injection, action))
         elif isinstance(action, Cut):
@@ -115,15 +116,15 @@ class Plan:
 
     def forget(self, injection: Injection) -> None:
         """Let nothing more come of a fault that was healed."""
-        self.mask &= ~sum(bit for bit, each in self.rules.among(self.mask) if each is injection)
-        self.undecided = [each for each in self.undecided if each.injection is not injection]
+        self.met &= ~sum(bit for bit, each in self.rules.among(self.met) if each is injection)
+        self.ask_on_reply = [each for each in self.ask_on_reply if each.injection is not injection]
         self.shapes = [each for each in self.shapes if each.injection is not injection]
         self.rewrites = [each for each in self.rewrites if each.injection is not injection]
 
-    def drop_undecided(self) -> list[Injection]:
+    def stop_asking(self) -> list[Injection]:
         """Ask nobody about the reply any more; return the faults that had fired."""
-        fired = [each.injection for each in self.undecided if each.rng is not None]
-        self.undecided = []
+        fired = [each.injection for each in self.ask_on_reply if each.rng is not None]
+        self.ask_on_reply = []
         return fired
 
     def lanes(self, message: str, head: int) -> Iterator[Lane]:
@@ -151,7 +152,7 @@ class Plan:
 
     def matching_reply(self, head: ReplyHead) -> int:
         """Return the mask of those that match the reply, of the faults that ask for that."""
-        asking = sum(each.bit for each in self.undecided if each.rng is None)
+        asking = sum(each.bit for each in self.ask_on_reply if each.rng is None)
         return self.rules.index.by_reply(asking, head)
 
     def begin_reply(self, head: ReplyHead, data: bytes) -> bytes:

@@ -23,6 +23,9 @@ class ReplyHandler:
     """Puts the replies of a link into their slots, as the plans of their exchanges say.
 
     `silence` is called with the fault that dropped a message: nothing is said on this link from there on.
+
+    An exchange without a slot was sent to its end, or its link has ended, perhaps with the piece before: nothing more
+    becomes of it.
     """
 
     __slots__ = ("_dialect", "_host", "_limits", "_queue", "_silence")
@@ -43,6 +46,8 @@ class ReplyHandler:
 
     def add(self, exchange: Exchange, piece: Piece) -> None:
         """Take a piece of an exchange's reply."""
+        if exchange.reply_slot is None:
+            return
         plan, head = exchange.plan, note_head(exchange, piece)
         if plan is None:
             self._send(exchange, piece.data, last=piece.last)
@@ -60,6 +65,8 @@ class ReplyHandler:
     def act(self, exchange: Exchange, plan: Plan) -> None:
         """Do what happens instead of the upstream's reply."""
         assert plan.winner is not None
+        if exchange.reply_slot is None:
+            return
         injection, action = plan.winner
         if isinstance(action, Answer):
             plan.ending = Kind.CLOSE if action.close else None
@@ -84,13 +91,13 @@ class ReplyHandler:
     def _decide(self, exchange: Exchange, plan: Plan, head: ReplyHead, data: bytes) -> bytes:
         """Ask the faults that act on the reply; return what its head becomes."""
         before, matching = plan.winner, plan.matching_reply(head)
-        for injection, bit, rng in plan.undecided:
+        for injection, bit, rng in plan.ask_on_reply:
             if rng is None and bit & matching:
                 rng = injection.fires_on_exchange(self._host.operation(exchange.head.operation))
             if rng is not None:
                 acts = plan.add(injection, fault_of(injection).on_reply(plan.request, head, rng), rng)
                 record_decision(self._host, exchange, injection, acts=acts)
-        plan.undecided = []
+        plan.ask_on_reply = []
         data = plan.begin_reply(head, data)
         if plan.pending_reply is None:
             self._shape(exchange, plan, len(data))
@@ -99,9 +106,9 @@ class ReplyHandler:
         return data
 
     def _shape(self, exchange: Exchange, plan: Plan, head: int) -> None:
-        assert exchange.reply_slot is not None
-        for lane in plan.lanes("reply", head):
-            self._queue.shape(exchange.reply_slot, lane)
+        if (slot := exchange.reply_slot) is not None:
+            for lane in plan.lanes("reply", head):
+                self._queue.shape(slot, lane)
         plan.shapes = []
 
     def _release(self, exchange: Exchange, plan: Plan, kept: list[Piece], *, complete: bool) -> None:
@@ -121,8 +128,7 @@ class ReplyHandler:
         reader = self._dialect.replies(lambda: exchange.head)
         for piece in (*reader.feed(data), *reader.eof()):
             self.add(exchange, piece)
-        if exchange.reply_slot is not None:  # else all of it was sent
-            self._finish(exchange, Kind.EOF)
+        self._finish(exchange, Kind.EOF)
 
     def _trim(self, exchange: Exchange, plan: Plan, piece: Piece) -> None:
         """Send a piece of a reply, as far as it goes."""
@@ -130,23 +136,23 @@ class ReplyHandler:
             return
         data, cut = plan.trim(piece)
         self._send(exchange, data, last=piece.last and not cut)
-        if cut and plan.cut is not None:
+        if cut and plan.cut is not None and exchange.reply_slot is not None:
             plan.reply_done, exchange.end = True, "cut"
             self._finish(exchange, _CUT_ENDINGS[plan.cut.how])
 
     def _send(self, exchange: Exchange, data: bytes, *, last: bool) -> None:
-        assert exchange.reply_slot is not None
-        if data:
+        slot = exchange.reply_slot
+        if slot is not None and data:
             exchange.reply_bytes += len(data)
-            self._queue.put(exchange.reply_slot, data)
+            self._queue.put(slot, data)
         if last:
             self._finish(exchange, Kind.EOF)
 
     def _finish(self, exchange: Exchange, kind: Kind) -> None:
-        assert exchange.reply_slot is not None
         if kind is Kind.EOF and exchange.plan is not None and exchange.plan.ending is not None:
             kind = exchange.plan.ending
-        self._queue.finish(exchange.reply_slot, kind)
+        if (slot := exchange.reply_slot) is not None:
+            self._queue.end_message(slot, kind)
 
 
 def note_head(exchange: Exchange, piece: Piece) -> ReplyHead | None:

@@ -12,7 +12,7 @@ from ..shaping.injection import Injection
 from .exchange import Exchange
 from .host import ConversationHost, record_decision
 from .message_queue import MessageQueue, Slot
-from .plan import Plan, Rewritten, Undecided
+from .plan import AskOnReply, Plan, Rewritten
 from .reply_handler import ReplyHandler
 from .rules import fault_of
 
@@ -45,7 +45,7 @@ class RequestHandler:
         if plan is not None and plan.pending_request is not None:
             plan.pending_request.append(piece)
             plan.pending_bytes += len(piece.data)
-            wanted = plan.mask & plan.rules.collect and not exchange.head.expects
+            wanted = plan.met & plan.rules.collect and not exchange.head.expects
             if piece.last or not wanted or plan.pending_bytes > self._limits.body:
                 self._decide(exchange, plan, plan.pending_request)
             return
@@ -58,7 +58,7 @@ class RequestHandler:
         slot = self._slot(exchange)
         self._queue.put(slot, piece.data)
         if piece.last:
-            self._queue.finish(slot)
+            self._queue.end_message(slot)
 
     def _slot(self, exchange: Exchange) -> Slot:
         """Return the slot of a request."""
@@ -75,7 +75,7 @@ class RequestHandler:
 
     def reconsider(self, exchange: Exchange, plan: Plan, pending: list[Piece]) -> None:
         """Decide an exchange if no fault waits for the rest of its request any more."""
-        if not plan.mask & plan.rules.collect:
+        if not plan.met & plan.rules.collect:
             self._decide(exchange, plan, pending)
 
     def _decide(self, exchange: Exchange, plan: Plan, pending: list[Piece]) -> None:
@@ -84,7 +84,7 @@ class RequestHandler:
         body = b"".join(piece.data for piece in pending if piece.part is Part.BODY)
         data = b"".join(piece.data for piece in pending) if complete else b""
         plan.request = Request(exchange.head, body, complete, data)
-        for bit, injection in plan.rules.among(plan.rules.index.by_body(plan.mask, body, complete)):
+        for bit, injection in plan.rules.among(plan.rules.index.by_body(plan.met, body, complete)):
             self._judge(exchange, plan, bit, injection)
         action = plan.winner.action if plan.winner is not None else None
         if isinstance(action, (Answer, Drop, Reset, Close)):
@@ -102,7 +102,7 @@ class RequestHandler:
         elif isinstance(action, Replace) and plan.winner is not None:
             plan.rewrites.append(Rewritten(plan.winner.injection, Rewrite(action.reply, whole=True)))
             self._queue.put(self._slot(exchange), action.request)
-            self._queue.finish(self._slot(exchange))
+            self._queue.end_message(self._slot(exchange))
             plan.swallow_request = True
         for piece in plan.rewrite_request(pending):
             self.add(exchange, piece)
@@ -112,12 +112,12 @@ class RequestHandler:
     def _judge(self, exchange: Exchange, plan: Plan, bit: int, injection: Injection) -> None:
         fault = fault_of(injection)
         if bit & plan.rules.index.needs_reply:
-            plan.undecided.append(Undecided(injection, bit, None))
+            plan.ask_on_reply.append(AskOnReply(injection, bit, None))
         elif fault.needs_whole_request and not plan.request.complete:
             self._host.record_untouched(injection)
         elif (rng := injection.fires_on_exchange(self._host.operation(exchange.head.operation))) is not None:
             if fault.acts_on == "reply":
-                plan.undecided.append(Undecided(injection, bit, rng))
+                plan.ask_on_reply.append(AskOnReply(injection, bit, rng))
             else:
                 acts = plan.add(injection, fault.on_request(plan.request, rng), rng)
                 record_decision(self._host, exchange, injection, acts=acts)

@@ -18,7 +18,7 @@ from ..shared import Shared
 from .link import Link
 
 
-class Recorder(Protocol):
+class FollowHost(Protocol):
     """The proxy of a link that is parsed: it has the faults, and records what becomes of exchanges."""
 
     @property
@@ -60,7 +60,7 @@ class FollowedLink:
 
     __slots__ = ("_dialect", "_exchanges", "_link", "_operations", "_place", "_proxy")
 
-    def __init__(self, link: Link, proxy: Recorder, dialect: Dialect) -> None:
+    def __init__(self, link: Link, proxy: FollowHost, dialect: Dialect) -> None:
         self._link = link
         self._proxy = proxy
         self._dialect = dialect
@@ -108,7 +108,7 @@ class FollowedLink:
         self._exchanges.write(exchange)
 
 
-def follow(link: Link, proxy: Recorder, dialect: Dialect) -> Conversation:
+def follow(link: Link, proxy: FollowHost, dialect: Dialect) -> Conversation:
     """Return the conversation of a link."""
     host = FollowedLink(link, proxy, dialect)
     return Conversation(dialect, link.client, link.server, host, link.clock, link.budget, link.limits)

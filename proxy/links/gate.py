@@ -54,7 +54,7 @@ class Gate:
         """Take a new link, and keep it if a fault says so. Return False where one says that it is refused."""
         return self._ask(link, len(self._links) - 1)
 
-    def leave(self, link: Arrival) -> None:
+    def release(self, link: Arrival) -> None:
         """Let a link go on, to dial or to end."""
         hold = self.waiting.pop(link, None)
         if hold is None:
@@ -98,10 +98,10 @@ class Gate:
         if hold is not None and hold.timer is not None:
             hold.timer.cancel()
         if due <= self._clock.time():
-            self.leave(link)
+            self.release(link)
             return True
         if hold is None:
             hold = self.waiting[link] = Hold()
         hold.by = [injection for injection, wait in waits.items() if wait]
-        hold.timer = self._clock.call_at(due, lambda: self.leave(link)) if due < math.inf else None
+        hold.timer = self._clock.call_at(due, lambda: self.release(link)) if due < math.inf else None
         return True

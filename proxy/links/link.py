@@ -29,7 +29,7 @@ _DIAL_REASONS = {
 }
 
 
-class Host(Protocol):
+class LinkHost(Protocol):
     """The proxy of a link."""
 
     upstream: Address
@@ -62,7 +62,7 @@ class Link:
         "limits", "number", "open", "opened_at", "reason", "server", "task",
     )  # fmt: skip
 
-    def __init__(self, host: Host, shared: Shared, number: int) -> None:
+    def __init__(self, host: LinkHost, shared: Shared, number: int) -> None:
         self._host = host
         self._unread = shared.unread
         self.number = number
@@ -150,12 +150,12 @@ class Link:
         if not sides:
             injection.record_untouched(self)
 
-    def leave(self, injection: Injection) -> None:
+    def heal(self, injection: Injection) -> None:
         """Heal a fault on this link."""
         if self.conversation is not None and self.ending is None:
-            self.conversation.leave(injection)
+            self.conversation.heal(injection)
         for side in (self.client, self.server):
-            side.leave(injection)
+            side.heal(injection)
 
     def change(self, injection: Injection) -> None:
         """Follow a change of a fault's settings."""
@@ -190,7 +190,7 @@ class Link:
         self.ending, self.reason = kind, reason or self.reason or ("reset" if kind is Kind.RESET else "closed")
         self._deadline = self.clock.time() + self.limits.ending
         if not self.open:
-            self._host.gate.leave(self)
+            self._host.gate.release(self)
             if self._dialling and self.task is not None:
                 self.task.cancel()
             return  # run() goes on from there
@@ -198,7 +198,7 @@ class Link:
             self.conversation.close(kind)
         for side in (self.client, self.server):
             if side.pipe is not None:
-                side.pipe.end()
+                side.pipe.stop()
             side.pause(Pause.ENDING)
             if kind is Kind.CLOSE:
                 side.finish_writing()
@@ -226,7 +226,7 @@ class Link:
             self.conversation.close(self.ending or Kind.EOF)
         for side in (self.client, self.server):
             if side.pipe is not None:
-                side.pipe.end()
+                side.pipe.stop()
             self.unwatch(side)
         if not self.finished:
             self.finished = True

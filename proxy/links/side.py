@@ -36,7 +36,7 @@ class Pause(enum.IntFlag):
     QUEUE = 16
 
 
-class Owner(Target, Protocol):
+class SideHost(Target, Protocol):
     """The link of a side."""
 
     clock: Clock
@@ -76,7 +76,7 @@ class Side(asyncio.Protocol):
     peer: Side
     transport: asyncio.Transport
 
-    def __init__(self, link: Owner, stream: Stream) -> None:
+    def __init__(self, link: SideHost, stream: Stream) -> None:
         self.link = link
         self.stream = stream
         self.bytes = 0
@@ -141,7 +141,7 @@ class Side(asyncio.Protocol):
         """Take the transport."""
         self.transport = transport
         self.disconnected = False
-        sockets.watch(sockets.of(transport))
+        sockets.keep_alive(sockets.of(transport))
 
     def pause(self, reason: Pause) -> None:
         """Stop reading, for one more reason."""
@@ -231,23 +231,23 @@ class Side(asyncio.Protocol):
                 self._switch(self._mode())
         self.pipe.join(Lane(injection, injection.context(self.link, self.stream, self.peer)))
 
-    def leave(self, injection: Injection) -> None:
+    def heal(self, injection: Injection) -> None:
         """Heal a fault of this stream; without another one it is a splice again."""
-        if self.pipe is not None and not self.pipe.ended:
+        if self.pipe is not None and not self.pipe.stopped:
             self.pipe.heal(injection)
             self.unshape()
 
     def unshape(self) -> None:
         """Be a splice again, where no fault is left and nothing that waits for the other side to read."""
-        if self.pipe is not None and not (self.pipe.lanes or self.pipe.outbox or self.pipe.ended):
-            self.pipe.end()
+        if self.pipe is not None and not (self.pipe.lanes or self.pipe.outbox or self.pipe.stopped):
+            self.pipe.stop()
             self.pipe = None
             self._switch(self._mode())
             self.resume(Pause.PIPE)
 
     def change(self, injection: Injection) -> None:
         """Follow a change of a fault's settings."""
-        if self.pipe is not None and not self.pipe.ended:
+        if self.pipe is not None and not self.pipe.stopped:
             self.pipe.change(injection)
 
     def open(self) -> None:

@@ -29,15 +29,15 @@ class Target(Protocol):
     def change(self, injection: Injection) -> None:
         """Follow a change of a fault's settings."""
 
-    def leave(self, injection: Injection) -> None:
-        """Let go of a fault that is healed."""
+    def heal(self, injection: Injection) -> None:
+        """Let go of what a fault holds, since it is healed."""
 
 
 class Hit(NamedTuple):
-    """That a fault fired on a target: on which one that it matched, and what the stages of both streams share."""
+    """That a fault fired on a target, its n-th match; `connection` is what the stages of both streams share."""
 
     n: int
-    shared: dict[str, float]
+    connection: dict[str, float]
 
 
 class Injection:
@@ -106,7 +106,7 @@ class Injection:
     def context(self, target: Target, stream: Stream, other: Counted) -> StageContext:
         """Return the context of this fault's stage on one stream of a connection; `other` is its other stream."""
         hit, shared = self.hits[target], self._shared.setdefault(stream, {})
-        return StageContext(draw(*self.identity, hit.n, stream), connection=hit.shared, shared=shared, other=other)
+        return StageContext(draw(*self.identity, hit.n, stream), connection=hit.connection, shared=shared, other=other)
 
     def record_untouched(self, target: Target) -> None:
         """Record a connection that the fault could not touch, or on which it could not touch an exchange."""

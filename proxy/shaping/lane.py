@@ -2,17 +2,16 @@
 
     theory of operation
 
-A lane passes on what is due to its `sink`: the next lane's `feed`, or the pipe's outlet. Passing on may do anything,
-also end the pipe and close this lane; so whatever a method has still to do after a call of `sink`, it looks at
-`closed` first (`feed`, `enter` and `_cut` do). Moments within a lane never run back, so bytes keep their order under
-any jitter.
+A lane passes on what is due to its `sink`: the next lane's `feed`, or the pipe's `_deliver`. Passing on may do
+anything, even stop the pipe and close this lane; so whatever a method has still to do after a call of `sink` must look
+at `closed` first. Moments within a lane never run back, so bytes keep their order under any jitter.
 
-A stage that cuts (bandwidth, slicer) returns an iterator. Then the segment being cut is the `_head`, `_taken` says how
-much of it was cut off, and one piece at a time is in the queue; what arrives meanwhile waits in the `_inbox`, uncut.
-So a full lane is a few chunks and one piece, not a million pieces. The pieces must be the head's own bytes in order:
-healing and changing put what was not passed on together again from `_taken`.
+A stage that cuts (bandwidth, slicer, loss, drip) returns an iterator. Then the segment being cut is the `_source`,
+`_cut_off` says how much of it was cut off, and one piece at a time is in the queue; what arrives meanwhile waits in the
+`_inbox`, uncut. So a full lane is a few chunks and one piece, not a million pieces. The pieces must be the source's own
+bytes in order: healing and changing put what was not passed on together again from `_cut_off`.
 
-`waiting` is the number of bytes in queue, head and inbox. Every method that moves bytes in or out keeps it true; the
+`waiting` is the number of bytes in queue, source and inbox. Every method that moves bytes in or out keeps it true; the
 pipe reads it, and charges the budget for it.
 """
 
@@ -28,7 +27,7 @@ from ..system.clock import Clock
 from .injection import Injection
 
 
-class Waiting(NamedTuple):
+class Queued(NamedTuple):
     """A segment that is not yet due, and when what it was made of came; made up: an event of the stage's own."""
 
     came: float
@@ -47,8 +46,8 @@ class Lane:
     """
 
     __slots__ = (
-        "_alarm", "_begin", "_clock", "_context", "_head", "_inbox", "_last", "_pieces", "_queue", "_stage", "_taken",
-        "closed", "fault", "injection", "lost", "sink", "waiting",
+        "_alarm", "_begin", "_clock", "_context", "_cut_off", "_inbox", "_last", "_pieces", "_queue", "_source",
+        "_stage", "closed", "fault", "injection", "lost", "sink", "waiting",
     )  # fmt: skip
 
     _clock: Clock
@@ -63,10 +62,10 @@ class Lane:
         self.closed = False
         self._context = context
         self._begin = begin
-        self._queue: deque[Waiting] = deque()
-        self._pieces: Iterator[Segment] | None = None  # of the head, what the stage has still to cut
-        self._head = Segment(0.0)
-        self._taken = 0  # bytes of the head that were cut off
+        self._queue: deque[Queued] = deque()
+        self._pieces: Iterator[Segment] | None = None  # of the source, what the stage has still to cut
+        self._source = Segment(0.0)
+        self._cut_off = 0  # bytes of the source that were cut off
         self._inbox: deque[Segment] | None = None  # made when it is needed: a deque weighs 600 bytes
         self._start(-math.inf)
 
@@ -80,7 +79,7 @@ class Lane:
     def open(self, clock: Clock) -> None:
         """Join a pipe, whose clock it is: the stage learns at once that it is OPEN."""
         self._clock = clock
-        self.enter(Segment(clock.time(), kind=Kind.OPEN))
+        self.feed_uncounted(Segment(clock.time(), kind=Kind.OPEN))
 
     def due(self) -> float:
         """Return when this lane has something to do."""
@@ -92,9 +91,9 @@ class Lane:
             return
         if segment.kind is Kind.DATA:
             self.injection.bytes += len(segment.data)
-        self.enter(segment)
+        self.feed_uncounted(segment)
 
-    def enter(self, segment: Segment) -> None:
+    def feed_uncounted(self, segment: Segment) -> None:
         """Take a segment that is not counted: an event for the stage alone, or what was counted before."""
         if self.closed:
             return
@@ -103,7 +102,7 @@ class Lane:
             self._inbox.append(segment)
             self.waiting += len(segment.data)
             return
-        self._judge(segment)
+        self._ask_stage(segment)
         self._cut()
 
     def run(self, now: float) -> None:
@@ -117,15 +116,15 @@ class Lane:
             self._cut()
         if self._alarm <= now:
             at, self._alarm = self._alarm, math.inf
-            self.enter(Segment(at, kind=Kind.ALARM))
+            self.feed_uncounted(Segment(at, kind=Kind.ALARM))
 
     def restart(self) -> None:
         """Start again with the injection's present settings; what waits is judged again, as of when it came."""
         now, waiting = self._clock.time(), self._emptied()
         self._start(now)
-        self.enter(Segment(now, kind=Kind.OPEN))
+        self.feed_uncounted(Segment(now, kind=Kind.OPEN))
         for came, segment, _ in waiting:
-            self.enter(segment._replace(at=came))
+            self.feed_uncounted(segment._replace(at=came))
 
     def release(self) -> None:
         """Pass on everything now, as when it is healed; a stream with a hole closes the link instead."""
@@ -145,14 +144,14 @@ class Lane:
         self._alarm = math.inf
         self.waiting = 0
 
-    def _judge(self, segment: Segment) -> None:
+    def _ask_stage(self, segment: Segment) -> None:
         """Ask the stage what becomes of a segment."""
         out = self._stage(segment)
         if self.fault.discards and segment.kind not in (Kind.OPEN, Kind.ALARM):
             out = list(out)
             self.lost |= sum(len(each.data) for each in out) < len(segment.data) or not out
         if isinstance(out, Iterator):
-            self._pieces, self._head, self._taken = out, segment, 0
+            self._pieces, self._source, self._cut_off = out, segment, 0
             self.waiting += len(segment.data)
             return
         now = self._clock.time()
@@ -160,20 +159,20 @@ class Lane:
             self._place(segment, each, now)
 
     def _cut(self) -> None:
-        """Take the next piece of the head, and all that are due; then what came meanwhile."""
+        """Take the next piece of the source, and all that are due; then what came meanwhile."""
         while not self._queue and not self.closed:
             if self._pieces is not None:
                 piece = next(self._pieces, None)
                 if piece is None:
                     self._pieces = None
                 else:
-                    self._taken += len(piece.data)
+                    self._cut_off += len(piece.data)
                     self.waiting -= len(piece.data)
-                    self._place(self._head, piece, self._clock.time())
+                    self._place(self._source, piece, self._clock.time())
             elif self._inbox:
                 segment = self._inbox.popleft()
                 self.waiting -= len(segment.data)
-                self._judge(segment)
+                self._ask_stage(segment)
             else:
                 return
 
@@ -191,16 +190,16 @@ class Lane:
                 self.sink(each)
             else:
                 made_up = each.kind is not Kind.DATA and each.kind is not source.kind
-                self._queue.append(Waiting(source.at, each, made_up))
+                self._queue.append(Queued(source.at, each, made_up))
                 self.waiting += len(each.data)
 
-    def _emptied(self) -> list[Waiting]:
+    def _emptied(self) -> list[Queued]:
         """Empty the lane, and return what is not of its stage's own making."""
         waiting, self._queue = self._queue, deque()
-        if self._pieces is not None:  # what waits is the head's last piece: with the rest it is whole again
-            rest = self._head.data[self._taken - sum(len(each.segment.data) for each in waiting) :]
-            waiting = deque([Waiting(self._head.at, self._head._replace(data=rest), False)] if rest else ())
-        waiting.extend(Waiting(segment.at, segment, False) for segment in self._inbox or ())
+        if self._pieces is not None:  # what waits is the source's last piece: with the rest it is complete again
+            rest = self._source.data[self._cut_off - sum(len(each.segment.data) for each in waiting) :]
+            waiting = deque([Queued(self._source.at, self._source._replace(data=rest), False)] if rest else ())
+        waiting.extend(Queued(segment.at, segment, False) for segment in self._inbox or ())
         self._pieces = self._inbox = None
         self._alarm = math.inf
         self.waiting = 0

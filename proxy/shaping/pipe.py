@@ -8,12 +8,12 @@ Each injection has a lane, in the order of injecting. A lane passes on to the ne
 outlet; `_connect()` puts the row together again whenever a lane came or went. One timer stands at the earliest moment
 of all lanes. When it rings, the lanes nearest to the sink go first, so nothing overtakes.
 
-The pipe owns the timer, the outbox and what is charged to the budget; the lanes own their queues. Every public method
-ends in `_settle()`, which sets the timer, charges the budget, and tells the source whether there is room. A call of the
-sink may end the pipe under our feet: `_deliver()` and `_settle()` look at `ended` first, and lanes at `closed`.
+The pipe owns the timer, the outbox and what is charged to the budget; the lanes own their queues. Whatever feeds,
+changes or runs it ends in `_settle()`, which sets the timer, charges the budget, and tells the source whether there is
+room. A call of the sink may stop the pipe: after every one of them `stopped` must be looked at, and `closed` in lanes.
 
 What is through all lanes while the sink takes no more waits in the `outbox`. Only RESET and CLOSE, the ends of the
-link, empty it at once: they must not wait for a peer that does not read.
+link, send all of it at once: they must not wait for a peer that does not read.
 
 * heal: what waits in a lane goes into the next one at once, in order, but for the events that its stage made up;
 * change: the stage starts anew, and what waits goes through it with the times at which it came.
@@ -36,7 +36,7 @@ class Pipe:
     """The lanes of one stream; `sink` takes what is due, `throttle(True)` asks the source to pause."""
 
     __slots__ = ("_budget", "_charged", "_clock", "_due", "_enter", "_limits", "_sink", "_throttle", "_timer",
-                 "blocked", "ended", "full", "lanes", "limit", "outbox", "outbox_bytes")  # fmt: skip
+                 "blocked", "full", "lanes", "limit", "outbox", "outbox_bytes", "stopped")  # fmt: skip
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Pipe:
         self.lanes: list[Lane] = []
         self.limit = limits.pipe
         self.full = False
-        self.ended = False
+        self.stopped = False
         self.blocked = False  # the sink asked for a pause
         self.outbox: deque[Segment] | None = None  # through with all lanes, while the sink takes no more
         self.outbox_bytes = 0
@@ -104,9 +104,9 @@ class Pipe:
             self._send(self.outbox)
         self._settle()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Stop; what waits is dropped. No call reaches the sink any more."""
-        self.ended = True
+        self.stopped = True
         for lane in self.lanes:
             lane.close()
         self.lanes.clear()
@@ -129,7 +129,7 @@ class Pipe:
 
     def _deliver(self, segment: Segment) -> None:
         """Take what is through with all lanes."""
-        if self.ended:
+        if self.stopped:
             return
         if not self.blocked and not self.outbox:
             self._sink(segment)
@@ -152,7 +152,7 @@ class Pipe:
         now = self._clock.time()
         for lane in self.lanes[::-1]:
             lane.run(now)
-            if self.ended:
+            if self.stopped:
                 return
         self._settle()
 
@@ -166,7 +166,7 @@ class Pipe:
 
     def _settle(self) -> None:
         """Set the timer to the next due moment and the source to what there is room for."""
-        if self.ended:
+        if self.stopped:
             return
         due, held = math.inf, self.outbox_bytes
         for lane in self.lanes:

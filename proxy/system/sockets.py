@@ -57,7 +57,7 @@ def explain(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
-def watch(sock: Socket) -> None:
+def keep_alive(sock: Socket) -> None:
     """Let the system find out when the peer of an idle connection is gone, about a minute later."""
     if sock.family != getattr(socket, "AF_UNIX", None):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -16,6 +16,7 @@ from brownout.proxy.record.event import (
     Fired,
     Healed,
     Injected,
+    ListenFailed,
     Mistake,
     ParsingStopped,
     ProxyDisabled,
@@ -55,6 +56,11 @@ def test_connections_are_no_news() -> None:
 def test_a_connection_that_is_no_longer_parsed_is_news() -> None:
     told = said(News(), ParsingStopped("redis", 3, "not HTTP/1"))
     assert told == "00:00:00 redis: connection 3 is no longer parsed (not HTTP/1)"
+
+
+def test_a_proxy_that_cannot_listen_is_news() -> None:
+    told = said(News(), ListenFailed("redis", "127.0.0.1:6379 is in use"))
+    assert told == "00:00:00 redis: does not listen: 127.0.0.1:6379 is in use"
 
 
 def test_a_proxy_that_stops_listening_or_goes_is_news() -> None:

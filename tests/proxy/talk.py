@@ -123,7 +123,7 @@ class Talk:
     def heal(self, injection: Injection) -> None:
         self.rules = Rules(each for each in self.rules.injections if each is not injection)
         self.talk.rearm()
-        self.talk.leave(injection)
+        self.talk.heal(injection)
 
     def client(self, *says: bytes | Kind) -> None:
         self.begin()

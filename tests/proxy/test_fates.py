@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from brownout.faults.action import Answer, Close, Drop, Hold, Repeat, Replace, Reset, Shape
+from brownout.faults.action import Answer, Close, Cut, Drop, Hold, Repeat, Replace, Reset, Shape
 from brownout.faults.segment import Kind
+from brownout.faults.settings.units import Share
 from brownout.faults.tcp.slicer import sliced
 from brownout.proxy.shaping.budget import LIMITS
 
@@ -383,3 +384,45 @@ class TestReplaceAndRepeat:
         talk.client(head)
         assert talk.at_server() == [(0, head)]
         assert talk.spared_by == [injection]
+
+
+class TestTheLinkEndsWhileAMessageIsSent:
+    """A fault of streams behind the conversation may end the link at any of its writes."""
+
+    @pytest.fixture
+    def ends_at_first_write(self, talk):
+        def at(stream: str) -> None:
+            send = talk.ways[stream].send
+
+            def cut(data: bytes) -> None:
+                send(data)
+                talk.ways[stream].send_event(Kind.CLOSE)
+
+            talk.ways[stream].send = cut
+
+        return at
+
+    def test_an_answer_of_several_pieces(self, talk, ends_at_first_write):
+        talk.inject(does(Answer(BUSY, forward=True)))
+        talk.client(GET)
+        ends_at_first_write("downstream")
+        talk.server(Kind.EOF)
+        assert talk.at_client() == [(0, BUSY.partition(b"busy")[0]), (0, Kind.CLOSE)]
+        assert len(talk.over) == 1
+
+    def test_a_reply_that_was_kept(self, talk, ends_at_first_write):
+        talk.inject(does(Cut(Share(0.9), "fin"), on="reply"))
+        talk.client(GET)
+        talk.server(b"HTTP/1.1 200 OK\r\n\r\n", b"abcd")
+        ends_at_first_write("downstream")
+        talk.server(Kind.EOF)
+        assert talk.at_client() == [(0, b"HTTP/1.1 200 OK\r\n\r\n"), (0, Kind.CLOSE)]
+        assert len(talk.over) == 1
+
+    def test_a_request_that_was_kept(self, talk, ends_at_first_write):
+        injection = talk.inject(does(Hold(0)), match={"body": "*"})
+        talk.client(POST[:-2])
+        ends_at_first_write("upstream")
+        talk.heal(injection)
+        assert talk.at_server() == [(0, POST.partition(b"hel")[0]), (0, Kind.CLOSE)]
+        assert len(talk.over) == 1

@@ -64,10 +64,10 @@ class TestOrder:
     def test_what_is_put_first_waits_for_its_turn(self, bed):
         first, second = bed.add("first"), bed.add("second")
         bed.queue.put(second, b"2")
-        bed.queue.finish(second)
+        bed.queue.end_message(second)
         assert (bed.out, bed.ended) == ([], [])
         bed.queue.put(first, b"1")
-        bed.queue.finish(first)
+        bed.queue.end_message(first)
         assert (bed.out, bed.ended) == ([(0, b"1"), (0, b"2")], ["first", "second"])
         assert bed.queue.slots == []
 
@@ -80,19 +80,19 @@ class TestOrder:
         first, second, third = bed.late(), bed.add("second"), bed.add("third")
         bed.queue.put(second, b"2a")
         bed.queue.put(third, b"3")
-        bed.queue.finish(third)
-        bed.queue.finish(first)
+        bed.queue.end_message(third)
+        bed.queue.end_message(first)
         bed.clock.run(SECONDS)
         assert bed.out == [(5, b"2a")]
         bed.queue.put(second, b"2b")
         assert bed.out[1:] == [(5, b"2b")]
-        bed.queue.finish(second)
+        bed.queue.end_message(second)
         assert bed.out[2:] == [(5, b"3")]
         assert bed.ended == ["", "second", "third"]
 
     def test_an_empty_message_is_a_turn_as_well(self, bed):
-        bed.queue.finish(bed.late("first"))
-        bed.queue.finish(bed.add("second"))
+        bed.queue.end_message(bed.late("first"))
+        bed.queue.end_message(bed.add("second"))
         assert bed.ended == []
         bed.clock.run(SECONDS)
         assert (bed.ended, bed.out) == (["first", "second"], [])
@@ -104,7 +104,7 @@ class TestHolding:
         bed.queue.hold(first)
         for slot, data in ((first, b"1"), (second, b"2")):
             bed.queue.put(slot, data)
-            bed.queue.finish(slot)
+            bed.queue.end_message(slot)
         assert bed.out == []
         bed.queue.release(first)
         assert bed.out == [(0, b"1"), (0, b"2")]
@@ -113,7 +113,7 @@ class TestHolding:
         slot = bed.late()
         bed.queue.hold(slot)
         bed.queue.put(slot, b"1")
-        bed.queue.finish(slot)
+        bed.queue.end_message(slot)
         bed.clock.run(2 * SECONDS)
         assert bed.out == []
         bed.queue.release(slot)
@@ -131,7 +131,7 @@ class TestHolding:
         slot = bed.late() if late else bed.add()
         bed.queue.block(True)
         bed.queue.put(slot, b"1")
-        bed.queue.finish(slot)
+        bed.queue.end_message(slot)
         bed.clock.run(SECONDS)
         assert bed.out == []
         bed.queue.block(False)
@@ -141,7 +141,7 @@ class TestHolding:
         first, second = bed.late(), bed.add()
         bed.queue.put(second, b"2")
         bed.queue.block(True)
-        bed.queue.finish(first)
+        bed.queue.end_message(first)
         bed.clock.run(SECONDS)
         bed.queue.block(False)
         assert bed.out == [(5, b"2")]
@@ -154,10 +154,10 @@ class TestEnds:
         slot = bed.late() if late else bed.add()
         behind = bed.add("behind")
         bed.queue.put(slot, b"1")
-        bed.queue.finish(slot, kind)
-        bed.queue.finish(slot)
-        bed.queue.finish(behind)
-        bed.queue.end(Kind.EOF)
+        bed.queue.end_message(slot, kind)
+        bed.queue.end_message(slot)
+        bed.queue.end_message(behind)
+        bed.queue.end_stream(Kind.EOF)
         bed.queue.release(slot)
         bed.clock.run(2 * SECONDS)
         moment = SECONDS if late else 0
@@ -166,9 +166,9 @@ class TestEnds:
     def test_the_end_of_the_stream_comes_behind_its_turns_and_the_first_one_counts(self, bed):
         slot = bed.late("one")
         bed.queue.put(slot, b"1")
-        bed.queue.end(Kind.CLOSE)
-        bed.queue.end(Kind.EOF)
-        bed.queue.finish(slot)
+        bed.queue.end_stream(Kind.CLOSE)
+        bed.queue.end_stream(Kind.EOF)
+        bed.queue.end_message(slot)
         assert bed.out == []
         bed.clock.run(SECONDS)
         assert (bed.out, bed.ended) == ([(5, b"1"), (5, Kind.CLOSE)], ["one"])
@@ -179,9 +179,9 @@ class TestEnds:
         first, second, third = bed.late("first"), bed.add("second"), bed.add("third")
         for slot, data in ((first, b"1"), (second, b"2"), (third, b"3" * 200)):
             bed.queue.put(slot, data)
-        bed.queue.finish(first)
+        bed.queue.end_message(first)
         assert (bed.queue.full, bed.budget.held) == (True, 202)
-        bed.queue.end(Kind.RESET, after=second)
+        bed.queue.end_stream(Kind.RESET, after=second)
         assert (bed.queue.full, bed.budget.held) == (False, 2)
         bed.clock.run(SECONDS)
         assert bed.out == [(5, b"1"), (5, b"2"), (5, Kind.RESET)]
@@ -190,7 +190,7 @@ class TestEnds:
     def test_closed_it_says_nothing_more_and_owes_nothing(self, bed):
         slot = bed.late("one")
         bed.queue.put(slot, b"1" * 200)
-        bed.queue.finish(slot)
+        bed.queue.end_message(slot)
         bed.queue.close()
         bed.clock.run(2 * SECONDS)
         assert (bed.out, bed.ended, bed.budget.held, bed.queue.full) == ([], [], 0, False)
@@ -212,7 +212,7 @@ class TestFull:
             slot = bed.late(fault=Narrow())
             bed.queue.put(slot, b"1" * 10)
             assert not bed.queue.full
-            bed.queue.finish(slot)
+            bed.queue.end_message(slot)
             bed.clock.run(SECONDS)
         bed.queue.put(bed.late(fault=Narrow()), b"1" * 11)
         assert bed.queue.full
@@ -224,18 +224,18 @@ class TestFull:
         behind = [bed.add() for _ in range(3)]
         for slot in behind:
             bed.queue.put(slot, b"1" * 40)
-            bed.queue.finish(slot)
+            bed.queue.end_message(slot)
         assert bed.said == [(True, False)]
-        bed.queue.end(Kind.RESET, after=behind[1])
+        bed.queue.end_stream(Kind.RESET, after=behind[1])
         assert bed.said == [(True, False)]  # 81 of 100
-        bed.queue.end(Kind.RESET, after=behind[0])
+        bed.queue.end_stream(Kind.RESET, after=behind[0])
         assert bed.said == [(True, False), (False, False)]
 
     def test_it_is_starved_where_it_is_full_and_the_front_has_nothing_to_send(self, bed):
         first, second = bed.add(), bed.add()
         bed.queue.put(second, b"2" * 101)
         assert bed.said == [(True, True)]
-        bed.queue.finish(first)
+        bed.queue.end_message(first)
         assert bed.said == [(True, True), (False, False)]
 
     def test_it_is_not_while_the_front_has_something_in_its_pipe(self, bed):
@@ -258,12 +258,12 @@ class TestFull:
 
     def test_nor_when_the_front_is_whole_and_late(self, bed):
         first, second = bed.late(), bed.add()
-        bed.queue.finish(first)
+        bed.queue.end_message(first)
         bed.queue.put(second, b"2" * 101)
         assert bed.said == [(True, False)]
 
     def test_nor_from_when_the_front_is_whole(self, bed):
         first, second = bed.late(), bed.add()
         bed.queue.put(second, b"2" * 101)
-        bed.queue.finish(first)
+        bed.queue.end_message(first)
         assert bed.said == [(True, True), (True, False)]

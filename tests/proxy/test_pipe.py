@@ -344,7 +344,7 @@ def test_pipes_share_a_budget_and_each_may_hold_a_little() -> None:
     assert paused == {"one": True, "two": False}
     pipes["two"].feed(b"x")
     assert paused == {"one": True, "two": True}
-    pipes["one"].end()
+    pipes["one"].stop()
     assert paused["two"] is False
     assert budget.held == 101
 
@@ -362,7 +362,7 @@ def test_bytes_given_to_a_blocked_sink_are_on_the_budget_until_it_takes_them() -
 def test_no_call_comes_after_the_end(bench: Bench) -> None:
     bench.inject(Latency(latency=s(1)))
     bench.pipe.feed(b"x")
-    bench.pipe.end()
+    bench.pipe.stop()
     bench.clock.run(10)
     bench.pipe.feed(b"y")
     assert bench.out == []
