@@ -1,18 +1,24 @@
 """One injection on one stream of one link: its stage, and the queue of what that returned and is not yet due.
 
+    put() -> [ inbox ] -> stage -> [ queue ] -> pull()
+
     theory of operation
 
-A lane passes on what is due to its `sink`: the next lane's `feed`, or the pipe's `_deliver`. Passing on may do
-anything, even stop the pipe and close this lane; so whatever a method has still to do after a call of `sink` must look
-at `closed` first. Moments within a lane never run back, so bytes keep their order under any jitter.
+A lane calls nobody but its stage: the pipe puts segments in, and pulls out what is due. So nothing can happen under a
+lane's feet, and a test needs no pipe.
 
-A stage that cuts (bandwidth, slicer, loss, drip) returns an iterator. Then the segment being cut is the `_source`,
-`_cut_off` says how much of it was cut off, and one piece at a time is in the queue; what arrives meanwhile waits in the
-`_inbox`, uncut. So a full lane is a few chunks and one piece, not a million pieces. The pieces must be the source's own
-bytes in order: healing and changing put what was not passed on together again from `_cut_off`.
+`pull()` takes from the front of the queue. Moments within a lane never run back, so bytes keep their order under any
+jitter; what is not due yet holds back everything behind it. What is due when the stage returns it, with nothing before
+it, is `_ready` and not in the queue: most segments are.
 
-`waiting` is the number of bytes in queue, source and inbox. Every method that moves bytes in or out keeps it true; the
-pipe reads it, and charges the budget for it.
+A stage that cuts (bandwidth, slicer, loss, drip) returns an iterator. Then the segment being cut is the `_source`, and
+a piece is taken only when the queue is empty, so of the source at most one piece waits there, and only after all that
+came before. What arrives meanwhile waits in the inbox, uncut: a full lane is a few chunks and one piece, not a million
+pieces. The pieces must be the source's own bytes in order, for healing and changing put the rest of it together again:
+what waits of it, and what is behind `_cut_off`.
+
+`waiting` is the number of bytes in all of these. Every method that moves bytes in or out keeps it true; the pipe reads
+it, and charges the budget for it.
 """
 
 from __future__ import annotations
@@ -23,20 +29,18 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ...faults.segment import Kind, Segment, Stage, StageContext
-from ..system.clock import Clock
 from .injection import Injection
+
+AT_ONCE = 0.0
+"""A moment that has passed on every clock."""
 
 
 class Queued(NamedTuple):
-    """A segment that is not yet due, and when what it was made of came; made up: an event of the stage's own."""
+    """A segment that waits, and when what it was made of came; made up: an event of the stage's own."""
 
     came: float
     segment: Segment
     made_up: bool
-
-
-def nowhere(segment: Segment) -> None:
-    """Take the place of a sink that is not there yet, or no more."""
 
 
 class Lane:
@@ -46,26 +50,23 @@ class Lane:
     """
 
     __slots__ = (
-        "_alarm", "_begin", "_clock", "_context", "_cut_off", "_inbox", "_last", "_pieces", "_queue", "_source",
-        "_stage", "closed", "fault", "injection", "lost", "sink", "waiting",
+        "_alarm", "_begin", "_context", "_cut_off", "_inbox", "_last", "_pieces", "_queue", "_ready", "_source",
+        "_stage", "fault", "injection", "lost", "waiting",
     )  # fmt: skip
-
-    _clock: Clock
 
     def __init__(
         self, injection: Injection, context: StageContext, begin: Callable[[StageContext], Stage] | None = None
     ) -> None:
         self.injection = injection
-        self.sink: Callable[[Segment], None] = nowhere
         self.waiting = 0
         self.lost = False
-        self.closed = False
         self._context = context
         self._begin = begin
+        self._ready: Segment | None = None
         self._queue: deque[Queued] = deque()
         self._pieces: Iterator[Segment] | None = None  # of the source, what the stage has still to cut
         self._source = Segment(0.0)
-        self._cut_off = 0  # bytes of the source that were cut off
+        self._cut_off: int | None = None  # bytes of the source that were cut off; None before the first piece
         self._inbox: deque[Segment] | None = None  # made when it is needed: a deque weighs 600 bytes
         self._start(-math.inf)
 
@@ -76,131 +77,124 @@ class Lane:
         self._alarm = math.inf
         self._last = now
 
-    def open(self, clock: Clock) -> None:
-        """Join a pipe, whose clock it is: the stage learns at once that it is OPEN."""
-        self._clock = clock
-        self.feed_uncounted(Segment(clock.time(), kind=Kind.OPEN))
+    def open(self, now: float) -> None:
+        """Let the stage know that it has joined a pipe."""
+        self._ask_stage(Segment(now, kind=Kind.OPEN), now)
 
-    def due(self) -> float:
-        """Return when this lane has something to do."""
-        return min(self._alarm, self._queue[0].segment.at) if self._queue else self._alarm
-
-    def feed(self, segment: Segment) -> None:
-        """Take what the lane before this one, or the source, passes on."""
-        if self.closed:
-            return
+    def put(self, segment: Segment, now: float) -> None:
+        """Take what the lane before this one, or the source of the stream, passes on."""
         if segment.kind is Kind.DATA:
             self.injection.bytes += len(segment.data)
-        self.feed_uncounted(segment)
+        self._take(segment, now)
 
-    def feed_uncounted(self, segment: Segment) -> None:
-        """Take a segment that is not counted: an event for the stage alone, or what was counted before."""
-        if self.closed:
-            return
-        if (self._pieces is not None or self._inbox) and segment.kind not in (Kind.OPEN, Kind.ALARM):
-            self._inbox = deque() if self._inbox is None else self._inbox
-            self._inbox.append(segment)
-            self.waiting += len(segment.data)
-            return
-        self._ask_stage(segment)
-        self._cut()
+    def pull(self, now: float) -> Segment | None:
+        """Pass on the next segment that is due; None if there is none."""
+        while True:
+            if self._ready is not None:
+                segment, self._ready = self._ready, None
+                self.waiting -= len(segment.data)
+                return segment
+            if self._queue:
+                if self._queue[0].segment.at > now:
+                    return None
+                came, segment, _ = self._queue.popleft()
+                self.waiting -= len(segment.data)
+                if segment.at > came and segment.kind is Kind.DATA:
+                    self.injection.tally.delays.observe(now - came)
+                return segment
+            if self._pieces is not None:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    self._pieces = self._cut_off = None
+                else:
+                    self._cut_off = (self._cut_off or 0) + len(piece.data)
+                    self.waiting -= len(piece.data)
+                    self._place(self._source, piece, now)
+            elif self._inbox:
+                segment = self._inbox.popleft()
+                self.waiting -= len(segment.data)
+                self._ask_stage(segment, now)
+            else:
+                return None
 
-    def run(self, now: float) -> None:
-        """Pass on what is due, and call the stage if its alarm is."""
-        while self._queue and self._queue[0].segment.at <= now:
-            came, segment, _ = self._queue.popleft()
-            self.waiting -= len(segment.data)
-            if segment.kind is Kind.DATA:
-                self.injection.tally.delays.observe(now - came)
-            self.sink(segment)
-            self._cut()
+    def ring(self, now: float) -> None:
+        """Call the stage if its alarm is due."""
         if self._alarm <= now:
             at, self._alarm = self._alarm, math.inf
-            self.feed_uncounted(Segment(at, kind=Kind.ALARM))
+            self._ask_stage(Segment(at, kind=Kind.ALARM), now)
 
-    def restart(self) -> None:
+    def due(self) -> float:
+        """Return when there is something to pull, or to ring."""
+        if self._ready is not None:
+            return AT_ONCE
+        if self._queue:
+            return min(self._alarm, self._queue[0].segment.at)
+        return AT_ONCE if self._pieces is not None or self._inbox else self._alarm
+
+    def restart(self, now: float) -> None:
         """Start again with the injection's present settings; what waits is judged again, as of when it came."""
-        now, waiting = self._clock.time(), self._emptied()
+        waiting = self.empty()
         self._start(now)
-        self.feed_uncounted(Segment(now, kind=Kind.OPEN))
+        self.open(now)
         for came, segment, _ in waiting:
-            self.feed_uncounted(segment._replace(at=came))
+            self._take(segment._replace(at=came), now)
 
-    def release(self) -> None:
-        """Pass on everything now, as when it is healed; a stream with a hole closes the link instead."""
-        now = self._clock.time()
-        for came, segment, _ in self._emptied():
-            if segment.kind is Kind.DATA:
-                self.injection.tally.delays.observe(now - came)
-            self.sink(segment._replace(at=now))
-        if self.lost:
-            self.sink(Segment(now, kind=Kind.CLOSE))
+    def empty(self) -> list[Queued]:
+        """Take out all that waits, in order and uncut, but for the events that the stage made up."""
+        waiting = [*self._queue]
+        if self._ready is not None:
+            waiting.insert(0, Queued(self._ready.at, self._ready, made_up=False))
+        if self._pieces is not None:
+            source, rest = self._source, self._source.data
+            if self._cut_off is not None:  # so what waits is the last piece: with the rest it is complete again
+                rest = rest[self._cut_off - sum(len(each.segment.data) for each in waiting) :]
+                waiting = []
+            if rest or self._cut_off is None:
+                waiting.append(Queued(source.at, source._replace(data=rest), made_up=False))
+        waiting.extend(Queued(segment.at, segment, made_up=False) for segment in self._inbox or ())
+        self.close()
+        return [each for each in waiting if not each.made_up]
 
     def close(self) -> None:
-        """Drop what waits; nothing is passed on any more."""
-        self.closed = True
+        """Drop all that waits."""
         self._queue.clear()
-        self._pieces = self._inbox = None
+        self._ready = None
+        self._pieces = self._inbox = self._cut_off = None
         self._alarm = math.inf
         self.waiting = 0
 
-    def _ask_stage(self, segment: Segment) -> None:
+    def _take(self, segment: Segment, now: float) -> None:
+        if self._pieces is None and not self._inbox:
+            self._ask_stage(segment, now)
+            return
+        self._inbox = deque() if self._inbox is None else self._inbox
+        self._inbox.append(segment)
+        self.waiting += len(segment.data)
+
+    def _ask_stage(self, segment: Segment, now: float) -> None:
         """Ask the stage what becomes of a segment."""
         out = self._stage(segment)
         if self.fault.discards and segment.kind not in (Kind.OPEN, Kind.ALARM):
             out = list(out)
             self.lost |= sum(len(each.data) for each in out) < len(segment.data) or not out
         if isinstance(out, Iterator):
-            self._pieces, self._source, self._cut_off = out, segment, 0
+            self._pieces, self._source, self._cut_off = out, segment, None
             self.waiting += len(segment.data)
             return
-        now = self._clock.time()
         for each in out:
             self._place(segment, each, now)
 
-    def _cut(self) -> None:
-        """Take the next piece of the source, and all that are due; then what came meanwhile."""
-        while not self._queue and not self.closed:
-            if self._pieces is not None:
-                piece = next(self._pieces, None)
-                if piece is None:
-                    self._pieces = None
-                else:
-                    self._cut_off += len(piece.data)
-                    self.waiting -= len(piece.data)
-                    self._place(self._source, piece, self._clock.time())
-            elif self._inbox:
-                segment = self._inbox.popleft()
-                self.waiting -= len(segment.data)
-                self._ask_stage(segment)
-            else:
-                return
-
     def _place(self, source: Segment, each: Segment, now: float) -> None:
-        """Pass on a segment that the stage made of `source`, or let it wait until it is due."""
-        if self.closed:
-            return
+        """Queue a segment that the stage made of `source`, or set the alarm."""
         if each.kind is Kind.ALARM:
             self._alarm = each.at
         elif each.kind is not Kind.OPEN:
             if each.at < self._last:
                 each = each._replace(at=self._last)
             self._last = each.at
-            if each.at <= now and not self._queue:
-                self.sink(each)
+            self.waiting += len(each.data)
+            if each.at <= now and self._ready is None and not self._queue:
+                self._ready = each
             else:
                 made_up = each.kind is not Kind.DATA and each.kind is not source.kind
                 self._queue.append(Queued(source.at, each, made_up))
-                self.waiting += len(each.data)
-
-    def _emptied(self) -> list[Queued]:
-        """Empty the lane, and return what is not of its stage's own making."""
-        waiting, self._queue = self._queue, deque()
-        if self._pieces is not None:  # what waits is the source's last piece: with the rest it is complete again
-            rest = self._source.data[self._cut_off - sum(len(each.segment.data) for each in waiting) :]
-            waiting = deque([Queued(self._source.at, self._source._replace(data=rest), False)] if rest else ())
-        waiting.extend(Queued(segment.at, segment, False) for segment in self._inbox or ())
-        self._pieces = self._inbox = None
-        self._alarm = math.inf
-        self.waiting = 0
-        return [each for each in waiting if not each.made_up]

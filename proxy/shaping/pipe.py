@@ -4,19 +4,21 @@
 
     theory of operation
 
-Each injection has a lane, in the order of injecting. A lane passes on to the next one, and the last one to the pipe's
-outlet; `_connect()` puts the row together again whenever a lane came or went. One timer stands at the earliest moment
-of all lanes. When it rings, the lanes nearest to the sink go first, so nothing overtakes.
+Each injection has a lane, in the order of injecting. The pipe moves segments: `_drain()` pulls from a lane and puts
+into the next one, until nothing more is due; the last lane's are delivered. It walks in a loop, so the number of lanes
+is no depth of calls. One timer stands at the earliest moment of all lanes. When it rings, the lanes nearest to the sink
+go first, so nothing overtakes.
 
 The pipe owns the timer, the outbox and what is charged to the budget; the lanes own their queues. Whatever feeds,
 changes or runs it ends in `_settle()`, which sets the timer, charges the budget, and tells the source whether there is
-room. A call of the sink may stop the pipe: after every one of them `stopped` must be looked at, and `closed` in lanes.
+room. A call of the sink may stop the pipe, or change its lanes: after each one `_drain()` looks whether it still is at
+work on the present lanes (`lanes` is never changed in place), and what it leaves behind is due at once.
 
 What is through all lanes while the sink takes no more waits in the `outbox`. Only RESET and CLOSE, the ends of the
 link, send all of it at once: they must not wait for a peer that does not read.
 
 * heal: what waits in a lane goes into the next one at once, in order, but for the events that its stage made up;
-* change: the stage starts anew, and what waits goes through it with the times at which it came.
+* change: the stage starts again, and what waits goes through it with the times at which it came.
 """
 
 from __future__ import annotations
@@ -29,13 +31,13 @@ from ...faults.segment import Kind, Segment
 from ..system.clock import Clock, Timer
 from .budget import LIMITS, Budget, Limits
 from .injection import Injection
-from .lane import Lane, nowhere
+from .lane import Lane
 
 
 class Pipe:
     """The lanes of one stream; `sink` takes what is due, `throttle(True)` asks the source to pause."""
 
-    __slots__ = ("_budget", "_charged", "_clock", "_due", "_enter", "_limits", "_sink", "_throttle", "_timer",
+    __slots__ = ("_budget", "_charged", "_clock", "_due", "_limits", "_sink", "_throttle", "_timer",
                  "blocked", "full", "lanes", "limit", "outbox", "outbox_bytes", "stopped")  # fmt: skip
 
     def __init__(
@@ -54,7 +56,6 @@ class Pipe:
         self._charged = 0
         self._timer: Timer | None = None
         self._due = math.inf
-        self._enter: Callable[[Segment], None] = self._deliver  # the first lane's, if there is one
         self.lanes: list[Lane] = []
         self.limit = limits.pipe
         self.full = False
@@ -70,32 +71,44 @@ class Pipe:
 
     def feed(self, data: bytes = b"", kind: Kind = Kind.DATA) -> None:
         """Take what the source read."""
-        self._enter(Segment(self._clock.time(), data, kind))
+        now = self._clock.time()
+        self._enter(0, Segment(now, data, kind), now)
         self._settle()
 
     def join(self, lane: Lane) -> None:
         """Add a lane at the sink's end; its stage learns at once that it is OPEN."""
-        self.lanes.append(lane)
-        self._connect()
-        lane.open(self._clock)
+        now = self._clock.time()
+        self.lanes = [*self.lanes, lane]
+        self._measure()
+        lane.open(now)
+        self._drain(len(self.lanes) - 1, now)
         self._settle()
 
     def heal(self, injection: Injection) -> None:
         """Take a lane out; what waits in it goes on at once. A lane that lost bytes closes the link instead."""
-        lane = self._lane(injection)
-        if lane is not None:
-            self.lanes.remove(lane)
-            self._connect()
-            lane.release()
-            self._settle()
+        index, now = self._index(injection), self._clock.time()
+        if index is None:
+            return
+        lane = self.lanes[index]
+        self.lanes = [each for each in self.lanes if each is not lane]
+        self._measure()
+        for came, segment, _ in lane.empty():
+            if segment.kind is Kind.DATA:
+                injection.tally.delays.observe(now - came)
+            self._enter(index, segment._replace(at=now), now)
+        if lane.lost:
+            self._enter(index, Segment(now, kind=Kind.CLOSE), now)
+        self._settle()
 
     def change(self, injection: Injection) -> None:
-        """Start a lane anew with its injection's settings; what waits in it is judged anew."""
-        lane = self._lane(injection)
-        if lane is not None:
-            lane.restart()
-            self._measure()
-            self._settle()
+        """Start a lane again with its injection's settings; what waits in it is judged again."""
+        index, now = self._index(injection), self._clock.time()
+        if index is None:
+            return
+        self.lanes[index].restart(now)
+        self._measure()
+        self._drain(index, now)
+        self._settle()
 
     def block(self, blocked: bool) -> None:
         """Learn that the sink asked for a pause, or took it back."""
@@ -105,12 +118,11 @@ class Pipe:
         self._settle()
 
     def stop(self) -> None:
-        """Stop; what waits is dropped. No call reaches the sink any more."""
+        """Drop what waits. No call reaches the sink any more."""
         self.stopped = True
         for lane in self.lanes:
             lane.close()
-        self.lanes.clear()
-        self._enter = nowhere
+        self.lanes = []
         self.outbox = None
         self.outbox_bytes = 0
         if self._timer is not None:
@@ -119,13 +131,28 @@ class Pipe:
         self._budget.charge(-self._charged)
         self._charged = 0
 
-    def _connect(self) -> None:
-        """Let each lane pass on to the next one, and the last one to the outlet."""
-        sink = self._deliver
-        for lane in reversed(self.lanes):
-            lane.sink, sink = sink, lane.feed
-        self._enter = sink
-        self._measure()
+    def _enter(self, index: int, segment: Segment, now: float) -> None:
+        """Put a segment into the lane of that index, or deliver it if there is none; move on what is due."""
+        if index < len(self.lanes):
+            self.lanes[index].put(segment, now)
+            self._drain(index, now)
+        else:
+            self._deliver(segment)
+
+    def _drain(self, first: int, now: float) -> None:
+        """Move what is due in the lane of that index through all lanes behind it."""
+        lanes, index = self.lanes, first
+        while lanes is self.lanes:
+            segment = lanes[index].pull(now)
+            if segment is None:
+                if index == first:
+                    return
+                index -= 1
+            elif index + 1 < len(lanes):
+                index += 1
+                lanes[index].put(segment, now)
+            else:
+                self._deliver(segment)
 
     def _deliver(self, segment: Segment) -> None:
         """Take what is through with all lanes."""
@@ -149,16 +176,19 @@ class Pipe:
     def _run(self) -> None:
         """Move on what is due; the lanes nearest the sink first, so that nothing overtakes."""
         self._timer, self._due = None, math.inf
-        now = self._clock.time()
-        for lane in self.lanes[::-1]:
-            lane.run(now)
-            if self.stopped:
-                return
+        now, lanes = self._clock.time(), self.lanes
+        for index in reversed(range(len(lanes))):
+            self._drain(index, now)
+            if lanes is self.lanes:
+                lanes[index].ring(now)
+                self._drain(index, now)
+            if lanes is not self.lanes:
+                break
         self._settle()
 
-    def _lane(self, injection: Injection) -> Lane | None:
-        """Return an injection's lane; None for one of the other stream."""
-        return next((lane for lane in self.lanes if lane.injection is injection), None)
+    def _index(self, injection: Injection) -> int | None:
+        """Return the place of an injection's lane; None for one of the other stream."""
+        return next((index for index, lane in enumerate(self.lanes) if lane.injection is injection), None)
 
     def _measure(self) -> None:
         named = [limit for lane in self.lanes if (limit := lane.fault.queue_limit()) is not None]

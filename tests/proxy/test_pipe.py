@@ -64,6 +64,22 @@ class IdleCut(Fault, frozen=True):
         return stage
 
 
+class Mixed(Fault, frozen=True):
+    """Delays short segments, and cuts long ones into single bytes (a fault of these tests)."""
+
+    name = "mixed"
+    delay: Annotated[Duration, "how long"]
+
+    def start(self, context: StageContext):
+        def stage(segment: Segment) -> Iterable[Segment]:
+            at = segment.at + self.delay
+            if segment.kind is not Kind.DATA or len(segment.data) <= 3:
+                return () if segment.kind is Kind.OPEN else (segment._replace(at=at),)
+            return (Segment(at + number, segment.data[number : number + 1]) for number in range(len(segment.data)))
+
+        return stage
+
+
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
@@ -368,6 +384,44 @@ def test_no_call_comes_after_the_end(bench: Bench) -> None:
     assert bench.out == []
 
 
+@pytest.mark.parametrize("pause", [0, 5, 6.5, 15])
+def test_a_stage_that_cuts_only_some_segments_loses_nothing(bench: Bench, pause: float) -> None:
+    injection = bench.inject(Mixed(delay=s(5)))
+    for chunk in (b"abc", b"0123456789", b"de", b"ABCDEFGHIJ", b"f"):
+        bench.pipe.feed(chunk)
+    bench.clock.run(pause)
+    bench.change(injection, Mixed(delay=s(6)))
+    bench.pipe.heal(injection)
+    assert bench.data() == b"abc0123456789deABCDEFGHIJf"
+    assert bench.pipe.waiting == 0
+
+
+def test_the_number_of_lanes_is_no_depth_of_calls(bench: Bench) -> None:
+    injections = [bench.inject(Latency(latency=s(1))) for _ in range(2000)]
+    bench.pipe.feed(b"abc")
+    bench.clock.run(1.5)
+    for injection in injections[1:]:
+        bench.pipe.heal(injection)
+    assert bench.out == [Segment(1.5, b"abc")]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_sink_may_heal_a_fault(bench: Bench, first: bool) -> None:
+    injections = [bench.inject(Slicer(average_size=B(1))) for _ in range(2)]
+    take = bench.pipe._sink
+
+    def heal(segment: Segment) -> None:
+        take(segment)
+        bench.pipe.heal(injections[0 if first else 1])
+
+    bench.pipe._sink = heal
+    bench.pipe.feed(b"abcdef")
+    bench.pipe.feed(b"ghi")
+    bench.clock.run(1)
+    assert (bench.data(), bench.pipe.waiting) == (b"abcdefghi", 0)
+    assert [injection.bytes for injection in injections] == ([9, 9] if first else [9, 1])
+
+
 # Random programs
 
 _FAULTS = [
@@ -376,11 +430,12 @@ _FAULTS = [
     lambda rng: Slicer(average_size=Size(rng.randrange(100, 900)), size_variation=Size(99), delay=Duration(rng.random() / 50)),
     lambda rng: IdleCut(idle=Duration(1e9)),
     lambda rng: Lifetime(lifetime=Duration(1e9)),
+    lambda rng: Mixed(delay=Duration(rng.random())),
 ]  # fmt: skip
 _STEP = st.one_of(
     st.tuples(st.just("feed"), st.integers(1, 5000), st.just(0)),
     st.tuples(st.just("wait"), st.floats(0, 2), st.just(0)),
-    st.tuples(st.just("inject"), st.integers(0, 3), st.integers(0, 4)),
+    st.tuples(st.just("inject"), st.integers(0, 3), st.integers(0, 5)),
     st.tuples(st.just("change"), st.integers(0, 3), st.just(0)),
     st.tuples(st.just("heal"), st.integers(0, 3), st.just(0)),
 )
