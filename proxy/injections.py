@@ -4,7 +4,7 @@
 
 An injection is placed, begins (at once, or when its `start` has come), and is healed. It matches what the proxy carries
 from its beginning on: first the links that are open then, by number, and from then on each new one. A link is judged
-once; so whoever begins or heals an injection accepts first all clients whose connect() has returned.
+once; so whoever begins, changes or heals an injection accepts first all clients whose connect() has returned.
 
 Faults of exchanges are judged elsewhere, for each request, by the `rules` that are made anew whenever such an injection
 begins, changes or is healed.
@@ -107,7 +107,7 @@ class Injections(Mapping[str, Injection]):
     def forget(self, link: Link) -> None:
         """Let go of a link that has ended."""
         for injection in self._placed.values():
-            injection.hits.pop(link, None)
+            injection.forget(link)
 
     # Placing
 
@@ -136,6 +136,7 @@ class Injections(Mapping[str, Injection]):
 
     def change(self, name: str, values: Mapping[str, object]) -> Injection:
         """Change settings of a fault or its trigger, also on open links. Raises NotFoundError and SettingsError."""
+        self._host.catch_up()  # a client that has connected did so under the settings before
         injection = self.find(name)
         before, spec = injection.spec, injection.spec.changed(values)
         injection.change(spec)

@@ -43,7 +43,7 @@ class Proxy:
         self.shared = shared
         self.name = name
         self.upstream = upstream
-        self.port = Port(listen, shared.clock, self._accepted, self._accept_failed)
+        self.port = Port(listen, shared.clock, self._accepted, self.accept_failed)
         self.links: dict[int, Link] = {}
         self.links_total = 0
         self.errors: Counter[str] = Counter()
@@ -168,17 +168,16 @@ class Proxy:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error  # a mistake of ours: the loop reports it
 
-    def _accept_failed(self, error: OSError) -> None:
+    def accept_failed(self, error: OSError) -> None:
+        """Record why a client could not be taken."""
         reason = "no_descriptor" if error.errno in (errno.EMFILE, errno.ENFILE) else "accept_failed"
-        self.failed(reason, sockets.explain(error))
-
-    def failed(self, reason: str, error: str, link: int | None = None) -> None:
-        """Record why a link could not be had, or could not be opened."""
         self.errors[reason] += 1
-        if link is None:
-            self.shared.journal.write(event.AcceptFailed(self.name, reason, error))
-        else:
-            self.shared.journal.write(event.DialFailed(self.name, link, reason, error, self.upstream.endpoint))
+        self.shared.journal.write(event.AcceptFailed(self.name, reason, sockets.explain(error)))
+
+    def dial_failed(self, link: Link, reason: str, error: str) -> None:
+        """Record why the upstream of a link could not be had."""
+        self.errors[reason] += 1
+        self.shared.journal.write(event.DialFailed(self.name, link.number, reason, error, self.upstream.endpoint))
 
     def follow(self, link: Link) -> Conversation | None:
         """Return the conversation of a link that begins to carry, where its protocol can be followed."""
@@ -233,7 +232,7 @@ class Proxy:
         """The faults of exchanges that are armed now."""
         return self.injections.rules
 
-    def fired(self, injection: Injection, link: Link, n: int, operation: str = "") -> None:
+    def fired(self, injection: Injection, link: Link, n: int, operation: str) -> None:
         """Record that a fault fired on an exchange of a link, the n-th that it matched."""
         self.shared.journal.write(event.Fired(self.name, link.number, injection.name, n, operation))
 

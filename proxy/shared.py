@@ -43,10 +43,14 @@ class Shared:
         self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        for side in tuple(self.unread):
-            if not side.disconnected and sockets.is_gone(sockets.of(side.transport)):
-                side.gone()
         self._sweeper = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
+        for side in tuple(self.unread):
+            try:
+                if not side.disconnected and sockets.is_gone(sockets.of(side.transport)):
+                    side.gone()
+            except Exception as error:  # one link's trouble is its own
+                context = {"message": "error in taking a reset", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
 
     def stop_sweeping(self) -> None:
         """Sweep no more, and give the timer back."""

@@ -221,7 +221,8 @@ class Conversation:
                     slot.pipe.heal(injection)
         for exchange in tuple(self._open):
             if exchange.plan is not None:
-                exchange.plan.forget(injection)
+                if exchange.plan.forget(injection):
+                    self._host.retract(injection)
                 self._take_back(exchange, exchange.plan, injection)
         if self._silenced_by is injection:
             self._queues.event("downstream", Kind.CLOSE)

@@ -41,8 +41,8 @@ class ConversationHost(Protocol):
     def operation(self, name: str) -> str:
         """Return by which name an operation is counted."""
 
-    def fired(self, injection: Injection, exchange: Exchange) -> None:
-        """Record that a fault acts on an exchange."""
+    def fired(self, injection: Injection, exchange: Exchange, n: int) -> None:
+        """Record that a fault acts on an exchange, the n-th that it matched."""
 
     def retract(self, injection: Injection) -> None:
         """Record that a fault that fired found nothing to do."""
@@ -60,11 +60,11 @@ class ConversationHost(Protocol):
         """Take an exchange that has ended."""
 
 
-def record_decision(host: ConversationHost, exchange: Exchange, injection: Injection, *, acts: bool) -> None:
-    """Record whether a fault that fired acts on an exchange, or found nothing to do."""
+def record_decision(host: ConversationHost, exchange: Exchange, injection: Injection, n: int, *, acts: bool) -> None:
+    """Record whether a fault that fired on its n-th match acts on the exchange, or found nothing to do."""
     if acts:
         exchange.faults += (injection.name,)
-        host.fired(injection, exchange)
+        host.fired(injection, exchange, n)
     else:
         host.retract(injection)
 

@@ -34,6 +34,8 @@ class MessageQueues:
         """Write what was gathered."""
         gathered, self._gathered = self._gathered, None
         for outlet, chunks in (gathered or {}).items():
+            if self.requests.closed:  # the write before has ended the link
+                return
             outlet.send(chunks[0] if len(chunks) == 1 else b"".join(chunks))
 
     def event(self, stream: Stream, kind: Kind) -> None:

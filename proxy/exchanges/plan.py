@@ -30,7 +30,7 @@ from ...faults.part import begun
 from ...faults.segment import Kind, StageContext
 from ...faults.settings.units import Share
 from ...wire.dialect import Part, Piece, ReplyHead, RequestHead
-from ..shaping.injection import Injection
+from ..shaping.injection import Chosen, Injection
 from ..shaping.lane import Lane
 from .rules import Rules
 
@@ -58,11 +58,11 @@ class Rewritten(NamedTuple):
 
 
 class AskOnReply(NamedTuple):
-    """A fault to be asked about the reply: it has fired; or, without `rng`, it has to match the reply first."""
+    """A fault to be asked about the reply: it has fired; or, not `chosen` yet, it has to match the reply first."""
 
     injection: Injection
     bit: int
-    rng: random.Random | None
+    chosen: Chosen | None
 
 
 class Plan:
@@ -114,16 +114,18 @@ class Plan:
             self.winner = Winner(injection, action)
         return True
 
-    def forget(self, injection: Injection) -> None:
-        """Let nothing more come of a fault that was healed."""
+    def forget(self, injection: Injection) -> bool:
+        """Let nothing more come of a fault that was healed; return whether it had fired and waited for the reply."""
+        waited = any(each.injection is injection and each.chosen is not None for each in self.ask_on_reply)
         self.met &= ~sum(bit for bit, each in self.rules.among(self.met) if each is injection)
         self.ask_on_reply = [each for each in self.ask_on_reply if each.injection is not injection]
         self.shapes = [each for each in self.shapes if each.injection is not injection]
         self.rewrites = [each for each in self.rewrites if each.injection is not injection]
+        return waited
 
     def stop_asking(self) -> list[Injection]:
         """Ask nobody about the reply any more; return the faults that had fired."""
-        fired = [each.injection for each in self.ask_on_reply if each.rng is not None]
+        fired = [each.injection for each in self.ask_on_reply if each.chosen is not None]
         self.ask_on_reply = []
         return fired
 
@@ -152,7 +154,7 @@ class Plan:
 
     def matching_reply(self, head: ReplyHead) -> int:
         """Return the mask of those that match the reply, of the faults that ask for that."""
-        asking = sum(each.bit for each in self.ask_on_reply if each.rng is None)
+        asking = sum(each.bit for each in self.ask_on_reply if each.chosen is None)
         return self.rules.index.by_reply(asking, head)
 
     def begin_reply(self, head: ReplyHead, data: bytes) -> bytes:

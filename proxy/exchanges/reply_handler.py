@@ -91,12 +91,12 @@ class ReplyHandler:
     def _decide(self, exchange: Exchange, plan: Plan, head: ReplyHead, data: bytes) -> bytes:
         """Ask the faults that act on the reply; return what its head becomes."""
         before, matching = plan.winner, plan.matching_reply(head)
-        for injection, bit, rng in plan.ask_on_reply:
-            if rng is None and bit & matching:
-                rng = injection.fires_on_exchange(self._host.operation(exchange.head.operation))
-            if rng is not None:
-                acts = plan.add(injection, fault_of(injection).on_reply(plan.request, head, rng), rng)
-                record_decision(self._host, exchange, injection, acts=acts)
+        for injection, bit, chosen in plan.ask_on_reply:
+            if chosen is None and bit & matching:
+                chosen = injection.fires_on_exchange(self._host.operation(exchange.head.operation))
+            if chosen is not None:
+                acts = plan.add(injection, fault_of(injection).on_reply(plan.request, head, chosen.rng), chosen.rng)
+                record_decision(self._host, exchange, injection, chosen.n, acts=acts)
         plan.ask_on_reply = []
         data = plan.begin_reply(head, data)
         if plan.pending_reply is None:

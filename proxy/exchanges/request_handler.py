@@ -115,9 +115,9 @@ class RequestHandler:
             plan.ask_on_reply.append(AskOnReply(injection, bit, None))
         elif fault.needs_whole_request and not plan.request.complete:
             self._host.record_untouched(injection)
-        elif (rng := injection.fires_on_exchange(self._host.operation(exchange.head.operation))) is not None:
+        elif (chosen := injection.fires_on_exchange(self._host.operation(exchange.head.operation))) is not None:
             if fault.acts_on == "reply":
-                plan.ask_on_reply.append(AskOnReply(injection, bit, rng))
+                plan.ask_on_reply.append(AskOnReply(injection, bit, chosen))
             else:
-                acts = plan.add(injection, fault.on_request(plan.request, rng), rng)
-                record_decision(self._host, exchange, injection, acts=acts)
+                acts = plan.add(injection, fault.on_request(plan.request, chosen.rng), chosen.rng)
+                record_decision(self._host, exchange, injection, chosen.n, acts=acts)

@@ -45,8 +45,8 @@ class FollowHost(Protocol):
     def copier(self) -> RequestCopier:
         """What sends copies of requests."""
 
-    def fired(self, injection: Injection, link: Link, n: int, operation: str = "") -> None:
-        """Record that a fault fired, on its n-th match: a link, or an exchange of that operation there."""
+    def fired(self, injection: Injection, link: Link, n: int, operation: str) -> None:
+        """Record that a fault fired on an exchange of that operation, the n-th that it matched."""
 
     def parsing_stopped(self, link: Link, why: str) -> None:
         """Record that a link is not parsed any more."""
@@ -77,9 +77,9 @@ class FollowedLink:
         """Return by which name an operation is counted."""
         return self._operations.name(name)
 
-    def fired(self, injection: Injection, exchange: Exchange) -> None:
-        """Record that a fault acts on an exchange."""
-        self._proxy.fired(injection, self._link, injection.matched, exchange.head.operation)
+    def fired(self, injection: Injection, exchange: Exchange, n: int) -> None:
+        """Record that a fault acts on an exchange, the n-th that it matched."""
+        self._proxy.fired(injection, self._link, n, exchange.head.operation)
 
     def retract(self, injection: Injection) -> None:
         """Record that a fault that fired found nothing to do."""

@@ -46,8 +46,11 @@ class LinkHost(Protocol):
     def closed(self, link: Link) -> None:
         """Take a link that has ended."""
 
-    def failed(self, reason: str, error: str, link: int | None = None) -> None:
-        """Record why a link could not be opened."""
+    def accept_failed(self, error: OSError) -> None:
+        """Record why a client could not be taken."""
+
+    def dial_failed(self, link: Link, reason: str, error: str) -> None:
+        """Record why the upstream of a link could not be had."""
 
 
 class Link:
@@ -89,7 +92,9 @@ class Link:
             await loop.connect_accepted_socket(lambda: Opening(self.client), sock)
         except OSError as error:
             sock.close()
-            self._failed("accept_failed", error)
+            self._host.accept_failed(error)
+            self.end(Kind.RESET, "accept_failed")
+            self._cut()
             return
         await self._host.gate.passed(self)
         if self.ending is not None:
@@ -110,16 +115,16 @@ class Link:
                 raise
             self._cut()
         except TimeoutError:
-            self._failed("dial_timeout", f"no answer within {self.limits.dial:g}s")
+            self._dial_failed("dial_timeout", f"no answer within {self.limits.dial:g}s")
         except socket.gaierror as error:
-            self._failed("dial_unresolved", error)
+            self._dial_failed("dial_unresolved", error)
         except OSError as error:
-            self._failed(_DIAL_REASONS.get(error.errno or 0, "dial_failed"), error)
+            self._dial_failed(_DIAL_REASONS.get(error.errno or 0, "dial_failed"), error)
         else:
             self._opened()
 
-    def _failed(self, reason: str, error: OSError | str) -> None:
-        self._host.failed(reason, error if isinstance(error, str) else sockets.explain(error), self.number)
+    def _dial_failed(self, reason: str, error: OSError | str) -> None:
+        self._host.dial_failed(self, reason, error if isinstance(error, str) else sockets.explain(error))
         self.end(Kind.RESET, reason)
         self._cut()
 

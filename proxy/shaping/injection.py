@@ -40,6 +40,13 @@ class Hit(NamedTuple):
     connection: dict[str, float]
 
 
+class Chosen(NamedTuple):
+    """That a fault fires on an exchange, the n-th that it matched; `rng` are the random numbers for it."""
+
+    n: int
+    rng: random.Random
+
+
 class Injection:
     """A fault on a proxy, under a name, with its counters and the connections, or exchanges, that it fired on.
 
@@ -48,8 +55,8 @@ class Injection:
     and that it fired on but could not touch, the first 1000 of `untouched_total`. `tally` goes on when it is healed.
     """
 
-    __slots__ = ("__weakref__", "_operations", "_shared", "active", "armed_at", "bytes", "fired", "healed_at",
-                 "hits", "identity", "matched", "name", "profile", "spec", "tally", "timer", "untouched",
+    __slots__ = ("__weakref__", "_operations", "_shared", "_untouched_open", "active", "armed_at", "bytes", "fired",
+                 "healed_at", "hits", "identity", "matched", "name", "profile", "spec", "tally", "timer", "untouched",
                  "untouched_total")  # fmt: skip
 
     def __init__(self, spec: Spec, *, seed: int, proxy: str, profile: str = "") -> None:
@@ -66,6 +73,7 @@ class Injection:
         self.hits: dict[Target, Hit] = {}
         self.untouched: list[int] = []
         self.untouched_total = 0
+        self._untouched_open: set[Target] = set()
         self.tally = Tally()
         self.timer: Timer | None = None
         self._shared: dict[Stream, dict[str, float]] = {}
@@ -85,8 +93,8 @@ class Injection:
         self.hits[target] = Hit(self.matched, {})
         return True
 
-    def fires_on_exchange(self, operation: str) -> random.Random | None:
-        """Count an exchange, and return random numbers for it if the fault fires on it.
+    def fires_on_exchange(self, operation: str) -> Chosen | None:
+        """Count an exchange; None where the fault does not fire on it.
 
         Chances are drawn for the n-th exchange of its operation: the others do not come into it.
         """
@@ -96,7 +104,7 @@ class Injection:
         if not self.spec.trigger.fires(self.matched, self.fired, whose, nth):
             return None
         self.fired += 1
-        return random.Random(draw(*whose, nth, "exchange"))  # noqa: S311 (draws that must be repeatable)
+        return Chosen(self.matched, random.Random(draw(*whose, nth, "exchange")))  # noqa: S311 (must be repeatable)
 
     def retract(self, target: Target) -> None:
         """Take back that it fired on an exchange there: it had nothing to do."""
@@ -109,12 +117,18 @@ class Injection:
         return StageContext(draw(*self.identity, hit.n, stream), connection=hit.connection, shared=shared, other=other)
 
     def record_untouched(self, target: Target) -> None:
-        """Record a connection that the fault could not touch, or on which it could not touch an exchange."""
-        if target.number in self.untouched:
+        """Record an open connection that the fault could not touch, or on which it could not touch an exchange."""
+        if target in self._untouched_open:
             return
+        self._untouched_open.add(target)
         self.untouched_total += 1
         if len(self.untouched) < UNTOUCHED_SHOWN:
             self.untouched.append(target.number)
+
+    def forget(self, target: Target) -> None:
+        """Let go of a connection that has ended."""
+        self.hits.pop(target, None)
+        self._untouched_open.discard(target)
 
     def change(self, spec: Spec) -> None:
         """Take other settings; what connections share starts anew with them."""
@@ -127,6 +141,7 @@ class Injection:
         """Forget the connections, and leave the counts to the tally."""
         self.healed_at = time.time()
         self.hits.clear()
+        self._untouched_open.clear()
         self.tally.matched += self.matched
         self.tally.fired += self.fired
         if self.timer is not None:

@@ -101,6 +101,7 @@ class Talk:
         self.opaque_for = ""
         self.copies: list[tuple[bytes, int, Callable[[], None]]] = []
         self.fired_on: list[tuple[str, str]] = []
+        self.fired_ns: list[int] = []
         self.entries: list[Entry] = []
         self.missed_by: list[Injection] = []
         self.spared_by: list[Injection] = []
@@ -161,8 +162,9 @@ class Talk:
     def operation(self, name: str) -> str:
         return name
 
-    def fired(self, injection, exchange) -> None:
+    def fired(self, injection, exchange, n) -> None:
         self.fired_on.append((injection.name, exchange.head.operation))
+        self.fired_ns.append(n)
 
     def retract(self, injection) -> None:
         injection.fired -= 1

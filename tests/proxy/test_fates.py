@@ -426,3 +426,28 @@ class TestTheLinkEndsWhileAMessageIsSent:
         talk.heal(injection)
         assert talk.at_server() == [(0, POST.partition(b"hel")[0]), (0, Kind.CLOSE)]
         assert len(talk.over) == 1
+
+    def test_what_is_written_to_both_sides_at_once(self, talk, ends_at_first_write):
+        talk.inject(does(ANSWER), match={"path": "/1"})
+        talk.begin()
+        ends_at_first_write("downstream")
+        talk.client(get(1) + get(2))
+        assert talk.at_client() == [(0, BUSY), (0, Kind.CLOSE)]
+        assert talk.at_server() == []
+
+
+class TestHowOftenItFired:
+    def test_the_number_of_a_match_is_that_of_the_request_whenever_the_reply_comes(self, talk):
+        talk.inject(does(Hold(0), on="reply"))
+        talk.client(get(1), get(2), get(3))
+        talk.server(ok(1), ok(2), ok(3))
+        assert talk.fired_ns == [1, 2, 3]
+
+    def test_a_fault_of_replies_that_is_healed_before_one_has_not_fired(self, talk):
+        injection = talk.inject(does(Hold(0), on="reply"))
+        talk.client(get(1), get(2))
+        talk.server(ok(1))
+        talk.heal(injection)
+        talk.server(ok(2))
+        assert (injection.matched, injection.fired, len(talk.fired_on)) == (2, 1, 1)
+        assert [faults for *_, faults in talk.over] == [("does",), ()]

@@ -445,3 +445,13 @@ async def test_bytes_are_hurt_and_nothing_else(world: World) -> None:
     assert 49_000 < sum(byte != 0 for byte in got) < 51_000
     proxy.heal()
     assert await said(reader, writer) == b"ping"
+
+
+async def test_a_client_that_has_connected_before_a_change_is_judged_by_the_settings_before(world: World) -> None:
+    proxy = await world.proxy()
+    proxy.inject(spec({"fault": "connection_limit", "connections": 1, "name": "limit"}))
+    client = socket.create_connection((proxy.address.host, proxy.address.port))  # the loop has not accepted it yet
+    world.sockets.append(client)
+    proxy.change("limit", {"connections": 0})
+    await world.until(lambda: [link.open for link in proxy.links.values()] == [True])
+    assert proxy.injections["limit"].fired == 0
