@@ -24,8 +24,8 @@ class ReplyHandler:
 
     `silence` is called with the fault that dropped a message: nothing is said on this link from there on.
 
-    An exchange without a slot was sent to its end, or its link has ended, perhaps with the piece before: nothing more
-    becomes of it.
+    An exchange without a slot was sent to its end, or its link has ended, perhaps with the piece before: nothing more of
+    it is sent.
     """
 
     __slots__ = ("_dialect", "_host", "_limits", "_queue", "_silence")
@@ -46,8 +46,6 @@ class ReplyHandler:
 
     def add(self, exchange: Exchange, piece: Piece) -> None:
         """Take a piece of an exchange's reply."""
-        if exchange.reply_slot is None:
-            return
         plan, head = exchange.plan, note_head(exchange, piece)
         if plan is None:
             self._send(exchange, piece.data, last=piece.last)
@@ -65,8 +63,6 @@ class ReplyHandler:
     def act(self, exchange: Exchange, plan: Plan) -> None:
         """Do what happens instead of the upstream's reply."""
         assert plan.winner is not None
-        if exchange.reply_slot is None:
-            return
         injection, action = plan.winner
         if isinstance(action, Answer):
             plan.ending = Kind.CLOSE if action.close else None

@@ -419,7 +419,10 @@ class TestTheLinkEndsWhileAMessageIsSent:
         assert talk.at_client() == [(0, b"HTTP/1.1 200 OK\r\n\r\n"), (0, Kind.CLOSE)]
         assert len(talk.over) == 1
 
-    def test_a_request_that_was_kept(self, talk, ends_at_first_write):
+    @pytest.mark.parametrize("shaped", [False, True])
+    def test_a_request_that_was_kept(self, talk, ends_at_first_write, shaped):
+        if shaped:
+            talk.inject(does(Hold(0)), name="shaped")
         injection = talk.inject(does(Hold(0)), match={"body": "*"})
         talk.client(POST[:-2])
         ends_at_first_write("upstream")
