@@ -14,9 +14,9 @@ A message ends by its `ending`: EOF is the message's own end, and lets the next 
 are the end of the link, in the message's place or behind it. An ending goes through the slot's pipe behind the bytes,
 and it is fed once (`ending_fed`). When the last slot is gone, the stream's own `ending` is sent.
 
-Sending may do anything, even close this queue. From then on nothing is sent, whatever is put: so who puts several
-pieces need not look. `_advance()` is the only loop over the front, it never runs within itself (`_advancing`), and it
-looks at `slots` again each time.
+Sending may do anything, even close this queue, which leaves it without slots: whoever puts several pieces of a message
+must look, before each one, whether its exchange still has its slot. `_advance()` is the only loop over the front, it
+never runs within itself (`_advancing`), and it looks at `slots` again each time.
 """
 
 from __future__ import annotations
@@ -83,8 +83,6 @@ class MessageQueue:
 
     def put(self, slot: Slot, data: bytes) -> None:
         """Send bytes of a message as soon as they are due and its slot is at the front."""
-        if self.closed:
-            return
         if slot.pipe is not None:
             slot.pipe.feed(data)
         elif slot is self.slots[0] and not slot.on_hold and not self.blocked:
@@ -99,8 +97,7 @@ class MessageQueue:
 
     def shape(self, slot: Slot, lane: Lane) -> None:
         """Let a fault act on what is put from now on."""
-        if not self.closed:
-            self._piped(slot).join(lane)
+        self._piped(slot).join(lane)
 
     def end_message(self, slot: Slot, kind: Kind = Kind.EOF) -> None:
         """End a message behind what was put; the first ending counts."""
@@ -135,7 +132,7 @@ class MessageQueue:
             pipe.block(blocked or self.slots[0].on_hold)
 
     def close(self) -> None:
-        """Stop; what waits is dropped, and so is what is put from now on."""
+        """Stop; what waits is dropped, and nothing is sent any more."""
         self.closed = True
         while self.slots:
             self._drop(self.slots.pop())

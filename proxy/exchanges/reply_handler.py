@@ -24,8 +24,8 @@ class ReplyHandler:
 
     `silence` is called with the fault that dropped a message: nothing is said on this link from there on.
 
-    An exchange without a slot was sent to its end, or its link has ended, perhaps with the piece before: nothing more of
-    it is sent.
+    An exchange without a slot was sent to its end, or its link has ended, perhaps with the piece before: nothing more
+    of it is sent.
     """
 
     __slots__ = ("_dialect", "_host", "_limits", "_queue", "_silence")
