@@ -7,32 +7,36 @@
 
 **Who owns what.** The conversation owns the two readers, the mode of each direction, and the open exchanges: `_open`
 has all of them, `_unanswered` those whose reply the upstream still owes, in order, and `_incoming` is the one whose
-request is being read. Handlers decide what becomes of messages; queues own the bytes that wait. Nothing here keeps
-payload. The conversation never looks at a clock but to note a moment, and sets no timer.
+request is being read. Handlers decide what becomes of messages. Bytes that wait are in queues; a message that has to be
+seen first, to its end or as far as a fault wants, is in the plan of its exchange (at most 1 MiB, outside the budget).
+The conversation looks at the clock only to note a moment, and sets no timer.
 
 **Modes.** Each direction is in one `Mode`. What need not wait does not: as long as no fault is armed, requests are
-forwarded first and read afterwards, and replies are until a fault has a plan for one of them. The way back goes through
-`rearm()`, which is the only place that returns to FORWARDED.
+forwarded first and read afterwards, and replies are until a fault has a plan for one of them. `_begin()` turns replies
+to QUEUED; `rearm()` turns requests, and is the only place that returns to FORWARDED.
 
-    requests   FORWARDED <-> QUEUED          a fault is armed / none is, and no message waits
-    replies    FORWARDED <-> QUEUED          an exchange has a plan / no message waits
-    either     FORWARDED  -> RAW             what comes cannot be read any more: the link is parsed no longer
+    requests   FORWARDED <-> QUEUED            a fault is armed / none is, no message waits, the reader holds nothing
+    replies    FORWARDED <-> QUEUED            an exchange has a plan / no message waits, the reader holds nothing
+    either     FORWARDED  -> RAW               what comes cannot be read any more: the link is no longer parsed
                QUEUED     -> DRAINING -> RAW   the same, behind what waits
-    requests   any        -> SILENCED        a message was dropped: the next one would be taken for it
-    replies    any        -> ENDED           the upstream has ended its stream
-    either     any        -> CLOSED          the link has ended
+    requests   any        -> SILENCED          a message was dropped: the next one would be taken for it
+    replies    any        -> ENDED             the upstream has ended its stream
+    either     any        -> CLOSED            the link has ended
 
 **Overlap.** A reader keeps back a head that is not yet complete. On the way from FORWARDED to QUEUED such bytes were
 sent already: `_request_overlap` and `_reply_overlap` count them, they are cut off the next pieces, and a request that
 began so is not judged.
 
 **What may happen during a call.** Everything that sends (an outlet, a queue, a handler that acts) may end the link,
-which calls `close()` within our call; and a piece may stop the parsing, or silence the link, so the mode is looked at
-again for every piece. `close()` records what is open and empties the queues; no later piece is looked at.
+which calls `close()` within our call; and a piece may stop the parsing, or silence the link. So `_request()` and
+`_reply()` look at the mode again for every piece; a handler that sends several pieces looks whether the exchange still
+has its slot; and what one write ended, `flush()` does not write to the other side. `close()` records what is open and
+empties the queues. A link calls it twice, when it begins to end and when its last socket is gone: that records a
+request that was read behind the write that ended the link.
 
-**What must not be broken.** Bytes of a message are in one slot, in order. An exchange is recorded exactly once, when
-its request is complete and its reply was sent, or when the link ends or is parsed no longer. Every byte that is read is
-forwarded, or withheld and sent later, or withheld for good: the outlet's counts tell.
+**What must not be broken.** Bytes of a message are in one slot, in order. An exchange is recorded exactly once: when
+its request is complete and its reply was sent, when the link ends, or when it is no longer parsed. Every byte that is
+read is forwarded, or withheld and sent later, or withheld for good: the outlet's counts tell.
 """
 
 from __future__ import annotations
