@@ -36,7 +36,8 @@ class Shape(NamedTuple):
 class Rewrite(NamedTuple):
     """The head, or the whole message, is replaced by what `rewrite` makes of its bytes.
 
-    A whole message is kept back until its end; one that is too long for that passes as it is.
+    A whole message is kept back until its end; one that is too long for that passes as it is. For a whole request the
+    fault must have `needs_whole_request`.
     """
 
     rewrite: Callable[[bytes], bytes]

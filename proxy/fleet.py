@@ -184,11 +184,19 @@ class Fleet(Shared):
     def revise(self, profile: Profile) -> Counter[str]:
         """Make an applied profile be what it says now, all or nothing; return how many were added, changed, healed.
 
-        What says the same is not touched, also where it was changed or healed by hand. Raises as `apply` does.
+        What says the same is not touched, also where it was changed or healed by hand. Raises as `apply` does, and
+        SettingsError for a change that does not go with one made by hand.
         """
         before, after = self.applied[profile.name], profile.resolve(self.protocols)
         kept = placing.continued(before, after)
         placed = placing.replace(profile.name, after, kept, self._taken(profile.name))
+        changed = {
+            each: values
+            for each, old in zip(placed, kept, strict=True)
+            if old and (values := placing.changes(old.spec, each.spec)) and self._is_there(profile.name, each)
+        }
+        for each, values in changed.items():
+            self.proxies[each.proxy].injections[each.name].spec.changed(values)  # raises before anything is done
         self.applied[profile.name] = placed
         done: Counter[str] = Counter()
         for each in before:
@@ -198,8 +206,8 @@ class Fleet(Shared):
             if old is None:
                 self._inject(profile.name, each)
                 done["added"] += 1
-            elif (values := placing.changes(old.spec, each.spec)) and self._is_there(profile.name, each):
-                self.proxies[each.proxy].change(each.name, values)
+            elif each in changed:
+                self.proxies[each.proxy].change(each.name, changed[each])
                 done["changed"] += 1
         return done
 

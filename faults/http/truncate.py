@@ -64,7 +64,7 @@ class Truncate(HttpFault, frozen=True):
     def _kept(self, length: int) -> int:
         """Return how many bytes arrive of so many."""
         if self.share is not None:
-            return int(round(length * self.share, 6))
+            return self.share.of(length)
         return int(self.bytes or 0)
 
 

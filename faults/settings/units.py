@@ -121,6 +121,10 @@ class Share(_Quantity):
     proposed = ("%",)
     maximum = 1.0
 
+    def of(self, length: int) -> int:
+        """Return how many of a number of things this share is, rounded down: 29 of 100 for 29%."""
+        return int(round(length * self, 6))  # 100 * 0.29 is 28.999...
+
     @classmethod
     def without_unit(cls, number: object) -> UnitError:
         """Propose per cent for a number that looks like a fraction of 1."""

@@ -171,12 +171,16 @@ class Plan:
             self.pending_bytes = 0
         return data
 
-    def _find_cut(self, length: int | None) -> None:
-        """Find where a cut reply stops, if that can be told."""
-        if self.cut is not None and not isinstance(self.cut.at, Share):
+    def _find_cut(self, length: int | None, *, complete: bool = True) -> None:
+        """Find where a cut reply stops, if that can be told; a `complete` one that ends before is not cut."""
+        if self.cut is None:
+            return
+        if not isinstance(self.cut.at, Share):
             self.remaining = int(self.cut.at)
-        elif self.cut is not None and length is not None:
-            self.remaining = int(length * float(self.cut.at))
+        elif length is not None:
+            self.remaining = self.cut.at.of(length)
+        if complete and length is not None and self.remaining is not None and self.remaining >= length:
+            self.cut = self.remaining = None
 
     def rewrite_reply(self, kept: list[Piece], *, complete: bool) -> tuple[bytes | None, list[Injection]]:
         """Take a reply that was kept, or as much as could be kept.
@@ -187,7 +191,7 @@ class Plan:
         rewrites = [each for each in self.rewrites if each.action.message == "reply" and each.action.whole]
         self.rewrites = []
         if not complete or not rewrites:
-            self._find_cut(sum(len(piece.data) for piece in kept if piece.part is Part.BODY))
+            self._find_cut(sum(len(piece.data) for piece in kept if piece.part is Part.BODY), complete=complete)
             return None, [each.injection for each in rewrites]
         data = b"".join(piece.data for piece in kept)
         for _, action in rewrites:

@@ -207,6 +207,16 @@ class TestCut:
         talk.server(CHUNKED[60:])
         assert talk.at_client() == [(0, CHUNKED[: CHUNKED.index(b"ef") + 2]), (0, Kind.CLOSE)]
 
+    @pytest.mark.parametrize("share", [0.29, 0.57, 1.0])
+    def test_a_share_is_rounded_as_users_count(self, talk, share):
+        talk.inject(does(Cut(Share(share)), on="reply"))
+        body, parts = b"x" * 100, b"64\r\n%b\r\n0\r\n\r\n"
+        talk.client(GET)
+        talk.server(CHUNKED[: CHUNKED.index(b"4\r\n")] + parts % body)
+        (_, got), *ends = talk.at_client()
+        assert got.count(b"x") == round(100 * share)
+        assert ends == ([(0, Kind.CLOSE)] if share < 1 else [])
+
     def test_what_was_kept_goes_when_the_upstream_leaves(self, talk):
         talk.inject(does(Cut(Share(0.6)), on="reply"))
         talk.client(GET)

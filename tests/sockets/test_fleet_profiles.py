@@ -6,6 +6,7 @@ import pytest
 from brownout.faults.config import file as config
 from brownout.faults.config.proxy_section import ProxyEntry
 from brownout.faults.profile import Profile, ProfileError, Target
+from brownout.faults.settings import SettingsError
 from brownout.proxy import Fleet
 from brownout.proxy.record.event import ProxyAdded
 from brownout.wire.errors import ConflictError, NotFoundError
@@ -138,6 +139,20 @@ async def test_a_revision_leaves_what_was_done_by_hand(world: World) -> None:
     assert (slow.spec.fault.latency, slow.spec.fault.jitter) == (5.0, 0.001)
     assert there(world.fleet)["a"] == {"latency": "p", "noop": ""}
     assert a.injections["noop"].spec.trigger.times is None
+
+
+async def test_a_revision_that_does_not_go_with_a_change_by_hand_changes_nothing(world: World) -> None:
+    await two(world)
+    a = world.fleet.proxy("a")
+    world.fleet.apply(profile("p", a=["noop", "latency:1s"]))
+    a.change("latency", {"quota": "3 of 10"})
+    by_chance = profile("p", a=[{"fault": "latency", "latency": "1s", "probability": "30%"}, "reset"])
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="exclude each other"):
+            world.fleet.revise(by_chance)
+        assert there(world.fleet)["a"] == {"noop": "p", "latency": "p"}
+    a.heal("latency")
+    assert world.fleet.revise(by_chance) == {"healed": 1, "added": 1}
 
 
 async def test_a_revision_that_does_not_fit_changes_nothing(world: World) -> None:
