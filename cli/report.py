@@ -92,7 +92,7 @@ class Report:
         seed = self._fleet.seed
         return {
             "proxy": proxy_view(proxy, seed),
-            "healed": [injection_view(each, seed) for each in proxy.injections.past],
+            "healed": [injection_view(each, seed) for each in proxy.injections.healed],
             "removed": self._fleet.proxies.get(proxy.name) is not proxy,
         }
 

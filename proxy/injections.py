@@ -61,7 +61,7 @@ class Injections(Mapping[str, Injection]):
     def __init__(self, host: InjectionsHost) -> None:
         self._host = host
         self._placed: dict[str, Injection] = {}
-        self.past: deque[Injection] = deque(maxlen=_PAST)
+        self.healed: deque[Injection] = deque(maxlen=_PAST)
         self.tallies: dict[tuple[str, str], Tally] = {}
         self.rules = Rules()
 
@@ -203,7 +203,7 @@ class Injections(Mapping[str, Injection]):
         for target in tuple(injection.hits):
             target.heal(injection)
         injection.heal()
-        self.past.append(injection)
+        self.healed.append(injection)
         self._host.gate.ask_soon()
         self._host.settle_port()
         self._host.shared.journal.write(

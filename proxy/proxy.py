@@ -16,12 +16,12 @@ from ..wire.address import Address
 from ..wire.errors import ConflictError
 from ..wire.protocols import dialect_of
 from .exchanges.conversation import Conversation
-from .exchanges.copies import RequestCopier
 from .exchanges.rules import Rules
 from .injections import Injections
-from .links.followed_link import follow
+from .links.conversation_host import conversation_of
 from .links.gate import Gate
 from .links.link import Link
+from .links.request_copier import RequestCopier
 from .links.side import Side
 from .record import event
 from .record.tally import Histogram, Operations
@@ -179,10 +179,10 @@ class Proxy:
         self.errors[reason] += 1
         self.shared.journal.write(event.DialFailed(self.name, link.number, reason, error, self.upstream.endpoint))
 
-    def follow(self, link: Link) -> Conversation | None:
+    def conversation_for(self, link: Link) -> Conversation | None:
         """Return the conversation of a link that begins to carry, where its protocol can be followed."""
         dialect = dialect_of(self.upstream.scheme)
-        return None if dialect is None else follow(link, self, dialect)
+        return None if dialect is None else conversation_of(link, self, dialect)
 
     def opened(self, link: Link) -> None:
         """Take a link that begins to carry: the faults that fired on it join."""
@@ -205,7 +205,7 @@ class Proxy:
                 reason=link.reason,
                 upstream_bytes=link.client.bytes,
                 downstream_bytes=link.server.bytes,
-                seconds=round(self.shared.clock.time() - link.opened_at, 6),
+                seconds=round(self.shared.clock.time() - link.accepted_at, 6),
             )
         )
 

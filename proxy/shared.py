@@ -25,7 +25,7 @@ class Unread(Protocol):
     def transport(self) -> asyncio.Transport:
         """Its transport."""
 
-    def gone(self) -> None:
+    def peer_reset(self) -> None:
         """Take a reset that the transport was not told of."""
 
 
@@ -47,7 +47,7 @@ class Shared:
         for side in tuple(self.unread):
             try:
                 if not side.disconnected and sockets.is_gone(sockets.of(side.transport)):
-                    side.gone()
+                    side.peer_reset()
             except Exception as error:  # one link's trouble is its own
                 context = {"message": "error in taking a reset", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(context)

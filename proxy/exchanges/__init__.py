@@ -4,5 +4,5 @@ conversation -> request_handler -> reply_handler      both streams, read and jud
 |              |                  |
 |              +--> plan, rules <-+              what the armed faults make of an exchange
 +--> message_queues -> message_queue             messages in order, each in its slot
-host: the seam to the link      exchange: a request with its reply      copies: requests that are sent again
+host: the seam to the link      exchange: a request with its reply
 """

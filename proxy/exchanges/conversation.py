@@ -60,7 +60,7 @@ from .plan import Plan
 from .reply_handler import ReplyHandler, note_head
 from .request_handler import RequestHandler
 
-MANY = 1000
+MOST_OPEN = 1000
 """How many exchanges may be open on a link before it is not parsed any more."""
 
 
@@ -138,7 +138,7 @@ class Conversation:
         if mode is FORWARDED:
             self._to_upstream.forward(data)
             head = self._request_reader.whole(data)
-            if head is not None and len(self._open) < MANY:
+            if head is not None and len(self._open) < MOST_OPEN:
                 self._add_complete(head, data)
             else:
                 self._read_requests(data)
@@ -149,7 +149,7 @@ class Conversation:
         self._to_upstream.withhold(len(data))
         if mode is SILENCED or mode is CLOSED:
             return
-        if mode is QUEUED and not self._request_queue.slots and len(self._open) < MANY:
+        if mode is QUEUED and not self._request_queue.slots and len(self._open) < MOST_OPEN:
             head = self._request_reader.whole(data)
             if head is not None and not self._host.rules.index.by_head(head):
                 self._to_upstream.send(data)
@@ -313,7 +313,7 @@ class Conversation:
         if self._request_mode is FORWARDED or self._request_mode is QUEUED:
             if part is Part.OPAQUE:
                 self._stop_parsing(self._request_reader.opaque)
-            elif part is Part.HEAD and len(self._open) >= MANY:
+            elif part is Part.HEAD and len(self._open) >= MOST_OPEN:
                 self._stop_parsing("too many requests at once")
         mode = self._request_mode
         if mode is DRAINING or (mode is QUEUED and part is Part.STRAY):

@@ -14,7 +14,7 @@ BRIEF = 1024
 """The longest head that is kept whole with an exchange that has ended, in bytes."""
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """Where an exchange was: its proxy and link, and the moment at which the proxy's clock began, in Unix time."""
 
     epoch: float
@@ -44,7 +44,7 @@ class Exchange:
     request_slot: Slot | None = None
     reply_slot: Slot | None = None
     plan: Plan | None = None
-    place: Place
+    origin: Origin
     _digest: hashlib.blake2b | None = None
 
     def __init__(self, head: RequestHead, started: float) -> None:
@@ -65,7 +65,7 @@ class Exchange:
 
     def entry(self, seq: int, *, values: bool) -> Entry:
         """Return it for the record, with the `values` that may be secrets, or without."""
-        epoch, proxy, link = self.place
+        epoch, proxy, link = self.origin
         return Entry(
             seq=seq,
             at=epoch + self.started,

@@ -27,7 +27,7 @@ class Outlet(Protocol):
     def send_event(self, kind: Kind) -> None:
         """Send on an event."""
 
-    def hold_back(self, full: bool) -> None:
+    def set_paused(self, paused: bool) -> None:
         """Pause the source, or let it go on."""
 
 

@@ -57,8 +57,8 @@ class MessageQueues:
 
         But not the upstream where all replies wait for more of its own.
         """
-        self._outlets["downstream"].hold_back(self.replies.full and not self.replies.starved)
-        self._outlets["upstream"].hold_back(self.requests.full or self.replies.full)
+        self._outlets["downstream"].set_paused(self.replies.full and not self.replies.starved)
+        self._outlets["upstream"].set_paused(self.requests.full or self.replies.full)
 
     def _send(self, outlet: Outlet, segment: Segment) -> None:
         if segment.kind is not Kind.DATA:

@@ -1,5 +1,7 @@
 """One client connection with its upstream connection, from accept to the last close.
 
-followed_link -> link -> side        the host of a link's conversation; a link; its two sockets
-+----> gate        where new links wait before their upstream is dialled
+link -> side                  a link; its two sockets
++---> gate                  where new links wait before their upstream is dialled
+conversation_host             a link that is parsed, as its conversation sees it
+request_copier                requests that are sent again, on connections of their own
 """

@@ -8,28 +8,28 @@ from collections.abc import Mapping, Sized
 from typing import Protocol
 
 from ...faults.segment import Kind
-from ..shaping.injection import Injection, Target
+from ..shaping.injection import Connection, Injection
 from ..system.clock import Clock, Timer
 
 
-class Arrival(Target, Protocol):
+class Arrival(Connection, Protocol):
     """A link that was accepted, and whose upstream is not dialled yet."""
 
     @property
-    def opened_at(self) -> float:
+    def accepted_at(self) -> float:
         """When it was accepted, in seconds of the proxy's clock."""
 
     def end(self, kind: Kind, reason: str = "") -> None:
         """End it."""
 
 
-class Hold:
+class Wait:
     """That a link waits: until `passed` is set, and because of which injections."""
 
-    __slots__ = ("by", "passed", "timer")
+    __slots__ = ("by", "released", "timer")
 
     def __init__(self) -> None:
-        self.passed = asyncio.Event()
+        self.released = asyncio.Event()
         self.timer: Timer | None = None
         self.by: list[Injection] = []
 
@@ -48,7 +48,7 @@ class Gate:
         self._injections = injections
         self._links = links
         self._soon = False
-        self.waiting: dict[Arrival, Hold] = {}
+        self.waiting: dict[Arrival, Wait] = {}
 
     def enter(self, link: Arrival) -> bool:
         """Take a new link, and keep it if a fault says so. Return False where one says that it is refused."""
@@ -62,13 +62,13 @@ class Gate:
         if hold.timer is not None:
             hold.timer.cancel()
         for injection in hold.by:
-            injection.tally.delays.observe(self._clock.time() - link.opened_at)
-        hold.passed.set()
+            injection.tally.delays.observe(self._clock.time() - link.accepted_at)
+        hold.released.set()
 
-    async def passed(self, link: Arrival) -> None:
+    async def wait(self, link: Arrival) -> None:
         """Wait until a link may go on."""
         if (hold := self.waiting.get(link)) is not None:
-            await hold.passed.wait()
+            await hold.released.wait()
 
     def ask_soon(self) -> None:
         """Ask again for every link that waits, once for all that happens now."""
@@ -93,7 +93,7 @@ class Gate:
         }
         if None in waits.values():
             return False
-        due = link.opened_at + sum(wait for wait in waits.values() if wait)
+        due = link.accepted_at + sum(wait for wait in waits.values() if wait)
         hold = self.waiting.get(link)
         if hold is not None and hold.timer is not None:
             hold.timer.cancel()
@@ -101,7 +101,7 @@ class Gate:
             self.release(link)
             return True
         if hold is None:
-            hold = self.waiting[link] = Hold()
+            hold = self.waiting[link] = Wait()
         hold.by = [injection for injection, wait in waits.items() if wait]
         hold.timer = self._clock.call_at(due, lambda: self.release(link)) if due < math.inf else None
         return True

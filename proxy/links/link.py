@@ -37,7 +37,7 @@ class LinkHost(Protocol):
     dials: Histogram
     """How long upstreams took to accept, in seconds."""
 
-    def follow(self, link: Link) -> Conversation | None:
+    def conversation_for(self, link: Link) -> Conversation | None:
         """Return the conversation of a link that begins to carry, where its protocol can be followed."""
 
     def opened(self, link: Link) -> None:
@@ -61,8 +61,23 @@ class Link:
     """
 
     __slots__ = (
-        "_deadline", "_dialling", "_host", "_unread", "budget", "client", "clock", "conversation", "ending", "finished",
-        "limits", "number", "open", "opened_at", "reason", "server", "task",
+        "_deadline",
+        "_dialling",
+        "_host",
+        "_unread",
+        "accepted_at",
+        "budget",
+        "client",
+        "clock",
+        "conversation",
+        "ending",
+        "finished",
+        "limits",
+        "number",
+        "open",
+        "reason",
+        "server",
+        "task",
     )  # fmt: skip
 
     def __init__(self, host: LinkHost, shared: Shared, number: int) -> None:
@@ -76,7 +91,7 @@ class Link:
         self.server = Side(self, "downstream")
         self.client.peer, self.server.peer = self.server, self.client
         self.conversation: Conversation | None = None  # where the protocol is followed
-        self.opened_at = self.clock.time()
+        self.accepted_at = self.clock.time()
         self.open = False
         self.ending: Kind | None = None
         self.reason = ""
@@ -94,11 +109,11 @@ class Link:
             sock.close()
             self._host.accept_failed(error)
             self.end(Kind.RESET, "accept_failed")
-            self._cut()
+            self._close_sockets()
             return
-        await self._host.gate.passed(self)
+        await self._host.gate.wait(self)
         if self.ending is not None:
-            self._cut()
+            self._close_sockets()
             return
         began = self.clock.time()
         try:
@@ -113,7 +128,7 @@ class Link:
         except asyncio.CancelledError:
             if self.ending is None:
                 raise
-            self._cut()
+            self._close_sockets()
         except TimeoutError:
             self._dial_failed("dial_timeout", f"no answer within {self.limits.dial:g}s")
         except socket.gaierror as error:
@@ -126,17 +141,17 @@ class Link:
     def _dial_failed(self, reason: str, error: OSError | str) -> None:
         self._host.dial_failed(self, reason, error if isinstance(error, str) else sockets.explain(error))
         self.end(Kind.RESET, reason)
-        self._cut()
+        self._close_sockets()
 
     def _opened(self) -> None:
         """Begin to carry. The faults that fired on this link join before its first byte moves."""
         if self.ending is not None:
-            self._cut()
+            self._close_sockets()
             return
         self.open = True
         self.client.write = self.server.transport.write
         self.server.write = self.client.transport.write
-        self.conversation = self._host.follow(self)
+        self.conversation = self._host.conversation_for(self)
         self._host.opened(self)
         for side in (self.client, self.server):
             if self.ending is None:
@@ -207,15 +222,15 @@ class Link:
             side.pause(Pause.ENDING)
             if kind is Kind.CLOSE:
                 side.finish_writing()
-        self._cut()
+        self._close_sockets()
 
-    def _cut(self) -> None:
+    def _close_sockets(self) -> None:
         left = [side for side in (self.client, self.server) if not side.disconnected]
         if not left:
             self._finished()
         late = self.clock.time() >= self._deadline
         if not late and any(sockets.unsent(side.transport) for side in left):
-            self.clock.call_at(self.clock.time() + _POLL, self._cut)
+            self.clock.call_at(self.clock.time() + _POLL, self._close_sockets)
             return
         for side in left:
             if self.ending is Kind.RESET:

@@ -5,7 +5,7 @@ A side is in one of four modes, each an asyncio Protocol; `transport.set_protoco
 * opening: what comes is kept until the other side is connected,
 * splice (the side itself): what comes is handed straight to the other side's `write`,
 * shaped: what comes goes through a pipe,
-* followed: what comes is fed to the link's conversation, which sends it on.
+* parsed: what comes is fed to the link's conversation, which sends it on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...faults.fault import Stream
 from ...faults.segment import Kind, Segment
 from ..exchanges.conversation import Conversation
 from ..shaping.budget import Budget, Limits
-from ..shaping.injection import Injection, Target
+from ..shaping.injection import Connection, Injection
 from ..shaping.lane import Lane
 from ..shaping.pipe import Pipe
 from ..system import sockets
@@ -36,7 +36,7 @@ class Pause(enum.IntFlag):
     QUEUE = 16
 
 
-class SideHost(Target, Protocol):
+class SideHost(Connection, Protocol):
     """The link of a side."""
 
     clock: Clock
@@ -161,7 +161,7 @@ class Side(asyncio.Protocol):
         """Say whether more can come, so that reading can be paused."""
         return not (self.eof_seen or self.disconnected or self.transport.is_closing())
 
-    def gone(self) -> None:
+    def peer_reset(self) -> None:
         """Take a RST that the transport was not told of, since it is not read."""
         self.transport.set_protocol(asyncio.Protocol())
         self.transport.abort()
@@ -261,9 +261,9 @@ class Side(asyncio.Protocol):
                 mode.eof_received()
         self.resume(Pause.OPENING)
 
-    def hold_back(self, full: bool) -> None:
-        """Stop reading where too much waits in the queues, and go on."""
-        if full:
+    def set_paused(self, paused: bool) -> None:
+        """Stop reading, since too much waits in the queues, or go on."""
+        if paused:
             self.pause(Pause.QUEUE)
         else:
             self.resume(Pause.QUEUE)
@@ -271,7 +271,7 @@ class Side(asyncio.Protocol):
     def _mode(self) -> Side | _Mode:
         """Return the protocol of an open link's side."""
         if self.link.conversation is not None:
-            return Followed(self, self.link.conversation)
+            return Parsed(self, self.link.conversation)
         return self if self.pipe is None else Shaped(self)
 
     def _throttle(self, full: bool) -> None:
@@ -319,7 +319,7 @@ class Shaped(_Mode):
             self.side.pipe.feed(data)
 
 
-class Followed(_Mode):
+class Parsed(_Mode):
     """What comes is fed to the link's conversation, which sends it on."""
 
     __slots__ = ("feed",)

@@ -24,14 +24,14 @@ class Limits(NamedTuple):
     least: int = 64 * 2**10
     """What every stream may hold, however much the others do."""
     ending: float = 1.0
-    """How long a link that is being ended may take to send what it has sent for."""
+    """How long a link that is being ended may take to send what was written to it."""
 
 
 LIMITS = Limits()
 
 
 class Budget:
-    """The account of what waits; a pipe that found it overdrawn is told when it no longer is."""
+    """How many bytes may wait in all pipes; one that found it overdrawn is called when it no longer is."""
 
     __slots__ = ("_waiting", "held", "limit")
 
@@ -46,15 +46,15 @@ class Budget:
         return self.held > self.limit
 
     def charge(self, amount: int) -> None:
-        """Hold so much more, or less."""
+        """Hold `amount` bytes more, or fewer where it is negative."""
         self.held += amount
         if amount < 0 and self._waiting and not self.overdrawn:
             waiting, self._waiting = self._waiting, {}
-            for tell in waiting:
-                tell()
+            for callback in waiting:
+                callback()
 
-    def tell(self, callback: Callable[[], None]) -> None:
-        """Call back, once, when the account is no longer overdrawn."""
+    def call_when_free(self, callback: Callable[[], None]) -> None:
+        """Call back, once, when it is no longer overdrawn."""
         self._waiting[callback] = None
 
     def forget(self, callback: Callable[[], None]) -> None:
@@ -78,14 +78,14 @@ class Account(Budget):
         return self._whole.overdrawn
 
     def charge(self, amount: int) -> None:
-        """Hold so much more, or less."""
+        """Hold `amount` bytes more, or fewer where it is negative."""
         self.held += amount
         self._whole.charge(amount)
         self._charged()
 
-    def tell(self, callback: Callable[[], None]) -> None:
+    def call_when_free(self, callback: Callable[[], None]) -> None:
         """Call back, once, when the budget is no longer overdrawn."""
-        self._whole.tell(callback)
+        self._whole.call_when_free(callback)
 
     def forget(self, callback: Callable[[], None]) -> None:
         """Do not call back."""

@@ -19,7 +19,7 @@ UNTOUCHED_SHOWN = 1000
 """How many numbers of connections that a fault could not touch are kept."""
 
 
-class Target(Protocol):
+class Connection(Protocol):
     """A connection, as the faults that fire on it know it."""
 
     @property
@@ -70,10 +70,10 @@ class Injection:
         self.matched = 0
         self.fired = 0
         self.bytes = 0
-        self.hits: dict[Target, Hit] = {}
+        self.hits: dict[Connection, Hit] = {}
         self.untouched: list[int] = []
         self.untouched_total = 0
-        self._untouched_open: set[Target] = set()
+        self._untouched_open: set[Connection] = set()
         self.tally = Tally()
         self.timer: Timer | None = None
         self._shared: dict[Stream, dict[str, float]] = {}
@@ -84,13 +84,13 @@ class Injection:
         fault = self.spec.fault
         return self.active and (bool(fault.streams or fault.streams is None) or fault.admit(ahead) != 0)
 
-    def fires_on(self, target: Target) -> bool:
+    def fires_on(self, connection: Connection) -> bool:
         """Count a connection and say whether the fault fires on it: once for each, changes do not ask again."""
         self.matched += 1
         if not self.spec.trigger.fires(self.matched, self.fired, self.identity):
             return False
         self.fired += 1
-        self.hits[target] = Hit(self.matched, {})
+        self.hits[connection] = Hit(self.matched, {})
         return True
 
     def fires_on_exchange(self, operation: str) -> Chosen | None:
@@ -106,29 +106,29 @@ class Injection:
         self.fired += 1
         return Chosen(self.matched, random.Random(draw(*whose, nth, "exchange")))  # noqa: S311 (must be repeatable)
 
-    def retract(self, target: Target) -> None:
+    def retract(self, connection: Connection) -> None:
         """Take back that it fired on an exchange there: it had nothing to do."""
         self.fired -= 1
-        self.record_untouched(target)
+        self.record_untouched(connection)
 
-    def context(self, target: Target, stream: Stream, other: Counted) -> StageContext:
+    def context(self, connection: Connection, stream: Stream, other: Counted) -> StageContext:
         """Return the context of this fault's stage on one stream of a connection; `other` is its other stream."""
-        hit, shared = self.hits[target], self._shared.setdefault(stream, {})
+        hit, shared = self.hits[connection], self._shared.setdefault(stream, {})
         return StageContext(draw(*self.identity, hit.n, stream), connection=hit.connection, shared=shared, other=other)
 
-    def record_untouched(self, target: Target) -> None:
+    def record_untouched(self, connection: Connection) -> None:
         """Record an open connection that the fault could not touch, or on which it could not touch an exchange."""
-        if target in self._untouched_open:
+        if connection in self._untouched_open:
             return
-        self._untouched_open.add(target)
+        self._untouched_open.add(connection)
         self.untouched_total += 1
         if len(self.untouched) < UNTOUCHED_SHOWN:
-            self.untouched.append(target.number)
+            self.untouched.append(connection.number)
 
-    def forget(self, target: Target) -> None:
+    def forget(self, connection: Connection) -> None:
         """Let go of a connection that has ended."""
-        self.hits.pop(target, None)
-        self._untouched_open.discard(target)
+        self.hits.pop(connection, None)
+        self._untouched_open.discard(connection)
 
     def change(self, spec: Spec) -> None:
         """Take other settings; what connections share starts anew with them."""

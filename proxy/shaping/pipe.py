@@ -213,7 +213,7 @@ class Pipe:
         room = self.limit // 2 if self.full else self.limit  # once full, wait until half of it is free
         poor = self._budget.overdrawn and held > self._limits.least
         if poor:
-            self._budget.tell(self._settle)
+            self._budget.call_when_free(self._settle)
         if (full := held > room or poor) is not self.full:
             self.full = full
             self._throttle(full)

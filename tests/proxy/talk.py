@@ -13,7 +13,7 @@ from brownout.faults.segment import Kind
 from brownout.faults.spec import Spec
 from brownout.faults.trigger import Trigger
 from brownout.proxy.exchanges.conversation import Conversation
-from brownout.proxy.exchanges.exchange import Place
+from brownout.proxy.exchanges.exchange import Origin
 from brownout.proxy.exchanges.rules import Rules
 from brownout.proxy.record.entry import Entry
 from brownout.proxy.shaping.budget import LIMITS, Budget
@@ -80,8 +80,8 @@ class Heard:
             self.talk.gone = True
             self.talk.talk.close(kind)
 
-    def hold_back(self, full: bool) -> None:
-        self.talk.paused[self.stream] = full
+    def set_paused(self, paused: bool) -> None:
+        self.talk.paused[self.stream] = paused
 
 
 class Talk:
@@ -181,7 +181,7 @@ class Talk:
         self.opaque_for = why
 
     def ended(self, exchange) -> None:
-        exchange.place = Place(0.0, "api", 1)
+        exchange.origin = Origin(0.0, "api", 1)
         self.entries.append(exchange.entry(len(self.entries) + 1, values=False))
         self.ended_last = exchange
         self.over.append((exchange.head.operation, exchange.status, exchange.end, exchange.faults))

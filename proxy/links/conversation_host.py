@@ -9,16 +9,16 @@ from typing import Protocol
 from ...wire.address import Address
 from ...wire.dialect import Dialect
 from ..exchanges.conversation import Conversation
-from ..exchanges.copies import Copies, RequestCopier
-from ..exchanges.exchange import Exchange, Place
+from ..exchanges.exchange import Exchange, Origin
 from ..exchanges.rules import Rules
 from ..record.tally import Operations
 from ..shaping.injection import Injection
 from ..shared import Shared
 from .link import Link
+from .request_copier import Copies, RequestCopier
 
 
-class FollowHost(Protocol):
+class ExchangeRecorder(Protocol):
     """The proxy of a link that is parsed: it has the faults, and records what becomes of exchanges."""
 
     @property
@@ -55,18 +55,18 @@ class FollowHost(Protocol):
         """Record that a copy of a request was sent, and how that went."""
 
 
-class FollowedLink:
+class LinkConversationHost:
     """The host of a link's conversation."""
 
-    __slots__ = ("_dialect", "_exchanges", "_link", "_operations", "_place", "_proxy")
+    __slots__ = ("_dialect", "_exchanges", "_link", "_operations", "_origin", "_proxy")
 
-    def __init__(self, link: Link, proxy: FollowHost, dialect: Dialect) -> None:
+    def __init__(self, link: Link, proxy: ExchangeRecorder, dialect: Dialect) -> None:
         self._link = link
         self._proxy = proxy
         self._dialect = dialect
         self._operations = proxy.operations
         self._exchanges = proxy.shared.exchanges
-        self._place = Place(time.time() - link.clock.time(), proxy.name, link.number)
+        self._origin = Origin(time.time() - link.clock.time(), proxy.name, link.number)
 
     @property
     def rules(self) -> Rules:
@@ -101,14 +101,14 @@ class FollowedLink:
 
     def ended(self, exchange: Exchange) -> None:
         """Record an exchange that has ended."""
-        exchange.place = self._place
+        exchange.origin = self._origin
         self._operations.count(
             exchange.head.operation, exchange.end or exchange.outcome, exchange.ended - exchange.started
         )
         self._exchanges.write(exchange)
 
 
-def follow(link: Link, proxy: FollowHost, dialect: Dialect) -> Conversation:
+def conversation_of(link: Link, proxy: ExchangeRecorder, dialect: Dialect) -> Conversation:
     """Return the conversation of a link."""
-    host = FollowedLink(link, proxy, dialect)
+    host = LinkConversationHost(link, proxy, dialect)
     return Conversation(dialect, link.client, link.server, host, link.clock, link.budget, link.limits)
