@@ -28,7 +28,7 @@ class Link:
         self.out.append((round(self.clock.now - self.start, 6), stream, what))
         if segment.kind in (Kind.RESET, Kind.CLOSE):
             for pipe in self.pipes.values():
-                pipe.end()
+                pipe.stop()
 
     def at(self, moment: float) -> "Link":
         self.clock.run(self.start + moment - self.clock.now)
@@ -44,7 +44,7 @@ class Link:
 
     def heal(self) -> None:
         for pipe in self.pipes.values():
-            if not pipe.ended:
+            if not pipe.stopped:
                 pipe.heal(self.injection)
 
 
@@ -103,7 +103,7 @@ def test_a_link_is_cut_at_its_age_whatever_it_is_doing() -> None:
     link = Link(MaxLifetime(lifetime=Duration(30)))
     for moment in range(1, 60):
         link.at(moment)
-        if not link.pipes["upstream"].ended:
+        if not link.pipes["upstream"].stopped:
             link.says("upstream", b".")
     assert len(link.out) == 30
     assert link.out[-1][::2] == (30, Kind.CLOSE)
