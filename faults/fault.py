@@ -29,7 +29,7 @@ class Fault(Settings, frozen=True):
     closes_port: ClassVar[bool] = False
     """The system refuses connections: nobody sees them, so no trigger can pick among them."""
 
-    texts: ClassVar[tuple[str, ...]] = ()
+    body_settings: ClassVar[tuple[str, ...]] = ()
     """The setting whose text may be in a `file`, and those that exclude it; a fault with any has that setting too."""
 
     def start(self, context: StageContext) -> Stage:

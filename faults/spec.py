@@ -147,7 +147,7 @@ def _own(given: Mapping[str, object]) -> dict[str, object]:
 def _made(kind: type[Fault], own: Mapping[str, object], folder: Path | None, *, text: bool) -> Fault:
     """Make a fault of its own settings, one of which may be in a file."""
     name = own.get("file")
-    if folder is None or not kind.texts or not isinstance(name, str):
+    if folder is None or not kind.body_settings or not isinstance(name, str):
         return convert(kind, own, text=text, also=RESERVED)
     problems: list[Problem] = []
     found = _collect(problems, lambda: file.read(folder / name))

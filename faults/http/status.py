@@ -28,7 +28,7 @@ class Status(HttpFault, frozen=True):
     """
 
     name = "http.status"
-    texts = ("body", "json", "html")
+    body_settings = ("body", "json", "html")
 
     status: Annotated[int, Meta(ge=200, le=599, description="The status, from 200 to 599.")]
     reason: Annotated[str | None, Meta(description="The words behind it; else the usual ones.")] = None
@@ -53,7 +53,7 @@ class Status(HttpFault, frozen=True):
         if self.file is not None:
             message = "file is for `brownout inject` and configuration files, which read it; here nobody does"
             raise SettingsError([Problem("file", message, "give its text as body")])
-        bodies = [key for key in self.texts if getattr(self, key) not in (None, False)]
+        bodies = [key for key in self.body_settings if getattr(self, key) not in (None, False)]
         if len(bodies) > 1:
             raise BrownoutError(f"{' and '.join(bodies)} exclude each other", "give one of them")
         if bodies and self.status in (204, 304):

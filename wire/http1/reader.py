@@ -1,4 +1,4 @@
-"""HTTP/1.x, followed in both streams: RFC 9112.
+"""HTTP/1.x, parsed in both streams: RFC 9112.
 
     start -> by_length -> start          start -> until_eof          start -> chunk_size -> chunk -> chunk_end
           -> opaque                                                                      -> trailers -> start
@@ -27,7 +27,7 @@ from .head import (
 )
 
 HEAD_LIMIT = 65536
-"""The longest head that is followed, in bytes; also of all trailers of a message."""
+"""The longest head that is parsed, in bytes; also of all trailers of a message."""
 CHUNK_LINE_LIMIT = 8192
 """The longest line with a chunk's size and extensions."""
 
@@ -94,7 +94,7 @@ class _Reader:
         return self.give_up("ended within a head") if self._held else []
 
     def give_up(self, why: str) -> list[Piece]:
-        """Follow no more; return what was kept back. One that is opaque already stays so for its own reason."""
+        """Stop parsing; return what was kept back. One that is opaque already stays so for its own reason."""
         self.opaque = self.opaque or why
         self._state = _Reader._opaque
         held, self._held = self._held, b""
@@ -205,8 +205,8 @@ class _Reader:
         return end
 
 
-class Requests(_Reader):
-    """Follows a client's stream."""
+class RequestReader(_Reader):
+    """Parses a client's stream."""
 
     __slots__ = ("_last",)
 
@@ -216,13 +216,13 @@ class Requests(_Reader):
         super().__init__()
         self._last: HttpRequest | None = None  # that came whole: most ask for the same again
 
-    def whole(self, data: bytes) -> HttpRequest | None:
+    def read_whole(self, data: bytes) -> HttpRequest | None:
         """Take what was read if it is one message, from its first byte to its last; return its head, else None."""
-        if self._held or self._state is not Requests._start:
+        if self._held or self._state is not RequestReader._start:
             return None
         last = self._last
         if last is None or not data.startswith(last.data) or last.length != len(data) - len(last.data):
-            last = self._last = _read_whole(data, request_head.short)
+            last = self._last = _whole_head(data, request_head.short)
         return last
 
     def _start(self, data: bytes, at: int, pieces: list[Piece]) -> int:
@@ -243,8 +243,8 @@ class Requests(_Reader):
             self._body(request.length, chunked=request.length is None)
 
 
-class Replies(_Reader):
-    """Follows a server's stream; `asked` returns the request to which a reply that begins belongs."""
+class ReplyReader(_Reader):
+    """Parses a server's stream; `asked` returns the request to which a reply that begins belongs."""
 
     __slots__ = ("_asked", "_last", "_request")
 
@@ -256,15 +256,15 @@ class Replies(_Reader):
         self._last: HttpReply | None = None  # that came whole
         self._request: RequestHead | None = None  # of interim replies, which the one that counts belongs to as well
 
-    def whole(self, data: bytes, asked: RequestHead) -> HttpReply | None:
+    def read_whole(self, data: bytes, asked: RequestHead) -> HttpReply | None:
         """Take what was read if it is one reply, whole and the last one to its request; return its head, else None."""
-        if self._held or self._request is not None or self._state is not Replies._start:
+        if self._held or self._request is not None or self._state is not ReplyReader._start:
             return None
         if cast("HttpRequest", asked).method in ("HEAD", "CONNECT"):
             return None
         last = self._last
         if last is None or not data.startswith(last.data) or last.length != len(data) - len(last.data):
-            last = self._last = _read_whole(data, reply_head.short)
+            last = self._last = _whole_head(data, reply_head.short)
         return None if last is None or last.code < 200 else last
 
     def _head(self, head: bytes, pieces: list[Piece]) -> None:
@@ -287,16 +287,16 @@ class Replies(_Reader):
 class Http1:
     """HTTP/1.0 and 1.1, with what they turn into by Upgrade and CONNECT as opaque bytes."""
 
-    def requests(self) -> Requests:
+    def requests(self) -> RequestReader:
         """Return a reader of a client's stream."""
-        return Requests()
+        return RequestReader()
 
-    def replies(self, asked: Callable[[], RequestHead | None]) -> Replies:
+    def replies(self, asked: Callable[[], RequestHead | None]) -> ReplyReader:
         """Return a reader of a server's stream. `asked` is called once for each reply, at the first of its heads."""
-        return Replies(asked)
+        return ReplyReader(asked)
 
 
-def _read_whole(data: bytes, read: Callable[[bytes], _Head]) -> _Head | None:
+def _whole_head(data: bytes, read: Callable[[bytes], _Head]) -> _Head | None:
     """Return the head of data that is one whole message."""
     size = data.find(b"\r\n\r\n") + 4
     if not 4 < size <= LONGEST_REMEMBERED:
