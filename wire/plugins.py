@@ -31,7 +31,7 @@ class Plugins(Generic[_Thing]):
     """
 
     def __init__(self, group: str, noun: str, check: Callable[[object, str, str], _Thing]) -> None:
-        self.group = group
+        self._group = group
         self._noun = noun
         self._check = check
         self._found: dict[str, EntryPoint] | None = None
@@ -59,7 +59,7 @@ class Plugins(Generic[_Thing]):
         if self._found is None:
             import importlib.metadata  # takes longer than all that is imported above
 
-            self._found = {entry.name: entry for entry in importlib.metadata.entry_points(group=self.group)}
+            self._found = {entry.name: entry for entry in importlib.metadata.entry_points(group=self._group)}
         return self._found
 
     def _load(self, entry: EntryPoint) -> _Thing:

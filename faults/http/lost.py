@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ...wire.http1.answer import page
+from ...wire.http1.reply import page
 from ..action import Answer, Drop, Reset
 from ..exchange import Request
 from .answer import answer

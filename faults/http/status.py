@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from ...wire.errors import BrownoutError
-from ...wire.http1.answer import http_date, page
+from ...wire.http1.reply import http_date, page
 from ..action import Answer
 from ..exchange import Request
 from ..settings import Problem, SettingsError

@@ -7,7 +7,7 @@ import pytest
 from brownout.faults import Spec
 from brownout.faults.action import Answer, Drop, Repeat, Reset
 from brownout.faults.settings import SettingsError
-from brownout.wire.http1 import answer as module
+from brownout.wire.http1 import reply as module
 
 from .conftest import CLOSE, HEAD, POST
 
