@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ..wire.dialect import ReplyHead, RequestHead
 from ..wire.errors import BrownoutError
 from ..wire.protocols import canonical, find
-from .action import Action
+from .action import Action, Message
 from .fault import Fault
 
 
@@ -39,7 +39,7 @@ class ExchangeFault(Fault, frozen=True):
     """Needs the whole request: one that is too long to be kept is spared."""
 
     @property
-    def acts_on(self) -> Literal["request", "reply"]:
+    def acts_on(self) -> Message:
         """When it is asked what to do."""
         return "request"
 

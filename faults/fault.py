@@ -10,8 +10,8 @@ from .settings.units import Size
 
 Stream = Literal["upstream", "downstream"]
 """A direction: upstream is from the client to the server, downstream from the server to the client."""
-QUEUE = Size(256_000)
-"""What may wait in a stream that stands still, as before a slow network: a sender that has filled it is held back."""
+DEFAULT_BUFFER = Size(256_000)
+"""How many bytes may wait before a fault that is slow or stalls; then the sender is held back."""
 
 
 class Fault(Settings, frozen=True):

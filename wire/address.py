@@ -15,9 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from .errors import BrownoutError
 from .mask import mask
-from .protocols import broken, canonical, find, known
+from .protocols import UNIX, broken, canonical, find, known
 
-_UNIX = "unix"
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where others listen)
 
 
@@ -57,9 +56,9 @@ class Address(NamedTuple):
         if "://" not in text:
             text = f"tcp://{text}"
         scheme, plus, transport = text.partition("://")[0].lower().partition("+")
-        if scheme == _UNIX:
-            scheme, plus, transport = "tcp", "+", _UNIX
-        protocol = None if plus and transport != _UNIX else find(scheme)
+        if scheme == UNIX:
+            scheme, plus, transport = "tcp", "+", UNIX
+        protocol = None if plus and transport != UNIX else find(scheme)
         if protocol is None:
             raise AddressError(f"unknown scheme in '{mask(text)}'", _nearest(scheme))
         try:
@@ -68,7 +67,7 @@ class Address(NamedTuple):
             raise AddressError(
                 f"'{mask(text)}' is not an address: {error}", "write it like redis://HOST:PORT"
             ) from None
-        if transport == _UNIX:
+        if transport == UNIX:
             return cls._unix(text, scheme, parts.path)
         host, port = _host_port(parts.netloc.rpartition("@")[2], mask(text))
         port = protocol.port if port is None else port

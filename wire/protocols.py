@@ -36,7 +36,8 @@ PROTOCOLS: dict[str, Protocol] = {
 
 _BY_SCHEME = {scheme: protocol for protocol in PROTOCOLS.values() for scheme in protocol.schemes}
 _SCHEME = re.compile(r"[a-z][a-z0-9.-]*")  # RFC 3986, section 3.1; after a "+" stands how it is reached
-_UNIX = "unix"
+UNIX = "unix"
+"""The scheme of a socket's path, and what stands after a protocol's "+"; no protocol may have this name."""
 
 
 def find(scheme: str) -> Protocol | None:
@@ -104,7 +105,7 @@ def _checked(protocol: object, name: str, whose: str) -> Protocol:
     for scheme in protocol.schemes:
         if not _SCHEME.fullmatch(scheme):
             raise PluginError(f"{whose} has a name that cannot be the scheme of a URL: {scheme!r}", "take a-z and 0-9")
-        if scheme in _BY_SCHEME or scheme == _UNIX:
+        if scheme in _BY_SCHEME or scheme == UNIX:
             raise PluginError(f"{whose} has the name {scheme!r}, which is Brownout's own", "choose another name")
     return protocol
 

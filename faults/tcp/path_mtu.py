@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ..fault import QUEUE, Fault
+from ..fault import DEFAULT_BUFFER, Fault
 from ..segment import Kind, Segment, Stage, StageContext
 from ..settings.units import Size
 
@@ -52,4 +52,4 @@ class PathMtu(Fault, frozen=True):
 
     def queue_limit(self) -> int:
         """Return what a sender has under way before it waits for the acknowledgement."""
-        return QUEUE
+        return DEFAULT_BUFFER

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from ...wire.address import Address
 from ...wire.errors import ConflictError
 from .clock import Clock
+from .sockets import is_unix
 
 _BACKLOG = 4096
 _BATCH = 64
@@ -125,7 +126,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._accept)
         self._family, self._name = sock.family, sock.getsockname()
-        self._path = self._name if sock.family == getattr(socket, "AF_UNIX", None) else None
+        self._path = self._name if is_unix(sock) else None
         self._inode = os.stat(self._path).st_ino if self._path else 0
         self._shut = False
 
