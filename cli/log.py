@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ..control.clients import AnyClient
+from ..control.client_at import AnyClient
 from ..control.views import MissedView, RequestView
 from ..wire.protocols import dialect_of
 from . import complete

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..faults import one_line
+from ..faults import injection_line
 from ..proxy.record.event import (
     AcceptFailed,
     Changed,
@@ -94,7 +94,7 @@ class News:
 
 
 def _settings(verb: str, injection: Mapping[str, object]) -> str:
-    return f"{verb} {injection['name']} {one_line.settings(injection)}".rstrip()
+    return f"{verb} {injection['name']} {injection_line.settings(injection)}".rstrip()
 
 
 def _reloaded(event: Reloaded) -> str:

@@ -9,7 +9,7 @@ import click
 
 from ..control import bearer
 from ..control.client import DEFAULT, VARIABLE
-from ..control.clients import AnyClient, client_at
+from ..control.client_at import AnyClient, client_at
 from ..faults.settings import fields
 from ..faults.trigger import TRIGGER_KEYS, Trigger
 from ..wire.errors import BrownoutError

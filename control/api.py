@@ -34,8 +34,8 @@ from ..faults.settings import SettingsError, convert
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
 from .follower import Follower, event_message, request_message
-from .queries import JournalQuery, ProxyPatch, ProxyPut, RequestsQuery
 from .replies import ROOT, HttpError, read_json, read_mapping, reply, reply_list
+from .request_params import JournalQuery, ProxyPatch, ProxyPut, RequestsQuery
 from .views import (
     ProfileView,
     event_view,

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Self, TypeVar, get_args
 from ..wire.errors import BrownoutError
 from ..wire.protocol import Key
 from ..wire.protocols import keys_of
-from . import text_file as file
+from . import text_file
 from .catalogue import CATALOGUE, find
 from .exchange import ExchangeFault
 from .fault import Fault, Stream
@@ -150,12 +150,12 @@ def _made(kind: type[Fault], own: Mapping[str, object], folder: Path | None, *, 
     if folder is None or not kind.body_settings or not isinstance(name, str):
         return convert(kind, own, text=text, also=RESERVED)
     problems: list[Problem] = []
-    found = _collect(problems, lambda: file.read(folder / name))
+    found = _collect(problems, lambda: text_file.read(folder / name))
     rest = {key: value for key, value in own.items() if key != "file"}
     made = _collect(problems, lambda: convert(kind, rest, text=text, also=RESERVED))
     if made is None or found is None:
         raise SettingsError(problems)
-    return file.with_text(made, found, name)
+    return text_file.with_text(made, found, name)
 
 
 def _match(fault: type[Fault], given: object) -> Match | None:

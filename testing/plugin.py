@@ -187,7 +187,7 @@ def _api(config: pytest.Config) -> str:
 
 
 def _running(api: str) -> str:
-    from ..control.clients import client_at
+    from ..control.client_at import client_at
     from ..wire.errors import BrownoutError
 
     try:

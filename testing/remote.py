@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from ..control.client import UnsupportedError
-from ..control.clients import AnyClient, client_at
+from ..control.client_at import AnyClient, client_at
 from ..control.views import ProxyView, Receipt, moment
 from ..faults.profile import Profile
 from ..faults.spec import Spec

@@ -11,7 +11,7 @@ from ...wire.errors import BrownoutError, ConflictError
 from .gohttp import ToxiproxyError
 from .gojson import array
 from .golisten import same_place, upstream_address
-from .queries import Entry, bind_error, read_entry, read_listen
+from .request_params import Entry, bind_error, read_entry, read_listen
 from .toxics import Toxic
 from .words import Words
 

@@ -11,7 +11,7 @@ import pytest
 from toxiproxy.api import APIConsumer
 
 from brownout.control.client import Client, NoAnswerError, UnsupportedError
-from brownout.control.clients import client_at
+from brownout.control.client_at import client_at
 from brownout.control.toxiproxy.client import ToxiproxyClient
 from brownout.control.toxiproxy.entries import Entry, ToxicEntry
 from brownout.control.toxiproxy.toxics import TYPES
