@@ -40,7 +40,7 @@ def _did(receipt: Receipt) -> str:
     elif not receipt.fired:
         did.append("it never fired")
     if receipt.untouched_total:
-        did.append(f"open connections that it could not touch: {receipt.untouched_total}")
+        did.append(f"connections that it could not act on: {receipt.untouched_total}")
     if receipt.healed_at:
         did.append("healed")
     return "; ".join(did)
