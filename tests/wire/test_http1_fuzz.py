@@ -65,7 +65,7 @@ def mutated(rng: random.Random, corpus: list[bytes]) -> bytes:
 
 
 def streams(rng: random.Random, corpus: list[bytes]) -> Iterator[bytes]:
-    """Yield streams of at least so many bytes as are wanted, one in fifty of them random and nothing else."""
+    """Yield streams of at least as many bytes as are wanted, one in fifty of them random and nothing else."""
     made = 0
     while made < WANTED:
         data = rng.randbytes(rng.randrange(2000)) if rng.random() < 0.02 else mutated(rng, corpus)
