@@ -46,8 +46,8 @@ class News:
         text = self._sentence(recorded)
         if text is None:
             return None
-        whose = f"{recorded.proxy}: " if recorded.proxy else ""
-        return f"{time.strftime('%H:%M:%S', time.localtime(recorded.at))} {whose}{text}"
+        prefix = f"{recorded.proxy}: " if recorded.proxy else ""
+        return f"{time.strftime('%H:%M:%S', time.localtime(recorded.at))} {prefix}{text}"
 
     def _sentence(self, recorded: Recorded) -> str | None:
         match recorded.event:

@@ -45,7 +45,7 @@ class RunReport(TypedDict):
 
 
 class Report:
-    """Takes note of the proxies of a fleet, also of those that go, until it is written to `path`."""
+    """Remembers the proxies of a fleet, removed ones included, until it is written to `path`."""
 
     def __init__(self, fleet: Fleet, path: Path, command: Sequence[str]) -> None:
         self.path = path

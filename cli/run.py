@@ -69,7 +69,7 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     shell_complete=_profiles,
     help="A profile of FILE, or one that ships with Brownout, applied before anything can connect.",
 )
-@click.option("--watch", is_flag=True, help="Read FILE anew whenever it changes, as SIGHUP does.")
+@click.option("--watch", is_flag=True, help="Reread FILE whenever it changes, as on SIGHUP.")
 @click.option("--report", metavar="PATH", help="Write what happened there as JSON, at the end.")
 @click.option(
     "--api",

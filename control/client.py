@@ -88,7 +88,7 @@ class Client:
         return self.address.endpoint
 
     def within(self, seconds: float) -> Self:
-        """Return a client of the same API that waits no longer than so."""
+        """Return a client of the same API that waits `seconds` at most."""
         return type(self)(self.address.endpoint, token=self._token, timeout=seconds)
 
     def knowing(self, profiles: Mapping[str, Profile]) -> Self:

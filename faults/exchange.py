@@ -36,7 +36,7 @@ class ExchangeFault(Fault, frozen=True):
     protocol: ClassVar[str]
     """The name of the protocol whose requests it hits."""
     needs_whole_request: ClassVar[bool] = False
-    """Needs the whole request: one that is too long to be kept is spared."""
+    """Whether it needs the whole request: it does not act on one that is too long to be kept."""
 
     @property
     def acts_on(self) -> Message:
@@ -61,5 +61,5 @@ def protocol_mismatch(fault: Fault, proxy: str, spoken: str) -> BrownoutError | 
         return None
     hint = f"give it an upstream like {wanted}://HOST:PORT"
     if (protocol := find(carried)) is not None and protocol.encrypts == wanted:
-        hint = f"what is encrypted cannot be followed; {hint}"
+        hint = f"encrypted requests cannot be parsed; {hint}"
     return BrownoutError(f"{fault.name} acts on {wanted} requests, and {proxy} carries {carried}", hint)

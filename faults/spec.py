@@ -86,8 +86,8 @@ class Spec(NamedTuple):
             problems.append(Problem("name", f"name: {name!r} is not text", "a name is text"))
         elif name:
             _collect(problems, lambda: check(name))
-        whens = {key: given[key] for key in TRIGGER_KEYS if key in given}
-        trigger = _collect(problems, lambda: convert(Trigger, whens, text=text))
+        trigger_values = {key: given[key] for key in TRIGGER_KEYS if key in given}
+        trigger = _collect(problems, lambda: convert(Trigger, trigger_values, text=text))
         made = _collect(problems, lambda: make(settings))
         if made is not None:
             problems += _too_late(made, match)
@@ -99,13 +99,13 @@ class Spec(NamedTuple):
         """Return this with settings of the fault or the trigger changed, or another match. Raises SettingsError."""
         settings, problems = _own(values), _unseen(type(self.fault), values)
         problems += [
-            Problem(key, f"{key} cannot change", "heal it and inject it anew")
+            Problem(key, f"{key} cannot change", "heal it and inject it again")
             for key in ("fault", "name", "stream", "start", "for")
             if key in values
         ]
-        whens = {key: values[key] for key in TRIGGER_KEYS if key in values}
+        trigger_values = {key: values[key] for key in TRIGGER_KEYS if key in values}
         fault = _collect(problems, lambda: self.fault.changed(settings, text=text, also=RESERVED))
-        trigger = _collect(problems, lambda: self.trigger.changed(whens, text=text))
+        trigger = _collect(problems, lambda: self.trigger.changed(trigger_values, text=text))
         match = self.match
         if "match" in values:
             match = _collect(problems, lambda: _match(type(self.fault), values["match"]))

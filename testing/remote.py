@@ -128,7 +128,7 @@ class _Placed:
 
     def change(self, values: Mapping[str, object]) -> None:
         if not self._there():
-            raise NotFoundError(f"{self.name} on {self.proxy} is healed", "inject it anew")
+            raise NotFoundError(f"{self.name} on {self.proxy} is healed", "inject it again")
         self._last = self._client.change(self.proxy, self.name, values)
 
     def heal(self) -> None:

@@ -92,7 +92,7 @@ class Address(NamedTuple):
 
     @property
     def endpoint(self) -> str:
-        """`HOST:PORT`, an IPv6 host in brackets, or `unix:///path`; what is no address, as it was given."""
+        """`HOST:PORT`, an IPv6 host in brackets, or `unix:///path`; text that is not an address, as it was given."""
         if self.wrong:
             return self.masked
         if self.path:

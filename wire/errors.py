@@ -18,7 +18,7 @@ class BrownoutError(Exception):
 
 
 class NotFoundError(BrownoutError):
-    """A name that nothing bears."""
+    """A name that does not exist."""
 
     status = 404
 

@@ -63,9 +63,9 @@ class Plugins(Generic[_Thing]):
         return self._found
 
     def _load(self, entry: EntryPoint) -> _Thing:
-        whose = f"the {self._noun} {entry.name} of {entry.dist.name if entry.dist else entry.value}"
+        label = f"the {self._noun} {entry.name} of {entry.dist.name if entry.dist else entry.value}"
         try:
             thing = entry.load()
         except Exception as error:  # whatever another package does
-            raise PluginError(f"{whose} cannot be loaded: {error!r}", "mend or remove that package") from error
-        return self._check(thing, entry.name, whose)
+            raise PluginError(f"{label} cannot be loaded: {error!r}", "mend or remove that package") from error
+        return self._check(thing, entry.name, label)

@@ -115,7 +115,7 @@ STORY = (
     Step(
         name="healed",
         title="Healed",
-        why="No server and no client was restarted; they connect anew by themselves.",
+        why="No server and no client was restarted; they reconnect by themselves.",
         most=HEALTHY,
         asks=5,
     ),

@@ -110,7 +110,7 @@ class Proxies:
         return toxic
 
     async def _have(self, entry: Entry) -> Proxy:
-        """Return the proxy of an entry: as it is, or made anew where it differs."""
+        """Return the proxy of an entry: as it is, or replaced by a new one where it differs."""
         known = self._fleet.proxies.get(entry.name)
         if known is None:
             return await self.make(entry)

@@ -45,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 @functools.cache
 def _declared(struct: type[Settings]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    """Return the fields of a struct: msgspec works out their types anew each time, which takes 90 us."""
+    """Return the fields of a struct: msgspec works out their types each time, which takes 90 us."""
     return msgspec.structs.fields(struct)
 
 
@@ -165,7 +165,7 @@ def _value(declared: object, value: object, *, text: bool) -> object:
         value = str(value)
     if choices and value not in choices:
         problem = unknown("choice", str(value), choices)
-        raise BrownoutError(f"'{value}' is none of {', '.join(choices)}", problem.hint)
+        raise BrownoutError(f"'{value}' is not one of {', '.join(choices)}", problem.hint)
     if text and bool in _parts(declared) and value not in ("true", "false"):
         raise BrownoutError(f"'{value}' is not a switch", "write true or false")
     if text and type(None) in _parts(declared) and value in ("none", "null"):

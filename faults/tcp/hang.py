@@ -1,4 +1,4 @@
-"""A server that answers no more, as if it were stopped."""
+"""A server that no longer answers, as if it were stopped."""
 
 from __future__ import annotations
 

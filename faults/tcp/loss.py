@@ -44,7 +44,7 @@ class Loss(Fault, frozen=True):
                 return 0.0
             late, pause = float(self.rto), float(self.rto)
             for _ in range(RETRIES - 1):
-                if rng.random() >= share:  # so much later, its fate is its own
+                if rng.random() >= share:  # so much later, each is lost independently
                     break
                 pause = min(pause * 2, LONGEST)
                 late += pause

@@ -13,7 +13,7 @@ from ..segment import Kind, Segment, Stage, StageContext
 from ..settings.units import Size
 
 PAUSE = 0.005
-"""What comes so long after the last byte, in seconds, is another write; so is what comes after an answer."""
+"""After a pause of this many seconds, or after an answer, the next byte begins another write."""
 
 
 class PathMtu(Fault, frozen=True):
