@@ -144,7 +144,7 @@ def _line(verb: str, proxy: str, injection: dict[str, object]) -> str:
 def _settings(words: tuple[str, ...], fault: str) -> dict[str, str]:
     given = pairs(words, _example(fault))
     if any(key.partition(".")[0] == "match" for key in given):
-        raise BrownoutError("match is no setting", "write it like --match method=POST")
+        raise BrownoutError("match is not a setting", "write it like --match method=POST")
     return given
 
 

@@ -32,14 +32,14 @@ PAUSE = 1.0
 
 
 class News:
-    """Turns events to lines; most events are none."""
+    """Turns events into lines; most events have none."""
 
     def __init__(self) -> None:
         self._fired: set[tuple[str, object]] = set()
         self._failures: dict[tuple[str, str], tuple[float, int]] = {}
 
     def line(self, recorded: Recorded) -> str | None:
-        """Return an event as a line with its local time, or None where it is no news.
+        """Return an event as a line with its local time, or None where it is not news.
 
         A fault's first firing is news, and of like failures one in a second.
         """

@@ -72,7 +72,7 @@ def trigger_values(keywords: Mapping[str, object]) -> dict[str, str]:
 
 
 def pairs(words: tuple[str, ...], example: str, noun: str = "setting") -> dict[str, str]:
-    """Read `key=value` words. Raises BrownoutError for a word that is none, or a key that comes twice."""
+    """Read `key=value` words. Raises BrownoutError for a word that is not one, or a key that comes twice."""
     values: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")

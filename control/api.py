@@ -151,7 +151,7 @@ class Api:
         proxy = self._proxy(request)
         asked = await read_json(request)
         if not isinstance(asked, (dict, str)):
-            raise HttpError(HTTPStatus.BAD_REQUEST, "the body is no injection", 'send one like {"fault": "reset"}')
+            raise HttpError(HTTPStatus.BAD_REQUEST, "the body is not an injection", 'send one like {"fault": "reset"}')
         return self._injection_reply(proxy.inject(Spec.parse(asked)), HTTPStatus.CREATED)
 
     async def heal_proxy(self, request: web.Request) -> web.Response:

@@ -57,7 +57,7 @@ def everything() -> dict[str, type[Fault]]:
 
 def _checked(fault: object, name: str, label: str) -> type[Fault]:
     if not (isinstance(fault, type) and issubclass(fault, Fault)):
-        raise PluginError(f"{label} is no Fault: {fault!r}", "it must be a subclass of brownout.faults.Fault")
+        raise PluginError(f"{label} is not a Fault: {fault!r}", "it must be a subclass of brownout.faults.Fault")
     if getattr(fault, "name", "") != name:
         raise PluginError(f"{label} calls itself {getattr(fault, 'name', None)!r}", "its name must be its entry's")
     if taken := {field.name for field in fields(fault)} & {*RESERVED}:

@@ -11,7 +11,7 @@ LONGEST = 1 << 20
 
 
 def read(path: Path) -> str:
-    """Return what a file holds. Raises SettingsError where that is no text, or too long."""
+    """Return what a file holds. Raises SettingsError where that is not text, or too long."""
     try:
         with path.open("rb") as file:
             data = file.read(LONGEST + 1)

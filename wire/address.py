@@ -21,7 +21,7 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where others li
 
 
 class AddressError(BrownoutError):
-    """Text that is no address."""
+    """Text that is not an address."""
 
 
 class Address(NamedTuple):
@@ -35,7 +35,7 @@ class Address(NamedTuple):
     url: str = ""
     """The URL as given, for upstreams that came as one; it may hold a password: print `masked`."""
     wrong: str = ""
-    """Why it can never be reached: what was given, in `url`, is no address."""
+    """Why it can never be reached: what was given, in `url`, is not an address."""
 
     @classmethod
     def listen(cls, text: str) -> Self:

@@ -67,5 +67,5 @@ class Plugins(Generic[_Thing]):
         try:
             thing = entry.load()
         except Exception as error:  # whatever another package does
-            raise PluginError(f"{label} cannot be loaded: {error!r}", "mend or remove that package") from error
+            raise PluginError(f"{label} cannot be loaded: {error!r}", "fix or remove that package") from error
         return self._check(thing, entry.name, label)

@@ -64,7 +64,7 @@ class Entry(msgspec.Struct):
     toxics: list[ToxicEntry] = []
 
     def address(self) -> Address | None:
-        """Return what it stands before; None for text that is no address, which a Toxiproxy takes as well."""
+        """Return what it stands before; None for text that is not an address, which a Toxiproxy takes as well."""
         try:
             return Address.upstream(self.upstream)
         except BrownoutError:

@@ -24,7 +24,7 @@ class Status(HttpFault, frozen=True):
     """The proxy answers with a status of its own; the upstream never hears of the request.
 
     502, 503 and 429 are safe to retry, after Retry-After where there is one. A retry of another 4xx is a bug, 500 and
-    504 are ambiguous to the client, and a 2xx that is none looks like success.
+    504 are ambiguous to the client, and a 2xx in place of the real reply looks like success.
     """
 
     name = "http.status"

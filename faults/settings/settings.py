@@ -172,7 +172,7 @@ def _value(declared: object, value: object, *, text: bool) -> object:
         return None
     unit = _unit_of(declared)
     if isinstance(value, bool) and unit is not None:
-        raise msgspec.ValidationError("a switch is no quantity")
+        raise msgspec.ValidationError("a switch is not a quantity")
     if unit is not None and (value is not None or type(None) not in _parts(declared)):
         return _read_unit(unit, value)
     if composite is not None and isinstance(value, str):

@@ -15,7 +15,7 @@ from ..settings.units import Rate, Size
 PIECE = 0.02
 """A paced stage cuts into pieces of at most this many seconds of its rate."""
 GAP = 0.005
-"""A shorter pause is none: a source that is let go again comes a moment late, which the rate makes up for."""
+"""A pause below this many seconds is ignored: a resumed source sends a moment late, and the rate makes up for it."""
 
 
 class Bandwidth(Fault, frozen=True):

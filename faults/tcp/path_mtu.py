@@ -21,7 +21,7 @@ class PathMtu(Fault, frozen=True):
 
     What a tunnel with a smaller MTU does where ICMP is filtered: log-in and health check work, the first large query
     or reply hangs for ever. A write is what a side sends before the other one answers or it pauses for 5 ms. Nothing is
-    lost for good: healed, all of it arrives, as with TCP when the path is mended.
+    lost for good: healed, all of it arrives, as with TCP when the path is repaired.
     """
 
     name = "path_mtu"

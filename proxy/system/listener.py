@@ -88,7 +88,7 @@ def _clear(path: str) -> None:
     """Remove a unix socket that nobody listens on any more."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise OSError(errno.EEXIST, "there is a file, and it is no socket")
+            raise OSError(errno.EEXIST, "there is a file that is not a socket")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)  # a listener with a full backlog would keep us waiting
             if probe.connect_ex(path) != errno.ECONNREFUSED:
@@ -105,7 +105,7 @@ def _explained(address: Address, error: OSError | ValueError) -> ListenError:
         hint = "choose a folder that you may write to" if address.path else "ports below 1024 are privileged; choose 0"
         return ListenError(f"{where} may not be listened on: {system}", hint, system)
     if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
-        return ListenError(f"{where} is no address of this machine", "listen on 127.0.0.1 or [::1]", system)
+        return ListenError(f"{where} is not an address of this machine", "listen on 127.0.0.1 or [::1]", system)
     return ListenError(f"cannot listen on {where}: {system}", system=system)
 
 

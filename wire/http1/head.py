@@ -113,7 +113,7 @@ class HttpReply(NamedTuple):
     """The head of a reply, `data` being its bytes.
 
     `length` is the size of the body in bytes, 0 where none may follow, None for one that is `chunked` or ends with the
-    stream. `interim`: a 1xx, of which 101 is none, for no other reply follows it.
+    stream. `interim`: a 1xx other than 101, which is the last reply of its connection.
     """
 
     code: int
