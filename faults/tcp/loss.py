@@ -37,7 +37,7 @@ class Loss(Fault, frozen=True):
 
     def start(self, context: StageContext) -> Stage:
         """Start at a packet's first byte."""
-        lost, share, rng = self._fates(context), float(self.share), context.rng
+        lost, share, rng = self._losses(context), float(self.share), context.rng
 
         def delay() -> float:
             if not lost():
@@ -73,7 +73,7 @@ class Loss(Fault, frozen=True):
 
         return stage
 
-    def _fates(self, context: StageContext) -> Callable[[], bool]:
+    def _losses(self, context: StageContext) -> Callable[[], bool]:
         """Return the draw for a packet: correlated ones are an AR(1) process of normal variables, cut at the share."""
         share, correlation, rng = float(self.share), float(self.correlation), context.rng
         if not correlation or not 0 < share < 1:

@@ -111,20 +111,20 @@ class _Reader:
         end = found.end()
         self._searched = 0
         if end - at > HEAD_LIMIT:
-            return self._turn("head beyond 64 KiB", data, at, pieces)
+            return self._stop("head beyond 64 KiB", data, at, pieces)
         try:
             self._head(data[at:end], pieces)
         except UnreadableError as error:
-            return self._turn(str(error), data, at, pieces)
+            return self._stop(str(error), data, at, pieces)
         return end
 
     def _wait(self, data: bytes, at: int, pieces: list[Piece]) -> int:
         """Keep the beginning of a head, unless it cannot become one."""
         searched = self._searched or at
         if len(data) - at > HEAD_LIMIT:
-            return self._turn("head beyond 64 KiB", data, at, pieces)
+            return self._stop("head beyond 64 KiB", data, at, pieces)
         if (searched - at < 64 or data.find(b"\n", searched) >= 0) and not self._first_line.match(data, at):
-            return self._turn("not HTTP/1", data, at, pieces)
+            return self._stop("not HTTP/1", data, at, pieces)
         self._held = data[at:]
         self._searched = max(len(self._held) - 2, 0)
         return len(data)
@@ -134,7 +134,7 @@ class _Reader:
         self._left = length or 0
         self._state = _Reader._chunk_size if chunked else _Reader._until_eof if length is None else _Reader._by_length
 
-    def _turn(self, why: str, data: bytes, at: int, pieces: list[Piece]) -> int:
+    def _stop(self, why: str, data: bytes, at: int, pieces: list[Piece]) -> int:
         self.give_up(why)
         return self._opaque(data, at, pieces)
 
@@ -158,11 +158,11 @@ class _Reader:
         end = data.find(b"\n", at) + 1 or len(data)
         self._line += data[at:end]
         if len(self._line) > CHUNK_LINE_LIMIT:
-            return self._turn("chunk size beyond 8 KiB", data, at, pieces)
+            return self._stop("chunk size beyond 8 KiB", data, at, pieces)
         if self._line[-1:] == b"\n":
             size = _SIZE.fullmatch(self._line)
             if size is None:
-                return self._turn("unreadable chunk size", data, at, pieces)
+                return self._stop("unreadable chunk size", data, at, pieces)
             self._line = b""
             self._left = int(size[1], 16)
             self._state = _Reader._chunk if self._left else _Reader._trailers
@@ -181,7 +181,7 @@ class _Reader:
         piece = data[at : at + 2 - len(self._line)]
         self._line += piece
         if not b"\r\n".startswith(self._line):
-            return self._turn("no CRLF behind a chunk", data, at, pieces)
+            return self._stop("no CRLF behind a chunk", data, at, pieces)
         if len(self._line) == 2:
             self._line = b""
             self._state = _Reader._chunk_size
@@ -193,11 +193,11 @@ class _Reader:
         self._line += data[at:end]
         self._left += end - at
         if self._left > HEAD_LIMIT:
-            return self._turn("trailers beyond 64 KiB", data, at, pieces)
+            return self._stop("trailers beyond 64 KiB", data, at, pieces)
         last = self._line == b"\r\n"
         if self._line[-1:] == b"\n":
             if not _TRAILER.fullmatch(self._line):
-                return self._turn("unreadable trailer", data, at, pieces)
+                return self._stop("unreadable trailer", data, at, pieces)
             self._line = b""
         if last:
             self._state = type(self)._start
