@@ -37,7 +37,7 @@ class UnauthorizedError(BrownoutError):
 
 
 class Guard(msgspec.Struct, frozen=True):
-    """Who may use an API: who has its `token`, or where that is empty, who calls it by one of its `hosts`.
+    """Who may use an API: those who have its `token`, or where that is empty, those who call it by one of its `hosts`.
 
     IP addresses, names of loopback and names without a dot are always right. `viewable` are paths for browsers too.
     """

@@ -1,4 +1,4 @@
-"""What an injection is to who made it: something to change, to heal and to ask."""
+"""An injection as its maker sees it: something to change, to heal and to ask."""
 
 from __future__ import annotations
 

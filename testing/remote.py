@@ -1,6 +1,6 @@
 """A Brownout or a Toxiproxy that runs elsewhere, driven over its API.
 
-What it was told before we came belongs to who told it: the injections that were there stay, and so do its proxies.
+What it was told before we came belongs to others: the injections that were there stay, and so do its proxies.
 """
 
 from __future__ import annotations

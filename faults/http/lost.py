@@ -17,7 +17,7 @@ from .fault import HttpFault, request_head
 class LostReply(HttpFault, frozen=True):
     """The upstream does the work, and its reply never arrives.
 
-    Who tries again does the work twice, unless the upstream knows a request again by its key: ambiguous.
+    A retry does the work twice, unless the upstream knows a request again by its key: ambiguous.
     """
 
     name = "http.lost_reply"
