@@ -33,7 +33,7 @@ def chatter(connection: Connection, ports: dict[str, int], count: int, seconds: 
     figure, its lateness in reading is the same for every proxy.
     """
     trips: dict[str, list[float]] = {name: [] for name in ports}
-    dice = random.Random(1)
+    rng = random.Random(1)
     with selectors.DefaultSelector() as readable:
         agenda: list[tuple[int, int]] = []
         links: list[tuple[socket.socket, str]] = []
@@ -52,7 +52,7 @@ def chatter(connection: Connection, ports: dict[str, int], count: int, seconds: 
         while (now := time.monotonic_ns()) < end:
             while agenda[0][0] <= now:
                 _, link = heapq.heappop(agenda)
-                heapq.heappush(agenda, (now + int(dice.uniform(0.050, 0.150) * 1e9), link))
+                heapq.heappush(agenda, (now + int(rng.uniform(0.050, 0.150) * 1e9), link))
                 if not sent[link]:  # one at a time
                     sent[link] = time.monotonic_ns()
                     links[link][0].send(MESSAGE)

@@ -3,7 +3,7 @@
     python bench/exchanges.py [--wrk] [--loop uvloop] [--rounds 5] [--seconds 3]
 
 None of the rules matches. With `--wrk` wrk is the client, and each candidate is measured a second time: with a path and
-a request id of its own for each request, of which nothing can be remembered. Candidates take turns within each round;
+a request id of its own for each request, of which nothing can be remembered. Candidates alternate within each round;
 a ratio is that to the splice of the same round, and each figure is the median of the rounds. By CPU time: of requests
 per second that the proxy's process worked, which other work on the machine disturbs less. Ends with 1 if one of the
 same requests is below its aim: 0.75 without rules, 0.6 with a hundred.
@@ -39,7 +39,7 @@ end
 
 
 def rules(count: int) -> list[dict[str, object]]:
-    """Return faults that match nothing of what is asked: by path, method, header and pattern in turn."""
+    """Return faults that match nothing of what is asked: by path, method, header and pattern, one after the other."""
     kinds: list[Callable[[int], dict[str, str]]] = [
         lambda number: {"path": f"/never/{number}"},
         lambda number: {"method": "POST", "path": f"/never/{number}/*"},

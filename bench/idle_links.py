@@ -73,7 +73,7 @@ class Links:
         self._sockets: list[socket.socket] = []
 
     def open(self, count: int) -> None:
-        """Connect so many."""
+        """Open `count` connections."""
         for _ in range(count):
             self._sockets.append(socket.create_connection((HOST, self._proxy), timeout=DEADLINE))
 

@@ -1,4 +1,4 @@
-"""Before and after: runs a benchmark in two checkouts in turn, and prints what became of each of its figures.
+"""Before and after: runs a benchmark alternately in two checkouts, and prints what became of each of its figures.
 
     python bench/pairs.py OLD NEW [--pairs 11] -- exchanges.py --wrk --loop uvloop --rounds 1
 

@@ -1,11 +1,11 @@
-"""What the pytest plugin costs: who does not use it, who does, and each fault.
+"""What the pytest plugin costs: if you do not use it, if you do, and for each fault.
 
     python bench/plugin.py [--rounds 7] [--tests 1000] [--faults 1000]
 
-Start: a pytest run of one empty test with and without the plugin, in turns; and what importing the plugin alone takes
-by `python -X importtime`, pytest being there. Per test: runs of so many empty tests that ask for nothing, for a
-fixture that does nothing, and for `chaos`, in turns; the difference to the first by their number. Faults: the calls of
-a test on a fleet of this process, without links.
+Start: a pytest run of one empty test, alternately with and without the plugin; and what importing the plugin alone
+takes according to `python -X importtime`, with pytest loaded already. Per test: runs of N empty tests, which ask for
+nothing, for a fixture that does nothing, and for `chaos`; the difference to the first, divided by N. Faults: the calls
+of a test on a fleet of this process, without links.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def imported(rounds: int) -> float:
 
 
 def per_test(rounds: int, count: int) -> list[tuple[str, ...]]:
-    """Return the rows of suites of so many tests."""
+    """Return the rows of suites of `count` tests."""
     took: dict[str, list[float]] = {name: [] for name in SUITES}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

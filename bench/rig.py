@@ -133,7 +133,7 @@ async def _server(connection: Connection, protocol: type[Echo]) -> None:
 
 
 def source(connection: Connection, size: int | None = None) -> None:
-    """Role: an upstream that sends so many bytes to each client and closes, or sends for ever, each in a thread."""
+    """Role: an upstream that sends `size` bytes to each client and closes, or sends for ever, each in a thread."""
     listener = socket.create_server((HOST, 0), backlog=4096)
     connection.send(listener.getsockname()[1])
 

@@ -1,4 +1,4 @@
-"""What a scrape of `/metrics` costs: how long it takes, and how long the proxies wait for their turn meanwhile.
+"""What a scrape of `/metrics` costs: how long it takes, and how long the proxies have to wait meanwhile.
 
 The scrape goes over HTTP from a process of its own. A task in the proxies' loop that only yields sees the longest wait
 of each scrape; the median of these is the scrape's doing, the largest has the garbage collector's and the machine's in

@@ -43,7 +43,7 @@ class Pulse:
         self._handle = self._loop.call_later(0.002, self._beat)
 
     def stop(self) -> None:
-        """Beat no more."""
+        """Stop beating."""
         self._handle.cancel()
 
 

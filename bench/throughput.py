@@ -2,7 +2,7 @@
 
     python bench/throughput.py [--loop uvloop] [--rounds 3] [--mib 512] [--seconds 2] [--wrk]
 
-Candidates take turns within each round, and each figure is the median of the rounds: on a machine that does other
+Candidates alternate within each round, and each figure is the median of the rounds: on a machine that does other
 work, read the ratios and not the absolute figures.
 """
 
@@ -82,7 +82,7 @@ def wrk(port: int, seconds: float) -> float:
 
 
 def measured(ports: dict[str, int], rounds: int, measure: Callable[[int], float]) -> dict[str, float]:
-    """Return the median figure of each candidate; they take turns."""
+    """Return the median figure of each candidate; they alternate."""
     figures: dict[str, list[float]] = {name: [] for name in ports}
     for _ in range(rounds):
         for name, port in ports.items():

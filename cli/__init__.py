@@ -1,8 +1,13 @@
 """The commands. Thin: they read words, call the API's client (or, in `run`, a fleet) and write what came of it.
 
-main ── inject, profile, status, proxies, catalogue     speak to a running Brownout
-     └─ run ── plan, session, child, live, news         are one
-               file, reload, report                     its file, read again; what it writes when it ends
+main ── inject, profile, status, log, proxies          speak to a running Brownout
+     ├─ run ── plan ── file, environment               what it was asked for; its configuration file
+     │      └─ session ── child, signals, output       is one, from the first socket to the last
+     │                 └─ live, news, reload, report   the table, the lines; the file read again; the report at the end
+     ├─ toxiproxy ── toxiproxy_server, toxiproxy_log   is one with toxiproxy-server's flags
+     ├─ catalogue, check                               need neither: the faults there are; whether a file is right
+     └─ demo/                                          `brownout demo`
 
-options (what commands share), columns, figures and board (how results look), complete (shell completion)
+options and errors (what commands share), columns, figures, board and request_lines (how results look), complete (shell
+completion)
 """

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from ..control.views import ProxyView
-from ..faults.one_line import fault_and_settings
+from ..faults.injection_line import fault_and_settings
 from . import figures
 from .columns import align, shorten
 

@@ -22,7 +22,7 @@ def line(row: Sequence[str], widths: Sequence[int], right: Sequence[int] = ()) -
 
 
 def shorten(text: str, width: int) -> str:
-    """Return the text in at most so many characters, an ellipsis where it was cut."""
+    """Return the text in at most `width` characters, with an ellipsis where it was cut."""
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 import click
 from click.shell_completion import CompletionItem
 
-from ..control.clients import AnyClient, client_at
+from ..control.client_at import AnyClient, client_at
 from ..faults.catalogue import CATALOGUE, everything, find
 from ..faults.fault import opening_line
 from ..faults.settings import fields

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from ..control.clients import AnyClient
-from ..faults import one_line
+from ..control.client_at import AnyClient
+from ..faults import injection_line
 from ..faults.catalogue import find
 from ..faults.settings import fields, plain
 from ..faults.spec import Spec, from_short
@@ -137,14 +137,14 @@ def heal(proxy: str | None, name: str | None, client: AnyClient, as_json: bool) 
 
 
 def _line(verb: str, proxy: str, injection: dict[str, object]) -> str:
-    settings = one_line.settings(injection)
+    settings = injection_line.settings(injection)
     return f"{verb} {injection['name']} on {proxy}{': ' if settings else ''}{settings}"
 
 
 def _settings(words: tuple[str, ...], fault: str) -> dict[str, str]:
     given = pairs(words, _example(fault))
     if any(key.partition(".")[0] == "match" for key in given):
-        raise BrownoutError("match is no setting", "write it like --match method=POST")
+        raise BrownoutError("match is not a setting", "write it like --match method=POST")
     return given
 
 

@@ -77,7 +77,7 @@ class Table:
         blank, news = Line("", "hint"), [Line(line, "head") for line in self._news]
         parts = [part for part in (lines, news) if part]
         text = _fitted([each for part in parts for each in (blank, *part)], *self._console.size)
-        # Who looks at an idle table pays for a comparison.
+        # An idle table costs a comparison.
         if (shown := repr(text)) != self._shown:
             self._shown = shown
             self._live.update(Text("\n").join(text), refresh=True)

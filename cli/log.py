@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ..control.clients import AnyClient
+from ..control.client_at import AnyClient
 from ..control.views import MissedView, RequestView
 from ..wire.protocols import dialect_of
 from . import complete
@@ -28,7 +28,7 @@ TAIL = 100
     "--lines",
     type=click.IntRange(min=0),
     metavar="N",
-    help=f"So many of the last ones.  [default: {TAIL} at a terminal, else all of the last 10000]",
+    help=f"The last N requests only.  [default: {TAIL} at a terminal, else all of the last 10000]",
 )
 @api_option
 @json_option
@@ -78,5 +78,5 @@ def _write(news: RequestView | MissedView, lines: Lines, as_json: bool) -> None:
 def _nothing(proxy: str | None, following: list[str]) -> str:
     if following:
         return "nothing was carried yet"
-    whose = "no proxy follows" if proxy is None else f"{proxy} does not follow"
-    return f"{whose} a protocol, so no request is logged; upstreams need a scheme such as http://"
+    subject = "no proxy follows" if proxy is None else f"{proxy} does not follow"
+    return f"{subject} a protocol, so no request is logged; upstreams need a scheme such as http://"

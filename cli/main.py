@@ -74,7 +74,7 @@ class Program(click.Group):
     epilog=examples(
         "brownout run -p redis=redis://127.0.0.1:6379      a proxy before a Redis",
         "brownout inject redis latency:300ms               now it is slow",
-        "brownout status                                   whom it hit",
+        "brownout status                                   what it hit",
         "brownout heal                                     all is well again",
     ),
 )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..faults import one_line
+from ..faults import injection_line
 from ..proxy.record.event import (
     AcceptFailed,
     Changed,
@@ -32,22 +32,22 @@ PAUSE = 1.0
 
 
 class News:
-    """Turns events to lines; most events are none."""
+    """Turns events into lines; most events have none."""
 
     def __init__(self) -> None:
         self._fired: set[tuple[str, object]] = set()
         self._failures: dict[tuple[str, str], tuple[float, int]] = {}
 
     def line(self, recorded: Recorded) -> str | None:
-        """Return an event as a line with its local time, or None where it is no news.
+        """Return an event as a line with its local time, or None where it is not news.
 
         A fault's first firing is news, and of like failures one in a second.
         """
         text = self._sentence(recorded)
         if text is None:
             return None
-        whose = f"{recorded.proxy}: " if recorded.proxy else ""
-        return f"{time.strftime('%H:%M:%S', time.localtime(recorded.at))} {whose}{text}"
+        prefix = f"{recorded.proxy}: " if recorded.proxy else ""
+        return f"{time.strftime('%H:%M:%S', time.localtime(recorded.at))} {prefix}{text}"
 
     def _sentence(self, recorded: Recorded) -> str | None:
         match recorded.event:
@@ -94,7 +94,7 @@ class News:
 
 
 def _settings(verb: str, injection: Mapping[str, object]) -> str:
-    return f"{verb} {injection['name']} {one_line.settings(injection)}".rstrip()
+    return f"{verb} {injection['name']} {injection_line.settings(injection)}".rstrip()
 
 
 def _reloaded(event: Reloaded) -> str:

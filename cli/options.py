@@ -9,7 +9,7 @@ import click
 
 from ..control import bearer
 from ..control.client import DEFAULT, VARIABLE
-from ..control.clients import AnyClient, client_at
+from ..control.client_at import AnyClient, client_at
 from ..faults.settings import fields
 from ..faults.trigger import TRIGGER_KEYS, Trigger
 from ..wire.errors import BrownoutError
@@ -72,7 +72,7 @@ def trigger_values(keywords: Mapping[str, object]) -> dict[str, str]:
 
 
 def pairs(words: tuple[str, ...], example: str, noun: str = "setting") -> dict[str, str]:
-    """Read `key=value` words. Raises BrownoutError for a word that is none, or a key that comes twice."""
+    """Read `key=value` words. Raises BrownoutError for a word that is not one, or a key that comes twice."""
     values: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")

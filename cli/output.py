@@ -1,4 +1,4 @@
-"""Where `run` writes: never waiting for who reads, for the proxies would wait with it."""
+"""Where `run` writes: never waiting for the reader, since the proxies would wait as well."""
 
 from __future__ import annotations
 

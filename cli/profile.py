@@ -6,9 +6,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..control.client import NoAnswerError
-from ..control.clients import AnyClient
+from ..control.client_at import AnyClient
 from ..control.views import ProfileView, profile_view
-from ..faults.one_line import fault_and_settings
+from ..faults.injection_line import fault_and_settings
 from ..faults.settings.names import look_up
 from ..wire.errors import BrownoutError
 from . import complete, figures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..control.clients import AnyClient
+from ..control.client_at import AnyClient
 from ..control.views import ProxyView
 from . import complete
 from .options import api_option, examples, json_option, write_json

@@ -1,4 +1,4 @@
-"""Reading the file of a run anew, and changing only what changed in it.
+"""Rereading the file of a run, and changing only what changed in it.
 
     File.read() ── difference(): what is to be done ── Reloader: does it, and says so in the journal
 
@@ -50,7 +50,7 @@ class Steps(NamedTuple):
     changed: dict[str, ProxyEntry]
     added: list[ProxyEntry]
     dropped: list[str]
-    """Applied profiles that are no more."""
+    """Applied profiles that no longer exist."""
     profiles: list[Profile]
     """Applied profiles, as they are now."""
     others: int
@@ -104,11 +104,11 @@ class Reloader:
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
-        """Ask for the file to be read anew."""
+        """Ask for the file to be reread."""
         self._asked.set()
 
     async def run(self) -> None:
-        """Read it anew when asked or changed, until cancelled."""
+        """Reread it when asked to or when it has changed, until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), PERIOD if self._watch else None)
@@ -121,7 +121,7 @@ class Reloader:
                     await self.reload()
 
     async def reload(self) -> None:
-        """Read the file anew; errors in it change nothing, and are said. What happened is in the journal."""
+        """Reread the file. Errors in it change nothing. The journal says what was done, with the errors."""
         done: Done = Counter()
         wrong: list[BrownoutError] = []
         try:
@@ -149,7 +149,7 @@ class Reloader:
             shipped=shipped() if fleet.applied else {},
         )
         if new.seed not in (None, old.seed, fleet.seed):
-            wrong.append(BrownoutError(f"the seed stays {fleet.seed} while it runs", f"start anew for {new.seed}"))
+            wrong.append(BrownoutError(f"the seed stays {fleet.seed} while it runs", f"restart to use {new.seed}"))
         fleet.profiles = new.profiles
         for name in steps.removed:
             await fleet.remove(name)
@@ -166,7 +166,7 @@ class Reloader:
         self._config = new._replace(proxies=new.proxies | as_is)
 
     async def _change(self, entries: Mapping[str, ProxyEntry]) -> dict[str, BrownoutError]:
-        """Change proxies, and return what failed: again as long as others succeed, whose port it may have been."""
+        """Change proxies; return those that failed. They are retried while others succeed: these may free a port."""
         failed: dict[str, BrownoutError] = {}
         left = dict(entries)
         while left:

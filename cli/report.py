@@ -45,7 +45,7 @@ class RunReport(TypedDict):
 
 
 class Report:
-    """Takes note of the proxies of a fleet, also of those that go, until it is written to `path`."""
+    """Remembers the proxies of a fleet, removed ones included, until it is written to `path`."""
 
     def __init__(self, fleet: Fleet, path: Path, command: Sequence[str]) -> None:
         self.path = path
@@ -101,7 +101,7 @@ def check(path: str) -> Path:
     """Return where a report goes, found out by writing beside it. Raises BrownoutError."""
     place = Path(path).resolve()
     if place.exists() and not place.is_file():
-        raise BrownoutError(f"--report {path}: it is no file", "write it like --report report.json")
+        raise BrownoutError(f"--report {path}: it is not a file", "write it like --report report.json")
     try:
         with tempfile.TemporaryFile(dir=place.parent):
             return place

@@ -40,7 +40,7 @@ class Lines:
         return cells
 
     def line(self, view: RequestView, width: int) -> str:
-        """Return a request as a line of at most so many characters; the request is cut before the faults are."""
+        """Return a request as a line of at most `width` characters; the request is cut before the faults are."""
         cells = self.fit(view)
         words = len(cells) - len(_FIGURES)
         shown = len(cells) if width >= NARROW else words + 1

@@ -69,7 +69,7 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     shell_complete=_profiles,
     help="A profile of FILE, or one that ships with Brownout, applied before anything can connect.",
 )
-@click.option("--watch", is_flag=True, help="Read FILE anew whenever it changes, as SIGHUP does.")
+@click.option("--watch", is_flag=True, help="Reread FILE whenever it changes, as on SIGHUP.")
 @click.option("--report", metavar="PATH", help="Write what happened there as JSON, at the end.")
 @click.option(
     "--api",
@@ -109,8 +109,8 @@ def run(
     """Run the proxies of FILE and of -p until ctrl-C, or as long as COMMAND runs.
 
     COMMAND finds in its environment BROWNOUT_API and BROWNOUT_TOKEN, and of each proxy BROWNOUT_<NAME>_ADDRESS, _HOST,
-    _PORT and _URL (NAME in capitals, what is no letter or digit as _). Its exit code is ours. With a COMMAND the API
-    takes a free port, so that two can run at once. -p, --profile and --allow-host may come several times.
+    _PORT and _URL (NAME in capitals, with _ for anything but letters and digits). Its exit code is ours. With a COMMAND
+    the API takes a free port, so that two can run at once. -p, --profile and --allow-host may come several times.
     """
     from . import plan
 

@@ -38,7 +38,7 @@ class Signals:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Catch no more."""
+        """Stop catching them."""
         for number in self._installed:
             asyncio.get_running_loop().remove_signal_handler(number)
 
@@ -60,7 +60,7 @@ class Signals:
 
 
 def _has_terminal() -> bool:
-    """Say whether a terminal controls this process: one that was closed does so no more."""
+    """Say whether a terminal controls this process: one that was closed no longer does."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | getattr(os, "O_NOCTTY", 0)))
     except OSError:

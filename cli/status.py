@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ..control.clients import AnyClient
+from ..control.client_at import AnyClient
 from .board import Line, Style, with_addresses
 from .columns import shorten
 from .options import api_option, examples, json_option, write_json

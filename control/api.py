@@ -34,8 +34,8 @@ from ..faults.settings import SettingsError, convert
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
 from .follower import Follower, event_message, request_message
-from .queries import JournalQuery, ProxyPatch, ProxyPut, RequestsQuery
 from .replies import ROOT, HttpError, read_json, read_mapping, reply, reply_list
+from .request_params import JournalQuery, ProxyPatch, ProxyPut, RequestsQuery
 from .views import (
     ProfileView,
     event_view,
@@ -151,7 +151,7 @@ class Api:
         proxy = self._proxy(request)
         asked = await read_json(request)
         if not isinstance(asked, (dict, str)):
-            raise HttpError(HTTPStatus.BAD_REQUEST, "the body is no injection", 'send one like {"fault": "reset"}')
+            raise HttpError(HTTPStatus.BAD_REQUEST, "the body is not an injection", 'send one like {"fault": "reset"}')
         return self._injection_reply(proxy.inject(Spec.parse(asked)), HTTPStatus.CREATED)
 
     async def heal_proxy(self, request: web.Request) -> web.Response:

@@ -88,7 +88,7 @@ class Client:
         return self.address.endpoint
 
     def within(self, seconds: float) -> Self:
-        """Return a client of the same API that waits no longer than so."""
+        """Return a client of the same API that waits `seconds` at most."""
         return type(self)(self.address.endpoint, token=self._token, timeout=seconds)
 
     def knowing(self, profiles: Mapping[str, Profile]) -> Self:
@@ -223,7 +223,7 @@ class Client:
 
     def _stranger(self) -> BrownoutError:
         where = self.address.endpoint
-        return BrownoutError(f"what answers at {where} is no Brownout", "say where the API is with --api HOST:PORT")
+        return BrownoutError(f"what answers at {where} is not a Brownout", "say where the API is with --api HOST:PORT")
 
     @contextlib.contextmanager
     def _answer(self, method: str, path: str, body: bytes | None, timeout: float) -> Iterator[http.client.HTTPResponse]:
@@ -242,7 +242,7 @@ class Client:
             hint = "start one: brownout run -p NAME=UPSTREAM, or say where it is: --api HOST:PORT"
             raise NoAnswerError(f"no Brownout answers at {where}", hint) from None
         except http.client.HTTPException:
-            raise BrownoutError(f"what answers at {where} is no Brownout", "say where the API is: --api") from None
+            raise BrownoutError(f"what answers at {where} is not a Brownout", "say where the API is: --api") from None
         finally:
             connection.close()
 

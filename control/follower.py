@@ -49,7 +49,7 @@ class Follower(Generic[T]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._listeners.discard(self._hear)
 
     def end(self) -> None:

@@ -37,7 +37,7 @@ class UnauthorizedError(BrownoutError):
 
 
 class Guard(msgspec.Struct, frozen=True):
-    """Who may use an API: who has its `token`, or where that is empty, who calls it by one of its `hosts`.
+    """Who may use an API: those who have its `token`, or where that is empty, those who call it by one of its `hosts`.
 
     IP addresses, names of loopback and names without a dot are always right. `viewable` are paths for browsers too.
     """
@@ -48,10 +48,10 @@ class Guard(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, token: str | None, hosts: Iterable[str] = (), viewable: Iterable[str] = VIEWABLE) -> Self:
-        """Return a guard. Raises BrownoutError for a token that no header can carry, and a host that is no name."""
+        """Return a guard. Raises BrownoutError for a token that no header can carry, and a host that is not a name."""
         for host in hosts:
             if not host or set(host) & set(":/@[] "):
-                raise BrownoutError(f"'{host}' is no name of a host", "write it like --allow-host chaos.example.com")
+                raise BrownoutError(f"'{host}' is not a host name", "write it like --allow-host chaos.example.com")
         word = "" if token is None else bearer.checked(token)
         return cls(word, frozenset(host.lower() for host in hosts), frozenset(viewable))
 

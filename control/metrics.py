@@ -195,7 +195,7 @@ async def expose(
     """
     try:
         encode, content_type = choose_encoder(accept)
-    except TypeError:  # a version that is no number
+    except TypeError:  # a version that is not a number
         encode, content_type = choose_encoder("")
     end = encode(Piece())
     text = []

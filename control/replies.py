@@ -81,7 +81,7 @@ async def read_mapping(request: web.Request) -> dict[str, object]:
 
 
 def guarded(guard: Guard, to_browsers: Callable[[], web.Response]) -> Middleware:
-    """Return the middleware that lets in whom a guard lets in; `to_browsers` is what they are told outside `/v1`."""
+    """Return the middleware that asks a guard about each request; `to_browsers` answers a refused one outside `/v1`."""
 
     @web.middleware
     async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:

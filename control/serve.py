@@ -60,7 +60,7 @@ async def _nothing(toxiproxy: Toxiproxy) -> None:
 
 
 def application(fleet: Fleet, guard: Guard, metrics: Offer = add_metrics) -> tuple[web.Application, Toxiproxy]:
-    """Return the application that answers for a fleet, to whom a guard lets in, and what it knows of toxics."""
+    """Return the application that serves a fleet to those a guard lets in, and what it knows of toxics."""
     app = web.Application(
         middlewares=[guarded(guard, to_browsers), errors_as_json, go_routing], client_max_size=LARGEST_BODY
     )
@@ -77,7 +77,7 @@ async def serve(
     metrics: Offer = add_metrics,
     first: Callable[[Toxiproxy], Awaitable[None]] = _nothing,
 ) -> Server:
-    """Serve the API of a fleet at `HOST:PORT`, to whom a guard lets in.
+    """Serve the API of a fleet at `HOST:PORT` to those a guard lets in.
 
     `first` is done when the address is taken, and before a request is answered.
 

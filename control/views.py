@@ -19,19 +19,21 @@ if TYPE_CHECKING:
 
 
 class Receipt(TypedDict):
-    """What an injection did: since when, to how many, and whom it could not touch."""
+    """What an injection did: since when, to how many, and which connections it could not act on."""
 
     seed: int | None
     """None: a Toxiproxy has none."""
     armed_at: str
-    """ISO 8601, UTC; empty for a toxic that is not ours, since a Toxiproxy does not tell."""
+    """When it was placed: ISO 8601, UTC. Empty for a toxic that is not ours, since a Toxiproxy does not tell."""
     active: bool
     """False while its `start` has not come."""
     matched: int
+    """How many connections or requests it could have hit since it began."""
     fired: int
+    """How many of those it hit."""
     bytes: int
     untouched: list[int]
-    """The numbers of connections, open when it was armed, that it could not touch: at most the first 1000."""
+    """The numbers of connections that it could not act on: at most the first 1000."""
     untouched_total: int
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
@@ -146,7 +148,7 @@ class RequestView(TypedDict):
     outcome: str
     """The class of the status: `5xx`."""
     end: str
-    """How it ended, if not by a whole reply: `reset`, `closed`, `lost`, `cut`."""
+    """How it ended, if not by a whole reply: `reset`, `closed`, `lost`, `cut`, `unparsed`."""
     first_seconds: float | None
     """From the request's beginning to that of the upstream's reply; None where none began."""
     seconds: float

@@ -15,7 +15,7 @@ Message = Literal["request", "reply"]
 
 
 class Hold(NamedTuple):
-    """The message goes so many seconds later, what follows it on that link waits behind it.
+    """The message goes `seconds` later; what follows it on that link waits behind it.
 
     `body`: its head goes at once.
     """
@@ -46,7 +46,7 @@ class Rewrite(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The proxy replies itself, in its turn.
+    """The proxy replies itself, after the replies to earlier requests.
 
     `forward`: the upstream does the work, and its own reply is dropped; ours goes when that is whole. `close`: the link
     ends behind the answer.
@@ -65,8 +65,8 @@ class Replace(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """The upstream gets the request `times` more, each on a connection of its own, and answers, before the one whose
-    reply comes back. The fault must have `needs_whole_request`.
+    """The upstream gets the request `times` more, each on a connection of its own, and answers, before the one that
+    is replied to. The fault must have `needs_whole_request`.
     """
 
     times: int = 1
@@ -79,7 +79,7 @@ class Drop(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The reply stops after so many bytes of payload, or a share of them.
+    """The reply stops `at` a number of bytes of payload, or a share of them.
 
     Then FIN, RST, or nothing: what is left of the message is left out, and the next one follows.
     """

@@ -55,13 +55,13 @@ def everything() -> dict[str, type[Fault]]:
     return CATALOGUE | {name: fault for name, fault in theirs.items() if fault is not None}
 
 
-def _checked(fault: object, name: str, whose: str) -> type[Fault]:
+def _checked(fault: object, name: str, label: str) -> type[Fault]:
     if not (isinstance(fault, type) and issubclass(fault, Fault)):
-        raise PluginError(f"{whose} is no Fault: {fault!r}", "it must be a subclass of brownout.faults.Fault")
+        raise PluginError(f"{label} is not a Fault: {fault!r}", "it must be a subclass of brownout.faults.Fault")
     if getattr(fault, "name", "") != name:
-        raise PluginError(f"{whose} calls itself {getattr(fault, 'name', None)!r}", "its name must be its entry's")
+        raise PluginError(f"{label} calls itself {getattr(fault, 'name', None)!r}", "its name must be its entry's")
     if taken := {field.name for field in fields(fault)} & {*RESERVED}:
-        raise PluginError(f"{whose} has a setting named {min(taken)}, which every injection has", "name it otherwise")
+        raise PluginError(f"{label} has a setting named {min(taken)}, which every injection has", "name it otherwise")
     return fault
 
 

@@ -2,7 +2,7 @@
 
     chance(seed, proxy, injection, scope, n)
 
-n counts 1, 2, ... what the injection could hit since it was armed.
+n counts 1, 2, ... what the injection could have hit since it began.
 """
 
 from __future__ import annotations

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ..wire.dialect import ReplyHead, RequestHead
 from ..wire.errors import BrownoutError
 from ..wire.protocols import canonical, find
-from .action import Action
+from .action import Action, Message
 from .fault import Fault
 
 
@@ -36,10 +36,10 @@ class ExchangeFault(Fault, frozen=True):
     protocol: ClassVar[str]
     """The name of the protocol whose requests it hits."""
     needs_whole_request: ClassVar[bool] = False
-    """Needs the whole request: one that is too long to be kept is spared."""
+    """Whether it needs the whole request: it does not act on one that is too long to be kept."""
 
     @property
-    def acts_on(self) -> Literal["request", "reply"]:
+    def acts_on(self) -> Message:
         """When it is asked what to do."""
         return "request"
 
@@ -61,5 +61,5 @@ def protocol_mismatch(fault: Fault, proxy: str, spoken: str) -> BrownoutError | 
         return None
     hint = f"give it an upstream like {wanted}://HOST:PORT"
     if (protocol := find(carried)) is not None and protocol.encrypts == wanted:
-        hint = f"what is encrypted cannot be followed; {hint}"
+        hint = f"encrypted requests cannot be parsed; {hint}"
     return BrownoutError(f"{fault.name} acts on {wanted} requests, and {proxy} carries {carried}", hint)

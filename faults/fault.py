@@ -10,8 +10,8 @@ from .settings.units import Size
 
 Stream = Literal["upstream", "downstream"]
 """A direction: upstream is from the client to the server, downstream from the server to the client."""
-QUEUE = Size(256_000)
-"""What may wait in a stream that stands still, as before a slow network: a sender that has filled it is held back."""
+DEFAULT_BUFFER = Size(256_000)
+"""How many bytes may wait before a fault that is slow or stalls; then the sender is held back."""
 
 
 class Fault(Settings, frozen=True):
@@ -29,7 +29,7 @@ class Fault(Settings, frozen=True):
     closes_port: ClassVar[bool] = False
     """The system refuses connections: nobody sees them, so no trigger can pick among them."""
 
-    texts: ClassVar[tuple[str, ...]] = ()
+    body_settings: ClassVar[tuple[str, ...]] = ()
     """The setting whose text may be in a `file`, and those that exclude it; a fault with any has that setting too."""
 
     def start(self, context: StageContext) -> Stage:

@@ -160,7 +160,7 @@ def _users(tables: Iterable[_Table]) -> int:
 
 
 class _Table:
-    """What all matches want of one key, and what was found for the values that were seen of late."""
+    """What all matches want of one key, and what was found for the values that were seen lately."""
 
     __slots__ = ("_literals", "_passing", "_patterns", "_prefixes", "anything", "key", "memo", "path", "users")
 
@@ -182,7 +182,7 @@ class _Table:
             by_prefix.setdefault(pattern.prefix, []).append((pattern, users))
         self._passing = everyone & ~self.users
         self.anything = self._passing | self._patterns.get(_ANYTHING, 0)
-        """What holds for a value that is no text."""
+        """What holds for a value that is not text."""
         self.memo: dict[str | None, int] = {}
 
     def find(self, value: str | None) -> int:

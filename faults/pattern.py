@@ -25,7 +25,7 @@ class Pattern(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a pattern. Raises BrownoutError for a regular expression that is none.
+        """Read a pattern. Raises BrownoutError for an invalid regular expression.
 
         With a leading `~` it is a regular expression, which may be found anywhere in the text. Else with `*`, `?` or
         `[` in it it is a glob, of fnmatch's rules, for the whole text. Upper and lower case differ.

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Self, TypeVar, get_args
 from ..wire.errors import BrownoutError
 from ..wire.protocol import Key
 from ..wire.protocols import keys_of
-from . import text_file as file
+from . import text_file
 from .catalogue import CATALOGUE, find
 from .exchange import ExchangeFault
 from .fault import Fault, Stream
@@ -86,8 +86,8 @@ class Spec(NamedTuple):
             problems.append(Problem("name", f"name: {name!r} is not text", "a name is text"))
         elif name:
             _collect(problems, lambda: check(name))
-        whens = {key: given[key] for key in TRIGGER_KEYS if key in given}
-        trigger = _collect(problems, lambda: convert(Trigger, whens, text=text))
+        trigger_values = {key: given[key] for key in TRIGGER_KEYS if key in given}
+        trigger = _collect(problems, lambda: convert(Trigger, trigger_values, text=text))
         made = _collect(problems, lambda: make(settings))
         if made is not None:
             problems += _too_late(made, match)
@@ -99,13 +99,13 @@ class Spec(NamedTuple):
         """Return this with settings of the fault or the trigger changed, or another match. Raises SettingsError."""
         settings, problems = _own(values), _unseen(type(self.fault), values)
         problems += [
-            Problem(key, f"{key} cannot change", "heal it and inject it anew")
+            Problem(key, f"{key} cannot change", "heal it and inject it again")
             for key in ("fault", "name", "stream", "start", "for")
             if key in values
         ]
-        whens = {key: values[key] for key in TRIGGER_KEYS if key in values}
+        trigger_values = {key: values[key] for key in TRIGGER_KEYS if key in values}
         fault = _collect(problems, lambda: self.fault.changed(settings, text=text, also=RESERVED))
-        trigger = _collect(problems, lambda: self.trigger.changed(whens, text=text))
+        trigger = _collect(problems, lambda: self.trigger.changed(trigger_values, text=text))
         match = self.match
         if "match" in values:
             match = _collect(problems, lambda: _match(type(self.fault), values["match"]))
@@ -147,15 +147,15 @@ def _own(given: Mapping[str, object]) -> dict[str, object]:
 def _made(kind: type[Fault], own: Mapping[str, object], folder: Path | None, *, text: bool) -> Fault:
     """Make a fault of its own settings, one of which may be in a file."""
     name = own.get("file")
-    if folder is None or not kind.texts or not isinstance(name, str):
+    if folder is None or not kind.body_settings or not isinstance(name, str):
         return convert(kind, own, text=text, also=RESERVED)
     problems: list[Problem] = []
-    found = _collect(problems, lambda: file.read(folder / name))
+    found = _collect(problems, lambda: text_file.read(folder / name))
     rest = {key: value for key, value in own.items() if key != "file"}
     made = _collect(problems, lambda: convert(kind, rest, text=text, also=RESERVED))
     if made is None or found is None:
         raise SettingsError(problems)
-    return file.with_text(made, found, name)
+    return text_file.with_text(made, found, name)
 
 
 def _match(fault: type[Fault], given: object) -> Match | None:

@@ -11,7 +11,7 @@ LONGEST = 1 << 20
 
 
 def read(path: Path) -> str:
-    """Return what a file holds. Raises SettingsError where that is no text, or too long."""
+    """Return what a file holds. Raises SettingsError where that is not text, or too long."""
     try:
         with path.open("rb") as file:
             data = file.read(LONGEST + 1)
@@ -31,9 +31,9 @@ def with_text(fault: Fault, text: str, name: str) -> Fault:
     import mimetypes  # for those who have a file
 
     given, kind = fault.to_mapping(), mimetypes.guess_type(name)[0]
-    if more := [key for key in fault.texts if key in given]:
+    if more := [key for key in fault.body_settings if key in given]:
         raise _wrong(f"file and {more[0]} exclude each other", "give one of them")
-    values: dict[str, object] = {fault.texts[0]: text}
+    values: dict[str, object] = {fault.body_settings[0]: text}
     headers = given.get("headers") or {}
     assert isinstance(headers, dict)
     if kind is not None and "content-type" not in map(str.lower, headers):

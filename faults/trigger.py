@@ -14,7 +14,7 @@ from .settings.units import Duration, Quota, Share
 
 
 class Identity(NamedTuple):
-    """Whose chance it is: the same one draws the same. The scope is empty for links, the operation for exchanges."""
+    """What a chance is drawn for; equal ones draw the same. Scope: empty for links, the operation for exchanges."""
 
     seed: int
     proxy: str
@@ -41,19 +41,20 @@ class Trigger(Settings, frozen=True):
         if self.probability is not None and self.quota is not None:
             raise BrownoutError("probability and quota exclude each other", "give one of them")
 
-    def fires(self, n: int, fired: int, whose: Identity, nth: int | None = None) -> bool:
+    def fires(self, n: int, fired: int, identity: Identity, nth: int | None = None) -> bool:
         """Say whether the n-th match (1, 2, ...) is hit, when `fired` ones were hit before it.
 
         `nth`: its number within the scope, if that is another count.
         """
         if self.times is not None and fired >= self.times:
             return False
-        turn, rest = divmod(n - self.after, self.every)
-        if turn < 1 or rest:
+        considered, rest = divmod(n - self.after, self.every)
+        if considered < 1 or rest:
             return False
         if self.quota is not None:
-            return turn in picked(self.quota, *whose._replace(scope=""), (turn - 1) // self.quota.of)
-        return self.probability is None or chance(*whose, n if nth is None else nth) < self.probability
+            block = (considered - 1) // self.quota.of
+            return considered in picked(self.quota, *identity._replace(scope=""), block)
+        return self.probability is None or chance(*identity, n if nth is None else nth) < self.probability
 
 
 TRIGGER_KEYS = tuple(field.name for field in fields(Trigger))

@@ -2,6 +2,7 @@
 
     plugin (pytest) -> chaos -> proxied -> handle         what a test calls
                                  driver                   the seam: embedded (a thread) or remote (a running Brownout)
+    thread, failure                                       the loop of `embedded`; what reports of failed tests say
     servers    conformance, clock                         real Redis and Postgres; what every fault must keep to
 
 The plugin is imported in every pytest run of every user, and this file on its way there: it imports nothing until a

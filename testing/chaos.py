@@ -123,7 +123,7 @@ class Chaos:
                 raise NotFoundError(error.message, hint) from None
         texts = [upstream] if upstream is not None else []
         texts += [entry.upstream for entry in self.config.proxies.values() if entry.name == name]
-        # The view has no password: take it from who said it.
+        # The view has no password: take it from where it was given.
         known = [Address.upstream(text) for text in texts]
         # A Toxiproxy has no scheme either.
         same = [address for address in known if view["upstream"] in (address.masked, f"tcp://{address.endpoint}")]

@@ -152,7 +152,7 @@ class _Placed:
     def change(self, values: Mapping[str, object]) -> None:
         def work() -> None:
             if not self._there():
-                raise NotFoundError(f"{self.name} on {self.proxy} is healed", "inject it anew")
+                raise NotFoundError(f"{self.name} on {self.proxy} is healed", "inject it again")
             self._proxy.change(self.name, values)
 
         self._thread.call(work)

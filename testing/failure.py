@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..faults import one_line
+from ..faults import injection_line
 from ..wire.errors import BrownoutError
 from .chaos import Chaos
 from .handle import Handle, Receipt
@@ -27,7 +27,7 @@ def section(chaos: Chaos) -> str:
 
 
 def _line(handle: Handle) -> str:
-    line = f"{handle.name} on {handle.proxy}: {one_line.settings(handle.settings)}".rstrip()
+    line = f"{handle.name} on {handle.proxy}: {injection_line.settings(handle.settings)}".rstrip()
     return f"{line}\n  {_did(handle.receipt)}"
 
 
@@ -40,7 +40,7 @@ def _did(receipt: Receipt) -> str:
     elif not receipt.fired:
         did.append("it never fired")
     if receipt.untouched_total:
-        did.append(f"open connections that it could not touch: {receipt.untouched_total}")
+        did.append(f"connections that it could not act on: {receipt.untouched_total}")
     if receipt.healed_at:
         did.append("healed")
     return "; ".join(did)

@@ -1,4 +1,4 @@
-"""What an injection is to who made it: something to change, to heal and to ask."""
+"""An injection as its maker sees it: something to change, to heal and to ask."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __tracebackhide__ = hidden
 
 
 class Receipt(NamedTuple):
-    """What an injection did: to how many, and whom it could not touch."""
+    """What an injection did: to how many, and which connections it could not act on."""
 
     proxy: str
     name: str
@@ -29,7 +29,7 @@ class Receipt(NamedTuple):
     bytes: int
     """What went through it."""
     untouched: tuple[int, ...]
-    """The numbers of connections, open when it began, that it could not touch: at most the first 1000."""
+    """The numbers of connections that it could not act on: at most the first 1000."""
     untouched_total: int
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""

@@ -138,7 +138,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    """Heal before other fixtures take leave of what fails; the fixture heals again, whatever they did."""
+    """Heal before other fixtures are torn down; the fixture heals again, whatever they did."""
     try:
         if (chaos := item.stash.get(_CHAOS, None)) is not None:
             chaos.reset()
@@ -187,7 +187,7 @@ def _api(config: pytest.Config) -> str:
 
 
 def _running(api: str) -> str:
-    from ..control.clients import client_at
+    from ..control.client_at import client_at
     from ..wire.errors import BrownoutError
 
     try:

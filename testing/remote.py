@@ -1,6 +1,6 @@
 """A Brownout or a Toxiproxy that runs elsewhere, driven over its API.
 
-What it was told before we came belongs to who told it: the injections that were there stay, and so do its proxies.
+What it was told before we came belongs to others: the injections that were there stay, and so do its proxies.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from ..control.client import UnsupportedError
-from ..control.clients import AnyClient, client_at
+from ..control.client_at import AnyClient, client_at
 from ..control.views import ProxyView, Receipt, moment
 from ..faults.profile import Profile
 from ..faults.spec import Spec
@@ -128,7 +128,7 @@ class _Placed:
 
     def change(self, values: Mapping[str, object]) -> None:
         if not self._there():
-            raise NotFoundError(f"{self.name} on {self.proxy} is healed", "inject it anew")
+            raise NotFoundError(f"{self.name} on {self.proxy} is healed", "inject it again")
         self._last = self._client.change(self.proxy, self.name, values)
 
     def heal(self) -> None:

@@ -95,7 +95,7 @@ def test_what_carries_a_protocol_encrypted_is_told_apart(inner: str, outer: str)
     wrong = protocol_mismatch(acting_on(inner), "db", outer)
     assert wrong is not None
     name = "natter" if inner == "chat" else inner
-    assert wrong.hint == f"what is encrypted cannot be followed; give it an upstream like {name}://HOST:PORT"
+    assert wrong.hint == f"encrypted requests cannot be parsed; give it an upstream like {name}://HOST:PORT"
 
 
 def test_a_match_has_the_keys_of_the_protocol_by_any_of_its_names() -> None:

@@ -1,4 +1,9 @@
-"""How bytes are read and written: addresses now, one sans-I/O module per protocol as they get built.
+"""How bytes are read and written: addresses, the known protocols, and parsers without I/O.
 
-Standard library and parsers only; imports no other room.
+    address -> protocols -> protocol, plugins     what is spoken where; the protocols of other packages
+    dialect                                       what a parser must offer: a reader for each stream
+    http1/                                        the parser of HTTP/1, one folder per protocol that is parsed
+    errors, mask                                  the one tree of exceptions; URLs without their passwords
+
+Standard library alone. This room imports no other.
 """

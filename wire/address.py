@@ -15,14 +15,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from .errors import BrownoutError
 from .mask import mask
-from .protocols import broken, canonical, find, known
+from .protocols import UNIX, broken, canonical, find, known
 
-_UNIX = "unix"
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where others listen)
 
 
 class AddressError(BrownoutError):
-    """Text that is no address."""
+    """Text that is not an address."""
 
 
 class Address(NamedTuple):
@@ -36,7 +35,7 @@ class Address(NamedTuple):
     url: str = ""
     """The URL as given, for upstreams that came as one; it may hold a password: print `masked`."""
     wrong: str = ""
-    """Why it can never be reached: what was given, in `url`, is no address."""
+    """Why it can never be reached: what was given, in `url`, is not an address."""
 
     @classmethod
     def listen(cls, text: str) -> Self:
@@ -57,9 +56,9 @@ class Address(NamedTuple):
         if "://" not in text:
             text = f"tcp://{text}"
         scheme, plus, transport = text.partition("://")[0].lower().partition("+")
-        if scheme == _UNIX:
-            scheme, plus, transport = "tcp", "+", _UNIX
-        protocol = None if plus and transport != _UNIX else find(scheme)
+        if scheme == UNIX:
+            scheme, plus, transport = "tcp", "+", UNIX
+        protocol = None if plus and transport != UNIX else find(scheme)
         if protocol is None:
             raise AddressError(f"unknown scheme in '{mask(text)}'", _nearest(scheme))
         try:
@@ -68,7 +67,7 @@ class Address(NamedTuple):
             raise AddressError(
                 f"'{mask(text)}' is not an address: {error}", "write it like redis://HOST:PORT"
             ) from None
-        if transport == _UNIX:
+        if transport == UNIX:
             return cls._unix(text, scheme, parts.path)
         host, port = _host_port(parts.netloc.rpartition("@")[2], mask(text))
         port = protocol.port if port is None else port
@@ -93,7 +92,7 @@ class Address(NamedTuple):
 
     @property
     def endpoint(self) -> str:
-        """`HOST:PORT`, an IPv6 host in brackets, or `unix:///path`; what is no address, as it was given."""
+        """`HOST:PORT`, an IPv6 host in brackets, or `unix:///path`; text that is not an address, as it was given."""
         if self.wrong:
             return self.masked
         if self.path:

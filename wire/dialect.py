@@ -1,4 +1,4 @@
-"""What follows a protocol: a reader for each stream of a link, which cuts what it is fed into pieces.
+"""What parses a protocol: a reader for each stream of a link, which cuts what it is fed into pieces.
 
 A reader is sans-I/O and makes nothing up: its pieces, joined, are its input. It keeps back only a head that is not yet
 whole, up to a bound. What it cannot read, or could read in two ways, turns it opaque: from there on everything is one
@@ -24,7 +24,7 @@ class Part(enum.IntEnum):
     STRAY = 3
     """Bytes between messages that mean nothing."""
     OPAQUE = 4
-    """Bytes that nobody follows: `Reader.opaque` says why."""
+    """Bytes that are not parsed: `Reader.opaque` says why."""
 
 
 class RequestHead(Protocol):
@@ -85,11 +85,11 @@ class Piece(NamedTuple):
 
 
 class Reader(Protocol):
-    """Follows one stream of one link."""
+    """Parses one stream of one link."""
 
     @property
     def opaque(self) -> str:
-        """Why it follows no more; empty while it does."""
+        """Why it stopped parsing; empty while it parses."""
 
     @property
     def held(self) -> int:
@@ -102,30 +102,30 @@ class Reader(Protocol):
         """Take the end of the stream; return what was kept back, and the end of a message that ends with it."""
 
     def give_up(self, why: str) -> list[Piece]:
-        """Follow no more; return what was kept back."""
+        """Stop parsing; return what was kept back."""
 
 
-class Requests(Reader, Protocol):
-    """Follows a client's stream."""
+class RequestReader(Reader, Protocol):
+    """Parses a client's stream."""
 
-    def whole(self, data: bytes) -> RequestHead | None:
+    def read_whole(self, data: bytes) -> RequestHead | None:
         """Take what was read if it is one message, from its first byte to its last; return its head, else None."""
 
 
-class Replies(Reader, Protocol):
-    """Follows a server's stream."""
+class ReplyReader(Reader, Protocol):
+    """Parses a server's stream."""
 
-    def whole(self, data: bytes, asked: RequestHead) -> ReplyHead | None:
+    def read_whole(self, data: bytes, asked: RequestHead) -> ReplyHead | None:
         """Take what was read if it is one reply, whole and the last one to its request; return its head, else None."""
 
 
 class Dialect(Protocol):
     """How a protocol is parsed: what makes the readers of a link."""
 
-    def requests(self) -> Requests:
+    def requests(self) -> RequestReader:
         """Return a reader of a client's stream."""
 
-    def replies(self, asked: Callable[[], RequestHead | None]) -> Replies:
+    def replies(self, asked: Callable[[], RequestHead | None]) -> ReplyReader:
         """Return a reader of a server's stream.
 
         `asked` returns the request to which a reply that begins belongs; it is called once for each reply.

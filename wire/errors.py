@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class BrownoutError(Exception):
-    """An error that the user can act on: one sentence, and a hint how to mend it (empty if there is none)."""
+    """An error that the user can act on: one sentence, and a hint how to fix it (empty if there is none)."""
 
     status = 400
     """The HTTP status under which the control API answers it."""
@@ -18,7 +18,7 @@ class BrownoutError(Exception):
 
 
 class NotFoundError(BrownoutError):
-    """A name that nothing bears."""
+    """A name that does not exist."""
 
     status = 404
 

@@ -31,7 +31,7 @@ class Plugins(Generic[_Thing]):
     """
 
     def __init__(self, group: str, noun: str, check: Callable[[object, str, str], _Thing]) -> None:
-        self.group = group
+        self._group = group
         self._noun = noun
         self._check = check
         self._found: dict[str, EntryPoint] | None = None
@@ -59,13 +59,13 @@ class Plugins(Generic[_Thing]):
         if self._found is None:
             import importlib.metadata  # takes longer than all that is imported above
 
-            self._found = {entry.name: entry for entry in importlib.metadata.entry_points(group=self.group)}
+            self._found = {entry.name: entry for entry in importlib.metadata.entry_points(group=self._group)}
         return self._found
 
     def _load(self, entry: EntryPoint) -> _Thing:
-        whose = f"the {self._noun} {entry.name} of {entry.dist.name if entry.dist else entry.value}"
+        label = f"the {self._noun} {entry.name} of {entry.dist.name if entry.dist else entry.value}"
         try:
             thing = entry.load()
         except Exception as error:  # whatever another package does
-            raise PluginError(f"{whose} cannot be loaded: {error!r}", "mend or remove that package") from error
-        return self._check(thing, entry.name, whose)
+            raise PluginError(f"{label} cannot be loaded: {error!r}", "fix or remove that package") from error
+        return self._check(thing, entry.name, label)

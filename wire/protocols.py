@@ -36,7 +36,8 @@ PROTOCOLS: dict[str, Protocol] = {
 
 _BY_SCHEME = {scheme: protocol for protocol in PROTOCOLS.values() for scheme in protocol.schemes}
 _SCHEME = re.compile(r"[a-z][a-z0-9.-]*")  # RFC 3986, section 3.1; after a "+" stands how it is reached
-_UNIX = "unix"
+UNIX = "unix"
+"""The scheme of a socket's path, and what stands after a protocol's "+"; no protocol may have this name."""
 
 
 def find(scheme: str) -> Protocol | None:
@@ -94,18 +95,18 @@ def _by_alias(scheme: str) -> Protocol | None:
     return next((protocol for protocol in _theirs()[0] if scheme in protocol.aliases), None)
 
 
-def _checked(protocol: object, name: str, whose: str) -> Protocol:
+def _checked(protocol: object, name: str, label: str) -> Protocol:
     if not isinstance(protocol, Protocol):
-        raise PluginError(f"{whose} is not a Protocol: {protocol!r}", "it must be a brownout.wire.protocol.Protocol")
+        raise PluginError(f"{label} is not a Protocol: {protocol!r}", "it must be a brownout.wire.protocol.Protocol")
     if protocol.name != name:
-        raise PluginError(f"{whose} calls itself {protocol.name!r}", "its name must be its entry's")
+        raise PluginError(f"{label} calls itself {protocol.name!r}", "its name must be its entry's")
     if not isinstance(protocol.aliases, tuple):
-        raise PluginError(f"{whose} has aliases that are not a tuple: {protocol.aliases!r}", "write aliases=('NAME',)")
+        raise PluginError(f"{label} has aliases that are not a tuple: {protocol.aliases!r}", "write aliases=('NAME',)")
     for scheme in protocol.schemes:
         if not _SCHEME.fullmatch(scheme):
-            raise PluginError(f"{whose} has a name that cannot be the scheme of a URL: {scheme!r}", "take a-z and 0-9")
-        if scheme in _BY_SCHEME or scheme == _UNIX:
-            raise PluginError(f"{whose} has the name {scheme!r}, which is Brownout's own", "choose another name")
+            raise PluginError(f"{label} has a name that cannot be the scheme of a URL: {scheme!r}", "take a-z and 0-9")
+        if scheme in _BY_SCHEME or scheme == UNIX:
+            raise PluginError(f"{label} has the name {scheme!r}, which is Brownout's own", "choose another name")
     return protocol
 
 

@@ -106,7 +106,7 @@ STORY = (
         name="refuse",
         title="Refused: nobody listens",
         why="The process is down. The kindest failure, for the client knows at once. Connections that are open live "
-        "on, so who has a pool notices late.",
+        "on, so clients with a pool notice late.",
         fault="refuse",
         injected="a refusal",
         fresh=True,
@@ -115,7 +115,7 @@ STORY = (
     Step(
         name="healed",
         title="Healed",
-        why="No server and no client was restarted; they connect anew by themselves.",
+        why="No server and no client was restarted; they reconnect by themselves.",
         most=HEALTHY,
         asks=5,
     ),

@@ -1,6 +1,7 @@
 """Toxiproxy, both ways round: its API over our fleet, and a real one elsewhere, driven in our words.
 
-    api ── asked, words, proxies      its REST API: what is asked for, what is answered, what is done
+    api ── request_params, words      its REST API: what is asked for, what is answered
+        └─ proxies                    what is done with the proxies
         └─ gohttp, gojson, golisten   as Go reads and writes it
     metrics                           its metrics
     client ── consumer                drives a real one; `Client` of the room above does the same with a Brownout

@@ -22,7 +22,7 @@ from ...wire.errors import BrownoutError
 from .gohttp import ToxiproxyError, answering, nothing, reply
 from .gojson import Fields, decode
 from .proxies import Proxies
-from .queries import read_attributes, read_entry, read_toxic, read_toxicity
+from .request_params import read_attributes, read_entry, read_toxic, read_toxicity
 from .toxics import Toxic
 from .words import Words
 

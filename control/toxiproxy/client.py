@@ -65,7 +65,7 @@ class ToxiproxyClient:
         return f"{SCHEME}{self.address.endpoint}"
 
     def within(self, seconds: float) -> Self:
-        """Return a client of the same Toxiproxy that waits no longer than so."""
+        """Return a client of the same Toxiproxy that waits `seconds` at most."""
         return type(self)(self.where, timeout=seconds, profiles=self._profiles)
 
     def knowing(self, profiles: Mapping[str, Profile]) -> Self:

@@ -92,7 +92,7 @@ class Consumer:
 
     def _stranger(self) -> BrownoutError:
         return BrownoutError(
-            f"what answers at {self._where} is no Toxiproxy", "say where it is with --api toxiproxy://HOST:PORT"
+            f"what answers at {self._where} is not a Toxiproxy", "say where it is with --api toxiproxy://HOST:PORT"
         )
 
 

@@ -64,7 +64,7 @@ class Entry(msgspec.Struct):
     toxics: list[ToxicEntry] = []
 
     def address(self) -> Address | None:
-        """Return what it stands before; None for text that is no address, which a Toxiproxy takes as well."""
+        """Return what it stands before; None for text that is not an address, which a Toxiproxy takes as well."""
         try:
             return Address.upstream(self.upstream)
         except BrownoutError:
@@ -83,7 +83,7 @@ class Entry(msgspec.Struct):
         return known[name]
 
     def view(self, armed: Mapping[tuple[str, str], str]) -> ProxyView:
-        """Return it with its toxics, of which some are known to be armed at some time."""
+        """Return it with its toxics, for some of which the moment of placing is known."""
         address = self.address()
         return {
             "name": self.name,

@@ -38,7 +38,7 @@ def same_place(one: Address | None, other: Address) -> bool:
 
 
 def upstream_address(text: str) -> Address:
-    """Return an upstream; of text that is none, one that fails when a client connects."""
+    """Return an upstream; for text that is not an address, one that fails when a client connects."""
     try:
         return Address.upstream(f"localhost{text}" if text.startswith(":") else text)
     except BrownoutError as error:

@@ -11,7 +11,7 @@ from ...wire.errors import BrownoutError, ConflictError
 from .gohttp import ToxiproxyError
 from .gojson import array
 from .golisten import same_place, upstream_address
-from .queries import Entry, bind_error, read_entry, read_listen
+from .request_params import Entry, bind_error, read_entry, read_listen
 from .toxics import Toxic
 from .words import Words
 
@@ -110,7 +110,7 @@ class Proxies:
         return toxic
 
     async def _have(self, entry: Entry) -> Proxy:
-        """Return the proxy of an entry: as it is, or made anew where it differs."""
+        """Return the proxy of an entry: as it is, or replaced by a new one where it differs."""
         known = self._fleet.proxies.get(entry.name)
         if known is None:
             return await self.make(entry)

@@ -38,7 +38,7 @@ def _why(spec: Spec) -> str:
     if strange := [f"{key}={_text(said[key])}" for key in said if key not in fields and key != "probability"]:
         return f"a Toxiproxy has no {', '.join(strange)}"
     parts = [key for key, each in fields.items() if key in said and not _is_whole(spec.fault, each)]
-    wrong = [f"{key}={said[key]} is no whole number of {fields[key].unit.name}" for key in parts]
+    wrong = [f"{key}={said[key]} is not a whole number of {fields[key].unit.name}" for key in parts]
     return ", ".join(wrong) or "no toxic says just that"  # centuries, for example
 
 

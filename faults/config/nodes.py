@@ -197,7 +197,7 @@ class _Loader:
         return Node(items, place, size=size)
 
     def _key(self, event: Event, key: str, depth: int) -> str | None:
-        """Return the text of a key; None for one that is none, which was said."""
+        """Return the text of a key; None for one that is not text, which was reported."""
         place = _place(event)
         if isinstance(event, ScalarEvent) and event.tag is None:
             if event.anchor is not None:

@@ -75,7 +75,7 @@ class Problems:
             for each in found[:MOST]
         ]
         if len(found) > MOST:
-            shown.append(ConfigProblem(self._file, 0, 0, "", f"{len(found) - MOST} more problems", "mend these first"))
+            shown.append(ConfigProblem(self._file, 0, 0, "", f"{len(found) - MOST} more problems", "fix these first"))
         raise ConfigError(shown)
 
     def _clean(self, text: str) -> str:

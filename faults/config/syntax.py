@@ -1,4 +1,4 @@
-"""What YAML's parser says of a file that is no YAML, in plain words."""
+"""What YAML's parser says of a file that is not YAML, in plain words."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _ROWS = (
     ),
     _Row(
         r"while scanning a double-quoted scalar\|found unknown escape character '(.*)'",
-        "\\{1} is no escape within double quotes",
+        "\\{1} is not an escape within double quotes",
         "use single quotes, or write \\\\ for one \\",
     ),
     _Row(
@@ -121,7 +121,7 @@ def explain(error: yaml.YAMLError, text: str) -> Slip:
             "delete it",
         )
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return Slip(Place(), "this is no YAML", "")
+        return Slip(Place(), "this is not YAML", "")
     said = f"{error.context or ''}|{error.problem or ''}"
     start = error.context_mark or error.problem_mark
     for row in _ROWS:
@@ -132,4 +132,4 @@ def explain(error: yaml.YAMLError, text: str) -> Slip:
             message, hint = (part.format(*words, line=start.line + 1) for part in (row.message, row.hint))
             return Slip(Place(mark.line + 1, mark.column + 1), message, hint)
     mark = error.problem_mark
-    return Slip(Place(mark.line + 1, mark.column + 1), f"this is no YAML: {error.problem}", "")
+    return Slip(Place(mark.line + 1, mark.column + 1), f"this is not YAML: {error.problem}", "")

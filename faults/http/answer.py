@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...wire.http1 import HttpRequest
-from ...wire.http1.answer import reply_to
+from ...wire.http1.reply import reply_to
 from ..action import Answer
 
 

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from ...wire.dialect import ReplyHead
-from ...wire.errors import BrownoutError
 from ..action import Message, Shape
 from ..exchange import Request
-from ..fault import QUEUE
+from ..fault import DEFAULT_BUFFER
 from ..segment import Stage, StageContext
 from ..settings.units import Duration, Size
+from ..tcp.drip import check_drop
 from ..tcp.slicer import sliced
 from .fault import HttpFault
 
@@ -36,10 +36,7 @@ class Drip(HttpFault, frozen=True):
     def __post_init__(self) -> None:
         """Check that a drop has at least one byte."""
         super().__post_init__()
-        if not self.bytes:
-            raise BrownoutError(
-                "drops of 0 bytes would never be all", "give bytes=1B or more; silence is `http.lost_reply`"
-            )
+        check_drop(self.bytes, silence="http.lost_reply")
 
     @property
     def acts_on(self) -> Message:
@@ -52,7 +49,7 @@ class Drip(HttpFault, frozen=True):
 
     def queue_limit(self) -> int:
         """Return what may wait behind the drop: beyond that the upstream is held back."""
-        return QUEUE
+        return DEFAULT_BUFFER
 
     def _drops(self, context: StageContext) -> Stage:
         return sliced(lambda: self.bytes, self.interval)

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ...wire.errors import BrownoutError
+from ...wire.http1.head import TOKEN
 
 FRAMING = frozenset({"connection", "content-length", "expect", "transfer-encoding", "upgrade"})
 """What says where a message ends, and what follows it: not to be set, or the next message would be misread."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_TOKEN = re.compile(f"{TOKEN}+")
 _LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # section 5.5
 
 

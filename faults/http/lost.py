@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ...wire.http1.answer import page
+from ...wire.http1.reply import page
 from ..action import Answer, Drop, Reset
 from ..exchange import Request
 from .answer import answer
@@ -17,7 +17,7 @@ from .fault import HttpFault, request_head
 class LostReply(HttpFault, frozen=True):
     """The upstream does the work, and its reply never arrives.
 
-    Who tries again does the work twice, unless the upstream knows a request again by its key: ambiguous.
+    A retry does the work twice, unless the upstream knows a request again by its key: ambiguous.
     """
 
     name = "http.lost_reply"

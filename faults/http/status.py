@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from ...wire.errors import BrownoutError
-from ...wire.http1.answer import http_date, page
+from ...wire.http1.reply import http_date, page
 from ..action import Answer
 from ..exchange import Request
 from ..settings import Problem, SettingsError
@@ -24,11 +24,11 @@ class Status(HttpFault, frozen=True):
     """The proxy answers with a status of its own; the upstream never hears of the request.
 
     502, 503 and 429 are safe to retry, after Retry-After where there is one. A retry of another 4xx is a bug, 500 and
-    504 are ambiguous to the client, and a 2xx that is none looks like success.
+    504 are ambiguous to the client, and a 2xx in place of the real reply looks like success.
     """
 
     name = "http.status"
-    texts = ("body", "json", "html")
+    body_settings = ("body", "json", "html")
 
     status: Annotated[int, Meta(ge=200, le=599, description="The status, from 200 to 599.")]
     reason: Annotated[str | None, Meta(description="The words behind it; else the usual ones.")] = None
@@ -53,7 +53,7 @@ class Status(HttpFault, frozen=True):
         if self.file is not None:
             message = "file is for `brownout inject` and configuration files, which read it; here nobody does"
             raise SettingsError([Problem("file", message, "give its text as body")])
-        bodies = [key for key in self.texts if getattr(self, key) not in (None, False)]
+        bodies = [key for key in self.body_settings if getattr(self, key) not in (None, False)]
         if len(bodies) > 1:
             raise BrownoutError(f"{' and '.join(bodies)} exclude each other", "give one of them")
         if bodies and self.status in (204, 304):

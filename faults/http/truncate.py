@@ -62,7 +62,7 @@ class Truncate(HttpFault, frozen=True):
         return self.share if self.share is not None else int(self.bytes or 0)
 
     def _kept(self, length: int) -> int:
-        """Return how many bytes arrive of so many."""
+        """Return how many bytes arrive of a body of `length`."""
         if self.share is not None:
             return self.share.of(length)
         return int(self.bytes or 0)

@@ -45,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 @functools.cache
 def _declared(struct: type[Settings]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    """Return the fields of a struct: msgspec works out their types anew each time, which takes 90 us."""
+    """Return the fields of a struct: msgspec works out their types each time, which takes 90 us."""
     return msgspec.structs.fields(struct)
 
 
@@ -165,14 +165,14 @@ def _value(declared: object, value: object, *, text: bool) -> object:
         value = str(value)
     if choices and value not in choices:
         problem = unknown("choice", str(value), choices)
-        raise BrownoutError(f"'{value}' is none of {', '.join(choices)}", problem.hint)
+        raise BrownoutError(f"'{value}' is not one of {', '.join(choices)}", problem.hint)
     if text and bool in _parts(declared) and value not in ("true", "false"):
         raise BrownoutError(f"'{value}' is not a switch", "write true or false")
     if text and type(None) in _parts(declared) and value in ("none", "null"):
         return None
     unit = _unit_of(declared)
     if isinstance(value, bool) and unit is not None:
-        raise msgspec.ValidationError("a switch is no quantity")
+        raise msgspec.ValidationError("a switch is not a quantity")
     if unit is not None and (value is not None or type(None) not in _parts(declared)):
         return _read_unit(unit, value)
     if composite is not None and isinstance(value, str):

@@ -22,7 +22,7 @@ _BITS: dict[str, float] = {f"{prefix}bit": factor / 8 for prefix, factor in _DEC
 
 
 class UnitError(BrownoutError):
-    """Text that is no such quantity, or one that lacks its unit."""
+    """Text that is not a quantity of its kind, or lacks its unit."""
 
 
 def _short(number: float) -> str:

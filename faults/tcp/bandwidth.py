@@ -8,14 +8,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ..fault import Fault
+from ..fault import DEFAULT_BUFFER, Fault
 from ..segment import Kind, Segment, Stage, StageContext
 from ..settings.units import Rate, Size
 
 PIECE = 0.02
 """A paced stage cuts into pieces of at most this many seconds of its rate."""
 GAP = 0.005
-"""A shorter pause is none: a source that is let go again comes a moment late, which the rate makes up for."""
+"""A pause below this many seconds is ignored: a resumed source sends a moment late, and the rate makes up for it."""
 
 
 class Bandwidth(Fault, frozen=True):
@@ -29,7 +29,7 @@ class Bandwidth(Fault, frozen=True):
 
     rate: Annotated[Rate, Meta(description="Bytes or bits per second; 0 stalls.")]
     burst: Annotated[Size, Meta(description="How many bytes pass at once after a pause.")] = Size(0)
-    buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = Size(256_000)
+    buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = DEFAULT_BUFFER
     shared: Annotated[bool, Meta(description="One rate shared by all connections, instead of one for each.")] = False
 
     def start(self, context: StageContext) -> Stage:

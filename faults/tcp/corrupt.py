@@ -29,10 +29,10 @@ class Corrupt(Fault, frozen=True):
         rng, spread = context.rng, math.log1p(-self.share) if self.share < 1 else -math.inf
 
         def skip() -> float:
-            # Of so many bytes each is spared with the same chance: a geometric distance, drawn at once.
+            # Every byte is hit with the same chance, so the distance to the next hit is geometric: one draw for all.
             return rng.expovariate(1) // -spread if spread else math.inf
 
-        distance = skip()  # bytes that are spared before the next hit
+        distance = skip()  # bytes that pass before the next hit
 
         def stage(segment: Segment) -> Iterable[Segment]:
             nonlocal distance

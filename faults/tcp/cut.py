@@ -21,7 +21,7 @@ class _Cut(Fault, frozen=True):
 
     def start(self, context: StageContext) -> Stage:
         """Start with the count of this link's reply bytes."""
-        kept = context.state
+        state = context.state
 
         def stage(segment: Segment) -> Iterable[Segment]:
             at, data, kind = segment
@@ -31,9 +31,9 @@ class _Cut(Fault, frozen=True):
                 return () if self.bytes else (Segment(at + self.delay, kind=Kind.ALARM),)
             if kind is not Kind.DATA or not self.bytes:
                 return (segment,)
-            passed = int(kept.get("passed", 0))
+            passed = int(state.get("passed", 0))
             room = max(0, self.bytes - passed)
-            kept["passed"] = passed + min(room, len(data))
+            state["passed"] = passed + min(room, len(data))
             if len(data) < room:
                 return (segment,)
             # What is beyond waits behind the end: healed before that, it goes on.

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ...wire.errors import BrownoutError
-from ..fault import QUEUE, Fault
+from ..fault import DEFAULT_BUFFER, Fault
 from ..segment import Stage, StageContext
 from ..settings.units import Duration, Size
 from .slicer import sliced
@@ -23,13 +23,12 @@ class Drip(Fault, frozen=True):
 
     bytes: Annotated[Size, Meta(description="The size of a drop.")]
     interval: Annotated[Duration, Meta(description="The pause after each drop.")]
-    buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = QUEUE
+    buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = DEFAULT_BUFFER
 
     def __post_init__(self) -> None:
         """Check that a drop has at least one byte."""
         super().__post_init__()
-        if not self.bytes:
-            raise BrownoutError("drops of 0 bytes would never be all", "give bytes=1B or more; silence is `timeout`")
+        check_drop(self.bytes, silence="timeout")
 
     def start(self, context: StageContext) -> Stage:
         """Start at a drop's first byte."""
@@ -38,3 +37,9 @@ class Drip(Fault, frozen=True):
     def queue_limit(self) -> int:
         """Return what may wait behind the drop."""
         return self.buffer
+
+
+def check_drop(size: Size, *, silence: str) -> None:
+    """Check that a drop has at least one byte; `silence` is the fault for none at all. Raises BrownoutError."""
+    if not size:
+        raise BrownoutError("drops of 0 bytes would never be all", f"give bytes=1B or more; silence is `{silence}`")

@@ -60,7 +60,7 @@ class MaxLifetime(Fault, frozen=True):
 
 
 def ended_when_idle(idle: float, how: str, context: StageContext) -> Stage:
-    """Return a stage that ends the link when neither of its streams has moved for so long."""
+    """Return a stage that ends the link when neither of its streams has moved for `idle` seconds."""
     return _ended(how, context, lambda at: context.connection.setdefault("moved", at) + idle, moves=True)
 
 
@@ -70,23 +70,23 @@ def _ended(how: str, context: StageContext, due: Callable[[float], float], *, mo
     Both streams have one, over the same `context.connection`: `moved` is when either last moved, `cut` is set by a
     silent end.
     """
-    link = context.connection
+    state = context.connection
 
     def stage(segment: Segment) -> Iterable[Segment]:
         at, _, kind = segment
         if kind is Kind.OPEN or kind is Kind.ALARM:
-            if "cut" in link:
+            if "cut" in state:
                 return ()
             if kind is Kind.OPEN or due(at) > at:
                 return (Segment(max(at, due(at)), kind=Kind.ALARM),)
             if how in _ENDS:
                 return (Segment(at, kind=_ENDS[how]),)
-            link["cut"] = at
+            state["cut"] = at
             return ()
-        if "cut" in link:
+        if "cut" in state:
             return ()
         if moves:
-            link["moved"] = at
+            state["moved"] = at
         return (segment,)
 
     return stage

@@ -1,10 +1,10 @@
-"""A server that answers no more, as if it were stopped."""
+"""A server that no longer answers, as if it were stopped."""
 
 from __future__ import annotations
 
 import math
 
-from ..fault import QUEUE, Fault
+from ..fault import DEFAULT_BUFFER, Fault
 from ..segment import Kind, Stage, StageContext
 
 
@@ -28,4 +28,4 @@ class Hang(Fault, frozen=True):
 
     def queue_limit(self) -> int:
         """Return what a stopped process's sockets hold, roughly."""
-        return QUEUE
+        return DEFAULT_BUFFER

@@ -1,4 +1,4 @@
-"""A stream that ends after so many bytes."""
+"""A stream that ends after a number of bytes."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class LimitData(Fault, frozen=True):
 
     def start(self, context: StageContext) -> Stage:
         """Start with the count of this stream."""
-        kept = context.state
+        state = context.state
 
         def stage(segment: Segment) -> Iterable[Segment]:
             at, data, kind = segment
             if kind is not Kind.DATA:
                 return () if kind is Kind.OPEN else (segment,)
-            passed = int(kept.get("passed", 0))
+            passed = int(state.get("passed", 0))
             part = data[: max(0, self.bytes - passed)]
-            kept["passed"] = passed + len(part)
-            end = (Segment(at, kind=Kind.CLOSE),) if kept["passed"] >= self.bytes else ()
+            state["passed"] = passed + len(part)
+            end = (Segment(at, kind=Kind.CLOSE),) if state["passed"] >= self.bytes else ()
             return (Segment(at, part), *end) if part else end
 
         return stage

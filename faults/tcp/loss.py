@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ..fault import QUEUE, Fault
+from ..fault import DEFAULT_BUFFER, Fault
 from ..segment import Kind, Segment, Stage, StageContext
 from ..settings.units import Duration, Share
 
@@ -37,14 +37,14 @@ class Loss(Fault, frozen=True):
 
     def start(self, context: StageContext) -> Stage:
         """Start at a packet's first byte."""
-        lost, share, rng = self._fates(context), float(self.share), context.rng
+        lost, share, rng = self._losses(context), float(self.share), context.rng
 
         def delay() -> float:
             if not lost():
                 return 0.0
             late, pause = float(self.rto), float(self.rto)
             for _ in range(RETRIES - 1):
-                if rng.random() >= share:  # so much later, its fate is its own
+                if rng.random() >= share:  # so much later, each is lost independently
                     break
                 pause = min(pause * 2, LONGEST)
                 late += pause
@@ -73,7 +73,7 @@ class Loss(Fault, frozen=True):
 
         return stage
 
-    def _fates(self, context: StageContext) -> Callable[[], bool]:
+    def _losses(self, context: StageContext) -> Callable[[], bool]:
         """Return the draw for a packet: correlated ones are an AR(1) process of normal variables, cut at the share."""
         share, correlation, rng = float(self.share), float(self.correlation), context.rng
         if not correlation or not 0 < share < 1:
@@ -91,4 +91,4 @@ class Loss(Fault, frozen=True):
 
     def queue_limit(self) -> int:
         """Return what a sender has under way before it waits for the acknowledgement."""
-        return QUEUE
+        return DEFAULT_BUFFER

@@ -8,12 +8,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ..fault import QUEUE, Fault
+from ..fault import DEFAULT_BUFFER, Fault
 from ..segment import Kind, Segment, Stage, StageContext
 from ..settings.units import Size
 
 PAUSE = 0.005
-"""What comes so long after the last byte, in seconds, is another write; so is what comes after an answer."""
+"""After a pause of this many seconds, or after an answer, the next byte begins another write."""
 
 
 class PathMtu(Fault, frozen=True):
@@ -21,7 +21,7 @@ class PathMtu(Fault, frozen=True):
 
     What a tunnel with a smaller MTU does where ICMP is filtered: log-in and health check work, the first large query
     or reply hangs for ever. A write is what a side sends before the other one answers or it pauses for 5 ms. Nothing is
-    lost for good: healed, all of it arrives, as with TCP when the path is mended.
+    lost for good: healed, all of it arrives, as with TCP when the path is repaired.
     """
 
     name = "path_mtu"
@@ -52,4 +52,4 @@ class PathMtu(Fault, frozen=True):
 
     def queue_limit(self) -> int:
         """Return what a sender has under way before it waits for the acknowledgement."""
-        return QUEUE
+        return DEFAULT_BUFFER

@@ -23,7 +23,7 @@ class Slicer(Fault, frozen=True):
     name = "slicer"
 
     average_size: Annotated[Size, Meta(description="The mean size of a slice; 0: whole.")]
-    size_variation: Annotated[Size, Meta(description="A slice is up to so much smaller or larger.")] = Size(0)
+    size_variation: Annotated[Size, Meta(description="How much smaller or larger a slice may be.")] = Size(0)
     delay: Annotated[Duration, Meta(description="The pause after each slice.")] = Duration(0)
 
     def __post_init__(self) -> None:

@@ -137,7 +137,7 @@ class Conversation:
         mode = self._request_mode
         if mode is FORWARDED:
             self._to_upstream.forward(data)
-            head = self._request_reader.whole(data)
+            head = self._request_reader.read_whole(data)
             if head is not None and len(self._open) < MOST_OPEN:
                 self._add_complete(head, data)
             else:
@@ -150,7 +150,7 @@ class Conversation:
         if mode is SILENCED or mode is CLOSED:
             return
         if mode is QUEUED and not self._request_queue.slots and len(self._open) < MOST_OPEN:
-            head = self._request_reader.whole(data)
+            head = self._request_reader.read_whole(data)
             if head is not None and not self._host.rules.index.by_head(head):
                 self._to_upstream.send(data)
                 self._add_complete(head, data)
@@ -377,7 +377,7 @@ class Conversation:
     def _reply_complete(self, data: bytes) -> bool:
         """Take a reply that was forwarded, if the data is all of it and nothing else; return whether it is."""
         exchange = self._unanswered[0]
-        head = self._reply_reader.whole(data, exchange.head)
+        head = self._reply_reader.read_whole(data, exchange.head)
         if head is None:
             return False
         self._unanswered.pop(0)

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from ...faults.action import Action, Answer, Close, Cut, Drop, Hold, Repeat, Replace, Reset, Rewrite, Shape
 from ...faults.exchange import Request
-from ...faults.part import begun
+from ...faults.message_stage import starter
 from ...faults.segment import Kind, StageContext
 from ...faults.settings.units import Share
 from ...wire.dialect import Part, Piece, ReplyHead, RequestHead
@@ -133,7 +133,7 @@ class Plan:
         """Yield the lanes of a message's faults; its head has `head` bytes."""
         for injection, action, seed in self.shapes:
             if action.message == message:
-                yield Lane(injection, StageContext(seed), begun(action, head))
+                yield Lane(injection, StageContext(seed), starter(action, head))
 
     # The request
 

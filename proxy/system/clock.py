@@ -139,13 +139,13 @@ class _LoopClock(_AgendaClock):
             self._handle.cancel()
 
 
-class LoopClock(Clock, Protocol):
+class ClosableClock(Clock, Protocol):
     """A clock that belongs to a loop and is closed with what it serves."""
 
     def close(self) -> None:
         """Give the timer back; calls that are still due do not come."""
 
 
-def loop_clock(loop: asyncio.AbstractEventLoop) -> LoopClock:
+def loop_clock(loop: asyncio.AbstractEventLoop) -> ClosableClock:
     """Return the best clock for this loop and system."""
     return _TimerFdClock(loop) if sys.platform == "linux" else _LoopClock(loop)

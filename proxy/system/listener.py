@@ -13,6 +13,7 @@ from collections.abc import Callable
 from ...wire.address import Address
 from ...wire.errors import ConflictError
 from .clock import Clock
+from .sockets import is_unix
 
 _BACKLOG = 4096
 _BATCH = 64
@@ -87,7 +88,7 @@ def _clear(path: str) -> None:
     """Remove a unix socket that nobody listens on any more."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise OSError(errno.EEXIST, "there is a file, and it is no socket")
+            raise OSError(errno.EEXIST, "there is a file that is not a socket")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)  # a listener with a full backlog would keep us waiting
             if probe.connect_ex(path) != errno.ECONNREFUSED:
@@ -104,7 +105,7 @@ def _explained(address: Address, error: OSError | ValueError) -> ListenError:
         hint = "choose a folder that you may write to" if address.path else "ports below 1024 are privileged; choose 0"
         return ListenError(f"{where} may not be listened on: {system}", hint, system)
     if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
-        return ListenError(f"{where} is no address of this machine", "listen on 127.0.0.1 or [::1]", system)
+        return ListenError(f"{where} is not an address of this machine", "listen on 127.0.0.1 or [::1]", system)
     return ListenError(f"cannot listen on {where}: {system}", system=system)
 
 
@@ -125,7 +126,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._accept)
         self._family, self._name = sock.family, sock.getsockname()
-        self._path = self._name if sock.family == getattr(socket, "AF_UNIX", None) else None
+        self._path = self._name if is_unix(sock) else None
         self._inode = os.stat(self._path).st_ino if self._path else 0
         self._shut = False
 

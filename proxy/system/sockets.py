@@ -52,6 +52,11 @@ def of(transport: asyncio.Transport) -> Socket:
     return found
 
 
+def is_unix(sock: Socket | socket.socket) -> bool:
+    """Say whether it is a unix socket; some systems have none."""
+    return sock.family == getattr(socket, "AF_UNIX", None)
+
+
 def explain(error: OSError) -> str:
     """Return the system's words for an error; asyncio puts others in their place."""
     return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
@@ -59,7 +64,7 @@ def explain(error: OSError) -> str:
 
 def keep_alive(sock: Socket) -> None:
     """Let the system find out when the peer of an idle connection is gone, about a minute later."""
-    if sock.family != getattr(socket, "AF_UNIX", None):
+    if not is_unix(sock):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, seconds in _KEEPALIVE.items():
             option = getattr(socket, name, None)
@@ -69,19 +74,21 @@ def keep_alive(sock: Socket) -> None:
 
 def reset(transport: asyncio.Transport) -> None:
     """Close with a RST; a unix socket, which has none, is just closed."""
-    sock = of(transport)
-    if sock.family != getattr(socket, "AF_UNIX", None):
-        with contextlib.suppress(*_CLOSED):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+    _reset_on_close(of(transport))
     transport.abort()
 
 
 def refuse(sock: socket.socket) -> None:
     """Close an accepted socket with a RST; a unix socket, which has none, is just closed."""
-    if sock.family != getattr(socket, "AF_UNIX", None):
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+    _reset_on_close(sock)
     sock.close()
+
+
+def _reset_on_close(sock: Socket | socket.socket) -> None:
+    """Make the close that follows send a RST; a unix socket has none."""
+    if not is_unix(sock):
+        with contextlib.suppress(*_CLOSED):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
 
 
 def unsent(transport: asyncio.Transport) -> int:
@@ -90,7 +97,7 @@ def unsent(transport: asyncio.Transport) -> int:
 
 
 def _queued(sock: Socket) -> int:
-    if sock.family == getattr(socket, "AF_UNIX", None):
+    if is_unix(sock):
         return 0
     try:
         if LINUX:
@@ -105,7 +112,7 @@ def _queued(sock: Socket) -> int:
 
 def is_gone(sock: Socket) -> bool:
     """Say whether the peer has reset the connection: a transport that is not read is told nothing."""
-    if sock.family == getattr(socket, "AF_UNIX", None) or not (LINUX or MACOS):
+    if is_unix(sock) or not (LINUX or MACOS):
         return False
     option, closed = (_TCP_INFO, 7) if LINUX else (_TCP_CONNECTION_INFO, 0)
     try:

@@ -169,7 +169,7 @@ def test_all_problems_come_at_once(brownout: Brownout) -> None:
 def test_change_names_what_it_may_not(brownout: Brownout) -> None:
     brownout.says("inject", "echo", "noop")
     result = brownout("change", "echo", "noop", "for=1s")
-    assert (result.exit_code, result.stderr) == (2, "error: for cannot change\nhint:  heal it and inject it anew\n")
+    assert (result.exit_code, result.stderr) == (2, "error: for cannot change\nhint:  heal it and inject it again\n")
 
 
 def test_no_brownout_is_said_with_what_to_do() -> None:

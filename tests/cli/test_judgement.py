@@ -37,7 +37,7 @@ def test_what_is_not_as_injected_is_named(step: str, measured: Measured, sentenc
 
 
 class Client:
-    """Takes so many seconds for each answer, and notes what it was told."""
+    """Takes some seconds for each answer, and notes what it was told."""
 
     errors = (OSError,)
     small = large = ""

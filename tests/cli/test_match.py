@@ -79,8 +79,8 @@ def test_a_profile_shows_its_matches_also_as_a_file_has_them(api: Running) -> No
         (["--match", "=POST"], "error: '=POST' is not a match\nhint:  write it like --match method=POST\n"),
         (["--match", "path=/a", "--match", "path=/b"], "error: path is given twice\n"),
         (["--match", "pth=/a"], "error: match.pth: unknown key\nhint:  did you mean path?\n"),
-        (["match=POST"], "error: match is no setting\nhint:  write it like --match method=POST\n"),
-        (["match.method=POST"], "error: match is no setting\nhint:  write it like --match method=POST\n"),
+        (["match=POST"], "error: match is not a setting\nhint:  write it like --match method=POST\n"),
+        (["match.method=POST"], "error: match is not a setting\nhint:  write it like --match method=POST\n"),
     ],
 )
 def test_a_wrong_match_is_one_clear_error(words: list[str], error: str) -> None:
@@ -101,7 +101,7 @@ def test_another_match_takes_the_place_of_all_of_the_one_before(api: Running) ->
     ("words", "error"),
     [
         ([], "error: there is nothing to change\nhint:  give settings like latency=500ms, or --match path=/charge*\n"),
-        (["match=/b"], "error: match is no setting\nhint:  write it like --match method=POST\n"),
+        (["match=/b"], "error: match is not a setting\nhint:  write it like --match method=POST\n"),
         (["--match", "pth=/b"], "error: match.pth: unknown key\nhint:  did you mean path?\n"),
         (
             ["--match", "status=503"],

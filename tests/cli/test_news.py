@@ -83,7 +83,7 @@ def test_a_file_that_was_read_again_is_news_with_its_mistakes() -> None:
     assert wrong_in(some) == wrong_in(ProxyRemoved("redis")) == []
 
 
-def test_only_the_first_firing_is_news_until_it_is_injected_anew() -> None:
+def test_only_the_first_firing_is_news_until_it_is_injected_again() -> None:
     news = News()
     first = "00:00:00 redis: slow fired for the first time, on connection 4"
     assert said(news, Fired("redis", 4, "slow", 1)) == first

@@ -133,7 +133,7 @@ def test_everything_wrong_with_a_file_and_what_is_asked_of_it_is_said_at_once(fi
     assert [(error.message, error.hint) for error in errors.parts(caught.value)] == [
         ("two proxies are named 'db'", "give each its own name"),
         ("there is no profile named 'slwo'", "did you mean slow?"),
-        (f"--report {tmp_path}: it is no file", "write it like --report report.json"),
+        (f"--report {tmp_path}: it is not a file", "write it like --report report.json"),
     ]
     Path(file).write_text(FILE.replace("latency:1s", "latency:1").replace("enabled: false", "enabled: no"))
     with pytest.raises(CombinedError) as caught:

@@ -301,7 +301,7 @@ def test_the_seed_stays_and_that_is_said_once(edited: Callable[..., Edited], ech
     it = edited(FILE.format(echo=echo))
     text = FILE.format(echo=echo).replace("seed: 7", "seed: 8")
     assert it.hang_up(text) == "nothing changed, 1 error"
-    assert it.told[:2] == ["error: the seed stays 7 while it runs", "hint:  start anew for 8"]
+    assert it.told[:2] == ["error: the seed stays 7 while it runs", "hint:  restart to use 8"]
     assert it.client.health()["seed"] == 7
     assert it.hang_up() == "nothing changed"
     assert it.hang_up(text.replace("slow:", "slower:")) == "2 profiles changed"

@@ -91,9 +91,9 @@ def test_a_report_that_cannot_be_written_starts_nothing(tmp_path: Path) -> None:
     there = tmp_path / "ran"
     code = f"open({str(there)!r}, 'w')"
     for path, message in (
-        (tmp_path, "it is no file"),
+        (tmp_path, "it is not a file"),
         (tmp_path / "missing" / "report.json", "cannot be written: No such file or directory"),
-        ("/dev/null", "it is no file"),
+        ("/dev/null", "it is not a file"),
     ):
         result = command("run", "--api", "none", "--report", str(path), "--", sys.executable, "-c", code)
         assert (result.exit_code, result.stdout) == (2, "")

@@ -141,5 +141,5 @@ def test_allow_host_names_the_api(run: Start) -> None:
 def test_what_is_no_host_is_said() -> None:
     result = command("run", "--allow-host", "a.example:80", "--api", "127.0.0.1:0")
     assert result.stderr == (
-        "error: 'a.example:80' is no name of a host\nhint:  write it like --allow-host chaos.example.com\n"
+        "error: 'a.example:80' is not a host name\nhint:  write it like --allow-host chaos.example.com\n"
     )

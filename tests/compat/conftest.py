@@ -35,7 +35,7 @@ class Toxiproxy(NamedTuple):
     port: int
 
     def ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
-        """Send a request; a body that is no text is sent as JSON."""
+        """Send a request; a body that is not text is sent as JSON."""
         text = body if body is None or isinstance(body, str) else json.dumps(body)
         connection = http.client.HTTPConnection(self.host, self.port, timeout=DEADLINE)
         try:

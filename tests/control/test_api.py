@@ -200,7 +200,7 @@ WRONG = [
     ("PUT", "/v1/proxies/new", "{}", 400, "upstream is missing", "upstream is text"),
     ("PUT", "/v1/proxies/new", '{"upstream": "redsi://x"}', 400, "unknown scheme in 'redsi://x'", None),
     ("PATCH", ECHO, '{"upstream": 5}', 400, "upstream: 5 is not right", "upstream is text"),
-    ("POST", f"{ECHO}/injections", "5", 400, "the body is no injection", 'send one like {"fault": "reset"}'),
+    ("POST", f"{ECHO}/injections", "5", 400, "the body is not an injection", 'send one like {"fault": "reset"}'),
     ("POST", f"{ECHO}/injections", "{}", 400, "no fault is named", "write fault: latency, or another fault"),
     ("POST", f"{ECHO}/injections", '"latncy:1s"', 400, "unknown fault 'latncy'", "did you mean latency?"),
     ("POST", f"{ECHO}/injections", '{"fault": "noop", "name": "a\\nb"}', 400, r"'a\nb' is not a name",

@@ -64,7 +64,7 @@ def test_nobody_listening_is_said() -> None:
 def test_a_stranger_is_not_taken_for_a_brownout(answer: bytes) -> None:
     with (
         stranger(answer) as address,
-        pytest.raises(BrownoutError, match=f"^what answers at {address} is no Brownout\\n"),
+        pytest.raises(BrownoutError, match=f"^what answers at {address} is not a Brownout\\n"),
     ):
         Client(address).health()
 

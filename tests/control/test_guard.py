@@ -214,7 +214,7 @@ def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(token: str
 
 @pytest.mark.parametrize("host", ["", "a b", "chaos.example.com:80", "http://chaos.example.com", "[::1]"])
 def test_a_host_that_is_no_name_is_refused(host: str) -> None:
-    with pytest.raises(BrownoutError, match=r"is no name of a host\n"):
+    with pytest.raises(BrownoutError, match=r"is not a host name\n"):
         Guard.of(None, [host])
 
 

@@ -355,7 +355,7 @@ def test_counters_never_run_back(running: Running) -> None:
         step(0, 1, 1)
         talk(sock, b"ping")
         step(0, 1, 1)
-        inject(running, proxy, fault="latency", latency="3ms")  # anew, on the same link
+        inject(running, proxy, fault="latency", latency="3ms")  # again, on the same link
         step(1, 2, 1)
         do(running, lambda: proxy.change("latency", {"latency": "1ms"}))
         talk(sock, b"ping")
@@ -535,16 +535,16 @@ def test_in_pieces_it_is_the_same(accept: str, monkeypatch: pytest.MonkeyPatch) 
     asyncio.run(both())
 
 
-def test_the_proxies_have_their_turn_while_it_is_written() -> None:
+def test_the_proxies_run_while_it_is_written() -> None:
     async def count() -> int:
-        turns = 0
+        rounds = 0
         async with Fleet(seed=7) as fleet:
             await large(fleet)
             task = asyncio.create_task(metrics.expose(fleet))
             while not task.done():
-                turns += 1
+                rounds += 1
                 await asyncio.sleep(0)
-        return turns
+        return rounds
 
     assert asyncio.run(count()) > 40  # four metrics with a hundred rows, ten at a time
 

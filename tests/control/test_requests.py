@@ -171,29 +171,29 @@ def test_a_slow_follower_loses_the_oldest() -> None:
 # The proxies meanwhile
 
 
-def turns(work: Callable[[], Coroutine[None, None, object]]) -> int:
-    """How often something else on the loop has its turn while work is done."""
+def rounds(work: Callable[[], Coroutine[None, None, object]]) -> int:
+    """How often something else on the loop runs while work is done."""
 
     async def count() -> int:
-        turns = 0
+        rounds = 0
         task = asyncio.ensure_future(work())
         while not task.done():
-            turns += 1
+            rounds += 1
             await asyncio.sleep(0)
-        return turns
+        return rounds
 
     return asyncio.run(count())
 
 
-def test_the_proxies_have_their_turn_while_a_follower_is_sent_what_was() -> None:
+def test_the_proxies_run_while_a_follower_is_sent_what_was() -> None:
     async def follow() -> None:
         with Follower(set(), [entry(n) for n in range(500)], lambda each: True, request_message) as follower:
             async for text in follower.messages():
                 if b"id: 499\n" in text:
                     follower.end()
 
-    assert turns(follow) > 8  # fifty at once
+    assert rounds(follow) > 8  # fifty at once
 
 
-def test_the_proxies_have_their_turn_while_a_list_is_written() -> None:
-    assert turns(lambda: reply_list(range(1000), str)) > 8  # a hundred at once
+def test_the_proxies_run_while_a_list_is_written() -> None:
+    assert rounds(lambda: reply_list(range(1000), str)) > 8  # a hundred at once

@@ -33,7 +33,7 @@ def write_or_compare(document: str, text: str) -> None:
     path = ROOT / ("README.md" if document == "README.md" else f"docs/{document}")
     if WRITE:
         path.write_text(text)
-    assert DOCS[document].splitlines() == text.splitlines() or WRITE, f"make docs writes {document} anew"
+    assert DOCS[document].splitlines() == text.splitlines() or WRITE, f"make docs rewrites {document}"
 
 
 @contextlib.contextmanager

@@ -80,9 +80,9 @@ def test_small_writes_pass_and_the_rest_of_a_large_one_never_comes_nor_anything_
 def test_a_write_ends_where_the_other_side_answers() -> None:
     context = StageContext(0, other=Heard(0))
     stage = PathMtu(bytes=Size(1000)).start(context)
-    for turn in range(50):
-        context.other = Heard(turn)
-        assert list(stage(Segment(turn / 10_000, bytes(900)))) == [Segment(turn / 10_000, bytes(900))]
+    for step in range(50):
+        context.other = Heard(step)
+        assert list(stage(Segment(step / 10_000, bytes(900)))) == [Segment(step / 10_000, bytes(900))]
     assert [segment.at for segment in stage(Segment(0.0051, bytes(900)))] == [0.0051, math.inf]
 
 

@@ -53,7 +53,7 @@ def test_ours_cannot_be_replaced(install: Install) -> None:
     ("name", "thing", "message"),
     [
         ("gone", None, "the fault gone of other_package:the_gone cannot be loaded"),
-        ("number", 3, "is no Fault: 3"),
+        ("number", 3, "is not a Fault: 3"),
         ("otherwise", ColdStart, "calls itself 'cold_start'"),
         ("reserved", Reserved, "has a setting named times, which every injection has"),
     ],

@@ -210,7 +210,7 @@ def test_what_is_long_is_cut_and_what_are_many_are_counted() -> None:
     assert (len(key), message, hint) == (303, "unknown key", "known: profiles, proxies, seed")
     found = problems("".join(f"k{number}: 1\n" for number in range(MOST + 5)))
     assert len(found) == MOST + 1
-    assert found[-1] == (0, 0, "", "5 more problems", "mend these first")
+    assert found[-1] == (0, 0, "", "5 more problems", "fix these first")
 
 
 # Variables.

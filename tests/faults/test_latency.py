@@ -50,6 +50,6 @@ def test_a_delay_resembles_the_one_before_it(correlation: float) -> None:
     assert statistics.correlation(found[:-1], found[1:]) == pytest.approx(correlation, abs=0.04)
 
 
-def test_the_same_seat_throws_the_same() -> None:
+def test_the_same_seed_draws_the_same() -> None:
     fault = Latency(latency=Duration(1), jitter=Duration(1))
     assert delays(fault, 100) == delays(fault, 100)

@@ -50,7 +50,7 @@ def test_what_is_behind_a_lost_packet_waits_for_it() -> None:
     assert [segment.at for segment in bench.out] == [1.0] * 3 + [3.0] * 7
 
 
-def test_a_packet_that_comes_in_pieces_is_hit_or_spared_as_a_whole() -> None:
+def test_a_packet_that_comes_in_pieces_is_lost_or_passes_as_a_whole() -> None:
     fault = Loss(share=Share(0.5), rto=Duration(1))
     whole = [segment.at for segment in fault.start(StageContext(7))(Segment(0.0, bytes(1448))) if segment.data]
     stage, pieces = fault.start(StageContext(7)), []

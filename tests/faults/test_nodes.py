@@ -137,7 +137,7 @@ def test_a_merge_key_in_quotes_is_a_key() -> None:
         ("%TAG\n---\n", (1, 5), "a YAML directive that cannot be read"),
         ("a: 'b\nc: d\n", (1, 4), "a quote that is never closed"),
         ('a: "b\n---\n', (1, 4), "a quote that is never closed"),
-        ('a: "\\w"', (1, 6), "\\w is no escape within double quotes"),
+        ('a: "\\w"', (1, 6), "\\w is not an escape within double quotes"),
         ('a: "\\xg1"', (1, 7), "an escape that is not complete"),
         ('a: "\\U00110000"', (1, 7), "no such character"),
         ("a: 1\nb\nc: 2", (2, 1), "a line that is neither a key with ':' nor a list item with '- '"),
@@ -152,7 +152,7 @@ def test_a_merge_key_in_quotes_is_a_key() -> None:
         ("[a b: c d: e]", (1, 10), "a ',' or ']' is missing before this"),
         ("a: ]", (1, 4), "']' stands where a value is due"),
         ("a: b\n\n c\x07", (3, 3), "the character U+0007, which YAML does not allow"),
-        ("{}\n{}", (2, 1), "this is no YAML: expected '<document start>', but found '{'"),
+        ("{}\n{}", (2, 1), "this is not YAML: expected '<document start>', but found '{'"),
     ],
 )
 def test_a_slip_of_the_pen_is_told_in_plain_words(text: str, place: tuple[int, int], message: str) -> None:

@@ -57,7 +57,11 @@ def test_all_problems_come_at_once() -> None:
         ("latancy", "unknown setting 'latancy'", "did you mean latency?"),
         ("probabilty", "unknown setting 'probabilty'", "did you mean probability?"),
         ("jitter", "jitter: 5 has no unit", "a duration is written like 5ms or 5s"),
-        ("distribution", "distribution: 'norml' is none of uniform, normal, lognormal, pareto", "did you mean normal?"),
+        (
+            "distribution",
+            "distribution: 'norml' is not one of uniform, normal, lognormal, pareto",
+            "did you mean normal?",
+        ),
         ("latency", "latency is missing", "latency is a duration"),
     ]
 

@@ -5,13 +5,13 @@ import pytest
 from brownout.faults import Duration, Quota, Share, Trigger, chance
 from brownout.faults.trigger import Identity
 
-WHOSE = Identity(7, "redis", "latency")
+IDENTITY = Identity(7, "redis", "latency")
 
 
-def hits(trigger: Trigger, matches: int, whose: Identity = WHOSE) -> list[int]:
+def hits(trigger: Trigger, matches: int, identity: Identity = IDENTITY) -> list[int]:
     fired: list[int] = []
     for n in range(1, matches + 1):
-        if trigger.fires(n, len(fired), whose):
+        if trigger.fires(n, len(fired), identity):
             fired.append(n)
     return fired
 
@@ -44,13 +44,13 @@ def test_draws_are_the_same_tomorrow() -> None:
 
 def test_seed_proxy_injection_and_scope_each_give_other_draws() -> None:
     each = [
-        WHOSE,
-        WHOSE._replace(seed=8),
-        WHOSE._replace(proxy="db"),
-        WHOSE._replace(injection="x"),
-        WHOSE._replace(scope="GET"),
+        IDENTITY,
+        IDENTITY._replace(seed=8),
+        IDENTITY._replace(proxy="db"),
+        IDENTITY._replace(injection="x"),
+        IDENTITY._replace(scope="GET"),
     ]
-    assert len({tuple(hits(Trigger(probability=Share(0.5)), 64, whose)) for whose in each}) == 5
+    assert len({tuple(hits(Trigger(probability=Share(0.5)), 64, identity)) for identity in each}) == 5
     assert chance.draw("ab", "c") != chance.draw("a", "bc")
 
 
@@ -61,7 +61,7 @@ def test_a_quota_is_exact_in_every_block_and_shuffled() -> None:
     assert len({tuple(n % 10 for n in block) for block in blocks}) > 30
 
 
-def test_a_quota_counts_the_turns_that_after_and_every_leave() -> None:
+def test_a_quota_counts_what_after_and_every_leave() -> None:
     found = hits(Trigger(after=5, every=2, quota=Quota(1, 2)), 5 + 2 * 2 * 50)
     assert len(found) == 50
     assert all((n - 5) % 2 == 0 for n in found)

@@ -50,20 +50,20 @@ def does(*actions: Action, on: str = "request", needs_whole: bool = False) -> Ex
     return Said()
 
 
-class Heard:
-    """The way of a stream: notes what is sent, joined where it comes at once."""
+class RecordingOutlet:
+    """The outlet of a stream: records what is sent, joined where it comes at once."""
 
     def __init__(self, talk: Talk, stream: str) -> None:
         self.talk = talk
         self.stream = stream
-        self.taken = 0
+        self.read = 0
 
     def forward(self, data: bytes) -> None:
         self.withhold(len(data))
         self.send(data)
 
     def withhold(self, count: int) -> None:
-        self.taken += count
+        self.read += count
 
     def send(self, data: bytes) -> None:
         self.talk.writes.append((self.stream, data))
@@ -92,26 +92,26 @@ class Talk:
         self.start = self.clock.now
         self.rules = Rules()
         self.heard: dict[str, list[tuple[float, bytes | Kind]]] = {"upstream": [], "downstream": []}
-        self.ways = {stream: Heard(self, stream) for stream in ("upstream", "downstream")}
+        self.outlets = {stream: RecordingOutlet(self, stream) for stream in ("upstream", "downstream")}
         self.said = {"upstream": 0, "downstream": 0}
         self.gone = False
         self.writes: list[tuple[str, bytes]] = []
         self.paused: dict[str, bool] = {"upstream": False, "downstream": False}
         self.over: list = []
-        self.opaque_for = ""
+        self.stop_reason = ""
         self.copies: list[tuple[bytes, int, Callable[[], None]]] = []
         self.fired_on: list[tuple[str, str]] = []
         self.fired_ns: list[int] = []
         self.entries: list[Entry] = []
-        self.missed_by: list[Injection] = []
-        self.spared_by: list[Injection] = []
+        self.retracted: list[Injection] = []
+        self.untouched_by: list[Injection] = []
         self.limits = limits
         self.budget = Budget(limits.total)
         self.talk: Conversation | None = None
 
     def begin(self) -> None:
         if self.talk is None:
-            self.talk = Conversation(Http1(), *self.ways.values(), self, self.clock, self.budget, self.limits)
+            self.talk = Conversation(Http1(), *self.outlets.values(), self, self.clock, self.budget, self.limits)
 
     def inject(self, fault: ExchangeFault, name: str = "", match: dict | None = None, **trigger: object) -> Injection:
         spec = Spec(fault, Trigger(**trigger), name=name or fault.name, match=match and Match.parse("http", match))
@@ -146,7 +146,7 @@ class Talk:
 
     def check_counts(self) -> None:
         """Check that all that was said was counted."""
-        assert {stream: way.taken for stream, way in self.ways.items()} == self.said
+        assert {stream: outlet.read for stream, outlet in self.outlets.items()} == self.said
 
     def wait(self, seconds: float) -> None:
         self.clock.run(seconds)
@@ -157,7 +157,7 @@ class Talk:
     def at_client(self) -> list[tuple[float, bytes | Kind]]:
         return self.heard["downstream"]
 
-    # The host
+    # The ConversationHost
 
     def operation(self, name: str) -> str:
         return name
@@ -168,17 +168,17 @@ class Talk:
 
     def retract(self, injection) -> None:
         injection.fired -= 1
-        self.missed_by.append(injection)
+        self.retracted.append(injection)
 
     def record_untouched(self, injection) -> None:
-        self.spared_by.append(injection)
+        self.untouched_by.append(injection)
 
     def copy(self, exchange, data, times, done) -> None:
         self.copies.append((data, times, done))
 
     def parsing_stopped(self, why: str) -> None:
-        assert not self.opaque_for, "told twice"
-        self.opaque_for = why
+        assert not self.stop_reason, "told twice"
+        self.stop_reason = why
 
     def ended(self, exchange) -> None:
         exchange.origin = Origin(0.0, "api", 1)

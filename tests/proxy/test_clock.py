@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from brownout.proxy.system.clock import LoopClock, _LoopClock, _TimerFdClock, loop_clock
+from brownout.proxy.system.clock import ClosableClock, _LoopClock, _TimerFdClock, loop_clock
 from brownout.testing.clock import VirtualClock
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
@@ -20,7 +20,7 @@ CLOCKS = {"loop": _LoopClock}
 if sys.platform == "linux":
     CLOCKS["timerfd"] = _TimerFdClock
 
-Scenario = Callable[[LoopClock], Awaitable[None]]
+Scenario = Callable[[ClosableClock], Awaitable[None]]
 Run = Callable[[Scenario], list[dict[str, object]]]
 
 
@@ -49,7 +49,7 @@ def run(request: pytest.FixtureRequest) -> Run:
     return run
 
 
-async def pause(clock: LoopClock, seconds: float) -> None:
+async def pause(clock: ClosableClock, seconds: float) -> None:
     """Wait by the clock under test."""
     over = asyncio.Event()
     clock.call_at(clock.time() + seconds, over.set)
@@ -66,7 +66,7 @@ def spin(seconds: float) -> None:
 def test_calls_come_in_the_order_in_which_they_are_due(run: Run) -> None:
     called: list[str] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         now = clock.time()
         for name, delay in {"third": 0.06, "first": 0.02, "fourth": 0.08, "second": 0.04}.items():
             clock.call_at(now + delay, lambda name=name: called.append(name))
@@ -79,7 +79,7 @@ def test_calls_come_in_the_order_in_which_they_are_due(run: Run) -> None:
 def test_equal_moments_come_in_the_order_of_asking(run: Run) -> None:
     called: list[int] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         when = clock.time() + 0.05
         for number in range(1000):
             clock.call_at(when, lambda number=number: called.append(number))
@@ -95,7 +95,7 @@ def test_a_call_does_not_come_before_its_moment(run: Run) -> None:
     early: list[float] = []
     called: list[float] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         def due(when: float) -> None:
             called.append(when)
             if clock.time() < when:
@@ -114,7 +114,7 @@ def test_a_call_does_not_come_before_its_moment(run: Run) -> None:
 def test_a_moment_that_has_passed_comes_at_once_and_not_within_the_call(run: Run) -> None:
     called: list[str] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         came = asyncio.Event()
         clock.call_at(clock.time() + 3600, lambda: called.append("in an hour"))
         for when in (clock.time() - 1, 0.0, -5.0):
@@ -130,7 +130,7 @@ def test_a_moment_that_has_passed_comes_at_once_and_not_within_the_call(run: Run
 def test_a_cancelled_call_does_not_come(run: Run) -> None:
     called: list[str] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         soon = clock.time() + 0.02
         first = clock.call_at(soon, lambda: called.append("cancelled"))
         clock.call_at(soon, lambda: called.append("kept"))
@@ -149,7 +149,7 @@ def test_a_cancelled_call_does_not_come(run: Run) -> None:
 def test_a_call_cancels_one_that_is_due_in_the_same_moment(run: Run) -> None:
     called: list[str] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         soon = clock.time() + 0.02
         timers = []
         clock.call_at(soon, lambda: timers[0].cancel())
@@ -164,7 +164,7 @@ def test_a_call_cancels_one_that_is_due_in_the_same_moment(run: Run) -> None:
 def test_an_earlier_call_asked_for_later_comes_first(run: Run) -> None:
     called: list[str] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         now = clock.time()
         clock.call_at(now + 3600, lambda: called.append("in an hour"))
         clock.call_at(now + 0.05, lambda: called.append("late"))
@@ -178,7 +178,7 @@ def test_an_earlier_call_asked_for_later_comes_first(run: Run) -> None:
 def test_a_call_may_ask_for_others(run: Run) -> None:
     called: list[int] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         over = asyncio.Event()
 
         def again() -> None:
@@ -198,7 +198,7 @@ def test_a_call_may_ask_for_others(run: Run) -> None:
 def test_an_error_in_one_call_is_reported_and_the_others_come(run: Run) -> None:
     called: list[str] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         def fail() -> None:
             raise LookupError("a mistake")
 
@@ -217,7 +217,7 @@ def test_an_error_in_one_call_is_reported_and_the_others_come(run: Run) -> None:
 def test_calls_that_are_still_due_do_not_come_after_close(run: Run) -> None:
     called: list[str] = []
 
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         own = type(clock)(asyncio.get_running_loop())
         own.call_at(own.time() + 0.02, lambda: called.append("after close"))
         own.call_at(own.time() - 1, lambda: called.append("after close, although past"))
@@ -229,7 +229,7 @@ def test_calls_that_are_still_due_do_not_come_after_close(run: Run) -> None:
 
 
 def test_it_gives_its_descriptor_back(run: Run) -> None:
-    async def scenario(clock: LoopClock) -> None:
+    async def scenario(clock: ClosableClock) -> None:
         before = os.listdir("/dev/fd")
         for _ in range(20):
             own = type(clock)(asyncio.get_running_loop())

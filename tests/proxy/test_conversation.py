@@ -62,7 +62,7 @@ class TestNothingFires:
         talk.server(OK)
         assert talk.entries[0].fingerprint == ""
 
-    def test_one_read_is_one_write_also_where_messages_have_turns(self, talk):
+    def test_one_read_is_one_write_also_where_messages_are_queued(self, talk):
         talk.inject(does(Hold(0)), match={"path": "/1"})
         talk.client(get(1) + get(2))
         talk.server(ok(1) + CHUNKED)
@@ -179,7 +179,7 @@ class TestArming:
         talk.client(GET[:7])
         assert talk.at_server() == [(0, GET + GET[:7])]
 
-    def test_replies_are_sent_on_before_they_are_read_when_all_turns_are_over(self, talk):
+    def test_replies_are_sent_on_before_they_are_read_when_the_queue_is_empty(self, talk):
         talk.inject(does(Hold(5, "reply"), on="reply"), times=1, match={"path": "/1"})
         talk.client(get(1))
         talk.server(ok(1))
@@ -189,7 +189,7 @@ class TestArming:
             talk.server(said)
         assert talk.at_client() == [(5, ok(1) + OK + OK[:10])]
 
-    def test_a_healed_fault_is_no_more(self, talk):
+    def test_a_healed_fault_no_longer_acts(self, talk):
         injection = talk.inject(does(ANSWER))
         talk.client(GET)
         talk.heal(injection)
@@ -223,7 +223,7 @@ class TestMatch:
         injection = talk.inject(does(Cut(1), on="reply"), match={"status": "5*"})
         talk.client(GET)
         talk.server(Kind.RESET)
-        assert (injection.matched, talk.missed_by) == (0, [])
+        assert (injection.matched, talk.retracted) == (0, [])
 
     def test_counts_are_of_what_matched(self, talk):
         injection = talk.inject(does(ANSWER), match={"path": "/[23]"}, after=1)
@@ -250,7 +250,7 @@ class TestMatch:
         injection = talk.inject(does(on="reply"))
         talk.client(GET)
         talk.server(OK)
-        assert (injection.matched, injection.fired, talk.missed_by) == (1, 0, [injection])
+        assert (injection.matched, injection.fired, talk.retracted) == (1, 0, [injection])
 
 
 class TestInOrder:
@@ -270,7 +270,7 @@ class TestInOrder:
         assert talk.at_client() == [(0, OK[:-2] + OK)]
         assert talk.over == [("HEAD /a", "200", "", ()), ("GET /a", "200", "", ())]
 
-    def test_an_upgrade_is_followed_no_more(self, talk):
+    def test_an_upgrade_is_no_longer_parsed(self, talk):
         talk.inject(does(ANSWER), match={"method": "PUT"})
         upgraded = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
         talk.client(b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
@@ -279,7 +279,7 @@ class TestInOrder:
         talk.server(b"\x81\x01")
         assert talk.at_server()[-1] == (0, b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nGET / HT")
         assert talk.at_client() == [(0, upgraded + b"hello\x81\x01")]
-        assert talk.opaque_for == "upgraded"
+        assert talk.stop_reason == "upgraded"
 
     def test_what_is_sent_before_an_upgrade_is_answered_is_not_kept(self, talk):
         talk.inject(does(ANSWER), match={"method": "PUT"})
@@ -301,7 +301,7 @@ class TestInOrder:
         timeout = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
         talk.server(OK + timeout, Kind.EOF)
         assert talk.at_client() == [(0, OK + timeout), (0, Kind.EOF)]
-        assert talk.opaque_for == "unasked reply"
+        assert talk.stop_reason == "unasked reply"
 
     def test_an_upgrade_behind_a_held_reply_waits_for_it_and_so_does_what_follows(self, talk):
         talk.inject(does(Hold(5, "reply"), on="reply"), match={"path": "/1"})
@@ -313,7 +313,7 @@ class TestInOrder:
         talk.server(b"three")
         assert talk.at_client() == [(5, ok(1) + upgraded + b"onetwothree")]
 
-    def test_what_waits_for_a_reply_when_a_link_is_given_up_is_not_followed(self, talk):
+    def test_what_waits_for_a_reply_when_a_link_is_given_up_is_not_parsed(self, talk):
         late = talk.inject(does(Hold(5, "reply"), on="reply"))
         talk.client(get(1) + get(2))
         talk.server(ok(1)[:10])
@@ -330,7 +330,7 @@ class TestInOrder:
         talk.client(*said)
         talk.server(OK)
         assert (talk.at_server(), talk.at_client()) == ([(0, b"".join(said))], [(0, OK)])
-        assert talk.opaque_for == "unreadable chunk size"
+        assert talk.stop_reason == "unreadable chunk size"
 
     def test_a_request_that_becomes_unreadable_after_its_answer_ends_the_link(self, talk):
         talk.inject(does(ANSWER))
@@ -351,22 +351,22 @@ class TestInOrder:
         talk.wait(10)
         assert talk.at_server() == [(5, get(1) + b"\x16\x03")]
 
-    def test_as_many_as_may_be_are_followed_also_if_the_last_one_comes_in_pieces(self, talk):
+    def test_as_many_as_may_be_are_parsed_also_if_the_last_one_comes_in_pieces(self, talk):
         talk.client(999 * GET + POST[:-2])
         talk.client(POST[-2:])
-        assert talk.opaque_for == ""
+        assert talk.stop_reason == ""
 
     @pytest.mark.parametrize("armed", [False, True])
     @pytest.mark.parametrize("reads", [1, 1000])
-    def test_too_many_at_once_are_followed_no_more(self, talk, reads, armed):
+    def test_too_many_at_once_are_no_longer_parsed(self, talk, reads, armed):
         if armed:
             talk.inject(does(ANSWER), match={"method": "PUT"})
         for _ in range(reads):
             talk.client(1000 // reads * GET)
-        assert talk.opaque_for == ""
+        assert talk.stop_reason == ""
         talk.client(GET)
         assert talk.at_server() == [(0, 1001 * GET)]
-        assert talk.opaque_for == "too many requests at once"
+        assert talk.stop_reason == "too many requests at once"
         assert len(talk.over) == 1000
 
     def test_five_hundred_answers_wait_for_one_reply(self, talk):
@@ -376,7 +376,7 @@ class TestInOrder:
         talk.server(ok(1))
         assert talk.at_client() == [(0, ok(1) + 500 * BUSY)]
 
-    def test_an_upstream_that_is_waited_for_is_read_when_its_turn_has_come(self):
+    def test_an_upstream_that_is_waited_for_is_read_when_its_reply_is_next(self):
         talk = Talk(LIMITS._replace(pipe=100))
         talk.inject(does(Hold(5, "reply"), on="reply"), "slow", match={"path": "/1"})
         talk.inject(does(ANSWER), match={"path": "/a"})

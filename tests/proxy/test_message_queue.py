@@ -4,7 +4,7 @@ import pytest
 
 from brownout.faults import Fault
 from brownout.faults.action import Hold
-from brownout.faults.part import begun
+from brownout.faults.message_stage import starter
 from brownout.faults.segment import Kind, Segment, StageContext
 from brownout.faults.spec import Spec
 from brownout.proxy.exchanges.message_queue import MessageQueue, Slot
@@ -44,7 +44,7 @@ class Bed:
         """A slot whose message is five seconds late."""
         slot = self.add(name)
         injection = Injection(Spec(fault or does(), name="late"), seed=1, proxy="bed")
-        self.queue.shape(slot, Lane(injection, StageContext(1), begun(Hold(SECONDS), 0)))
+        self.queue.shape(slot, Lane(injection, StageContext(1), starter(Hold(SECONDS), 0)))
         return slot
 
 

@@ -1,6 +1,6 @@
 """What redis-py, psycopg and a plain socket see of every fault: docs/clients.md is what was seen.
 
-`BROWNOUT_WRITE_DOCS=1` writes the table anew. Times are rounded down to a unit of the row's own, so that a busy machine
+`BROWNOUT_WRITE_DOCS=1` rewrites the table. Times are rounded down to a unit of the row's own, so that a busy machine
 sees the same; of a message the words are kept that are the same each time.
 """
 

@@ -94,7 +94,7 @@ class Plain(BaseHTTPRequestHandler):
     """The tour on http.server."""
 
     protocol_version = "HTTP/1.1"
-    turn = threading.Semaphore(0)
+    go_on = threading.Semaphore(0)
     """Lets an event out."""
 
     def log_message(self, *args: object) -> None:
@@ -131,7 +131,7 @@ class Plain(BaseHTTPRequestHandler):
     def _events(self) -> Iterator[bytes]:
         for event in EVENTS:
             yield event
-            assert self.turn.acquire(timeout=PATIENCE)
+            assert self.go_on.acquire(timeout=PATIENCE)
 
     def do_GET(self) -> None:
         if self.path == "/hello":
@@ -188,17 +188,17 @@ async def _zipped(request: web.Request) -> web.Response:
 
 
 async def _events(request: web.Request) -> web.StreamResponse:
-    return await _stream(request, EVENTS, Plain.turn)
+    return await _stream(request, EVENTS, Plain.go_on)
 
 
-async def _stream(request: web.Request, chunks: list[bytes], turn: threading.Semaphore | None) -> web.StreamResponse:
+async def _stream(request: web.Request, chunks: list[bytes], go_on: threading.Semaphore | None) -> web.StreamResponse:
     reply = web.StreamResponse()
     reply.enable_chunked_encoding()
     await reply.prepare(request)
     for chunk in chunks:
         await reply.write(chunk)
-        if turn is not None:
-            assert await asyncio.to_thread(turn.acquire, timeout=PATIENCE)
+        if go_on is not None:
+            assert await asyncio.to_thread(go_on.acquire, timeout=PATIENCE)
     await reply.write_eof()
     return reply
 
@@ -431,7 +431,7 @@ def test_an_event_comes_when_it_is_sent(
     for each in events(f"http://{gate.host}:{gate.port}"):
         got += each
         if got.endswith(b"\n\n"):
-            Plain.turn.release()
+            Plain.go_on.release()
     assert got == b"".join(EVENTS)
 
 

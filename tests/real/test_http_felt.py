@@ -1,6 +1,6 @@
 """What httpx, requests and aiohttp see of every fault of HTTP: docs/http-clients.md is what was seen.
 
-`BROWNOUT_WRITE_DOCS=1` writes the table anew. No row depends on how fast the machine is: what is late is late by far, and
+`BROWNOUT_WRITE_DOCS=1` rewrites the table. No row depends on how fast the machine is: what is late is late by far, and
 what drips takes far less than a time-out from one drop to the next.
 """
 

@@ -1,6 +1,6 @@
 """What connection pools do under faults: each test's docstring is a row of docs/pools.md.
 
-`BROWNOUT_WRITE_DOCS=1` writes the rows anew. Times in the docstrings are injected or set ones; the tests' bounds are wide.
+`BROWNOUT_WRITE_DOCS=1` rewrites the rows. Times in the docstrings are injected or set ones; the tests' bounds are wide.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def outcome(function: Callable[[], object]) -> tuple[str, float]:
 
 @contextlib.contextmanager
 def redis_pool(gate: Gate, size: int, **options: object) -> Iterator[redis.Redis]:
-    """A client with so many idle connections in its pool, and no retries unless they are asked for."""
+    """A client with `size` idle connections in its pool, and no retries unless they are asked for."""
     given = {"socket_timeout": TIMEOUT, "retry": Retry(NoBackoff(), 0), **options}
     client = redis.Redis(host=gate.host, port=gate.port, **given)
     try:
@@ -153,7 +153,7 @@ def test_redis_blocking_pool(redis_gate: Gate) -> None:
 
 @scenario("redis-py", "hang", "`socket_timeout=0.3`, no retries")
 def test_redis_hang(redis_gate: Gate) -> None:
-    """Each command fails after 0.3 s: `TimeoutError`. Its connection is closed, and the next command connects anew, which is accepted, and
+    """Each command fails after 0.3 s: `TimeoutError`. Its connection is closed, and the next command reconnects, which is accepted, and
     waits 0.3 s for the handshake. Healed, the next one answers."""
     with redis_pool(redis_gate, 1) as client:
         redis_gate.inject("hang")
@@ -205,7 +205,7 @@ def test_redis_path_mtu(redis_gate: Gate) -> None:
 
 @scenario("redis-py", "idle_cut idle=200ms", "no retries")
 def test_redis_idle_cut(redis_gate: Gate) -> None:
-    """The pool hands out a dead connection: `TimeoutError` after 0.3 s. That place is connected anew with the next command; the other dead
+    """The pool hands out a dead connection: `TimeoutError` after 0.3 s. That place is reconnected with the next command; the other dead
     connections stay in the pool, and each costs another time-out when it is needed."""
     with redis_pool(redis_gate, 2) as client:
         redis_gate.inject("idle_cut", idle="200ms")
@@ -246,7 +246,7 @@ def test_redis_idle_cut_with_a_check_and_no_retry(redis_gate: Gate) -> None:
 
 @scenario("redis-py", "idle_cut idle=200ms how=reset", "no retries")
 def test_redis_idle_cut_by_reset(redis_gate: Gate) -> None:
-    """No error: the pool sees the end of a connection when it hands it out, and connects anew."""
+    """No error: the pool sees the end of a connection when it hands it out, and reconnects."""
     with redis_pool(redis_gate, 2) as client:
         redis_gate.inject("idle_cut", idle="200ms", how="reset")
         redis_gate.settle()
@@ -258,7 +258,7 @@ def test_redis_idle_cut_by_reset(redis_gate: Gate) -> None:
 
 @scenario("redis-py", "drain idle=200ms", "no retries")
 def test_redis_drain(redis_gate: Gate) -> None:
-    """While connections are in use they work. An idle one is closed; the pool sees it when it hands it out, connects anew, and that
+    """While connections are in use they work. An idle one is closed; the pool sees it when it hands it out, reconnects, and that
     is refused: `ConnectionError`. Healed, the next command answers."""
     with redis_pool(redis_gate, 1) as client:
         redis_gate.inject("drain", idle="200ms")
@@ -293,7 +293,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 @contextlib.contextmanager
 def psycopg_pool(gate: Gate, size: int, **options: object) -> Iterator[Pool]:
-    """A pool with so many idle connections. The faults are healed before it is closed."""
+    """A pool with `size` idle connections. The faults are healed before it is closed."""
     address = f"host={gate.host} port={gate.port} user=postgres dbname=postgres connect_timeout=2"
     given = {"min_size": size, "max_size": size + 1, "timeout": TIMEOUT, "kwargs": {"autocommit": True}, **options}
     with (

@@ -76,7 +76,7 @@ class Account:
         data = self._sock.recv(65536)
         while len(data) < int(data[1 : data.index(b"\r\n")]) + data.index(b"\r\n") + 4:
             data += self._sock.recv(65536)
-        received, sent = (re.search(rb"total_net_%s_bytes:(\d+)" % way, data) for way in (b"input", b"output"))
+        received, sent = (re.search(rb"total_net_%s_bytes:(\d+)" % stream, data) for stream in (b"input", b"output"))
         assert received
         assert sent
         return (int(received[1]), int(sent[1])), len(data)

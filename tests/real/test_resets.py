@@ -64,7 +64,7 @@ def end_of(gate: Gate, said: bytes = b"") -> Reading:
 
 
 def exactly(sock: socket.socket, length: int) -> bytes:
-    """Read so many bytes (MSG_WAITALL does not wait on a socket with a time-out)."""
+    """Read `length` bytes (MSG_WAITALL does not wait on a socket with a time-out)."""
     data = bytearray()
     while part := sock.recv(length - len(data)) if len(data) < length else b"":
         data += part
@@ -78,7 +78,7 @@ def reset(sock: socket.socket) -> None:
 
 
 def fill(sock: socket.socket) -> None:
-    """Send to somebody who does not read, until no more is taken for half a second."""
+    """Send to somebody who does not read, until nothing is taken for half a second."""
     sock.settimeout(0.5)
     sent = 0
     with contextlib.suppress(TimeoutError):

@@ -36,7 +36,7 @@ def size() -> int:
 
 
 class Sender(threading.Thread):
-    """Sends so many bytes and a FIN; never more than what is allowed."""
+    """Sends `total` bytes and a FIN; never more than what is allowed."""
 
     def __init__(self, sock: socket.socket, total: int, seed: int) -> None:
         super().__init__(daemon=True)

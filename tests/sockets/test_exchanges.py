@@ -1,4 +1,4 @@
-"""HTTP over real sockets: what fails does so in its turn, and leaves nothing behind."""
+"""HTTP over real sockets: what fails does so in order, and leaves nothing behind."""
 
 import asyncio
 import socket
@@ -27,7 +27,7 @@ async def test_half_a_head_goes_on_with_the_end_of_its_stream(world, armed: bool
 class TestPipelined:
     FIVE = b"".join(ask(f"/{number}") for number in range(1, 6))
 
-    async def test_the_middle_one_of_five_is_answered_in_its_turn(self, world) -> None:
+    async def test_the_middle_one_of_five_is_answered_in_order(self, world) -> None:
         shop, proxy = await open_shop(world)
         proxy.inject(spec({"fault": "http.status", "status": 503, "body": "busy", "match": {"path": "/3"}}))
         phone = await dial(world, proxy)
@@ -242,7 +242,7 @@ async def test_a_duplicate_is_there_before_the_client_has_its_reply(world, copie
 class TestArming:
     BUSY = {"fault": "http.status", "status": 503, "body": "busy"}
 
-    async def test_a_request_in_flight_is_spared_and_the_next_is_not(self, world) -> None:
+    async def test_a_request_in_flight_is_not_hit_and_the_next_is(self, world) -> None:
         proxy, phone, up_reader, up_writer = await pair(world)
         await phone.say(ask("/a"))
         await up_reader.readuntil(b"\r\n\r\n")
@@ -251,7 +251,7 @@ class TestArming:
         up_writer.write(ok("a"))
         assert [await phone.reply(), await phone.reply()] == [(200, "a"), (503, "busy")]
 
-    async def test_an_upload_in_flight_is_spared(self, world) -> None:
+    async def test_an_upload_in_flight_is_not_hit(self, world) -> None:
         proxy, phone, up_reader, up_writer = await pair(world)
         upload = ask("/a", "POST", b"x" * 1000)
         await phone.say(upload[:500])
@@ -262,7 +262,7 @@ class TestArming:
         up_writer.write(ok("a"))
         assert [await phone.reply(), await phone.reply()] == [(200, "a"), (503, "busy")]
 
-    async def test_a_head_in_flight_is_spared(self, world) -> None:
+    async def test_a_head_in_flight_is_not_hit(self, world) -> None:
         proxy, phone, up_reader, up_writer = await pair(world)
         await phone.say(ask("/a")[:10])
         await up_reader.readexactly(10)
@@ -273,7 +273,7 @@ class TestArming:
         assert [await phone.reply(), await phone.reply()] == [(200, "a"), (503, "busy")]
 
     @pytest.mark.parametrize("seen", [10, 41], ids=["its head", "its body"])
-    async def test_a_reply_in_flight_is_spared(self, world, seen: int) -> None:
+    async def test_a_reply_in_flight_is_not_hit(self, world, seen: int) -> None:
         proxy, phone, up_reader, up_writer = await pair(world)
         await phone.say(ask("/a"))
         await up_reader.readuntil(b"\r\n\r\n")

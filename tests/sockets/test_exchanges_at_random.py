@@ -20,7 +20,7 @@ async def written(writer: asyncio.StreamWriter, pieces: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("armed", [False, True], ids=["no fault", "a fault for others"])
-@pytest.mark.parametrize("order", ["in turn", "half-closed", "both at once"])
+@pytest.mark.parametrize("order", ["one by one", "half-closed", "both at once"])
 async def test_conversations_pass_byte_for_byte(world, conversations, armed: bool, order: str) -> None:
     rng = random.Random(f"{armed} {order}")
     proxy = await world.proxy("shop", f"http://{await world.serve()}")
@@ -46,7 +46,7 @@ async def test_conversations_pass_byte_for_byte(world, conversations, armed: boo
             await written(up_writer, replied)
         up_writer.write_eof()
         assert await reader.read() == conversation.reply, conversation.name
-        if order == "in turn":
+        if order == "one by one":
             writer.write_eof()
             got += await up_reader.read()
         assert got == conversation.request, conversation.name

@@ -60,7 +60,7 @@ async def test_a_profile_that_does_not_fit_changes_nothing(world: World) -> None
     assert there(world.fleet) == before == {"a": {"noop": "p"}, "b": {"mine": ""}}
 
 
-async def test_applying_anew_heals_first_what_it_put_there_and_nothing_else(world: World) -> None:
+async def test_applying_again_heals_first_what_it_put_there_and_nothing_else(world: World) -> None:
     await two(world)
     by_hand = world.fleet.proxy("a").inject(spec("noop"))
     world.fleet.apply(profile("other", b=["noop"]))

@@ -24,7 +24,7 @@ async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text:
 
 
 async def silent(reader: asyncio.StreamReader, seconds: float = 0.05) -> bool:
-    """Whether nothing comes; a silence that is none for so long would be one for ever."""
+    """Whether nothing comes for a while, which is taken for silence."""
     try:
         async with asyncio.timeout(seconds):
             return not await reader.read(1) and False
@@ -330,11 +330,11 @@ async def test_who_is_too_many_waits_in_order_of_coming(world: World) -> None:
         await world.until(lambda: proxy.links_total == len(clients))
     for _, writer in clients:
         writer.write(b"ping")
-    for turn in range(4):
-        assert await clients[turn][0].readexactly(4) == b"ping"
-        for reader, _ in clients[turn + 1 :]:
+    for index in range(4):
+        assert await clients[index][0].readexactly(4) == b"ping"
+        for reader, _ in clients[index + 1 :]:
             assert await silent(reader, 0.01)
-        clients[turn][1].close()
+        clients[index][1].close()
     assert (injection.matched, injection.fired) == (3, 3)
     await world.until(lambda: not proxy.links)
 

@@ -199,7 +199,7 @@ async def test_ipv6_wildcard(world) -> None:
 async def test_an_address_of_another_machine_is_an_error(world, listen) -> None:
     with pytest.raises(ListenError) as caught:
         await world.proxy(listen=listen)
-    assert caught.value.message == f"{listen} is no address of this machine"
+    assert caught.value.message == f"{listen} is not an address of this machine"
     assert caught.value.hint == "listen on 127.0.0.1 or [::1]"
     assert world.fleet.proxies == {}
 
@@ -213,7 +213,7 @@ async def test_a_name_to_listen_on_that_is_not_known_is_an_error(world, monkeypa
     monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", resolve, raising=False)
     with pytest.raises(ListenError) as caught:
         await world.proxy(upstream=upstream, listen="no.such.host:0")
-    assert caught.value.message == "no.such.host:0 is no address of this machine"
+    assert caught.value.message == "no.such.host:0 is not an address of this machine"
     assert caught.value.hint == "listen on 127.0.0.1 or [::1]"
     assert world.fleet.proxies == {}
 
@@ -412,7 +412,7 @@ async def test_a_file_that_is_no_socket_is_an_error_and_is_not_deleted(world, tm
     path.write_text("precious")
     with pytest.raises(ListenError) as caught:
         await world.proxy(listen=f"unix://{path}")
-    assert caught.value.message == f"cannot listen on unix://{path}: there is a file, and it is no socket"
+    assert caught.value.message == f"cannot listen on unix://{path}: there is a file that is not a socket"
     assert path.read_text() == "precious"
     assert world.fleet.proxies == {}
 

@@ -65,7 +65,7 @@ def echo() -> Iterator[int]:
 
 
 def talk(port: int, requests: int, counting: Callable[[bool], None] = lambda on: None) -> None:
-    """Say so many requests on one connection, each after the reply to the one before; the first ten warm up."""
+    """Send `requests` requests on one connection, each after the reply to the one before; the first ten warm up."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for number in range(requests + 10):
@@ -77,7 +77,7 @@ def talk(port: int, requests: int, counting: Callable[[bool], None] = lambda on:
 
 
 def traced(loop: str, requests: int, log: Path) -> Counter[str]:
-    """Return the system calls by name of a process that holds a proxy alone, over a run of so many requests."""
+    """Return the system calls by name of a process that holds a proxy alone, over a run of `requests` requests."""
     with echo() as upstream:
         process = subprocess.Popen(
             ["strace", "-f", "-qq", "-e", "signal=none", "-o", log,

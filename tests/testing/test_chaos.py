@@ -94,7 +94,7 @@ def trip(client: socket.socket, data: bytes = b"x") -> float:
 
 
 def hits(proxy: Proxied, count: int = 50) -> set[int]:
-    """Which of so many connections, one after the other, are reset."""
+    """Which of `count` connections, one after the other, are reset."""
     found = set()
     for number in range(1, count + 1):
         try:
@@ -260,9 +260,9 @@ def test_settings_come_as_text_as_units_or_as_a_fault(chaos: Chaos, echo: str) -
     ] * 3
 
 
-def test_the_dice_of_a_seed_are_the_same_wherever_the_proxy_is(chaos: Chaos, echo: str) -> None:
+def test_the_chances_of_a_seed_are_the_same_wherever_the_proxy_is(chaos: Chaos, echo: str) -> None:
     proxy = chaos.proxy("early", upstream=echo)
-    for _ in range(2):  # a fresh injection begins anew
+    for _ in range(2):  # a fresh injection counts from the start
         with proxy.inject("reset", probability="30%"):
             assert hits(proxy) == HITS_OF_SEED_7
 

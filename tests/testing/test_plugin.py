@@ -212,7 +212,7 @@ def test_next(client, chaos): trip(client); assert chaos.seed == 7
     assert "plugin.py" not in told(result)
 
 
-# Seeds and dice
+# Seeds and chances
 
 
 def test_the_seed_is_of_the_command_line_then_the_marker_then_the_file(run: Run) -> None:
@@ -237,12 +237,12 @@ def test_marked(chaos): print("marked", chaos.seed)
     assert header(given) == "brownout: embedded, seed 5, config brownout.yaml"
 
 
-def test_a_test_meets_the_same_dice_alone_in_the_suite_in_any_order_and_beside_others(run: Run) -> None:
+def test_a_test_meets_the_same_chances_alone_in_the_suite_in_any_order_and_beside_others(run: Run) -> None:
     suite = """
 import json, os, pathlib
 def met(name, proxy):
     proxy.inject("reset", probability="30%")
-    pathlib.Path(os.environ["DICE"], name).write_text(json.dumps(hits(proxy)))
+    pathlib.Path(os.environ["HITS"], name).write_text(json.dumps(hits(proxy)))
 def test_one(proxy): met("one", proxy)
 def test_two(proxy): proxy.inject("latency:1ms"); met("two", proxy)
 def test_three(chaos):
@@ -261,17 +261,17 @@ def test_three(chaos):
     found: dict[str, set[str]] = {"one": set(), "two": set(), "three": set()}
     for name, args in runs.items():
         Path(name).mkdir()
-        os.environ["DICE"] = name
+        os.environ["HITS"] = name
         try:
             result = run("--brownout-seed", "7", *args, suite=suite)
         finally:
-            del os.environ["DICE"]
+            del os.environ["HITS"]
         result.assert_outcomes(passed=len(list(Path(name).iterdir())))
         for each in Path(name).iterdir():
             found[each.name].add(each.read_text())
     assert found["one"] == found["two"] == {str(HITS_OF_SEED_7)}
     assert len(found["three"]) == 1
-    assert found["three"] != found["one"]  # another proxy has dice of its own
+    assert found["three"] != found["one"]  # another proxy has chances of its own
 
 
 # What a failure says
@@ -300,7 +300,7 @@ def test_without(): assert False
         "latency on echo: latency=1s start=1h",
         "  its start did not come",
         "refuse on echo:",
-        "  nobody can count what it hit; open connections that it could not touch: 1",
+        "  nobody can count what it hit; connections that it could not act on: 1",
     ]
     assert sections[1].splitlines()[1:3] == ["random seed 7; to repeat it: --brownout-seed 7", "nothing was injected"]
     assert len(sections) == 2

@@ -103,7 +103,7 @@ def test_redis_answers_over_tcp_and_the_unix_socket_and_is_gone_after_the_block(
 def test_redis_keeps_nothing_and_listens_on_loopback_alone() -> None:
     with servers.redis() as server, redis_py.Redis.from_url(server.url) as client:
         names = ["save", "appendonly", "bind", "loglevel"]
-        settings = {name: client.config_get(name)[name] for name in names}  # one by one: Redis 6 takes no more
+        settings = {name: client.config_get(name)[name] for name in names}  # one by one: Redis 6 takes one at a time
     assert settings == {"save": "", "appendonly": "no", "bind": "127.0.0.1", "loglevel": "notice"}
 
 
@@ -254,7 +254,7 @@ def test_a_server_is_ready_when_it_welcomes(kind: servers._Kind, answer: bytes, 
 
 
 @both
-def test_a_port_lost_to_another_is_tried_anew(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_lost_to_another_is_replaced(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     free = servers._free_port()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1], free])

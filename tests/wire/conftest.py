@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from brownout.wire.dialect import Part, Piece, RequestHead
-from brownout.wire.http1.reader import HttpReply, HttpRequest, Replies, Requests
+from brownout.wire.http1.reader import HttpReply, HttpRequest, ReplyReader, RequestReader
 
 
 class Followed(NamedTuple):
@@ -27,14 +27,14 @@ def chunks(data: bytes, cuts: Iterable[int]) -> list[bytes]:
 
 
 def _follow(conversation: Any, request_cuts: Iterable[int] = (), reply_cuts: Iterable[int] = ()) -> Followed:
-    requests = Requests()
+    requests = RequestReader()
     asked = [piece for chunk in chunks(conversation.request, request_cuts) for piece in requests.feed(chunk)]
     asked += requests.eof()
     heads = [piece.head for piece in asked if piece.part is Part.HEAD]
     whole = sum(piece.last for piece in asked)
     waiting: list[RequestHead] = [head for head in heads if isinstance(head, HttpRequest)]
 
-    replies = Replies(lambda: waiting.pop(0) if waiting else None)
+    replies = ReplyReader(lambda: waiting.pop(0) if waiting else None)
     replied = [piece for chunk in chunks(conversation.reply, reply_cuts) for piece in replies.feed(chunk)]
     replied += replies.eof()
     statuses, status = [], ""

@@ -137,9 +137,9 @@ def bodies() -> Iterator[Conversation]:
     ):
         kind = b"Content-Type: " + kind + b"\r\n"
         halves = _chunked(body[: len(body) // 2], body[len(body) // 2 :])
-        for way, fields, data in (("by length", kind + _length(body), body), ("in chunks", kind + CHUNKED, halves)):
+        for framing, fields, data in (("by length", kind + _length(body), body), ("in chunks", kind + CHUNKED, halves)):
             request, reply = _post(fields, data), _reply(fields, data)
-            yield Conversation(f"{name} {way}", request + GET, reply + OK, _saw("POST / 200", "GET / 200"))
+            yield Conversation(f"{name} {framing}", request + GET, reply + OK, _saw("POST / 200", "GET / 200"))
         yield Conversation(f"{name} until the end", GET, _reply(kind + b"Connection: close\r\n", body), SAW, ends=True)
 
 

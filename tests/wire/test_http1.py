@@ -6,7 +6,7 @@ import pytest
 
 from brownout.wire.dialect import Dialect, Part, Piece, Reader, RequestHead
 from brownout.wire.http1.head import request_head
-from brownout.wire.http1.reader import CHUNK_LINE_LIMIT, HEAD_LIMIT, Http1, Replies, Requests
+from brownout.wire.http1.reader import CHUNK_LINE_LIMIT, HEAD_LIMIT, Http1, ReplyReader, RequestReader
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 HEAD = GET.replace(b"GET", b"HEAD")
@@ -82,7 +82,7 @@ REQUESTS: dict[str, tuple[tuple[bytes | None, ...], Shown]] = {
 @pytest.mark.parametrize("name", REQUESTS)
 def test_requests(name: str) -> None:
     chunks, pieces = REQUESTS[name]
-    assert fed(Requests(), chunks) == pieces
+    assert fed(RequestReader(), chunks) == pieces
 
 
 REPLIES: dict[str, tuple[bytes, tuple[bytes | None, ...], Shown]] = {
@@ -110,9 +110,9 @@ REPLIES: dict[str, tuple[bytes, tuple[bytes | None, ...], Shown]] = {
 }  # fmt: skip
 
 
-def asking(requests: bytes) -> Replies:
-    heads: Iterator[RequestHead] = iter([piece.head for piece in Requests().feed(requests) if piece.head])
-    return Replies(lambda: next(heads, None))
+def asking(requests: bytes) -> ReplyReader:
+    heads: Iterator[RequestHead] = iter([piece.head for piece in RequestReader().feed(requests) if piece.head])
+    return ReplyReader(lambda: next(heads, None))
 
 
 @pytest.mark.parametrize("name", REPLIES)
@@ -129,8 +129,8 @@ def test_it_is_a_dialect() -> None:
 
 def test_a_reply_is_asked_for_once_however_many_heads_it_has() -> None:
     asked = []
-    request = Requests().feed(GET)[0].head
-    reader = Replies(lambda: asked.append(1) or request)
+    request = RequestReader().feed(GET)[0].head
+    reader = ReplyReader(lambda: asked.append(1) or request)
     reader.feed(HINTS + HINTS)
     reader.feed(HINTS + EMPTY)
     assert len(asked) == 1
@@ -163,7 +163,7 @@ def test_no_payload_is_expected_where_none_may_follow() -> None:
 )  # fmt: skip
 def test_what_cannot_begin_a_request_is_let_go_at_once(data: bytes, why: str) -> None:
     for chunks in ((data,), tuple(data[at : at + 1] for at in range(len(data)))):
-        reader = Requests()
+        reader = RequestReader()
         assert b"".join(piece.data for chunk in chunks for piece in reader.feed(chunk)) == data
         assert (reader.opaque, reader.held) == (why, 0)
 
@@ -179,7 +179,7 @@ def test_what_cannot_begin_a_reply_is_let_go_at_once(data: bytes) -> None:
 
 
 def test_only_a_head_is_kept_back_and_counted() -> None:
-    reader = Requests()
+    reader = RequestReader()
     assert reader.feed(POST[:10]) == []
     assert reader.held == 10
     reader.feed(POST[10:] + b"he")
@@ -191,10 +191,10 @@ def test_only_a_head_is_kept_back_and_counted() -> None:
 def test_a_head_may_have_64_kib() -> None:
     fill = b"v" * (HEAD_LIMIT - len(b"GET / HTTP/1.1\r\nX: \r\n\r\n"))
     head = b"GET / HTTP/1.1\r\nX: %b\r\n\r\n"
-    assert show(Requests().feed(head % fill)) == [("HEAD.", head % fill)]
+    assert show(RequestReader().feed(head % fill)) == [("HEAD.", head % fill)]
     longer = head % (fill + b"v")
     for chunks in ([longer], [longer[:-1], b"\n"], [longer[:9], longer[9:]]):
-        reader = Requests()
+        reader = RequestReader()
         assert show([piece for chunk in chunks for piece in reader.feed(chunk)]) == [("OPAQUE", longer)]
         assert reader.opaque == "head beyond 64 KiB"
 
@@ -202,7 +202,7 @@ def test_a_head_may_have_64_kib() -> None:
 @pytest.mark.parametrize("size", [1000, 60_000, 200_000])
 @pytest.mark.parametrize("begun", [GET[:-2], OK[:-2]])
 def test_a_head_without_an_end_is_not_kept(begun: bytes, size: int) -> None:
-    reader = Requests() if begun[:3] == b"GET" else asking(GET)
+    reader = RequestReader() if begun[:3] == b"GET" else asking(GET)
     reader.feed(begun + b"X: ")
     for _ in range(100_000 // size + 1):
         reader.feed(b"v" * size)
@@ -212,7 +212,7 @@ def test_a_head_without_an_end_is_not_kept(begun: bytes, size: int) -> None:
 
 def test_a_chunk_size_may_have_8_kib() -> None:
     line = b"5;" + b"x" * (CHUNK_LINE_LIMIT - 4) + b"\r\n"
-    reader = Requests()
+    reader = RequestReader()
     reader.feed(CHUNKS + line)
     assert reader.opaque == ""
     reader.feed(b"hello\r\n0" + line[1:-2])
@@ -223,7 +223,7 @@ def test_a_chunk_size_may_have_8_kib() -> None:
 
 
 def test_giving_up_returns_what_was_held_and_keeps_the_first_reason() -> None:
-    reader = Requests()
+    reader = RequestReader()
     reader.feed(GET[:9])
     assert show(reader.give_up("upgraded")) == [("OPAQUE", GET[:9])]
     assert (reader.opaque, reader.held) == ("upgraded", 0)
@@ -243,7 +243,7 @@ def test_giving_up_within_a_body_lets_the_rest_go() -> None:
 
 def test_a_reader_takes_a_body_as_it_is_read() -> None:
     body = b"x" * 100_000
-    reader = Requests()
+    reader = RequestReader()
     reader.feed(b"POST / HTTP/1.1\r\nContent-Length: 200000\r\n\r\n")
     first, second = reader.feed(body), reader.feed(body)
     assert first[0].data is body
@@ -256,18 +256,18 @@ def test_a_reader_takes_a_body_as_it_is_read() -> None:
 @pytest.mark.parametrize("before", [(), (GET,), (POST + b"hello",), (CHUNKS + b"0\r\n\r\n",)])
 @pytest.mark.parametrize("data", [GET, HEAD, UPGRADE, POST + b"hello"])
 def test_a_request_that_comes_whole_is_the_one_that_would_be_read(before: tuple[bytes, ...], data: bytes) -> None:
-    reader = Requests()
+    reader = RequestReader()
     fed(reader, before)
     for _ in range(2):  # the second time it is the last one again
-        assert reader.whole(data) == reader.feed(data)[0].head
+        assert reader.read_whole(data) == reader.feed(data)[0].head
 
 
 @pytest.mark.parametrize("before", [(GET[:9],), (POST,), (POST + b"h",), (CHUNKS,), (CHUNKS + b"A\r\n",), (b"\x16",)])
 def test_within_a_message_no_request_comes_whole(before: tuple[bytes, ...]) -> None:
-    reader = Requests()
-    reader.whole(GET)
+    reader = RequestReader()
+    reader.read_whole(GET)
     fed(reader, before)
-    assert reader.whole(GET) is None
+    assert reader.read_whole(GET) is None
 
 
 @pytest.mark.parametrize(
@@ -279,10 +279,10 @@ def test_within_a_message_no_request_comes_whole(before: tuple[bytes, ...]) -> N
     ],
 )  # fmt: skip
 def test_what_is_not_one_request_does_not_come_whole(data: bytes) -> None:
-    reader = Requests()
+    reader = RequestReader()
     for known in (GET, POST + b"hello"):
-        reader.whole(known)
-        assert reader.whole(data) is None
+        reader.read_whole(known)
+        assert reader.read_whole(data) is None
 
 
 @pytest.mark.parametrize("before", [(), (EMPTY,), (OK + b"hello",), (CODED + b"0\r\n\r\n",), (HINTS + EMPTY,)])
@@ -291,7 +291,7 @@ def test_a_reply_that_comes_whole_is_the_one_that_would_be_read(before: tuple[by
     reader = asking(3 * GET)
     fed(reader, before)
     for _ in range(2):
-        assert reader.whole(data, request_head(GET)) == reader.feed(data)[0].head
+        assert reader.read_whole(data, request_head(GET)) == reader.feed(data)[0].head
 
 
 @pytest.mark.parametrize(
@@ -299,9 +299,9 @@ def test_a_reply_that_comes_whole_is_the_one_that_would_be_read(before: tuple[by
 )
 def test_within_a_message_no_reply_comes_whole(before: tuple[bytes, ...]) -> None:
     reader = asking(GET)
-    reader.whole(EMPTY, request_head(GET))
+    reader.read_whole(EMPTY, request_head(GET))
     fed(reader, before)
-    assert reader.whole(EMPTY, request_head(GET)) is None
+    assert reader.read_whole(EMPTY, request_head(GET)) is None
 
 
 @pytest.mark.parametrize(
@@ -315,5 +315,5 @@ def test_within_a_message_no_reply_comes_whole(before: tuple[bytes, ...]) -> Non
 def test_what_is_not_one_last_reply_does_not_come_whole(asked: bytes, data: bytes) -> None:
     reader = asking(asked)
     for known in (EMPTY, OK + b"hello"):
-        reader.whole(known, request_head(GET))
-        assert reader.whole(data, request_head(asked)) is None
+        reader.read_whole(known, request_head(GET))
+        assert reader.read_whole(data, request_head(asked)) is None

@@ -10,7 +10,7 @@ import httptools
 import pytest
 
 from brownout.wire.dialect import Part, Piece
-from brownout.wire.http1.reader import HEAD_LIMIT, Replies, Requests
+from brownout.wire.http1.reader import HEAD_LIMIT, ReplyReader, RequestReader
 
 WANTED = 10_000_000
 WORDS = (
@@ -37,7 +37,7 @@ LAXER = {
     "(parameter|quoted coding|tab behind a coding) in a reply": "it reads until the end, others in chunks",
 }
 """Conversations that httptools reads and Brownout does not."""
-GET = Requests().feed(b"GET / HTTP/1.1\r\n\r\n")[0].head
+GET = RequestReader().feed(b"GET / HTTP/1.1\r\n\r\n")[0].head
 
 
 def mutated(rng: random.Random, corpus: list[bytes]) -> bytes:
@@ -65,7 +65,7 @@ def mutated(rng: random.Random, corpus: list[bytes]) -> bytes:
 
 
 def streams(rng: random.Random, corpus: list[bytes]) -> Iterator[bytes]:
-    """Yield streams of at least so many bytes as are wanted, one in fifty of them random and nothing else."""
+    """Yield streams of at least as many bytes as are wanted, one in fifty of them random and nothing else."""
     made = 0
     while made < WANTED:
         data = rng.randbytes(rng.randrange(2000)) if rng.random() < 0.02 else mutated(rng, corpus)
@@ -108,8 +108,8 @@ def opinion(messages: Messages, data: bytes, ends: list[int]) -> str:
     return "" if messages.found == len(ends) else "a message more"
 
 
-def reader_of(stream: str) -> Requests | Replies:
-    return Requests() if stream == "request" else Replies(lambda: GET)
+def reader_of(stream: str) -> RequestReader | ReplyReader:
+    return RequestReader() if stream == "request" else ReplyReader(lambda: GET)
 
 
 def messages_of(stream: str) -> Messages:

@@ -89,7 +89,7 @@ def test_a_name_that_nothing_bears() -> None:
 
 
 BROKEN = [
-    ("gone", None, "the protocol gone of other_package:the_gone cannot be loaded: ", "mend or remove that package"),
+    ("gone", None, "the protocol gone of other_package:the_gone cannot be loaded: ", "fix or remove that package"),
     ("number", 3, "the protocol number of other_package:the_number is not a Protocol: 3",
      "it must be a brownout.wire.protocol.Protocol"),
     ("klass", Protocol, "the protocol klass of other_package:the_klass is not a Protocol: ",

@@ -2,12 +2,13 @@
 
 protocol    what the rest of Brownout knows of it: name, port, keys of a match, readers
 reader      the readers of both streams            head, operation    what heads say
-answer      replies to requests, framed right      edit               heads changed and made
+reply       replies to requests, framed right      edit               the fields of a head, edited
 """
 
-from .edit import edit_fields, reply_bytes
+from .edit import edit_fields
 from .head import HttpReply, HttpRequest
 from .protocol import HTTP
 from .reader import Http1
+from .reply import reply_bytes
 
 __all__ = ["HTTP", "Http1", "HttpReply", "HttpRequest", "edit_fields", "reply_bytes"]

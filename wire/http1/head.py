@@ -26,7 +26,7 @@ TARGET = r"[^\0-\x20\x7f]"
 _FIELD_TEXT = rf"{TOKEN}++:[^\r\n\0]*+\r?\n(?:[ \t][^\r\n\0]*+\r?\n)*"
 # First lines, in the parts in which they may come.
 REQUEST_LINE = (f"({TOKEN}{{1,32}})", " ", f"({TARGET}++)", " ", *"HTTP/1", r"\.", "([01])", "\r?", "\n")
-STATUS_LINE = (*"HTTP/1", r"\.", "([01])", " ", "[1-9]", r"\d", r"\d(?: ([^\r\n\0]*+))?", "\r?", "\n")
+STATUS_LINE = (*"HTTP/1", r"\.", "([01])", " ", "[1-9]", r"\d", r"\d(?: [^\r\n\0]*+)?", "\r?", "\n")
 _REQUEST_LINE = re.compile("".join(REQUEST_LINE).encode())
 _STATUS_LINE = re.compile("".join(STATUS_LINE).encode())
 _REQUEST = re.compile("".join([*REQUEST_LINE, rf"(?:{_FIELD_TEXT})*\r?\n"]).encode())
@@ -81,7 +81,6 @@ class HttpRequest(NamedTuple):
     path: str
     query: str
     host: str
-    version: str
     length: int | None
     persistent: bool
     expects: bool
@@ -97,11 +96,6 @@ class HttpRequest(NamedTuple):
     def brief(self) -> HttpRequest:
         """Return it with what operation and summary need, to be kept for long."""
         return self._replace(target=_shown(self.target), path="", query="", data=b"")
-
-    @property
-    def fields(self) -> tuple[tuple[str, str], ...]:
-        """Names and values, as they came and unfolded, read as Latin-1."""
-        return _fields(self.data)
 
     def value(self, key: str) -> str | None:
         """Return `method`, `host`, `path`, `query`, `content_type` (in lower case, no parameters) or `header.NAME`."""
@@ -119,24 +113,16 @@ class HttpReply(NamedTuple):
     """The head of a reply, `data` being its bytes.
 
     `length` is the size of the body in bytes, 0 where none may follow, None for one that is `chunked` or ends with the
-    stream. `interim`: a 1xx, of which 101 is none, for no other reply follows it.
+    stream. `interim`: a 1xx other than 101, which is the last reply of its connection.
     """
 
     code: int
     status: str
-    reason: str
     outcome: str
-    version: str
     length: int | None
     chunked: bool
     interim: bool
-    persistent: bool
     data: bytes
-
-    @property
-    def fields(self) -> tuple[tuple[str, str], ...]:
-        """Names and values, as they came and unfolded, read as Latin-1."""
-        return _fields(self.data)
 
     def value(self, key: str) -> str | None:
         """Return `status` or `reply_header.NAME`."""
@@ -151,8 +137,7 @@ def request_head(data: bytes) -> HttpRequest:
     found = _REQUEST.fullmatch(data)
     if found is None:
         raise UnreadableError(_wrong(data, _REQUEST_LINE))
-    minor = found[3]
-    framing = _framing(minor + b"".join(_FRAMING.findall(data)))
+    framing = _framing(found[3] + b"".join(_FRAMING.findall(data)))
     chunked = framing.codings[-1:] == ["chunked"]
     if framing.codings and not chunked:
         raise UnreadableError("transfer-encoding that does not end in chunked")
@@ -163,7 +148,6 @@ def request_head(data: bytes) -> HttpRequest:
         asked.path,
         asked.query,
         asked.host or framing.host,
-        f"1.{minor.decode()}",
         None if chunked else framing.length or 0,
         framing.persistent,
         framing.expects,
@@ -179,21 +163,17 @@ def reply_head(data: bytes) -> HttpReply:
     found = _REPLY.fullmatch(data)
     if found is None:
         raise UnreadableError(_wrong(data, _STATUS_LINE))
-    minor, reason = found.groups()
-    framing = _framing(minor + b"".join(_FRAMING.findall(data)))
+    framing = _framing(found[1] + b"".join(_FRAMING.findall(data)))
     status = data[9:12].decode()
     code = int(status)
     bodiless = code < 200 or code in (204, 304)
     return HttpReply(
         code,
         status,
-        (reason or b"").decode("latin-1"),
         f"{status[0]}xx",
-        f"1.{minor.decode()}",
         0 if bodiless else framing.length,
         framing.codings[-1:] == ["chunked"] and not bodiless,
         code < 200 and code != 101,
-        framing.persistent,
         data,
     )
 
@@ -298,6 +278,7 @@ def _wrong(data: bytes, line: re.Pattern[bytes]) -> str:
 
 
 def _fields(data: bytes) -> tuple[tuple[str, str], ...]:
+    """Return names and values, as they came and unfolded, read as Latin-1."""
     pairs = (found[0].decode("latin-1").partition(":")[::2] for found in FIELD.finditer(data, data.index(b"\n") + 1))
     return tuple((name, _FOLD.sub(" ", value.rstrip("\r\n")).strip(" \t")) for name, value in pairs)
 

@@ -1,4 +1,4 @@
-"""HTTP/1.x, followed in both streams: RFC 9112.
+"""HTTP/1.x, parsed in both streams: RFC 9112.
 
     start -> by_length -> start          start -> until_eof          start -> chunk_size -> chunk -> chunk_end
           -> opaque                                                                      -> trailers -> start
@@ -27,7 +27,7 @@ from .head import (
 )
 
 HEAD_LIMIT = 65536
-"""The longest head that is followed, in bytes; also of all trailers of a message."""
+"""The longest head that is parsed, in bytes; also of all trailers of a message."""
 CHUNK_LINE_LIMIT = 8192
 """The longest line with a chunk's size and extensions."""
 
@@ -94,7 +94,7 @@ class _Reader:
         return self.give_up("ended within a head") if self._held else []
 
     def give_up(self, why: str) -> list[Piece]:
-        """Follow no more; return what was kept back. One that is opaque already stays so for its own reason."""
+        """Stop parsing; return what was kept back. One that is opaque already stays so for its own reason."""
         self.opaque = self.opaque or why
         self._state = _Reader._opaque
         held, self._held = self._held, b""
@@ -111,20 +111,20 @@ class _Reader:
         end = found.end()
         self._searched = 0
         if end - at > HEAD_LIMIT:
-            return self._turn("head beyond 64 KiB", data, at, pieces)
+            return self._stop("head beyond 64 KiB", data, at, pieces)
         try:
             self._head(data[at:end], pieces)
         except UnreadableError as error:
-            return self._turn(str(error), data, at, pieces)
+            return self._stop(str(error), data, at, pieces)
         return end
 
     def _wait(self, data: bytes, at: int, pieces: list[Piece]) -> int:
         """Keep the beginning of a head, unless it cannot become one."""
         searched = self._searched or at
         if len(data) - at > HEAD_LIMIT:
-            return self._turn("head beyond 64 KiB", data, at, pieces)
+            return self._stop("head beyond 64 KiB", data, at, pieces)
         if (searched - at < 64 or data.find(b"\n", searched) >= 0) and not self._first_line.match(data, at):
-            return self._turn("not HTTP/1", data, at, pieces)
+            return self._stop("not HTTP/1", data, at, pieces)
         self._held = data[at:]
         self._searched = max(len(self._held) - 2, 0)
         return len(data)
@@ -134,7 +134,7 @@ class _Reader:
         self._left = length or 0
         self._state = _Reader._chunk_size if chunked else _Reader._until_eof if length is None else _Reader._by_length
 
-    def _turn(self, why: str, data: bytes, at: int, pieces: list[Piece]) -> int:
+    def _stop(self, why: str, data: bytes, at: int, pieces: list[Piece]) -> int:
         self.give_up(why)
         return self._opaque(data, at, pieces)
 
@@ -158,11 +158,11 @@ class _Reader:
         end = data.find(b"\n", at) + 1 or len(data)
         self._line += data[at:end]
         if len(self._line) > CHUNK_LINE_LIMIT:
-            return self._turn("chunk size beyond 8 KiB", data, at, pieces)
+            return self._stop("chunk size beyond 8 KiB", data, at, pieces)
         if self._line[-1:] == b"\n":
             size = _SIZE.fullmatch(self._line)
             if size is None:
-                return self._turn("unreadable chunk size", data, at, pieces)
+                return self._stop("unreadable chunk size", data, at, pieces)
             self._line = b""
             self._left = int(size[1], 16)
             self._state = _Reader._chunk if self._left else _Reader._trailers
@@ -181,7 +181,7 @@ class _Reader:
         piece = data[at : at + 2 - len(self._line)]
         self._line += piece
         if not b"\r\n".startswith(self._line):
-            return self._turn("no CRLF behind a chunk", data, at, pieces)
+            return self._stop("no CRLF behind a chunk", data, at, pieces)
         if len(self._line) == 2:
             self._line = b""
             self._state = _Reader._chunk_size
@@ -193,11 +193,11 @@ class _Reader:
         self._line += data[at:end]
         self._left += end - at
         if self._left > HEAD_LIMIT:
-            return self._turn("trailers beyond 64 KiB", data, at, pieces)
+            return self._stop("trailers beyond 64 KiB", data, at, pieces)
         last = self._line == b"\r\n"
         if self._line[-1:] == b"\n":
             if not _TRAILER.fullmatch(self._line):
-                return self._turn("unreadable trailer", data, at, pieces)
+                return self._stop("unreadable trailer", data, at, pieces)
             self._line = b""
         if last:
             self._state = type(self)._start
@@ -205,8 +205,8 @@ class _Reader:
         return end
 
 
-class Requests(_Reader):
-    """Follows a client's stream."""
+class RequestReader(_Reader):
+    """Parses a client's stream."""
 
     __slots__ = ("_last",)
 
@@ -216,13 +216,13 @@ class Requests(_Reader):
         super().__init__()
         self._last: HttpRequest | None = None  # that came whole: most ask for the same again
 
-    def whole(self, data: bytes) -> HttpRequest | None:
+    def read_whole(self, data: bytes) -> HttpRequest | None:
         """Take what was read if it is one message, from its first byte to its last; return its head, else None."""
-        if self._held or self._state is not Requests._start:
+        if self._held or self._state is not RequestReader._start:
             return None
         last = self._last
         if last is None or not data.startswith(last.data) or last.length != len(data) - len(last.data):
-            last = self._last = _read_whole(data, request_head.short)
+            last = self._last = _whole_head(data, request_head.short)
         return last
 
     def _start(self, data: bytes, at: int, pieces: list[Piece]) -> int:
@@ -243,8 +243,8 @@ class Requests(_Reader):
             self._body(request.length, chunked=request.length is None)
 
 
-class Replies(_Reader):
-    """Follows a server's stream; `asked` returns the request to which a reply that begins belongs."""
+class ReplyReader(_Reader):
+    """Parses a server's stream; `asked` returns the request to which a reply that begins belongs."""
 
     __slots__ = ("_asked", "_last", "_request")
 
@@ -256,15 +256,15 @@ class Replies(_Reader):
         self._last: HttpReply | None = None  # that came whole
         self._request: RequestHead | None = None  # of interim replies, which the one that counts belongs to as well
 
-    def whole(self, data: bytes, asked: RequestHead) -> HttpReply | None:
+    def read_whole(self, data: bytes, asked: RequestHead) -> HttpReply | None:
         """Take what was read if it is one reply, whole and the last one to its request; return its head, else None."""
-        if self._held or self._request is not None or self._state is not Replies._start:
+        if self._held or self._request is not None or self._state is not ReplyReader._start:
             return None
         if cast("HttpRequest", asked).method in ("HEAD", "CONNECT"):
             return None
         last = self._last
         if last is None or not data.startswith(last.data) or last.length != len(data) - len(last.data):
-            last = self._last = _read_whole(data, reply_head.short)
+            last = self._last = _whole_head(data, reply_head.short)
         return None if last is None or last.code < 200 else last
 
     def _head(self, head: bytes, pieces: list[Piece]) -> None:
@@ -287,16 +287,16 @@ class Replies(_Reader):
 class Http1:
     """HTTP/1.0 and 1.1, with what they turn into by Upgrade and CONNECT as opaque bytes."""
 
-    def requests(self) -> Requests:
+    def requests(self) -> RequestReader:
         """Return a reader of a client's stream."""
-        return Requests()
+        return RequestReader()
 
-    def replies(self, asked: Callable[[], RequestHead | None]) -> Replies:
+    def replies(self, asked: Callable[[], RequestHead | None]) -> ReplyReader:
         """Return a reader of a server's stream. `asked` is called once for each reply, at the first of its heads."""
-        return Replies(asked)
+        return ReplyReader(asked)
 
 
-def _read_whole(data: bytes, read: Callable[[bytes], _Head]) -> _Head | None:
+def _whole_head(data: bytes, read: Callable[[bytes], _Head]) -> _Head | None:
     """Return the head of data that is one whole message."""
     size = data.find(b"\r\n\r\n") + 4
     if not 4 < size <= LONGEST_REMEMBERED:

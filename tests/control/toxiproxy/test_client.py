@@ -11,7 +11,7 @@ import pytest
 from toxiproxy.api import APIConsumer
 
 from brownout.control.client import Client, NoAnswerError, UnsupportedError
-from brownout.control.clients import client_at
+from brownout.control.client_at import client_at
 from brownout.control.toxiproxy.client import ToxiproxyClient
 from brownout.control.toxiproxy.entries import Entry, ToxicEntry
 from brownout.control.toxiproxy.toxics import TYPES
@@ -215,13 +215,13 @@ def test_names_are_spelled_in_paths(client: ToxiproxyClient, running: Running, n
             {"fault": "latency", "latency": "1s", "stream": "both"},
             "latency on echo: a toxic acts on one stream, inject it once on each",
         ),
-        ({"fault": "latency", "latency": "1.5ms"}, "latency on echo: latency=1.5ms is no whole number of ms"),
+        ({"fault": "latency", "latency": "1.5ms"}, "latency on echo: latency=1.5ms is not a whole number of ms"),
         (
             {"fault": "latency", "latency": "2ms", "jitter": "0.5ms"},
-            "latency on echo: jitter=0.5ms is no whole number of ms",
+            "latency on echo: jitter=0.5ms is not a whole number of ms",
         ),
         ("latency:300000h", "latency on echo: no toxic says just that"),
-        ("bandwidth:100B/s", "bandwidth on echo: rate=100B/s is no whole number of KB/s"),
+        ("bandwidth:100B/s", "bandwidth on echo: rate=100B/s is not a whole number of KB/s"),
     ],
 )  # fmt: skip
 def test_what_has_no_words_is_refused_by_name(
@@ -383,7 +383,7 @@ def test_nobody_listening_is_said() -> None:
 def test_a_stranger_is_not_taken_for_a_toxiproxy(answer: bytes) -> None:
     with (
         stranger(answer) as address,
-        pytest.raises(BrownoutError, match=rf"^what answers at {address} is no Toxiproxy"),
+        pytest.raises(BrownoutError, match=rf"^what answers at {address} is not a Toxiproxy"),
     ):
         ToxiproxyClient(f"toxiproxy://{address}").proxies()
 

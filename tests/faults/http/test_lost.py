@@ -7,7 +7,7 @@ import pytest
 from brownout.faults import Spec
 from brownout.faults.action import Answer, Drop, Repeat, Reset
 from brownout.faults.settings import SettingsError
-from brownout.wire.http1 import answer as module
+from brownout.wire.http1 import reply as module
 
 from .conftest import CLOSE, HEAD, POST
 
@@ -51,8 +51,8 @@ def test_a_gateway_gives_up_when_the_work_is_done(sees: object, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("fault", "message", "hint"),
     [
-        ("http.lost_reply:503", "client_sees: '503' is none of reset, hang, 504", "did you mean 504?"),
-        ("http.lost_request:504", "client_sees: '504' is none of hang, reset", "known: hang, reset"),
+        ("http.lost_reply:503", "client_sees: '503' is not one of reset, hang, 504", "did you mean 504?"),
+        ("http.lost_request:504", "client_sees: '504' is not one of hang, reset", "known: hang, reset"),
         ("http.duplicate:0", "copies: '0' is not right", "copies is a number from 1 to 100"),
         ("http.duplicate:101", "copies: '101' is not right", "copies is a number from 1 to 100"),
     ],

@@ -8,7 +8,7 @@ from brownout.faults import Spec
 from brownout.faults.action import Answer
 from brownout.faults.exchange import Request
 from brownout.faults.settings import SettingsError
-from brownout.wire.http1 import answer as module
+from brownout.wire.http1 import reply as module
 
 from .conftest import CLOSE, EXPECT, GET, HEAD, OLD, POST
 

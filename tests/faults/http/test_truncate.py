@@ -42,12 +42,12 @@ def test_a_reply_stops(settings: dict[str, object], reply: tuple[str, ...], cut:
     [(EMPTY, GET), (NO_CONTENT, GET), (NOT_MODIFIED, GET), (LENGTH, HEAD), (CHUNKED, HEAD), (UNTIL_END, HEAD)],
     ids=["empty", "204", "304", "HEAD", "HEAD chunked", "HEAD until the end"],
 )
-def test_a_reply_without_a_body_is_spared(how: str, reply: tuple[str, ...], request_: object) -> None:
+def test_a_reply_without_a_body_passes(how: str, reply: tuple[str, ...], request_: object) -> None:
     assert actions({"share": 0, "how": how}, reply, request_) == []
 
 
 @pytest.mark.parametrize("settings", [{"bytes": "10B"}, {"bytes": "1KB"}, {"share": "100%"}], ids=str)
-def test_a_reply_that_is_short_enough_is_spared(settings: dict[str, object]) -> None:
+def test_a_reply_that_is_short_enough_passes(settings: dict[str, object]) -> None:
     assert actions(settings, LENGTH) == []
     assert actions(settings | {"how": "right_length"}, LENGTH) == []
 

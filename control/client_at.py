@@ -1,4 +1,4 @@
-"""Which client speaks to an address: `HOST:PORT` is a Brownout, `toxiproxy://HOST:PORT` a Toxiproxy."""
+"""The client for an address: `HOST:PORT` is a Brownout, `toxiproxy://HOST:PORT` a Toxiproxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations in which a request or a reply is late, cut, shaped or rewritten."""
+"""Conversations in which a request or a reply is held, shaped, cut or rewritten: proxy/exchanges/plan.py."""
 
 from __future__ import annotations
 
@@ -385,11 +385,11 @@ class TestRewrite:
         talk.client(GET)
         talk.server(CHUNKED)
         assert talk.at_client() == [(0, CHUNKED)]
-        assert talk.spared_by == [injection]
+        assert talk.untouched_by == [injection]
 
     def test_a_request_that_is_too_long_to_be_kept_passes(self):
         talk = Talk(LIMITS._replace(body=40))
         injection = talk.inject(does(Repeat(), needs_whole=True))
         talk.client(POST[:-1], POST[-1:])
         assert talk.at_server() == [(0, POST)]
-        assert (talk.spared_by, talk.copies, injection.matched) == ([injection], [], 0)
+        assert (talk.untouched_by, talk.copies, injection.matched) == ([injection], [], 0)

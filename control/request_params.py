@@ -1,4 +1,4 @@
-"""What a request may ask for: bodies and queries, checked as settings are."""
+"""The parameters of requests to `/v1`: bodies and queries, checked as settings are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ProxyPut(Settings, frozen=True):
 
 
 class ProxyPatch(Settings, frozen=True):
-    """The body of a PATCH of a proxy; what is not said stays."""
+    """The body of a PATCH of a proxy; a field that is left out stays as it is."""
 
     upstream: str | None = None
     listen: str | None = None

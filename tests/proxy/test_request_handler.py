@@ -1,4 +1,4 @@
-"""Conversations in which a request is answered, lost, repeated, or another one takes its place."""
+"""Conversations in which a request is answered, lost, repeated or replaced: proxy/exchanges/request_handler.py."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TestAnswer:
         talk.client(GET)
         assert talk.at_client() == [(0, BUSY)]
         assert talk.fired_on == [("first", "GET /a")]
-        assert (second.matched, second.fired, talk.missed_by) == (1, 0, [second])
+        assert (second.matched, second.fired, talk.retracted) == (1, 0, [second])
 
     def test_its_sizes_are_those_of_what_was_sent(self, talk):
         talk.inject(does(ANSWER))
@@ -186,7 +186,7 @@ class TestLost:
     def test_what_is_unreadable_behind_a_dropped_request_goes_nowhere(self, talk):
         talk.inject(does(Drop()))
         talk.client(GET, b"\x16\x03\x01", b"more")
-        assert (talk.at_server(), talk.opaque_for) == ([], "")
+        assert (talk.at_server(), talk.stop_reason) == ([], "")
 
     def test_it_stays_silent_when_the_upstream_leaves_before_it_replied_to_others(self, talk):
         talk.inject(does(Drop()), match={"path": "/2"})
@@ -261,7 +261,7 @@ class TestLost:
         late = talk.inject(does(Hold(1, "reply"), on="reply"), "late")
         talk.client(GET)
         talk.server(OK)
-        assert (late.matched, late.fired, talk.missed_by) == (1, 0, [late])
+        assert (late.matched, late.fired, talk.retracted) == (1, 0, [late])
 
     def test_a_fault_of_a_reply_that_does_not_come_has_not_fired(self, talk):
         late = talk.inject(does(Hold(1, "reply"), on="reply"), "late")
@@ -319,7 +319,7 @@ class TestLost:
         talk.inject(does(Reset(forward=True)))
         talk.client(GET)
         talk.server(OK + b"no HTTP")
-        assert (talk.at_client(), talk.opaque_for) == ([(0, Kind.RESET)], "")
+        assert (talk.at_client(), talk.stop_reason) == ([(0, Kind.RESET)], "")
 
     @pytest.mark.parametrize(("action", "end"), [(Reset(), Kind.RESET), (Close(), Kind.CLOSE)])
     def test_requests_that_were_read_with_one_that_ends_the_link_go_nowhere(self, talk, action, end):
@@ -378,12 +378,12 @@ class TestReplaceAndRepeat:
         talk.copies[0][2]()
         assert talk.at_server() == [(0, POST)]
 
-    def test_a_request_that_waits_for_a_go_ahead_is_spared(self, talk):
+    def test_a_request_that_waits_for_a_go_ahead_is_untouched(self, talk):
         injection = talk.inject(does(Repeat(), needs_whole=True))
         head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"
         talk.client(head)
         assert talk.at_server() == [(0, head)]
-        assert talk.spared_by == [injection]
+        assert talk.untouched_by == [injection]
 
 
 class TestTheLinkEndsWhileAMessageIsSent:
@@ -392,13 +392,13 @@ class TestTheLinkEndsWhileAMessageIsSent:
     @pytest.fixture
     def ends_at_first_write(self, talk):
         def at(stream: str) -> None:
-            send = talk.ways[stream].send
+            send = talk.outlets[stream].send
 
             def cut(data: bytes) -> None:
                 send(data)
-                talk.ways[stream].send_event(Kind.CLOSE)
+                talk.outlets[stream].send_event(Kind.CLOSE)
 
-            talk.ways[stream].send = cut
+            talk.outlets[stream].send = cut
 
         return at
 

@@ -1,4 +1,4 @@
-"""What a request of Toxiproxy's API asks for, checked in the order in which Toxiproxy checks it."""
+"""The parameters of requests to Toxiproxy's API, checked in the order in which Toxiproxy checks them."""
 
 from __future__ import annotations
 

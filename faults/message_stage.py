@@ -1,4 +1,4 @@
-"""Stages for a part of one message."""
+"""The stage that holds or shapes one message of an exchange, or its head or body alone."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from .action import Hold, Shape
 from .segment import Kind, Segment, Stage, StageContext
 
 
-def begun(action: Hold | Shape, head: int) -> Callable[[StageContext], Stage]:
-    """Return how to start the stage that holds or shapes a message whose head has so many bytes."""
+def starter(action: Hold | Shape, head_size: int) -> Callable[[StageContext], Stage]:
+    """Return the function that starts the stage of a message. `head_size` is the length of its head in bytes."""
     if isinstance(action, Hold):
         start, part = _held(action.seconds), "body" if action.body else "whole"
     else:
         start, part = action.start, action.part
     if part == "whole":
         return start
-    return lambda context: _within(start(context), head, before=part == "head")
+    return lambda context: _within(start(context), head_size, before=part == "head")
 
 
 def _held(seconds: float) -> Callable[[StageContext], Stage]:
@@ -27,7 +27,7 @@ def _held(seconds: float) -> Callable[[StageContext], Stage]:
 
 
 def _within(stage: Stage, border: int, *, before: bool) -> Stage:
-    """Return a stage for what comes before the border, in bytes of the message, or for what comes behind it."""
+    """Return a stage that acts only before, or only behind, the `border`: a position in the message, in bytes."""
     passed = 0
 
     def within(segment: Segment) -> Iterable[Segment]:
