@@ -206,7 +206,7 @@ class Api:
     async def requests(self, request: web.Request) -> web.StreamResponse:
         """List the requests, or follow them. Raises NotFoundError for an unknown proxy without requests."""
         asked = convert(RequestsQuery, request.query, text=True)
-        exchanges = self._fleet.exchanges
+        exchanges = self._fleet.request_log
         entries = exchanges.entries(asked.since, proxy=asked.proxy, last=asked.last)
         if asked.proxy is not None and not entries:
             self._fleet.proxy(asked.proxy)

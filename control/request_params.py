@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ..faults.settings import Settings, SettingsError, unknown
-from ..proxy.record.entry import KEPT
 from ..proxy.record.event import KINDS
+from ..proxy.record.request_log import KEPT
 
 if TYPE_CHECKING:
     from ..proxy import Entry, Recorded

@@ -5,14 +5,14 @@ asyncio Protocols over transports; no web server, no metrics library, no termina
 
 from .fleet import Fleet, new_seed
 from .proxy import Proxy
-from .record.entry import Entry, Exchanges
 from .record.event import Event
 from .record.journal import Journal, Recorded
+from .record.request_log import Entry, RequestLog
 from .shaping.budget import LIMITS, Limits
 from .shaping.injection import Injection
 from .system.listener import ListenError
 
 __all__ = [
-    "LIMITS", "Entry", "Event", "Exchanges", "Fleet", "Injection", "Journal", "Limits", "ListenError", "Proxy",
-    "Recorded", "new_seed",
+    "LIMITS", "Entry", "Event", "Fleet", "Injection", "Journal", "Limits", "ListenError", "Proxy",
+    "Recorded", "RequestLog", "new_seed",
 ]  # fmt: skip

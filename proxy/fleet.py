@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ..faults import placing
+from ..faults.placing import Placed
 from ..faults.profile import Profile
 from ..faults.settings.names import check, look_up
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
-from . import placing
-from .placing import Placed
 from .proxy import Proxy
 from .record.event import ProxyAdded, ProxyRemoved
 from .shaping.budget import LIMITS, Limits
@@ -49,7 +49,7 @@ class Fleet(Shared):
         self.applied: dict[str, list[Placed]] = {}
         self._leaving: dict[asyncio.Task[None], Proxy] = {}
         _FLEETS.add(self)
-        # asyncio reads into 256 KiB that it then shrinks; glibc maps such a block anew each time (three system calls a
+        # asyncio reads into 256 KiB that it then shrinks; glibc maps a new block each time (three system calls a
         # read) until a larger one was freed.
         bytes(2**19)
 

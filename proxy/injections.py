@@ -6,8 +6,8 @@ An injection is placed, begins (at once, or when its `start` has come), and is h
 from its beginning on: first the links that are open then, by number, and from then on each new one. A link is judged
 once; so whoever begins, changes or heals an injection accepts first all clients whose connect() has returned.
 
-Faults of exchanges are judged elsewhere, for each request, by the `rules` that are made anew whenever such an injection
-begins, changes or is healed.
+Faults of exchanges are judged elsewhere, for each request, by the `rules`, which are replaced whenever such an
+injection begins, changes or is healed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class InjectionsHost(Protocol):
     gate: Gate
 
     def catch_up(self) -> None:
-        """Accept all clients whose connection stands by now."""
+        """Accept all clients that have connected by now."""
 
     def settle_port(self) -> str:
         """Listen, or let connections be refused, as the active injections say; return what is wrong."""

@@ -145,7 +145,7 @@ class Proxy:
         return wrong
 
     def catch_up(self) -> None:
-        """Accept all clients whose connection stands by now."""
+        """Accept all clients that have connected by now."""
         self.port.catch_up()
 
     # Links

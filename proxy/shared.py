@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from .record.entry import Exchanges
 from .record.journal import Journal
+from .record.request_log import RequestLog
 from .shaping.budget import Budget, Limits
 from .system import sockets
 from .system.clock import Timer, loop_clock
@@ -36,7 +36,7 @@ class Shared:
         self.seed = seed
         self.limits = limits
         self.journal = Journal()
-        self.exchanges = Exchanges(values=show_values)
+        self.request_log = RequestLog(values=show_values)
         self.clock = loop_clock(asyncio.get_running_loop())
         self.budget = Budget(limits.total)
         self.unread: dict[Unread, None] = {}
@@ -53,6 +53,6 @@ class Shared:
                 asyncio.get_running_loop().call_exception_handler(context)
 
     def stop_sweeping(self) -> None:
-        """Sweep no more, and give the timer back."""
+        """Stop sweeping, and give the timer back."""
         self._sweeper.cancel()
         self.clock.close()

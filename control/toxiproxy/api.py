@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from ...proxy import placing
+from ...faults import placing
 from ...wire.errors import BrownoutError
 from .gohttp import ToxiproxyError, answering, nothing, reply
 from .gojson import Fields, decode

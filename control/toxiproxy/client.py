@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Self
 
+from ...faults import placing
 from ...faults.profile import Placement, Profile
 from ...faults.settings import unknown
 from ...faults.settings.names import look_up
 from ...faults.spec import Spec
-from ...proxy import placing
 from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError, NotFoundError
 from ..client import SCHEME, TIMEOUT, UnsupportedError

@@ -6,7 +6,7 @@ import hashlib
 from typing import NamedTuple
 
 from ...wire.dialect import RequestHead
-from ..record.entry import Entry
+from ..record.request_log import Entry
 from .message_queue import Slot
 from .plan import Plan
 
@@ -26,7 +26,7 @@ class Exchange:
     """What is known of a request and its reply. Moments are of the proxy's clock, in seconds.
 
     `reply_began` is when the upstream's reply began. `request_complete`: the whole request was read; `reply_sent`: the
-    whole reply was sent. `status`, `outcome` and `end` are as in `record.entry.Entry`. `request_slot` and `reply_slot`
+    whole reply was sent. `status`, `outcome` and `end` are as in `Entry` of the request log. `request_slot` and `reply_slot`
     are its slots in the two queues, where it has any, `plan` what faults make of it.
     """
 

@@ -48,7 +48,7 @@ class ConversationHost(Protocol):
         """Record that a fault that fired found nothing to do."""
 
     def record_untouched(self, injection: Injection) -> None:
-        """Record that a fault could not touch an exchange: it was too long to be kept, or is not parsed."""
+        """Record that a fault could not act on an exchange: it was too long to be kept, or is not parsed."""
 
     def copy(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
         """Send a request `times` on connections of its own, then call `done`."""

@@ -58,14 +58,14 @@ class ExchangeRecorder(Protocol):
 class LinkConversationHost:
     """The host of a link's conversation."""
 
-    __slots__ = ("_dialect", "_exchanges", "_link", "_operations", "_origin", "_proxy")
+    __slots__ = ("_dialect", "_link", "_operations", "_origin", "_proxy", "_request_log")
 
     def __init__(self, link: Link, proxy: ExchangeRecorder, dialect: Dialect) -> None:
         self._link = link
         self._proxy = proxy
         self._dialect = dialect
         self._operations = proxy.operations
-        self._exchanges = proxy.shared.exchanges
+        self._request_log = proxy.shared.request_log
         self._origin = Origin(time.time() - link.clock.time(), proxy.name, link.number)
 
     @property
@@ -86,7 +86,7 @@ class LinkConversationHost:
         injection.retract(self._link)
 
     def record_untouched(self, injection: Injection) -> None:
-        """Record that a fault could not touch an exchange."""
+        """Record that a fault could not act on an exchange."""
         injection.record_untouched(self._link)
 
     def copy(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
@@ -105,7 +105,7 @@ class LinkConversationHost:
         self._operations.count(
             exchange.head.operation, exchange.end or exchange.outcome, exchange.ended - exchange.started
         )
-        self._exchanges.write(exchange)
+        self._request_log.write(exchange)
 
 
 def conversation_of(link: Link, proxy: ExchangeRecorder, dialect: Dialect) -> Conversation:

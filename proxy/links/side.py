@@ -49,7 +49,7 @@ class SideHost(Connection, Protocol):
         """Look after a side that is not read, and so is told nothing."""
 
     def unwatch(self, side: Side) -> None:
-        """Look after it no more."""
+        """Stop looking after it."""
 
     def side_disconnected(self, side: Side, error: Exception | None) -> None:
         """Take the end of a side's socket."""
@@ -109,7 +109,7 @@ class Side(asyncio.Protocol):
         self.link.side_disconnected(self, error)
 
     def pause_writing(self) -> None:
-        """Hold the other side back: this socket takes no more."""
+        """Hold the other side back: this socket is full."""
         self.peer.pause(Pause.SINK)
         if self.link.conversation is not None:
             self.link.conversation.block(self.peer.stream, True)

@@ -16,7 +16,7 @@ from ..record.tally import Tally
 from ..system.clock import Timer
 
 UNTOUCHED_SHOWN = 1000
-"""How many numbers of connections that a fault could not touch are kept."""
+"""How many numbers of connections that a fault could not act on are kept."""
 
 
 class Connection(Protocol):
@@ -51,8 +51,8 @@ class Injection:
     """A fault on a proxy, under a name, with its counters and the connections, or exchanges, that it fired on.
 
     `matched` counts what it could hit since it began, `fired` what it did hit, `bytes` what went through its stages.
-    `hits` are the open connections that it fired on. `untouched` are the numbers of those that were open when it began
-    and that it fired on but could not touch, the first 1000 of `untouched_total`. `tally` goes on when it is healed.
+    `hits` are the open connections that it fired on. `untouched` are the numbers of those that it could not act on, the
+    first 1000 of `untouched_total`. `tally` goes on when it is healed.
     """
 
     __slots__ = ("__weakref__", "_operations", "_shared", "_untouched_open", "active", "armed_at", "bytes", "fired",
@@ -100,11 +100,11 @@ class Injection:
         """
         self.matched += 1
         self._operations[operation] += 1
-        whose, nth = self.identity._replace(scope=operation), self._operations[operation]
-        if not self.spec.trigger.fires(self.matched, self.fired, whose, nth):
+        identity, nth = self.identity._replace(scope=operation), self._operations[operation]
+        if not self.spec.trigger.fires(self.matched, self.fired, identity, nth):
             return None
         self.fired += 1
-        return Chosen(self.matched, random.Random(draw(*whose, nth, "exchange")))  # noqa: S311 (must be repeatable)
+        return Chosen(self.matched, random.Random(draw(*identity, nth, "exchange")))  # noqa: S311 (must be repeatable)
 
     def retract(self, connection: Connection) -> None:
         """Take back that it fired on an exchange there: it had nothing to do."""
@@ -117,7 +117,7 @@ class Injection:
         return StageContext(draw(*self.identity, hit.n, stream), connection=hit.connection, shared=shared, other=other)
 
     def record_untouched(self, connection: Connection) -> None:
-        """Record an open connection that the fault could not touch, or on which it could not touch an exchange."""
+        """Record an open connection on which the fault could not act, or not on one of its exchanges."""
         if connection in self._untouched_open:
             return
         self._untouched_open.add(connection)
@@ -131,7 +131,7 @@ class Injection:
         self._untouched_open.discard(connection)
 
     def change(self, spec: Spec) -> None:
-        """Take other settings; what connections share starts anew with them."""
+        """Take other settings, which empty what connections share."""
         if spec.fault != self.spec.fault:
             for shared in self._shared.values():
                 shared.clear()

@@ -14,7 +14,7 @@ changes or runs it ends in `_settle()`, which sets the timer, charges the budget
 room. A call of the sink may stop the pipe, or change its lanes: after each one `_drain()` looks whether it still is at
 work on the present lanes (`lanes` is never changed in place), and what it leaves behind is due at once.
 
-What is through all lanes while the sink takes no more waits in the `outbox`. Only RESET and CLOSE, the ends of the
+What is through all lanes while the sink is blocked waits in the `outbox`. Only RESET and CLOSE, the ends of the
 link, send all of it at once: they must not wait for a peer that does not read.
 
 * heal: what waits in a lane goes into the next one at once, in order, but for the events that its stage made up;
@@ -61,7 +61,7 @@ class Pipe:
         self.full = False
         self.stopped = False
         self.blocked = False  # the sink asked for a pause
-        self.outbox: deque[Segment] | None = None  # through with all lanes, while the sink takes no more
+        self.outbox: deque[Segment] | None = None  # through with all lanes, while the sink is blocked
         self.outbox_bytes = 0
 
     @property

@@ -1,4 +1,4 @@
-"""Connecting to an upstream; its name is resolved anew for each link."""
+"""Connecting to an upstream; its name is resolved again for each link."""
 
 from __future__ import annotations
 

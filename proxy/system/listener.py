@@ -139,7 +139,7 @@ class Listener:
         return Address(host, port)
 
     def catch_up(self) -> None:
-        """Accept all whose connection stands by now."""
+        """Accept all clients that have connected by now."""
         if not self._shut:
             self._accept(_BACKLOG)
 

@@ -44,7 +44,7 @@ class Port:
         return asked in (self.asked, self.address)
 
     async def bind(self, asked: Address) -> socket.socket:
-        """Return a listening socket for `open_on()`. Raises ListenError, after which `refuse()` must be asked anew."""
+        """Return a listening socket for `open_on()`. Raises ListenError: then `refuse()` must be called again."""
         if self._listener is not None and self.given is not None and asked.port == self.given.port:
             self._listener.shut()  # from one interface to all: the system lets one socket listen on a port
         return await bind(asked if not self.is_at(asked) else self.given or asked)
@@ -60,7 +60,7 @@ class Port:
         self.asked, self.given = asked, None
 
     def catch_up(self) -> None:
-        """Accept all whose connection stands by now."""
+        """Accept all clients that have connected by now."""
         if self._listener is not None:
             self._listener.catch_up()
 

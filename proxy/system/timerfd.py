@@ -11,7 +11,7 @@ _ABSTIME, _NONBLOCK, _CLOEXEC = 1, os.O_NONBLOCK if hasattr(os, "O_NONBLOCK") el
 
 
 class TimerFd:
-    """A descriptor that is readable from a moment of `time.monotonic()` on, until it is set anew."""
+    """A descriptor that is readable from a moment of `time.monotonic()` on, until it is set again."""
 
     __slots__ = ("_libc", "fd")
 

@@ -166,7 +166,7 @@ def log(running: Running) -> Iterator[Callable[..., Log]]:
 def followed(running: Running) -> None:
     """Wait until somebody follows."""
     deadline = time.monotonic() + DEADLINE
-    while not running.fleet.exchanges.listeners:
+    while not running.fleet.request_log.listeners:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -63,7 +63,7 @@ def entry(seq: int, proxy: str = "echo", **values: Any) -> Entry:
 def carried(proxy: Proxy, each: Entry) -> None:
     """Let a proxy have carried an exchange."""
     proxy.operations.count(each.operation, each.end or each.outcome, each.seconds)
-    proxy.shared.exchanges.write(Written(each))
+    proxy.shared.request_log.write(Written(each))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from brownout.control.client import Client, NoAnswerError
 from brownout.control.follower import LONGEST, Follower, request_message
 from brownout.control.replies import reply_list
 from brownout.control.views import RequestView
-from brownout.proxy import Exchanges
+from brownout.proxy import RequestLog
 from brownout.wire.errors import BrownoutError, NotFoundError
 
 from ..written import Written
@@ -151,7 +151,7 @@ def test_one_that_is_silent_is_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_slow_follower_loses_the_oldest() -> None:
     async def follow() -> list[bytes]:
-        exchanges = Exchanges()
+        exchanges = RequestLog()
         messages: list[bytes] = []
         with Follower(exchanges.listeners, exchanges.entries(), lambda each: True, request_message) as follower:
             for _ in range(LONGEST + 5):

@@ -16,7 +16,7 @@ from brownout.faults.config import file as config
 from brownout.faults.exchange import ExchangeFault
 from brownout.faults.fault import opening_line
 from brownout.proxy.exchanges.conversation import MANY
-from brownout.proxy.record.entry import KEPT
+from brownout.proxy.record.request_log import KEPT
 from brownout.proxy.record.tally import OPERATIONS
 from brownout.proxy.shaping.budget import LIMITS
 from brownout.wire.http1.reader import HEAD_LIMIT

@@ -15,7 +15,7 @@ from brownout.faults.trigger import Trigger
 from brownout.proxy.exchanges.conversation import Conversation
 from brownout.proxy.exchanges.exchange import Origin
 from brownout.proxy.exchanges.rules import Rules
-from brownout.proxy.record.entry import Entry
+from brownout.proxy.record.request_log import Entry
 from brownout.proxy.shaping.budget import LIMITS, Budget
 from brownout.proxy.shaping.injection import Injection
 from brownout.testing.clock import VirtualClock

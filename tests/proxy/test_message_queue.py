@@ -1,4 +1,4 @@
-"""Messages in their turns: in order, each to its end; what waits is bounded, and who sends it is held back."""
+"""Messages in their slots: in order, each to its end; what waits is bounded, and its sender is held back."""
 
 import pytest
 
@@ -19,7 +19,7 @@ SECONDS = 5
 
 
 class Bed:
-    """A course on a virtual clock: what came out and when, and what it said of being full, and starved."""
+    """A queue on a virtual clock: what came out and when, and what it said of being full, and starved."""
 
     def __init__(self, total: int = 1000, pipe: int = 100) -> None:
         self.clock = VirtualClock()
@@ -61,7 +61,7 @@ def bed() -> Bed:
 
 
 class TestOrder:
-    def test_what_is_put_first_waits_for_its_turn(self, bed):
+    def test_what_is_put_first_waits_for_its_slot(self, bed):
         first, second = bed.add("first"), bed.add("second")
         bed.queue.put(second, b"2")
         bed.queue.end_message(second)
@@ -76,7 +76,7 @@ class TestOrder:
         bed.queue.put(slot, b"1")
         assert (bed.out, slot.pipe) == ([(0, b"1")], None)
 
-    def test_a_message_that_is_not_whole_when_its_turn_comes_goes_on_as_it_is_put(self, bed):
+    def test_a_message_that_is_not_whole_when_its_slot_is_at_the_front_goes_on_as_it_is_put(self, bed):
         first, second, third = bed.late(), bed.add("second"), bed.add("third")
         bed.queue.put(second, b"2a")
         bed.queue.put(third, b"3")
@@ -90,7 +90,7 @@ class TestOrder:
         assert bed.out[2:] == [(5, b"3")]
         assert bed.ended == ["", "second", "third"]
 
-    def test_an_empty_message_is_a_turn_as_well(self, bed):
+    def test_an_empty_message_is_a_slot_as_well(self, bed):
         bed.queue.end_message(bed.late("first"))
         bed.queue.end_message(bed.add("second"))
         assert bed.ended == []
@@ -99,7 +99,7 @@ class TestOrder:
 
 
 class TestHolding:
-    def test_a_held_turn_holds_those_behind_it_until_it_is_let_go(self, bed):
+    def test_a_held_slot_holds_those_behind_it_until_it_is_let_go(self, bed):
         first, second = bed.add(), bed.add()
         bed.queue.hold(first)
         for slot, data in ((first, b"1"), (second, b"2")):
@@ -137,7 +137,7 @@ class TestHolding:
         bed.queue.block(False)
         assert bed.out == [(5, b"1")]
 
-    def test_the_next_in_turn_learns_of_a_block(self, bed):
+    def test_the_next_slot_learns_of_a_block(self, bed):
         first, second = bed.late(), bed.add()
         bed.queue.put(second, b"2")
         bed.queue.block(True)
@@ -150,7 +150,7 @@ class TestHolding:
 class TestEnds:
     @pytest.mark.parametrize("kind", [Kind.RESET, Kind.CLOSE])
     @pytest.mark.parametrize("late", [False, True])
-    def test_a_turn_that_ends_the_link_says_so_once_behind_what_was_put(self, bed, kind, late):
+    def test_a_slot_that_ends_the_link_says_so_once_behind_what_was_put(self, bed, kind, late):
         slot = bed.late() if late else bed.add()
         behind = bed.add("behind")
         bed.queue.put(slot, b"1")
@@ -163,7 +163,7 @@ class TestEnds:
         moment = SECONDS if late else 0
         assert (bed.out, bed.ended) == ([(moment, b"1"), (moment, kind)], [])
 
-    def test_the_end_of_the_stream_comes_behind_its_turns_and_the_first_one_counts(self, bed):
+    def test_the_end_of_the_stream_comes_behind_its_slots_and_the_first_one_counts(self, bed):
         slot = bed.late("one")
         bed.queue.put(slot, b"1")
         bed.queue.end_stream(Kind.CLOSE)
@@ -175,7 +175,7 @@ class TestEnds:
         bed.queue.release(slot)
         assert len(bed.out) == 2
 
-    def test_the_end_of_the_stream_behind_one_turn_drops_the_others(self, bed):
+    def test_the_end_of_the_stream_behind_one_slot_drops_the_others(self, bed):
         first, second, third = bed.late("first"), bed.add("second"), bed.add("third")
         for slot, data in ((first, b"1"), (second, b"2"), (third, b"3" * 200)):
             bed.queue.put(slot, data)

@@ -395,7 +395,7 @@ def test_a_client_sees_what_the_server_said(
     tour = request.getfixturevalue(talk) if isinstance(talk, str) else talk
     assert tour(f"http://{gate.host}:{gate.port}", [call for call, _ in TOUR]) == [reply for _, reply in TOUR]
     gate.settle()
-    entries = town.call(lambda: town.fleet.exchanges.entries())
+    entries = town.call(lambda: town.fleet.request_log.entries())
     assert [(entry.operation, entry.status) for entry in entries] == SEEN
     links = {entry.link for entry in entries}
     assert links == {1} or (client == "fetch" and len(links) < len(SEEN))  # a pool that has several, as it likes
@@ -456,7 +456,7 @@ def test_a_web_socket_talks(town: Town, servers: dict[str, str], armed: bool) ->
 
     assert asyncio.run(asyncio.wait_for(talk(), PATIENCE)) == ("hello", large, "bye")
     gate.settle()
-    entries = town.call(lambda: town.fleet.exchanges.entries())
+    entries = town.call(lambda: town.fleet.request_log.entries())
     assert [(entry.operation, entry.status, entry.end) for entry in entries] == [
         ("GET /hello", "200", ""), ("GET /socket", "101", ""),
     ]  # fmt: skip

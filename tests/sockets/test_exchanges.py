@@ -143,7 +143,7 @@ async def test_a_request_that_meets_the_end_of_an_idle_link_gets_no_reply(world,
     heard, _ = await phone.rest()
     assert heard == b""
     await world.until(lambda: not proxy.links)  # the server refused what came: both ends are reset
-    first, last = world.fleet.exchanges.entries()
+    first, last = world.fleet.request_log.entries()
     assert (first.operation, first.status, first.end) == ("GET /first", "200", "")
     assert (last.operation, last.status) == ("GET /next", "")
     assert last.end in ("closed", "reset")
@@ -204,7 +204,7 @@ class TestLost:
         await phone.say(ask("/charge", "POST", b"350"))
         assert await phone.rest() == (b"", "RST")
         assert shop.got == ["POST /charge"]
-        assert [(entry.status, entry.end) for entry in world.fleet.exchanges.entries()] == [("", "reset")]
+        assert [(entry.status, entry.end) for entry in world.fleet.request_log.entries()] == [("", "reset")]
 
     async def test_the_work_is_done_and_a_gateway_says_that_it_took_too_long(self, world) -> None:
         shop, proxy = await open_shop(world)

@@ -56,7 +56,7 @@ async def told(reader, writer, *names: str) -> list[bytes]:
 async def test_it_is_followed_by_each_of_its_names(world, scheme: str) -> None:
     _, proxy, reader, writer = await opened(world, scheme)
     assert await told(reader, writer, "a", "b") == [b"OK a\n", b"OK b\n"]
-    entries = world.fleet.exchanges.entries()
+    entries = world.fleet.request_log.entries()
     assert [(each.operation, each.summary, each.status) for each in entries] == [
         ("GET", "GET a", "OK"),
         ("GET", "GET b", "OK"),

@@ -1,9 +1,8 @@
 import pytest
 
-from brownout.faults import Spec
+from brownout.faults import Spec, placing
+from brownout.faults.placing import Placed
 from brownout.faults.profile import Placement
-from brownout.proxy import placing
-from brownout.proxy.placing import Placed
 from brownout.wire.errors import ConflictError
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..faults.profile import Placement
-from ..faults.settings import Settings
-from ..faults.settings.names import free
-from ..faults.spec import Spec
 from ..wire.errors import ConflictError
+from .profile import Placement
+from .settings import Settings
+from .settings.names import free
+from .spec import Spec
 
 
 class Placed(NamedTuple):

@@ -48,7 +48,7 @@ class Ended(Protocol):
         """Return the entry of that number, with the `values` that may be secrets, or without."""
 
 
-class Exchanges:
+class RequestLog:
     """The last exchanges of a process, numbered 1, 2, ...; `listeners` are called with each new one.
 
     `values`: they are shown with the values that may be secrets, such as those of a query.

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from brownout.proxy import Entry, Exchanges
+from brownout.proxy import Entry, RequestLog
 
 from ..written import Written
 
@@ -13,7 +13,7 @@ def ended(proxy: str = "p") -> Written:
 
 
 def test_it_keeps_the_last_ten_thousand_and_goes_on_counting() -> None:
-    exchanges = Exchanges()
+    exchanges = RequestLog()
     for _ in range(10_001):
         exchanges.write(ended())
     found = exchanges.entries()
@@ -23,7 +23,7 @@ def test_it_keeps_the_last_ten_thousand_and_goes_on_counting() -> None:
 
 
 def test_entries_are_found_by_number_and_proxy_and_the_last_ones_of_these() -> None:
-    exchanges = Exchanges()
+    exchanges = RequestLog()
     for proxy in "abaab":
         exchanges.write(ended(proxy))
 
@@ -41,7 +41,7 @@ def test_entries_are_found_by_number_and_proxy_and_the_last_ones_of_these() -> N
 
 
 def test_listeners_hear_each_new_entry_until_they_leave_also_while_they_are_told() -> None:
-    exchanges = Exchanges()
+    exchanges = RequestLog()
     heard: list[int] = []
 
     def once(each: Entry) -> None:
@@ -58,7 +58,7 @@ def test_a_listener_that_raises_is_reported_and_breaks_neither_the_writer_nor_ot
     async def write() -> tuple[list[int], list[str]]:
         reported: list[str] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(repr(context["exception"])))
-        exchanges, heard = Exchanges(), []
+        exchanges, heard = RequestLog(), []
 
         def broken(each: Entry) -> None:
             raise ValueError(each.seq)
@@ -74,7 +74,7 @@ def test_a_listener_that_raises_is_reported_and_breaks_neither_the_writer_nor_ot
 def test_values_are_shown_where_the_record_has_them() -> None:
     shown = {}
     for values in (False, True):
-        exchanges, heard = Exchanges(values=values), []
+        exchanges, heard = RequestLog(values=values), []
         exchanges.listeners.add(heard.append)
         exchanges.write(ended())
         assert exchanges.entries() == heard
