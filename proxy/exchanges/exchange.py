@@ -26,8 +26,8 @@ class Exchange:
     """What is known of a request and its reply. Moments are of the proxy's clock, in seconds.
 
     `reply_began` is when the upstream's reply began. `request_complete`: the whole request was read; `reply_sent`: the
-    whole reply was sent. `status`, `outcome` and `end` are as in `Entry` of the request log. `request_slot` and `reply_slot`
-    are its slots in the two queues, where it has any, `plan` what faults make of it.
+    whole reply was sent. `status`, `outcome` and `end` are as in `Entry` of the request log. `request_slot` and
+    `reply_slot` are its slots in the two queues, where it has any, `plan` what faults make of it.
     """
 
     # No slots of Python's: most exchanges never leave these defaults, which cost nothing to have.

@@ -111,8 +111,8 @@ def test_the_table_fits_the_terminal(terminal: Callable[..., Terminal], echo: st
     client = api(screen)
     client.inject(name, {"fault": "latency", "latency": "300ms", "jitter": "50ms", "probability": "30%", "for": "1h"})
     host, port = str(client.proxy("dead")["address"]).split(":")
-    with socket.create_connection((host, int(port)), timeout=DEADLINE) as link, pytest.raises(ConnectionResetError):
-        link.recv(1)
+    with pytest.raises(ConnectionResetError), socket.create_connection((host, int(port)), timeout=DEADLINE) as link:
+        link.recv(1)  # where connect() was not told already
     shown = screen.until("dial refused: 1")
     assert "PROXY" in shown
     assert "  latency  matched 0, fired 0" in shown

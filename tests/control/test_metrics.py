@@ -177,7 +177,7 @@ def test_any_name_is_a_label(running: Running) -> None:
     odd = 'a "quoted" \\back\\n slash {é} 名'
     proxy = add(running, name=odd)
     inject(running, proxy, fault="latency", latency="1ms", name='"\\')
-    do(running, lambda: proxy.failed('two\nlines\\n"', "a test"))
+    do(running, lambda: proxy.errors.update(['two\nlines\\n"']))
     for text, parse in (
         (answer(running)[1], parse_text),
         (answer(running, Accept="application/openmetrics-text; version=1.0.0")[1], parse_openmetrics),
@@ -558,7 +558,7 @@ def test_all_is_read_at_one_moment() -> None:
             assert not task.done()
             await fleet.remove("p0")
             await fleet.add("new", "127.0.0.1:9")
-            fleet.proxies["p1"].failed("new_reason", "a test")
+            fleet.proxies["p1"].errors["new_reason"] += 1
             fleet.heal()
             return Scraped((await task)[0].decode())
 

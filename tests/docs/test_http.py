@@ -15,7 +15,7 @@ from brownout.faults import CATALOGUE
 from brownout.faults.config import file as config
 from brownout.faults.exchange import ExchangeFault
 from brownout.faults.fault import opening_line
-from brownout.proxy.exchanges.conversation import MANY
+from brownout.proxy.exchanges.conversation import MOST_OPEN
 from brownout.proxy.record.request_log import KEPT
 from brownout.proxy.record.tally import OPERATIONS
 from brownout.proxy.shaping.budget import LIMITS
@@ -94,7 +94,7 @@ def test_every_fault_of_http_is_in_the_table_with_what_it_does_and_its_class() -
     ("number", "text"),
     [
         (HEAD_LIMIT == 64 * 2**10, "A head may have 64 KiB"),
-        (MANY == 1000, "a connection 1000 requests that wait for their replies"),
+        (MOST_OPEN == 1000, "a connection 1000 requests that wait for their replies"),
         (LIMITS.body == 2**20, "Bodies are looked at up to 1 MiB"),
         (KEPT == 10_000, "shows the last 10 000 requests"),
         (OPERATIONS == 100, "After the first 100 of a proxy the others share one."),
