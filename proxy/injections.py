@@ -47,8 +47,8 @@ class InjectionsHost(Protocol):
     def catch_up(self) -> None:
         """Accept all clients that have connected by now."""
 
-    def settle_port(self) -> str:
-        """Listen, or let connections be refused, as the active injections say; return what is wrong."""
+    def settle_port(self) -> object:
+        """Listen, or let connections be refused, as the active injections say."""
 
 
 class Injections(Mapping[str, Injection]):

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sized
 from typing import Protocol
 
 from ...faults.segment import Kind
-from ..shaping.injection import Connection, Injection
+from ..shaping.injection import Injection
 from ..system.clock import Clock, Timer
 
 
-class Arrival(Connection, Protocol):
+class Arrival(Protocol):
     """A link that was accepted, and whose upstream is not dialled yet."""
 
     @property
@@ -24,7 +24,7 @@ class Arrival(Connection, Protocol):
 
 
 class Wait:
-    """That a link waits: until `passed` is set, and because of which injections."""
+    """That a link waits: until it is `released`, and because of which injections."""
 
     __slots__ = ("by", "released", "timer")
 
@@ -56,19 +56,19 @@ class Gate:
 
     def release(self, link: Arrival) -> None:
         """Let a link go on, to dial or to end."""
-        hold = self.waiting.pop(link, None)
-        if hold is None:
+        wait = self.waiting.pop(link, None)
+        if wait is None:
             return
-        if hold.timer is not None:
-            hold.timer.cancel()
-        for injection in hold.by:
+        if wait.timer is not None:
+            wait.timer.cancel()
+        for injection in wait.by:
             injection.tally.delays.observe(self._clock.time() - link.accepted_at)
-        hold.released.set()
+        wait.released.set()
 
     async def wait(self, link: Arrival) -> None:
         """Wait until a link may go on."""
-        if (hold := self.waiting.get(link)) is not None:
-            await hold.released.wait()
+        if (wait := self.waiting.get(link)) is not None:
+            await wait.released.wait()
 
     def ask_soon(self) -> None:
         """Ask again for every link that waits, once for all that happens now."""
@@ -86,22 +86,22 @@ class Gate:
                 link.end(Kind.RESET, "refused")
 
     def _ask(self, link: Arrival, ahead: int) -> bool:
-        waits = {
+        times = {
             injection: injection.spec.fault.admit(ahead)
             for injection in self._injections.values()
             if link in injection.hits
         }
-        if None in waits.values():
+        if None in times.values():
             return False
-        due = link.accepted_at + sum(wait for wait in waits.values() if wait)
-        hold = self.waiting.get(link)
-        if hold is not None and hold.timer is not None:
-            hold.timer.cancel()
+        due = link.accepted_at + sum(seconds for seconds in times.values() if seconds)
+        wait = self.waiting.get(link)
+        if wait is not None and wait.timer is not None:
+            wait.timer.cancel()
         if due <= self._clock.time():
             self.release(link)
             return True
-        if hold is None:
-            hold = self.waiting[link] = Wait()
-        hold.by = [injection for injection, wait in waits.items() if wait]
-        hold.timer = self._clock.call_at(due, lambda: self.release(link)) if due < math.inf else None
+        if wait is None:
+            wait = self.waiting[link] = Wait()
+        wait.by = [injection for injection, seconds in times.items() if seconds]
+        wait.timer = self._clock.call_at(due, lambda: self.release(link)) if due < math.inf else None
         return True

@@ -61,23 +61,8 @@ class Link:
     """
 
     __slots__ = (
-        "_deadline",
-        "_dialling",
-        "_host",
-        "_unread",
-        "accepted_at",
-        "budget",
-        "client",
-        "clock",
-        "conversation",
-        "ending",
-        "finished",
-        "limits",
-        "number",
-        "open",
-        "reason",
-        "server",
-        "task",
+        "_deadline", "_dialling", "_host", "_is_finished", "_unread", "accepted_at", "budget", "client", "clock",
+        "conversation", "ending", "limits", "number", "open", "reason", "server", "task",
     )  # fmt: skip
 
     def __init__(self, host: LinkHost, shared: Shared, number: int) -> None:
@@ -96,7 +81,7 @@ class Link:
         self.ending: Kind | None = None
         self.reason = ""
         self.task: asyncio.Task[None] | None = None
-        self.finished = False
+        self._is_finished = False
         self._dialling = False
         self._deadline = 0.0
 
@@ -248,8 +233,8 @@ class Link:
             if side.pipe is not None:
                 side.pipe.stop()
             self.unwatch(side)
-        if not self.finished:
-            self.finished = True
+        if not self._is_finished:
+            self._is_finished = True
             self._host.closed(self)
 
     def watch(self, side: Side) -> None:
