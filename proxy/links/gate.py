@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sized
 from typing import Protocol
 
 from ...faults.segment import Kind
-from ..shaping.injection import Injection
+from ..shaping.injection import Connection, Injection
 from ..system.clock import Clock, Timer
 
 
-class Arrival(Protocol):
+class Arrival(Connection, Protocol):
     """A link that was accepted, and whose upstream is not dialled yet."""
 
     @property
