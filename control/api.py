@@ -206,13 +206,13 @@ class Api:
     async def requests(self, request: web.Request) -> web.StreamResponse:
         """List the requests, or follow them. Raises NotFoundError for an unknown proxy without requests."""
         asked = convert(RequestsQuery, request.query, text=True)
-        exchanges = self._fleet.request_log
-        entries = exchanges.entries(asked.since, proxy=asked.proxy, last=asked.last)
+        log = self._fleet.request_log
+        entries = log.entries(asked.since, proxy=asked.proxy, last=asked.last)
         if asked.proxy is not None and not entries:
             self._fleet.proxy(asked.proxy)
         if asked.follow == "0":
             return await reply_list(entries, request_view)
-        return await self._follow(request, Follower(exchanges.listeners, entries, asked.wants, request_message))
+        return await self._follow(request, Follower(log.listeners, entries, asked.wants, request_message))
 
     async def _follow(self, request: web.Request, follower: Follower[Recorded] | Follower[Entry]) -> web.StreamResponse:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}

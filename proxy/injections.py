@@ -31,7 +31,7 @@ from .shaping.injection import Injection
 from .shared import Shared
 from .system.clock import Callback, Timer
 
-_PAST = 1000
+_KEPT = 1000
 """How many healed injections, and tallies of fault and name, are kept."""
 
 
@@ -54,14 +54,14 @@ class InjectionsHost(Protocol):
 class Injections(Mapping[str, Injection]):
     """The injections of a proxy by name, in the order of injecting.
 
-    `past` are the last ones that were healed; `tallies`, by fault and name, count on. `rules` are the armed faults of
+    `healed` are the last ones that were healed; `tallies`, by fault and name, count on. `rules` are the armed faults of
     exchanges.
     """
 
     def __init__(self, host: InjectionsHost) -> None:
         self._host = host
         self._placed: dict[str, Injection] = {}
-        self.healed: deque[Injection] = deque(maxlen=_PAST)
+        self.healed: deque[Injection] = deque(maxlen=_KEPT)
         self.tallies: dict[tuple[str, str], Tally] = {}
         self.rules = Rules()
 
@@ -216,6 +216,6 @@ class Injections(Mapping[str, Injection]):
 
     def _tally(self, injection: Injection) -> Tally:
         key = (injection.spec.fault.name, injection.name)
-        if key not in self.tallies and len(self.tallies) >= _PAST:
+        if key not in self.tallies and len(self.tallies) >= _KEPT:
             key = (injection.spec.fault.name, "others")
         return self.tallies.setdefault(key, Tally())

@@ -180,7 +180,7 @@ class Proxy:
         self.shared.journal.write(event.DialFailed(self.name, link.number, reason, error, self.upstream.endpoint))
 
     def conversation_for(self, link: Link) -> Conversation | None:
-        """Return the conversation of a link that begins to carry, where its protocol can be followed."""
+        """Return the conversation of a link that begins to carry, where its protocol can be parsed."""
         dialect = dialect_of(self.upstream.scheme)
         return None if dialect is None else conversation_of(link, self, dialect)
 

@@ -38,7 +38,7 @@ class LinkHost(Protocol):
     """How long upstreams took to accept, in seconds."""
 
     def conversation_for(self, link: Link) -> Conversation | None:
-        """Return the conversation of a link that begins to carry, where its protocol can be followed."""
+        """Return the conversation of a link that begins to carry, where its protocol can be parsed."""
 
     def opened(self, link: Link) -> None:
         """Take a link that begins to carry."""
@@ -75,7 +75,7 @@ class Link:
         self.client = Side(self, "upstream")
         self.server = Side(self, "downstream")
         self.client.peer, self.server.peer = self.server, self.client
-        self.conversation: Conversation | None = None  # where the protocol is followed
+        self.conversation: Conversation | None = None  # where the protocol is parsed
         self.accepted_at = self.clock.time()
         self.open = False
         self.ending: Kind | None = None

@@ -43,7 +43,7 @@ class SideHost(Connection, Protocol):
     budget: Budget
     limits: Limits
     conversation: Conversation | None
-    """Where the protocol is followed."""
+    """Where the protocol is parsed."""
 
     def watch(self, side: Side) -> None:
         """Look after a side that is not read, and so is told nothing."""
