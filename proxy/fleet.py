@@ -190,12 +190,12 @@ class Fleet(Shared):
         before, after = self.applied[profile.name], profile.resolve(self.protocols)
         kept = placing.continued(before, after)
         placed = placing.replace(profile.name, after, kept, self._taken(profile.name))
-        changed = {
-            each: values
+        changed = [
+            (each, values)
             for each, old in zip(placed, kept, strict=True)
             if old and (values := placing.changes(old.spec, each.spec)) and self._is_there(profile.name, each)
-        }
-        for each, values in changed.items():
+        ]
+        for each, values in changed:
             self.proxies[each.proxy].injections[each.name].spec.changed(values)  # raises before anything is done
         self.applied[profile.name] = placed
         done: Counter[str] = Counter()
@@ -206,9 +206,9 @@ class Fleet(Shared):
             if old is None:
                 self._inject(profile.name, each)
                 done["added"] += 1
-            elif each in changed:
-                self.proxies[each.proxy].change(each.name, changed[each])
-                done["changed"] += 1
+        for each, values in changed:
+            self.proxies[each.proxy].change(each.name, values)
+            done["changed"] += 1
         return done
 
     def heal_profile(self, name: str) -> int:

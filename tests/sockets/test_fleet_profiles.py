@@ -141,6 +141,17 @@ async def test_a_revision_leaves_what_was_done_by_hand(world: World) -> None:
     assert a.injections["noop"].spec.trigger.times is None
 
 
+async def test_a_revision_changes_settings_that_are_mappings(world: World) -> None:
+    await world.proxy("web", "http://127.0.0.1:9")
+    busy = {"fault": "http.status", "status": 503, "headers": {"x-why": "busy"}}
+    world.fleet.apply(profile("p", web=[busy]))
+    assert world.fleet.revise(profile("p", web=[{**busy, "status": 429, "headers": {"x-why": "later"}}])) == {
+        "changed": 1
+    }
+    fault = world.fleet.proxy("web").injections["http.status"].spec.fault
+    assert (fault.status, fault.headers) == (429, {"x-why": "later"})
+
+
 async def test_a_revision_that_does_not_go_with_a_change_by_hand_changes_nothing(world: World) -> None:
     await two(world)
     a = world.fleet.proxy("a")
