@@ -22,6 +22,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from pairs import rules
 from rig import HOST, LOOPS, Http, median, port, process, run_loop, server, table, told
 from throughput import LINKS, trips
 
@@ -36,17 +37,6 @@ request = function()
   return wrk.format("GET", "/orders/" .. count, {["X-Request-Id"] = string.format("%016x", count)})
 end
 """
-
-
-def rules(count: int) -> list[dict[str, object]]:
-    """Return faults that match nothing of what is asked: by path, method, header and pattern, one after the other."""
-    kinds: list[Callable[[int], dict[str, str]]] = [
-        lambda number: {"path": f"/never/{number}"},
-        lambda number: {"method": "POST", "path": f"/never/{number}/*"},
-        lambda number: {"header.x-tenant": f"tenant-{number}"},
-        lambda number: {"path": f"~^/never/{number}$"},
-    ]
-    return [{"fault": "http.status", "status": 503, "match": kinds[number % 4](number)} for number in range(count)]
 
 
 CANDIDATES: dict[str, tuple[str, list[dict[str, object]]]] = {
