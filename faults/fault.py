@@ -44,7 +44,7 @@ class Fault(Settings, frozen=True):
         return 0.0
 
     def queue_limit(self) -> int | None:
-        """Return how many bytes may wait for this fault before the source is paused; None for the proxy's own limit."""
+        """Return how many bytes may wait for this fault before the source is paused; None: the proxy's own limit."""
         return None
 
 

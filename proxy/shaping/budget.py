@@ -16,7 +16,7 @@ class Limits(NamedTuple):
     early: int = 64 * 2**10
     """What a side may send before the other one is connected."""
     pipe: int = 128 * MiB
-    """What may wait in one stream of one link, where no fault names a smaller buffer."""
+    """What may wait in one stream of one link for faults that name no limit of their own."""
     total: int = 1024 * MiB
     """What may wait in all streams together."""
     body: int = 1 * MiB

@@ -46,12 +46,13 @@ class Queued(NamedTuple):
 class Lane:
     """One injection on one stream of one link; or, with a `begin` of its own stage, on one message.
 
-    `lost`: bytes or an end were thrown away. `fault` are the settings with which the stage started.
+    `lost`: bytes or an end were thrown away. `fault` are the settings with which the stage started, `limit` is how many
+    bytes may wait for it, None where the pipe's own limit counts.
     """
 
     __slots__ = (
         "_alarm", "_begin", "_context", "_cut_off", "_inbox", "_last", "_pieces", "_queue", "_ready", "_source",
-        "_stage", "fault", "injection", "lost", "waiting",
+        "_stage", "fault", "injection", "limit", "lost", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +74,7 @@ class Lane:
     def _start(self, now: float) -> None:
         """Start the stage with the injection's settings; nothing leaves it as if before now."""
         self.fault = self.injection.spec.fault
+        self.limit = self.fault.queue_limit()
         self._stage: Stage = (self._begin or self.fault.start)(self._context)
         self._alarm = math.inf
         self._last = now

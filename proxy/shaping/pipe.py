@@ -17,6 +17,9 @@ work on the present lanes (`lanes` is never changed in place), and what it leave
 What is through all lanes while the sink is blocked waits in the `outbox`. Only RESET and CLOSE, the ends of the
 link, send all of it at once: they must not wait for a peer that does not read.
 
+A lane's limit is for what waits in that lane: bytes that another one delays, or that are behind it, do not fill a
+queue that they are not in. The lanes without a limit and the outbox share the limit of the pipe.
+
 * heal: what waits in a lane goes into the next one at once, in order, but for the events that its stage made up;
 * change: the stage starts again, and what waits goes through it with the times at which it came.
 """
@@ -38,7 +41,7 @@ class Pipe:
     """The lanes of one stream; `sink` takes what is due, `throttle(True)` asks the source to pause."""
 
     __slots__ = ("_budget", "_charged", "_clock", "_due", "_limits", "_sink", "_throttle", "_timer",
-                 "blocked", "full", "lanes", "limit", "outbox", "outbox_bytes", "stopped")  # fmt: skip
+                 "blocked", "full", "lanes", "outbox", "outbox_bytes", "stopped")  # fmt: skip
 
     def __init__(
         self,
@@ -57,7 +60,6 @@ class Pipe:
         self._timer: Timer | None = None
         self._due = math.inf
         self.lanes: list[Lane] = []
-        self.limit = limits.pipe
         self.full = False
         self.stopped = False
         self.blocked = False  # the sink asked for a pause
@@ -79,7 +81,6 @@ class Pipe:
         """Add a lane at the sink's end; its stage learns at once that it is OPEN."""
         now = self._clock.time()
         self.lanes = [*self.lanes, lane]
-        self._measure()
         lane.open(now)
         self._drain(len(self.lanes) - 1, now)
         self._settle()
@@ -91,7 +92,6 @@ class Pipe:
             return
         lane = self.lanes[index]
         self.lanes = [each for each in self.lanes if each is not lane]
-        self._measure()
         for came, segment, _ in lane.empty():
             if segment.kind is Kind.DATA:
                 injection.tally.delays.observe(now - came)
@@ -106,7 +106,6 @@ class Pipe:
         if index is None:
             return
         self.lanes[index].restart(now)
-        self._measure()
         self._drain(index, now)
         self._settle()
 
@@ -190,18 +189,20 @@ class Pipe:
         """Return the place of an injection's lane; None for one of the other stream."""
         return next((index for index, lane in enumerate(self.lanes) if lane.injection is injection), None)
 
-    def _measure(self) -> None:
-        named = [limit for lane in self.lanes if (limit := lane.fault.queue_limit()) is not None]
-        self.limit = min(named, default=self._limits.pipe)
-
     def _settle(self) -> None:
         """Set the timer to the next due moment and the source to what there is room for."""
         if self.stopped:
             return
-        due, held = math.inf, self.outbox_bytes
+        due, held, unlimited = math.inf, self.outbox_bytes, self.outbox_bytes
+        part = 2 if self.full else 1  # once full, wait until half of it is free
+        full = False
         for lane in self.lanes:
             held += lane.waiting
             due = min(due, lane.due())
+            if lane.limit is None:
+                unlimited += lane.waiting
+            elif lane.waiting > lane.limit // part:
+                full = True
         if due < self._due:
             if self._timer is not None:
                 self._timer.cancel()
@@ -210,10 +211,10 @@ class Pipe:
         if held != self._charged:
             difference, self._charged = held - self._charged, held
             self._budget.charge(difference)
-        room = self.limit // 2 if self.full else self.limit  # once full, wait until half of it is free
         poor = self._budget.overdrawn and held > self._limits.least
         if poor:
             self._budget.call_when_free(self._settle)
-        if (full := held > room or poor) is not self.full:
+        full = full or poor or unlimited > self._limits.pipe // part
+        if full is not self.full:
             self.full = full
             self._throttle(full)

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from brownout.faults import (
     Bandwidth,
+    Drip,
     Fault,
     HalfOpen,
     Kind,
     Latency,
     LimitData,
+    Loss,
+    PathMtu,
     Reset,
     Segment,
     Slicer,
@@ -24,7 +27,7 @@ from brownout.faults import (
     StageContext,
     Timeout,
 )
-from brownout.faults.settings.units import Duration, Rate, Size
+from brownout.faults.settings.units import Duration, Rate, Share, Size
 from brownout.proxy.shaping.budget import Budget, Limits
 from brownout.proxy.shaping.injection import Injection
 from brownout.proxy.shaping.lane import Lane
@@ -321,17 +324,71 @@ def test_half_open_swallows_a_reset_from_the_peer(bench: Bench) -> None:
 # Limits
 
 
-def test_a_pipe_throttles_at_the_smallest_buffer_and_resumes_at_half_of_it(bench: Bench) -> None:
+def test_a_lane_throttles_at_its_own_buffer_and_resumes_at_half_of_it(bench: Bench) -> None:
     bench.inject(Bandwidth(rate=KBs(10), buffer=B(20_000)))
     bench.inject(Bandwidth(rate=KBs(10), buffer=B(10_000)))
+    bench.pipe.feed(b"x" * 20_000)
+    assert not bench.paused
+    bench.pipe.feed(b"x" * 400)
+    assert bench.paused
+    bench.clock.run(1.02)
+    assert bench.paused
+    bench.clock.run(0.06)
+    assert not bench.paused
+
+
+def test_a_queue_behind_another_fault_holds_the_sender_back_as_well(bench: Bench) -> None:
+    bench.inject(Latency(latency=s(1)))
+    bench.inject(Bandwidth(rate=KBs(10), buffer=B(10_000)))
+    bench.pipe.feed(b"x" * 20_000)
+    assert not bench.paused
+    bench.clock.run(1.1)
+    assert bench.paused
+    bench.clock.run(1.5)
+    assert not bench.paused
+
+
+def transfer(bench: Bench, size: int) -> float:
+    """Send as fast as the pipe takes it; return when the last byte came out."""
+    sent = 0
+    while len(bench.data()) < size:
+        while not bench.paused and sent < size:
+            bench.pipe.feed(b"x" * min(64_000, size - sent))
+            sent += 64_000
+        bench.clock.run(0.01)
+    return bench.out[-1].at
+
+
+@pytest.mark.parametrize(("before", "behind"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(
+    ("slow", "seconds"),
+    [
+        (Bandwidth(rate=KBs(2000)), 1.5),
+        (Drip(bytes=B(2000), interval=ms(1)), 1.499),
+        (Loss(share=Share(0)), 0.0),
+        (PathMtu(bytes=B(3_000_000)), 0.0),
+    ],
+    ids=["bandwidth", "drip", "loss", "path_mtu"],
+)
+def test_a_delay_before_or_behind_a_slow_fault_takes_nothing_from_its_rate(
+    bench: Bench, slow: Fault, seconds: float, before: bool, behind: bool
+) -> None:
+    late = Latency(latency=ms(300))
+    for fault in [*[late] * before, slow, *[late] * behind]:
+        bench.inject(fault)
+    assert transfer(bench, 3_000_000) == pytest.approx(seconds + 0.3 * (before + behind), abs=0.02)
+
+
+def test_a_full_queue_holds_the_sender_back_whatever_waits_behind_it(bench: Bench) -> None:
+    bench.inject(Bandwidth(rate=KBs(10), buffer=B(10_000)))
+    bench.inject(Latency(latency=s(100)))
     bench.pipe.feed(b"x" * 10_000)
     assert not bench.paused
     bench.pipe.feed(b"x" * 400)
     assert bench.paused
-    bench.clock.run(0.52)
-    assert bench.paused
-    bench.clock.run(0.06)
+    bench.clock.run(1)  # what the rate let through is under way
     assert not bench.paused
+    assert bench.data() == b""
 
 
 def test_healing_the_fault_with_the_small_buffer_lets_the_source_go_on(bench: Bench) -> None:
