@@ -18,6 +18,8 @@ import pytest
 from brownout.faults import catalogue
 from brownout.wire import protocols
 
+from .keeper import keeper
+
 ON_CI = bool(os.environ.get("CI"))
 
 
@@ -85,6 +87,13 @@ def echo() -> Iterator[str]:
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def reserve() -> Iterator[Callable[[], str]]:
+    """Gives addresses that are this test's until it ends, though nobody listens there yet."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: f"127.0.0.1:{stack.enter_context(keeper()).getsockname()[1]}"
 
 
 @pytest.fixture

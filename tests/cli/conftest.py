@@ -140,8 +140,3 @@ def command(*args: str, **env: str) -> Result:
 def brownout(run: Callable[..., Run], echo: str) -> Brownout:
     process = run("-p", f"echo={echo}", "--api", "127.0.0.1:0", "--seed", "7")
     return Brownout(process, process.api, process.address("echo"), echo)
-
-
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"

@@ -1,9 +1,10 @@
 import json
 import subprocess
+from collections.abc import Callable
 
 import pytest
 
-from .conftest import PROGRAM, Brownout, command, environment, free_address
+from .conftest import PROGRAM, Brownout, command, environment
 
 
 def where(brownout: Brownout) -> str:
@@ -62,8 +63,8 @@ def test_json_is_what_the_api_answers(brownout: Brownout) -> None:
     assert [(proxy["name"], proxy["address"]) for proxy in proxies] == [("echo", where(brownout))]
 
 
-def test_proxies_come_and_go(brownout: Brownout) -> None:
-    listen = free_address()
+def test_proxies_come_and_go(brownout: Brownout, reserve: Callable[[], str]) -> None:
+    listen = reserve()
     line = f"proxy a/b {listen} -> redis://me:***@127.0.0.1:1/0\n"
     assert brownout.says("proxy", "add", "a/b", "redis://me:secret@127.0.0.1:1/0", "--listen", listen) == line
     assert brownout.says("proxy", "disable", "a/b") == "proxy a/b disabled -> redis://me:***@127.0.0.1:1/0\n"
@@ -106,8 +107,8 @@ def test_status_shows_what_there_is_and_what_to_do(brownout: Brownout) -> None:
     assert brownout.says("status") == f"{head}no proxies; add one: brownout proxy add redis redis://127.0.0.1:6379\n"
 
 
-def test_status_counts_what_went_wrong(brownout: Brownout) -> None:
-    brownout.says("proxy", "add", "dead", free_address())
+def test_status_counts_what_went_wrong(brownout: Brownout, reserve: Callable[[], str]) -> None:
+    brownout.says("proxy", "add", "dead", reserve())
     with brownout._replace(address=address_of(brownout, "dead")).link() as link, pytest.raises(ConnectionResetError):
         link.recv(1)
     assert brownout.says("status").splitlines()[-3] == "  dial refused: 1"
@@ -172,8 +173,8 @@ def test_change_names_what_it_may_not(brownout: Brownout) -> None:
     assert (result.exit_code, result.stderr) == (2, "error: for cannot change\nhint:  heal it and inject it again\n")
 
 
-def test_no_brownout_is_said_with_what_to_do() -> None:
-    address = free_address()
+def test_no_brownout_is_said_with_what_to_do(reserve: Callable[[], str]) -> None:
+    address = reserve()
     for args in (["status"], ["heal"], ["inject", "a", "noop"], ["proxy", "rm", "a"]):
         result = command(*args, "--api", address)
         assert (result.exit_code, result.stderr) == (
@@ -281,7 +282,7 @@ def test_the_shell_completes(brownout: Brownout, words: str, expected: list[str]
 @pytest.mark.parametrize(
     "words", ["--help", "inject --help", "faults latency", "status", "inject a noop", "run --api none"]
 )
-def test_commands_import_no_server_no_loop_no_terminal(words: str) -> None:
+def test_commands_import_no_server_no_loop_no_terminal(words: str, reserve: Callable[[], str]) -> None:
     code = (
         "import sys\n"
         "from brownout.cli.main import cli\n"
@@ -291,7 +292,7 @@ def test_commands_import_no_server_no_loop_no_terminal(words: str) -> None:
         "print('heavy:', [name for name in heavy if name in sys.modules])"
     )
     args = [PROGRAM[0], "-c", code, *words.split()]
-    env = environment(BROWNOUT_API=free_address())
+    env = environment(BROWNOUT_API=reserve())
     shown = subprocess.check_output(args, text=True, stderr=subprocess.DEVNULL, env=env)
     assert shown.splitlines()[-1] == "heavy: []"
 

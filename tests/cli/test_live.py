@@ -18,7 +18,7 @@ import pytest
 
 from brownout.control.client import Client
 
-from .conftest import DEADLINE, PROGRAM, Brownout, environment, free_address
+from .conftest import DEADLINE, PROGRAM, Brownout, environment
 
 CONTROLLING = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
@@ -103,11 +103,11 @@ def api(terminal: Terminal) -> Client:
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120])
-def test_the_table_fits_the_terminal(terminal: Callable[..., Terminal], echo: str, columns: int) -> None:
+def test_the_table_fits_the_terminal(
+    terminal: Callable[..., Terminal], echo: str, columns: int, reserve: Callable[[], str]
+) -> None:
     name = "a-name-that-is-longer-than-anyone-would-type"
-    screen = terminal(
-        columns, 24, "run", "-p", f"{name}={echo}", "-p", f"dead={free_address()}", "--api", "127.0.0.1:0"
-    )
+    screen = terminal(columns, 24, "run", "-p", f"{name}={echo}", "-p", f"dead={reserve()}", "--api", "127.0.0.1:0")
     client = api(screen)
     client.inject(name, {"fault": "latency", "latency": "300ms", "jitter": "50ms", "probability": "30%", "for": "1h"})
     host, port = str(client.proxy("dead")["address"]).split(":")

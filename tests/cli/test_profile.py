@@ -1,5 +1,7 @@
 import json
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -8,7 +10,7 @@ import pytest
 from brownout.cli.profile import profile
 from brownout.cli.run import run as run_command
 
-from .conftest import Brownout, Run, command, free_address
+from .conftest import DEADLINE, Brownout, Run, command
 from .test_run import Start
 
 FILE = """
@@ -85,8 +87,8 @@ def test_an_unknown_profile_is_said_with_the_nearest(brownout: Brownout, verb: s
     assert result.stderr == "error: there is no profile named 'slwo'\nhint:  did you mean slow?\n"
 
 
-def test_without_a_running_brownout_there_are_the_shipped_ones() -> None:
-    address = free_address()
+def test_without_a_running_brownout_there_are_the_shipped_ones(reserve: Callable[[], str]) -> None:
+    address = reserve()
     listed = command("profile", "list", "--json", BROWNOUT_API=address)
     assert listed.exit_code == 0
     assert listed.stderr == f"no Brownout answers at {address}; these ship with Brownout\n"
@@ -118,9 +120,11 @@ def test_what_is_asked_for_is_applied_and_announced(run: Start, file: str, echo:
     assert process.out.seen[6:] == ["seed 7"]
 
 
-def test_the_first_connection_meets_the_profile(run: Start, tmp_path: Path, echo: str) -> None:
+def test_the_first_connection_meets_the_profile(
+    run: Start, tmp_path: Path, echo: str, reserve: Callable[[], str]
+) -> None:
     """A client that tries from before the start is never served: what it hears is a refusal or the reset."""
-    listen = free_address()
+    listen = reserve()
     path = tmp_path / "brownout.yaml"
     path.write_text(f"proxies: {{p: {{listen: '{listen}', upstream: '{echo}'}}}}\nprofiles: {{gone: {{p: [reset]}}}}\n")
     process = run(str(path), "--profile", "gone", "--api", "none")
@@ -130,10 +134,11 @@ def test_the_first_connection_meets_the_profile(run: Start, tmp_path: Path, echo
 def first_answer(process: Run, listen: str) -> str:
     """Connect again and again until somebody listens, and return what became of that connection."""
     host, port = listen.split(":")
-    for _ in range(100_000):
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
         assert process.process.poll() is None
         try:
-            with socket.create_connection((host, int(port)), timeout=20) as link:
+            with socket.create_connection((host, int(port)), timeout=DEADLINE) as link:
                 link.sendall(b"x")
                 return "served" if link.recv(1) else "closed"
         except ConnectionRefusedError:

@@ -20,7 +20,7 @@ from brownout.faults.config.proxy_section import ProxyEntry
 from brownout.faults.profile import Profile
 from brownout.testing import servers
 
-from .conftest import DEADLINE, Run, free_address
+from .conftest import DEADLINE, Run
 from .test_live import Terminal, api, terminal  # noqa: F401  # a fixture
 
 Start = Callable[..., Run]
@@ -228,11 +228,11 @@ def test_only_what_changed_is_changed(edited: Callable[..., Edited], echo: str) 
     assert it.run.end() == 0
 
 
-def test_proxies_move_and_are_switched(edited: Callable[..., Edited], echo: str) -> None:
-    first, second = free_address(), free_address()
+def test_proxies_move_and_are_switched(edited: Callable[..., Edited], echo: str, reserve: Callable[[], str]) -> None:
+    first, second = reserve(), reserve()
     text = f"proxies: {{a: {{upstream: '{echo}', listen: '{first}'}}, b: {{upstream: '{echo}', listen: '{second}'}}}}"
     it = edited(text)
-    third = free_address()
+    third = reserve()
     moved = text.replace(second, third).replace(first, second)  # b must leave before a can come
     assert it.hang_up(moved) == "2 proxies changed"
     assert [each["address"] for each in it.client.proxies()] == [second, third]

@@ -14,16 +14,16 @@ from brownout.control.client import Client
 from brownout.testing import servers
 from brownout.wire.errors import BrownoutError
 
-from .conftest import DEADLINE, Run, command, free_address
+from .conftest import DEADLINE, Run, command
 
 Start = Callable[..., Run]
 
 
-def test_a_report_says_what_happened(run: Start, tmp_path: Path) -> None:
+def test_a_report_says_what_happened(run: Start, tmp_path: Path, reserve: Callable[[], str]) -> None:
     path, config = tmp_path / "report.json", tmp_path / "brownout.yaml"
     with servers.redis() as server:
         config.write_text(
-            f'seed: 7\nproxies: {{cache: "redis://127.0.0.1:{server.port}", dead: "{free_address()}"}}\n'
+            f'seed: 7\nproxies: {{cache: "redis://127.0.0.1:{server.port}", dead: "{reserve()}"}}\n'
             "profiles: {p: {cache: [{fault: latency, latency: 1ms}, {fault: reset, start: 1h}]}}"
         )
         process = run(str(config), "--profile", "p", "--report", str(path), "--api", "127.0.0.1:0")

@@ -11,7 +11,7 @@ import pytest
 from brownout.control.client import Client
 from brownout.wire.errors import BrownoutError
 
-from .conftest import DEADLINE, Run, command, environment, free_address
+from .conftest import DEADLINE, Run, command, environment
 
 Start = Callable[..., Run]
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -22,8 +22,8 @@ def python(code: str) -> tuple[str, ...]:
 
 
 @SIGNALS
-def test_a_signal_ends_it_with_0(run: Start, echo: str, number: signal.Signals) -> None:
-    process = run("-p", f"echo={echo}", "--api", "127.0.0.1:0", "--seed", "7")
+def test_a_signal_ends_it_with_0(run: Start, echo: str, number: signal.Signals, reserve: Callable[[], str]) -> None:
+    process = run("-p", f"echo={reserve()}={echo}", "--api", "127.0.0.1:0", "--seed", "7")
     with socket.create_connection(process.address("echo"), timeout=DEADLINE) as link:
         link.sendall(b"ping")
         assert link.recv(4) == b"ping"
@@ -47,8 +47,8 @@ def test_a_follower_does_not_hold_up_the_end(run: Start) -> None:
         assert time.monotonic() - begun < 2
 
 
-def test_news_are_lines(run: Start) -> None:
-    dead = free_address()
+def test_news_are_lines(run: Start, reserve: Callable[[], str]) -> None:
+    dead = reserve()
     process = run("-p", f"dead={dead}", "--api", "127.0.0.1:0")
     client = Client(process.api)
     client.inject("dead", "reset")
@@ -79,8 +79,8 @@ def test_without_an_api_nobody_answers(run: Start, echo: str) -> None:
     assert process.end() == 0
 
 
-def test_the_environment_says_where_its_api_listens(run: Start) -> None:
-    address = free_address()
+def test_the_environment_says_where_its_api_listens(run: Start, reserve: Callable[[], str]) -> None:
+    address = reserve()
     assert run(BROWNOUT_API=address).api == address
 
 
@@ -288,8 +288,8 @@ def test_a_second_signal_ends_an_ending_that_takes_long() -> None:
     assert (done.returncode, done.stdout) == (130, b"True\n")
 
 
-def test_nothing_answers_after_the_end(run: Start) -> None:
-    process = run("--api", "127.0.0.1:0")
+def test_nothing_answers_after_the_end(run: Start, reserve: Callable[[], str]) -> None:
+    process = run("--api", reserve())
     api = process.api
     process.end(signal.SIGINT)
     with pytest.raises(BrownoutError, match=r"^no Brownout answers"):

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from brownout.cli.toxiproxy_log import Log
 from brownout.control.client import Client
 
-from .conftest import DEADLINE, Run, command, free_address
+from .conftest import DEADLINE, Run, command
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"
 
@@ -74,10 +74,6 @@ def start() -> Iterator[Start]:
         yield begin
 
 
-def free_port() -> str:
-    return free_address().rpartition(":")[2]
-
-
 @pytest.mark.parametrize(
     "args",
     [
@@ -88,8 +84,8 @@ def free_port() -> str:
         ("-port={port}", "-proxy-metrics=false", "-config="),
     ],
 )
-def test_flags_have_one_dash_or_two(start: Start, args: tuple[str, ...]) -> None:
-    port = free_port()
+def test_flags_have_one_dash_or_two(start: Start, args: tuple[str, ...], reserve: Callable[[], str]) -> None:
+    port = reserve().rpartition(":")[2]
     process = start(*(each.format(port=port) for each in args))
     assert process.api in (f"127.0.0.1:{port}", f"localhost:{port}")
     assert Client(process.api).health()["status"] == "ok"
@@ -137,8 +133,8 @@ def test_a_signal_ends_it_with_0(start: Start, number: signal.Signals) -> None:
     assert process.err.all() == []
 
 
-def test_a_busy_port_is_an_error_exit(start: Start, echo: str, tmp_path: Path) -> None:
-    listen = free_address()
+def test_a_busy_port_is_an_error_exit(start: Start, echo: str, tmp_path: Path, reserve: Callable[[], str]) -> None:
+    listen = reserve()
     config = tmp_path / "config.json"
     config.write_text(json.dumps([{"name": "a", "listen": listen, "upstream": echo}]))
     process = start("-host=127.0.0.1", f"-port={echo.rpartition(':')[2]}", f"-config={config}")
@@ -176,8 +172,10 @@ def test_the_token_and_the_host_are_looked_at(start: Start) -> None:
 # The config file
 
 
-def test_a_config_is_in_place_before_the_first_answer(start: Start, echo: str, tmp_path: Path) -> None:
-    config, (one, two) = tmp_path / "config.json", (free_address(), free_address())
+def test_a_config_is_in_place_before_the_first_answer(
+    start: Start, echo: str, tmp_path: Path, reserve: Callable[[], str]
+) -> None:
+    config, (one, two) = tmp_path / "config.json", (reserve(), reserve())
     entries = [
         {"name": "one", "listen": one, "upstream": echo, "enabled": True},
         {
@@ -256,14 +254,14 @@ def test_a_config_that_is_none_is_logged_and_it_runs_empty(
         ("", {"debug", "info", "error"}),
     ],
 )
-def test_log_level_says_what_is_logged(start: Start, level: str, levels: set[str]) -> None:
-    port = free_port()
+def test_log_level_says_what_is_logged(start: Start, level: str, levels: set[str], reserve: Callable[[], str]) -> None:
+    port = reserve().rpartition(":")[2]
     process = start("-host=127.0.0.1", f"-port={port}", LOG_LEVEL=level)
     end = time.monotonic() + DEADLINE
     while not answers(int(port)):
         assert time.monotonic() < end
     client = Client(f"127.0.0.1:{port}")
-    address = str(client.add("dead", free_address())["address"])
+    address = str(client.add("dead", reserve())["address"])
     host, listening = address.split(":")
     with (
         socket.create_connection((host, int(listening)), timeout=DEADLINE) as link,

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .conftest import Brownout, command, environment, free_address
+from .conftest import Brownout, command, environment
 
 KNOWN = (
     "hint:  its faults: latency, bandwidth, slow_close, timeout, reset, slicer, limit_data, noop; "
@@ -53,8 +54,8 @@ def test_status_says_what_is_not_known(toxiproxy: Brownout) -> None:
     assert (proxy["connections"], proxy["bytes"], proxy["injections"][0]["receipt"]["unseen"]) == (None, None, True)
 
 
-def test_proxies_come_and_go(toxiproxy: Brownout) -> None:
-    listen = free_address()
+def test_proxies_come_and_go(toxiproxy: Brownout, reserve: Callable[[], str]) -> None:
+    listen = reserve()
     line = f"proxy own {listen} -> tcp://127.0.0.1:1\n"
     assert toxiproxy.says("proxy", "add", "own", "redis://127.0.0.1:1/0", "--listen", listen) == line
     assert toxiproxy.says("proxy", "disable", "own") == "proxy own disabled -> tcp://127.0.0.1:1\n"
@@ -117,8 +118,8 @@ def test_a_profile_of_a_file_is_applied_and_healed(toxiproxy: Brownout, brownout
     )  # fmt: skip
 
 
-def test_nobody_answers() -> None:
-    address = free_address()
+def test_nobody_answers(reserve: Callable[[], str]) -> None:
+    address = reserve()
     result = command("heal", "--api", f"toxiproxy://{address}")
     assert (result.exit_code, result.stderr) == (
         2, f"error: no Toxiproxy answers at {address}\nhint:  say where it is: --api toxiproxy://HOST:PORT\n"
@@ -131,18 +132,18 @@ def test_a_token_is_none_of_its_business(toxiproxy: Brownout) -> None:
     assert command("status", "--api", toxiproxy.api, BROWNOUT_TOKEN="secret").exit_code == 0
 
 
-def test_names_are_completed(toxiproxy: Brownout) -> None:
+def test_names_are_completed(toxiproxy: Brownout, reserve: Callable[[], str]) -> None:
     words = {"COMP_WORDS": f"brownout heal --api {toxiproxy.api} ", "COMP_CWORD": "4"}
-    env = environment(_BROWNOUT_COMPLETE="bash_complete", BROWNOUT_API=free_address(), **words)
+    env = environment(_BROWNOUT_COMPLETE="bash_complete", BROWNOUT_API=reserve(), **words)
     argv = [sys.executable, "-c", "from brownout.cli.main import main; main()"]
     done = subprocess.run(argv, env=env, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("plain,echo\n", "")
 
 
-def test_other_addresses_import_nothing_of_it() -> None:
+def test_other_addresses_import_nothing_of_it(reserve: Callable[[], str]) -> None:
     code = (
         "import sys; from click.testing import CliRunner; from brownout.cli.main import cli\n"
-        f"CliRunner().invoke(cli, ['inject', 'echo', 'latency:1ms', '--api', '{free_address()}'])\n"
+        f"CliRunner().invoke(cli, ['inject', 'echo', 'latency:1ms', '--api', '{reserve()}'])\n"
         "print([name for name in ('requests', 'toxiproxy', 'asyncio', 'yaml') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True, env=environment()) == "[]\n"

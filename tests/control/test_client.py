@@ -3,7 +3,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -39,13 +39,8 @@ def stranger(answer: bytes | None) -> Iterator[str]:
         listener.close()
 
 
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-def test_nobody_listening_is_said() -> None:
-    address = free_address()
+def test_nobody_listening_is_said(reserve: Callable[[], str]) -> None:
+    address = reserve()
     with pytest.raises(BrownoutError) as caught:
         Client(address).health()
     assert caught.value.message == f"no Brownout answers at {address}"

@@ -251,10 +251,8 @@ def test_the_streams_are_told_apart(running: Running) -> None:
     assert found("bytes_total", proxy="echo", stream="downstream") <= 4
 
 
-def test_a_refused_dial_is_an_error_and_no_dial(running: Running) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        host, port = listener.getsockname()
-    proxy = add(running, f"{host}:{port}")
+def test_a_refused_dial_is_an_error_and_no_dial(running: Running, reserve: Callable[[], str]) -> None:
+    proxy = add(running, reserve())
     for _ in range(4):
         with pytest.raises(ConnectionResetError), connect(proxy) as sock:  # or within connect()
             sock.recv(1)

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,8 @@ def test_a_port_that_another_process_has_is_said() -> None:
     assert error.message == f"the API cannot listen at {address}: {who} has that port"
 
 
-def test_who_has_a_free_port_is_nobody() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert holder(Address("127.0.0.1", port)) == ""
+def test_who_has_a_free_port_is_nobody(reserve: Callable[[], str]) -> None:
+    assert holder(Address.listen(reserve())) == ""
 
 
 @pytest.mark.parametrize(

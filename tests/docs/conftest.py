@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -70,14 +70,6 @@ def said_by(command: str, env: dict[str, str], *, folder: Path | None = None, ch
     return done.stdout
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def steps(session: str) -> list[tuple[str, str]]:
     """The commands of a session, each with what it says."""
     return [(command, said) for command, said in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE)]
@@ -89,14 +81,14 @@ def same(said: str) -> list[str]:
     return steady(said)
 
 
-def play(sessions: list[str], folder: Path) -> None:
-    """Do what sessions show, on free ports, and compare what is said; a command that ends with & goes on to the end."""
-    ports = dict(zip(("8000", "8080", "8474"), free_ports(3), strict=True))
+def play(sessions: list[str], folder: Path, reserve: Callable[[], str]) -> None:
+    """Do what sessions show, on reserved ports, and compare what is said; a command that ends with & goes on to the end."""
+    ports = {port: reserve().rpartition(":")[2] for port in ("8000", "8080", "8474")}
     env = ENV | {"BROWNOUT_API": f"127.0.0.1:{ports['8474']}"}
     with contextlib.ExitStack() as stack:
         for command, shown in [step for session in sessions for step in steps(session)]:
-            for port, free in ports.items():
-                command, shown = command.replace(port, str(free)), shown.replace(port, str(free))
+            for port, ours in ports.items():
+                command, shown = command.replace(port, ours), shown.replace(port, ours)
             if not command.endswith("&"):
                 assert same(said_by(command, env, folder=folder, check=False)) == same(shown), command
                 continue
@@ -107,7 +99,7 @@ def play(sessions: list[str], folder: Path) -> None:
             if process.stdout:
                 assert same("".join(process.stdout.readline() for _ in shown.splitlines())) == same(shown)
             else:
-                listening(ports["8000"])
+                listening(int(ports["8000"]))
 
 
 def ended(process: subprocess.Popen[str]) -> None:

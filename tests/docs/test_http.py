@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from .conftest import DEADLINE, DOCS, ENV, blocks, play
 PAGE = DOCS["http.md"]
 
 
-def test_the_sessions_go_as_they_are_shown(tmp_path: Path) -> None:
-    play(blocks(PAGE, "console"), tmp_path)
+def test_the_sessions_go_as_they_are_shown(tmp_path: Path, reserve: Callable[[], str]) -> None:
+    play(blocks(PAGE, "console"), tmp_path, reserve)
 
 
 class Shop(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from brownout.testing import servers
@@ -26,9 +27,9 @@ def test_every_block_has_a_test() -> None:
     }
 
 
-def test_the_session_goes_as_it_is_shown(tmp_path: Path) -> None:
+def test_the_session_goes_as_it_is_shown(tmp_path: Path, reserve: Callable[[], str]) -> None:
     (tmp_path / "index.html").write_text("hello")
-    play(blocks(README, "console"), tmp_path)
+    play(blocks(README, "console"), tmp_path, reserve)
 
 
 def test_the_test_passes_beside_a_redis(tmp_path: Path) -> None:

@@ -368,9 +368,8 @@ def test_a_reset_reaches_the_other_end_of_a_link_that_is_held_back(
 # Upstreams that are not there
 
 
-def test_a_refused_dial_resets_the_client_and_the_journal_says_why(town: Town) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        upstream = f"127.0.0.1:{gone.getsockname()[1]}"
+def test_a_refused_dial_resets_the_client_and_the_journal_says_why(town: Town, reserve: Callable[[], str]) -> None:
+    upstream = reserve()
     gate = town.add(upstream)
     assert end_of(gate) == (b"", errno.ECONNRESET)
     gate.settle()

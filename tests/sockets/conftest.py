@@ -18,6 +18,8 @@ from brownout.faults import Spec
 from brownout.proxy import Fleet, Limits, Proxy
 from brownout.proxy.record.event import Event
 
+from ..keeper import keeper
+
 DEADLINE = 40
 E = TypeVar("E", bound=Event)
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -55,6 +57,11 @@ class World:
         self.servers.append(server)
         host, port = server.sockets[0].getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def reserve(self) -> str:
+        """An address that is this test's until it ends, though nobody listens there yet."""
+        self.sockets.append(keeper())
+        return f"127.0.0.1:{self.sockets[-1].getsockname()[1]}"
 
     async def accepted(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await self.seen.get()
@@ -120,8 +127,13 @@ def world() -> None:
     """Made inside the loop, by the hook below."""
 
 
-def open_sockets() -> int:
-    return len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+def descriptors() -> set[tuple[str, str]]:
+    """The numbers of the open descriptors, each with what it is open on."""
+    found = set()
+    for number in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd") else ():
+        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
+    return found
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -146,11 +158,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     factory = LOOPS[pyfuncitem.callspec.params["loop"]]
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(asyncio.sleep(0))  # what a loop opens once a process is not ours
-    before = open_sockets()
+    before = descriptors()
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main())
     assert not errors, errors
-    assert open_sockets() == before, "descriptors are left"
+    assert not (left := descriptors() - before), f"descriptors are left: {left}"
     return True
 
 

@@ -120,15 +120,14 @@ async def test_a_client_that_never_reads_holds_the_server_back(world) -> None:
 
 
 async def test_a_refused_dial_resets_the_client_and_says_why(world) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    proxy = await world.proxy(upstream=f"127.0.0.1:{port}")
+    upstream = world.reserve()
+    proxy = await world.proxy(upstream=upstream)
     reader, _ = await world.connect(proxy)
     with pytest.raises(ConnectionResetError):
         await reader.read()
     await world.until(lambda: not proxy.links)
     assert world.events(DialFailed) == [
-        DialFailed(proxy.name, 1, reason="dial_refused", error="Connection refused", upstream=f"127.0.0.1:{port}")
+        DialFailed(proxy.name, 1, reason="dial_refused", error="Connection refused", upstream=upstream)
     ]
     assert proxy.errors == {"dial_refused": 1}
     assert world.events(ConnectionClosed)[0].reason == "dial_refused"

@@ -145,10 +145,7 @@ async def test_a_proxy_enabled_while_it_refuses_refuses(world: World) -> None:
 async def test_a_proxy_that_refuses_can_move_and_be_removed(world: World) -> None:
     proxy = await world.proxy()
     proxy.inject(spec("refuse"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        to = free.getsockname()[1]
-    await proxy.update(listen=f"127.0.0.1:{to}")
+    await proxy.update(listen=world.reserve())
     with pytest.raises(ConnectionRefusedError):
         await world.connect(proxy)
     await world.fleet.remove("p")

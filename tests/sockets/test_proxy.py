@@ -35,9 +35,10 @@ def refused(where: tuple[str, int]) -> bool:
 
 
 @contextlib.contextmanager
-def busy() -> Iterator[str]:
+def busy(address: str = "127.0.0.1:0") -> Iterator[str]:
     """Yield an address on which somebody else listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    host, port = address.split(":")
+    with socket.create_server((host, int(port))) as taken:
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
@@ -156,7 +157,7 @@ async def test_a_proxy_may_be_added_disabled(world) -> None:
 
 
 async def test_a_busy_port_is_an_error_and_leaves_nothing(world) -> None:
-    with busy() as taken:
+    with busy(world.reserve()) as taken:
         with pytest.raises(ListenError) as caught:
             await world.proxy(listen=taken)
         assert caught.value.message == f"{taken} is in use"
@@ -289,8 +290,7 @@ async def test_an_update_that_cannot_enable_changes_nothing(world) -> None:
 async def test_moving_closes_links_and_releases_the_old_port(world) -> None:
     proxy, reader, _, up_reader, _ = await opened_pair(world)
     old = endpoint(proxy)
-    with busy() as free:
-        pass
+    free = world.reserve()
     await proxy.update(listen=free)
     assert refused(old)
     assert proxy.address.endpoint == free
@@ -307,7 +307,7 @@ async def test_moving_closes_links_and_releases_the_old_port(world) -> None:
 async def test_moving_while_disabled_takes_no_port_before_enabling(world) -> None:
     proxy = await world.proxy()
     await proxy.disable()
-    with busy() as taken:
+    with busy(world.reserve()) as taken:
         await proxy.update(listen=taken)
         assert (proxy.enabled, proxy.address) == (False, None)
     await proxy.enable()

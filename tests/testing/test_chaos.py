@@ -566,12 +566,10 @@ def test_another_seed_than_it_runs_with_is_an_error(running: str) -> None:
     assert error.value.hint.startswith("brownout run --seed 9; ")
 
 
-def test_nobody_answers() -> None:
-    with socket.socket() as probe:  # bound, not listening: nobody else gets the port
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-        with pytest.raises(BrownoutError, match=f"no Brownout answers at {address}"):
-            Chaos(api=address)
+def test_nobody_answers(reserve: Callable[[], str]) -> None:
+    address = reserve()
+    with pytest.raises(BrownoutError, match=f"no Brownout answers at {address}"):
+        Chaos(api=address)
 
 
 def test_a_password_that_only_the_other_one_knows(running: str, echo: str) -> None:

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from toxiproxy import Toxiproxy
@@ -26,18 +26,13 @@ def server(api: str) -> Iterator[Toxiproxy]:
         server.destroy_all()
 
 
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
-
-
 def test_it_is_there(server: Toxiproxy) -> None:
     assert server.running()
     assert isinstance(json.loads(server.version())["version"], str)
 
 
-def test_create_disable_enable_destroy(server: Toxiproxy, echo: str, trip: Trip) -> None:
-    proxy = server.create(upstream=echo, name="echo")
+def test_create_disable_enable_destroy(server: Toxiproxy, echo: str, trip: Trip, reserve: Callable[[], str]) -> None:
+    proxy = server.create(upstream=echo, name="echo", listen=reserve())
     assert (proxy.name, proxy.upstream, proxy.enabled) == ("echo", echo, True)
     assert server.get_proxy("echo").listen == proxy.listen
     assert trip(proxy.listen) < DEADLINE
@@ -56,16 +51,20 @@ def test_create_disable_enable_destroy(server: Toxiproxy, echo: str, trip: Trip)
         proxy.destroy()
 
 
-def test_a_proxy_begins_disabled_where_it_is_asked_to(server: Toxiproxy, echo: str, trip: Trip) -> None:
-    listen = free_address()
+def test_a_proxy_begins_disabled_where_it_is_asked_to(
+    server: Toxiproxy, echo: str, trip: Trip, reserve: Callable[[], str]
+) -> None:
+    listen = reserve()
     proxy = server.create(upstream=echo, name="echo", listen=listen, enabled=False)
     assert (proxy.enabled, proxy.listen) == (False, listen)
     proxy.enable()
     assert trip(listen) < DEADLINE
 
 
-def test_populate_keeps_what_is_the_same_and_replaces_what_differs(server: Toxiproxy, echo: str, trip: Trip) -> None:
-    one, two, moved = free_address(), free_address(), free_address()
+def test_populate_keeps_what_is_the_same_and_replaces_what_differs(
+    server: Toxiproxy, echo: str, trip: Trip, reserve: Callable[[], str]
+) -> None:
+    one, two, moved = reserve(), reserve(), reserve()
     made = server.populate(
         [{"name": "one", "upstream": echo, "listen": one}, {"name": "two", "upstream": echo, "listen": two}]
     )

@@ -1,7 +1,7 @@
 """`ToxiproxyClient`, against a Brownout that plays the Toxiproxy, and against servers that answer what they are told."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -23,7 +23,7 @@ from brownout.proxy import Proxy
 from brownout.wire.errors import BrownoutError, ConflictError, NotFoundError
 
 from ..conftest import Running
-from ..test_client import free_address, stranger
+from ..test_client import stranger
 
 PROFILES = """
 profiles:
@@ -347,24 +347,28 @@ def test_known_profiles_go_before_those_that_ship(client: ToxiproxyClient) -> No
 # How it speaks
 
 
-def test_clients_of_two_toxiproxies_and_of_the_package_are_apart(client: ToxiproxyClient, running: Running) -> None:
-    other = ToxiproxyClient(f"toxiproxy://{free_address()}")
+def test_clients_of_two_toxiproxies_and_of_the_package_are_apart(
+    client: ToxiproxyClient, running: Running, reserve: Callable[[], str]
+) -> None:
+    other = ToxiproxyClient(f"toxiproxy://{reserve()}")
     with pytest.raises(NoAnswerError):
         other.proxies()
     assert len(client.proxies()) == 2
     assert (APIConsumer.host, APIConsumer.port) == ("127.0.0.1", 8474)
 
 
-def test_a_proxy_of_the_environment_is_not_asked(client: ToxiproxyClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_not_asked(
+    client: ToxiproxyClient, monkeypatch: pytest.MonkeyPatch, reserve: Callable[[], str]
+) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, f"http://{free_address()}")
+        monkeypatch.setenv(name, f"http://{reserve()}")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     assert len(client.proxies()) == 2
 
 
-def test_nobody_listening_is_said() -> None:
-    address = free_address()
+def test_nobody_listening_is_said(reserve: Callable[[], str]) -> None:
+    address = reserve()
     with pytest.raises(NoAnswerError) as caught:
         ToxiproxyClient(f"toxiproxy://{address}").proxies()
     assert caught.value.message == f"no Toxiproxy answers at {address}"
