@@ -17,7 +17,7 @@ Message = Literal["request", "reply"]
 class Hold(NamedTuple):
     """The message goes `seconds` later; what follows it on that link waits behind it.
 
-    `body`: its head goes at once.
+    `body`: its head goes at once. Where the client waits for a go-ahead, its head alone is held.
     """
 
     seconds: float

@@ -8,10 +8,13 @@ from .action import Hold, Shape
 from .segment import Kind, Segment, Stage, StageContext
 
 
-def starter(action: Hold | Shape, head_size: int) -> Callable[[StageContext], Stage]:
-    """Return the function that starts the stage of a message. `head_size` is the length of its head in bytes."""
+def starter(action: Hold | Shape, head_size: int, *, pauses: bool = False) -> Callable[[StageContext], Stage]:
+    """Return the function that starts the stage of a message. `head_size` is the length of its head in bytes.
+
+    `pauses`: the sender waits for an answer to the head before it sends the body, which is as late as the head then.
+    """
     if isinstance(action, Hold):
-        start, part = _held(action.seconds), "body" if action.body else "whole"
+        start, part = _held(action.seconds), "body" if action.body else "head" if pauses else "whole"
     else:
         start, part = action.start, action.part
     if part == "whole":

@@ -16,11 +16,12 @@ forwarded first and read afterwards, and replies are until a fault has a plan fo
 to QUEUED; `rearm()` turns requests, and is the only place that returns to FORWARDED.
 
     requests   FORWARDED <-> QUEUED            a fault is armed / none is, no message waits, the reader holds nothing
-    replies    FORWARDED <-> QUEUED            an exchange has a plan / no message waits, the reader holds nothing
+    replies    FORWARDED <-> QUEUED            an exchange has a plan / no message waits, the reader is at its beginning
     either     FORWARDED  -> RAW               what comes cannot be read any more: the link is no longer parsed
                QUEUED     -> DRAINING -> RAW   the same, behind what waits
     requests   any        -> SILENCED          a message was dropped: the next one would be taken for it
-    replies    any        -> ENDED             the upstream has ended its stream
+    replies    any        -> ENDED             the upstream has ended its stream, or the rest of a reply that was
+                                               withheld in part cannot be read
     either     any        -> CLOSED            the link has ended
 
 **Overlap.** A reader keeps back a head that is not yet complete. On the way from FORWARDED to QUEUED such bytes were
@@ -48,7 +49,7 @@ from typing import cast
 from ...faults.action import Close, Drop, Repeat
 from ...faults.fault import Stream
 from ...faults.segment import Kind
-from ...wire.dialect import Dialect, Part, Piece, RequestHead
+from ...wire.dialect import Dialect, Part, Piece, ReplyHead, RequestHead
 from ..shaping.budget import Budget, Limits
 from ..shaping.injection import Injection
 from ..system.clock import Clock
@@ -214,7 +215,7 @@ class Conversation:
         if not self._reply_queue.slots:
             if self._reply_mode is DRAINING:
                 self._reply_mode = RAW
-            elif self._reply_mode is QUEUED and not self._reply_reader.held:
+            elif self._reply_mode is QUEUED and not self._reply_reader.held and not self._replies_begun:
                 self._reply_mode = FORWARDED
 
     def heal(self, injection: Injection) -> None:
@@ -241,7 +242,7 @@ class Conversation:
             return
         if isinstance(plan.winner.action, Repeat) and exchange.request_slot is not None:
             self._request_queue.release(exchange.request_slot)
-        elif plan.swallow_reply and exchange.reply_began is None:
+        elif plan.swallow_reply and not plan.reply_swallowed:
             plan.winner, plan.swallow_reply = None, False
             exchange.faults = tuple(name for name in exchange.faults if name != injection.name)
         elif plan.swallow_reply and isinstance(plan.winner.action, Drop):  # a part of its reply is lost already
@@ -274,6 +275,11 @@ class Conversation:
             self._request_queue.end_message(incoming.request_slot)
         for piece in self._request_reader.give_up(why):
             self._request(piece)
+        if self._replies_begun and self._unanswered:
+            self._reply_handler.cut_short(self._unanswered[0])
+            if self._unanswered[0].reply_is_torn:  # the rest of it cannot follow alone
+                self._reply_mode = ENDED
+                self._end_replies(Kind.CLOSE)
         unanswered = tuple(self._unanswered)
         self._unanswered.clear()
         for exchange in unanswered:
@@ -413,6 +419,8 @@ class Conversation:
         if last:
             self._unanswered.pop(0)
             self._replies_begun -= 1
+        if exchange.reply_sent:  # it ended before the upstream's own end of it
+            return
         if exchange.reply_began is None:
             exchange.reply_began = self._clock.time()
         plan = exchange.plan
@@ -421,11 +429,13 @@ class Conversation:
             exchange.reply_bytes += len(data)
             if last:
                 self._reply_sent(exchange)
-        elif plan is None or not plan.swallow_reply:
+        elif plan is None or not plan.swallow_reply or (head is not None and cast("ReplyHead", head).interim):
             self._reply_handler.add(exchange, Piece(part, data, last, head))
-        elif last:
-            plan.swallow_reply = False
-            self._reply_handler.act(exchange, plan)
+        else:
+            plan.reply_swallowed = True
+            if last:
+                plan.swallow_reply = False
+                self._reply_handler.act(exchange, plan)
 
     def _upstream_ended(self, kind: Kind) -> None:
         if self._request_mode is SILENCED:
@@ -434,25 +444,36 @@ class Conversation:
         if incoming is not None and incoming.plan is not None and incoming.plan.pending_request is not None:
             self._request_handler.send_undecided(incoming, incoming.plan)
         if kind is Kind.EOF:
-            for piece in self._reply_reader.eof():
-                self._reply(piece)
+            self._read_last_reply(self._reply_reader.eof())
         if self._reply_mode is not CLOSED:
             self._reply_mode = ENDED
-        if not self._unanswered:
+        if self._unanswered:
+            self._end_replies(kind)
+        else:
             self._reply_queue.end_stream(kind)
-            return
+
+    def _read_last_reply(self, pieces: list[Piece]) -> None:
+        """Take the last pieces of the upstream's stream. Nothing can come behind a reply that ends with it."""
+        if pieces and pieces[-1].last:
+            self._reply_queue.drop_behind(self._unanswered[0].reply_slot)
+            del self._unanswered[1:]
+        for piece in pieces:
+            self._reply(piece)
+
+    def _end_replies(self, kind: Kind) -> None:
+        """End the stream of replies where the upstream's first one has come to: no more comes."""
         exchange = self._unanswered[0]
         plan, slot = exchange.plan, exchange.reply_slot
         self._unanswered.clear()
         if plan is not None and plan.swallow_reply:
             plan.swallow_reply = False
             self._reply_handler.act(exchange, plan)
-            if self._silenced_by is None:
-                self._reply_queue.end_stream(kind, after=slot)
-            return
-        self._reply_handler.cut_short(exchange)
-        self._end(exchange, kind)
-        self._reply_queue.end_stream(kind, after=slot)
+            if self._silenced_by is not None:
+                return
+        else:
+            self._reply_handler.cut_short(exchange)
+            self._end(exchange, kind)
+        self._reply_queue.end_stream_with(slot, kind)
 
     # Ends
 

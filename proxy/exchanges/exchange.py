@@ -63,6 +63,12 @@ class Exchange:
         if self.head.size > BRIEF:
             self.head = self.head.brief()
 
+    @property
+    def reply_is_torn(self) -> bool:
+        """Whether a part of the upstream's reply, which has begun, was not sent and will not be."""
+        plan = self.plan
+        return self.reply_sent or (plan is not None and (plan.reply_done or plan.reply_swallowed))
+
     def entry(self, seq: int, *, values: bool) -> Entry:
         """Return it for the record, with the `values` that may be secrets, or without."""
         epoch, proxy, link = self.origin

@@ -116,14 +116,23 @@ class MessageQueue:
         slot.on_hold = False
         self._advance()
 
-    def end_stream(self, kind: Kind, after: Slot | None = None) -> None:
-        """End the stream behind the messages that there are, or behind one, which ends there as well."""
+    def end_stream(self, kind: Kind) -> None:
+        """End the stream behind the messages that there are."""
         self.ending = self.ending or kind
-        if after is not None:
-            while self.slots and self.slots[-1] is not after:  # which may have been sent already
-                self._drop(self.slots.pop())
-            self.end_message(after)
         self._advance()
+
+    def end_stream_with(self, slot: Slot | None, kind: Kind) -> None:
+        """End the stream where one message has come to; the messages behind it are dropped."""
+        self.ending = self.ending or kind
+        self.drop_behind(slot)
+        if slot is not None:
+            self.end_message(slot)
+        self._advance()
+
+    def drop_behind(self, slot: Slot | None) -> None:
+        """Drop the messages behind one: all that there are where that has been sent already."""
+        while self.slots and self.slots[-1] is not slot:
+            self._drop(self.slots.pop())
 
     def block(self, blocked: bool) -> None:
         """Learn that the sink asked for a pause, or took it back."""

@@ -68,14 +68,15 @@ class AskOnReply(NamedTuple):
 class Plan:
     """What becomes of an exchange: what its faults asked for, and how far that has come.
 
-    `swallow_request`: the request goes nowhere. `swallow_reply`: the upstream's reply goes nowhere. `pending_bytes`
-    counts what is kept, of the request or the reply. `remaining` is how many bytes of payload may come before the
-    reply's `cut`. `ending` is how the link ends in the reply's place, or behind it.
+    `swallow_request`: the request goes nowhere. `swallow_reply`: the upstream's reply goes nowhere; `reply_swallowed`:
+    a part of it has. `pending_bytes` counts what is kept, of the request or the reply. `remaining` is how many bytes of
+    payload may come before the reply's `cut`. `ending` is how the link ends in the reply's place, or behind it.
     """
 
     __slots__ = (
         "ask_on_reply", "cut", "ending", "met", "pending_bytes", "pending_reply", "pending_request", "remaining",
-        "reply_done", "request", "rewrites", "rules", "shapes", "swallow_reply", "swallow_request", "winner",
+        "reply_done", "reply_swallowed", "request", "rewrites", "rules", "shapes", "swallow_reply", "swallow_request",
+        "winner",
     )  # fmt: skip
 
     def __init__(self, rules: Rules, met: int, head: RequestHead) -> None:
@@ -85,7 +86,7 @@ class Plan:
         self.pending_request: list[Piece] | None = []
         self.pending_bytes = 0
         self.winner: Winner | None = None
-        self.swallow_request = self.swallow_reply = self.reply_done = False
+        self.swallow_request = self.swallow_reply = self.reply_swallowed = self.reply_done = False
         self.shapes: list[MessageStage] = []
         self.rewrites: list[Rewritten] = []
         self.ask_on_reply: list[AskOnReply] = []
@@ -131,9 +132,10 @@ class Plan:
 
     def lanes(self, message: str, head: int) -> Iterator[Lane]:
         """Yield the lanes of a message's faults; its head has `head` bytes."""
+        pauses = message == "request" and self.request.head.expects
         for injection, action, seed in self.shapes:
             if action.message == message:
-                yield Lane(injection, StageContext(seed), starter(action, head))
+                yield Lane(injection, StageContext(seed), starter(action, head, pauses=pauses))
 
     # The request
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from brownout.faults.action import Cut, Drop, Hold, Repeat
+from brownout.faults.action import Answer, Cut, Drop, Hold, Repeat, Rewrite
 from brownout.faults.segment import Kind
 from brownout.faults.settings.units import Share
 from brownout.proxy.shaping.budget import LIMITS
 
 from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does, get, ok
+
+UNTIL_EOF = b"HTTP/1.1 200 OK\r\n\r\nhello"
 
 
 class TestNothingFires:
@@ -337,6 +339,30 @@ class TestInOrder:
         talk.client(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", b"no size\r\n")
         assert talk.at_server() == []
         assert talk.at_client() == [(0, BUSY), (0, Kind.CLOSE)]
+
+    @pytest.mark.parametrize("reply", [UNTIL_EOF, UNTIL_EOF.replace(b"1.1", b"1.0")])
+    @pytest.mark.parametrize("late", [0, 5])
+    def test_nothing_comes_behind_a_reply_that_ends_with_its_stream(self, talk, reply, late):
+        talk.inject(does(ANSWER), match={"path": "/2"})
+        if late:
+            talk.inject(does(Hold(late, "reply"), on="reply"), "late", match={"path": "/1"})
+        talk.client(get(1) + get(2) + get(3))
+        talk.server(reply[:-2], reply[-2:], Kind.EOF)
+        talk.wait(10)
+        assert talk.at_client() == [(late, reply), (late, Kind.EOF)]
+
+    def test_nor_where_it_is_kept_or_cut(self, talk):
+        talk.inject(does(ANSWER), match={"path": "/2"})
+        talk.inject(does(Rewrite(bytes.upper, whole=True), on="reply"), "upper", match={"path": "/1"})
+        talk.client(get(1) + get(2))
+        talk.server(UNTIL_EOF, Kind.EOF)
+        assert talk.at_client() == [(0, UNTIL_EOF.upper()), (0, Kind.EOF)]
+
+    def test_an_answer_of_ours_in_the_place_of_such_a_reply_is_not_its_end(self, talk):
+        talk.inject(does(Answer(BUSY, forward=True)), match={"path": "/1"})
+        talk.client(get(1) + get(2))
+        talk.server(UNTIL_EOF, Kind.EOF)
+        assert talk.at_client() == [(0, BUSY), (0, Kind.EOF)]
 
     def test_bytes_that_are_no_http_pass(self, talk):
         talk.inject(does(ANSWER))

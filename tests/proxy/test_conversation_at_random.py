@@ -19,8 +19,9 @@ from brownout.faults.action import (
     Shape,
 )  # fmt: skip
 from brownout.faults.exchange import ExchangeFault
+from brownout.faults.http.truncate import Truncate
 from brownout.faults.segment import Kind
-from brownout.faults.settings.units import Share
+from brownout.faults.settings.units import Share, Size
 from brownout.faults.tcp.slicer import sliced
 from brownout.proxy.shaping.budget import LIMITS
 
@@ -213,3 +214,48 @@ def test_whatever_happens_every_exchange_ends_once_and_nothing_is_left(faults, s
     assert talk.budget.held == 0
     talk.check_counts()
     assert all(0 <= each.fired <= each.matched for each in armed)
+
+
+UNTIL_EOF = b"HTTP/1.1 200 OK\r\n\r\nuntil the end"
+REPLIES = [OK, CHUNKED, BUSY, b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" + OK, UNTIL_EOF]
+SHORTENS = {
+    "short": Truncate(bytes=Size(1), how="right_length"),
+    "shorter": Truncate(share=Share(0.5), how="right_length"),
+    "fin": Truncate(bytes=Size(1)),
+}
+
+
+@given(
+    kinds=st.lists(
+        st.sampled_from([kind for kind in {**KINDS, **ENDS, **SHORTENS} if kind != "plain"]),
+        min_size=1,
+        max_size=2,
+        unique=True,
+    ),
+    replies=st.lists(st.sampled_from(REPLIES), min_size=1, max_size=4),
+    cuts=st.lists(st.integers(1, 40), max_size=12),
+    hit=st.sampled_from(["/0", "/1", None]),
+    end=st.sampled_from([Kind.EOF, Kind.RESET, None]),
+)
+@settings(max_examples=1500, deadline=None)
+def test_the_pieces_in_which_replies_come_change_nothing(kinds, replies, cuts, hit, end):
+    def heard(pieces: list[bytes]) -> list[bytes | Kind]:
+        talk = Talk()
+        for kind in kinds:
+            talk.inject({**KINDS, **ENDS, **SHORTENS}[kind], kind, hit and {"path": hit})
+        talk.client(b"".join(b"GET /%d HTTP/1.1\r\n\r\n" % number for number in range(len(replies))))
+        for _, _, done in talk.copies:
+            done()
+        for piece in pieces:
+            talk.server(piece)
+        if end is not None:
+            talk.server(end)
+        talk.wait(100)
+        data = b"".join(said for _, said in talk.at_client() if isinstance(said, bytes))
+        return [data, *(said for _, said in talk.at_client() if isinstance(said, Kind))]
+
+    said, pieces, at = b"".join(replies), [], 0
+    for count in [*cuts, len(said)]:
+        pieces += [said[at : at + count]] if at < len(said) else []
+        at += count
+    assert heard(pieces) == heard([said])

@@ -181,7 +181,7 @@ class TestEnds:
             bed.queue.put(slot, data)
         bed.queue.end_message(first)
         assert (bed.queue.full, bed.budget.held) == (True, 202)
-        bed.queue.end_stream(Kind.RESET, after=second)
+        bed.queue.end_stream_with(second, Kind.RESET)
         assert (bed.queue.full, bed.budget.held) == (False, 2)
         bed.clock.run(SECONDS)
         assert bed.out == [(5, b"1"), (5, b"2"), (5, Kind.RESET)]
@@ -226,9 +226,9 @@ class TestFull:
             bed.queue.put(slot, b"1" * 40)
             bed.queue.end_message(slot)
         assert bed.said == [(True, False)]
-        bed.queue.end_stream(Kind.RESET, after=behind[1])
+        bed.queue.end_stream_with(behind[1], Kind.RESET)
         assert bed.said == [(True, False)]  # 81 of 100
-        bed.queue.end_stream(Kind.RESET, after=behind[0])
+        bed.queue.end_stream_with(behind[0], Kind.RESET)
         assert bed.said == [(True, False), (False, False)]
 
     def test_it_is_starved_where_it_is_full_and_the_front_has_nothing_to_send(self, bed):

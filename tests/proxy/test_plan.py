@@ -8,6 +8,7 @@ import pytest
 
 from brownout.faults.action import Answer, Cut, Hold, Repeat, Reset, Rewrite, Shape
 from brownout.faults.http.drip import Drip
+from brownout.faults.http.truncate import Truncate
 from brownout.faults.segment import Kind
 from brownout.faults.settings.units import Duration, Share, Size
 from brownout.faults.tcp.slicer import sliced
@@ -32,6 +33,26 @@ class TestHold:
         talk.client(POST[-2:] + GET)
         talk.wait(10)
         assert talk.at_server() == [(5, POST[:-2]), (6, POST[-2:] + GET)]
+
+    def test_a_request_that_waits_for_a_go_ahead_is_late_once(self, talk):
+        head = b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        talk.inject(does(Hold(5)))
+        talk.client(head)
+        talk.wait(5)
+        talk.server(b"HTTP/1.1 100 Continue\r\n\r\n")
+        talk.client(b"hel", b"lo" + GET[:7])
+        talk.wait(10)
+        assert talk.at_server() == [(5, head + b"hello")]
+
+    def test_one_that_does_not_wait_for_it_keeps_its_order(self, talk):
+        head = b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        talk.inject(does(Hold(5)))
+        talk.client(head)
+        talk.wait(1)
+        talk.client(b"hel")
+        talk.wait(6)
+        talk.client(b"lo")
+        assert talk.at_server() == [(5, head + b"hel"), (7, b"lo")]
 
     def test_an_end_waits_behind_a_held_request(self, talk):
         talk.inject(does(Hold(5)))
@@ -237,6 +258,46 @@ class TestCut:
         talk.client(get(1) + get(2))
         talk.server(OK + ok(2))
         assert talk.at_client() == [(0, OK[:-1] + ok(2))]
+
+    def test_what_is_left_is_left_out_whenever_it_comes(self, talk):
+        talk.inject(Truncate(bytes=Size(2), how="right_length"), times=1)
+        talk.client(get(1))
+        talk.server(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nabcd")
+        talk.wait(0.15)
+        talk.server(b"ef", b"gh")
+        talk.client(get(2))
+        talk.server(ok(2), Kind.EOF)
+        short = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab"
+        assert talk.at_client() == [(0, short), (0.15, ok(2)), (0.15, Kind.EOF)]
+        assert [(entry.status, entry.end, entry.reply_bytes) for entry in talk.entries] == [
+            ("200", "cut", 40),
+            ("200", "", 39),
+        ]
+        talk.check_counts()
+
+    def test_what_is_left_is_left_out_when_the_next_request_has_come_before_it(self, talk):
+        talk.inject(does(Cut(1, "nothing"), on="reply"), times=1)
+        talk.client(get(1) + get(2))
+        talk.server(BUSY[:-2], BUSY[-2:], ok(2))
+        assert talk.at_client() == [(0, BUSY[:-3] + ok(2))]
+
+    def test_an_end_within_what_is_left_ends_the_requests_behind_it(self, talk):
+        talk.inject(does(Cut(1, "nothing"), on="reply"), times=1)
+        talk.client(get(1) + get(2))
+        talk.server(BUSY[:-2], Kind.EOF)
+        assert talk.at_client() == [(0, BUSY[:-3]), (0, Kind.EOF)]
+
+    def test_what_is_left_and_becomes_unreadable_ends_the_link(self, talk):
+        talk.inject(does(Cut(1, "nothing"), on="reply"), times=1)
+        talk.client(get(1) + get(2))
+        talk.server(CHUNKED[:60], b"no size\r\n", b"more")
+        assert talk.at_client() == [(0, CHUNKED[: CHUNKED.index(b"bcd")]), (0, Kind.CLOSE)]
+
+    def test_what_was_kept_goes_when_the_rest_becomes_unreadable(self, talk):
+        talk.inject(does(Rewrite(bytes.upper, whole=True), on="reply"))
+        talk.client(GET)
+        talk.server(CHUNKED[:60], b"no size\r\n", b"more")
+        assert talk.at_client() == [(0, CHUNKED[:60] + b"no size\r\nmore")]
 
     def test_all_of_the_body_is_no_cut(self, talk):
         talk.inject(does(Cut(2), on="reply"))

@@ -10,7 +10,10 @@ from brownout.faults.settings.units import Share
 from brownout.faults.tcp.slicer import sliced
 from brownout.proxy.shaping.budget import LIMITS
 
-from .talk import ANSWER, BUSY, GET, OK, POST, Talk, does, get, ok
+from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does, get, ok
+
+EXPECTS = b"PUT /charge HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class TestAnswer:
@@ -335,6 +338,46 @@ class TestLost:
         assert talk.at_client() == [(0, Kind.CLOSE)]
         talk.talk.close(Kind.CLOSE)
         assert talk.over == [("GET /a", "", "closed", ("does",))]
+
+    @pytest.mark.parametrize(
+        ("action", "heard"),
+        [
+            (Drop(forward=True), []),
+            (Reset(forward=True), [(0, Kind.RESET)]),
+            (Answer(BUSY, forward=True), [(0, BUSY), (0, Kind.CLOSE)]),
+        ],
+    )
+    def test_of_a_reply_that_is_lost_and_becomes_unreadable_nothing_arrives(self, talk, action, heard):
+        talk.inject(does(action))
+        talk.client(GET)
+        talk.server(CHUNKED[:60], b"no chunk at all\r\n", b"more")
+        assert talk.at_client() == heard
+
+    @pytest.mark.parametrize(
+        ("action", "heard"),
+        [
+            (Drop(forward=True), [GO_ON]),
+            (Reset(forward=True), [GO_ON, Kind.RESET]),
+            (Answer(BUSY, forward=True), [GO_ON + BUSY]),
+        ],
+    )
+    def test_a_go_ahead_of_a_reply_that_is_lost_arrives(self, talk, action, heard):
+        talk.inject(does(action))
+        talk.client(EXPECTS)
+        talk.server(GO_ON)
+        talk.client(b"hello")
+        talk.server(OK[:20], OK[20:])
+        assert talk.at_server() == [(0, EXPECTS + b"hello")]
+        assert [said for _, said in talk.at_client()] == heard
+
+    def test_healed_between_the_go_ahead_and_the_reply_nothing_is_lost(self, talk):
+        lost = talk.inject(does(Reset(forward=True)))
+        talk.client(EXPECTS)
+        talk.server(GO_ON)
+        talk.heal(lost)
+        talk.client(b"hello")
+        talk.server(OK)
+        assert talk.at_client() == [(0, GO_ON + OK)]
 
 
 class TestReplaceAndRepeat:
