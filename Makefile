@@ -1,17 +1,22 @@
 # Each target does all its set-up: a machine with Python 3.11 or newer, git and make is enough.
 #   make demo PYTHON=python3.13    uses another Python
+#   make quick ARGS="-x -k latency"    hands more words to pytest
 
 PYTHON ?= python3
 BIN := .venv/bin
 ROOMS := $(patsubst %/__init__.py,%,$(wildcard */__init__.py))
+QUICK := tests/faults tests/proxy tests/wire tests/configs tests/control
 
-.PHONY: demo test docs lint bench clean
+.PHONY: demo quick test docs lint bench clean
 
 demo: .venv/.base
 	$(BIN)/brownout demo
 
+quick: .venv/.test
+	$(BIN)/python -m pytest -q -n auto $(QUICK) $(ARGS)
+
 test: .venv/.test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 docs: .venv/.test
 	BROWNOUT_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/docs/test_faults.py tests/docs/test_journal.py tests/real/test_felt.py tests/real/test_http_felt.py

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from brownout.faults import catalogue
 from brownout.wire import protocols
@@ -21,6 +22,22 @@ from brownout.wire import protocols
 from .keeper import keeper
 
 ON_CI = bool(os.environ.get("CI"))
+
+
+settings.register_profile(
+    "brownout", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("brownout")  # no example is wrong because the machine was busy
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers for two cores: half of the time a test waits, for a server, a process or a fault."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow ones, so that no worker is alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

@@ -376,7 +376,7 @@ def _mutated(draw: st.DrawFn) -> str:
 @example("%YAML 2.0\n---\n{}")
 @example("%TAG ! x\n---\n!a b")
 @example("!<tag:a\x7fb> c")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_of_any_text_comes_a_config_or_its_errors(text: str) -> None:
     for problem in errors(text):
         assert str(problem).isprintable()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brownout.faults.action import (
@@ -39,7 +39,7 @@ class TestTransparency:
         place=st.integers(0, 10_000),
         steps=st.lists(st.tuples(st.sampled_from(["client", "client", "server", "arm", "heal"]), st.integers(1, 80))),
     )
-    @settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=1000)
     def test_what_no_fault_matches_passes_byte_for_byte(self, place, steps):
         said, talk, armed = self.conversations[place % len(self.conversations)], Talk(), []
         left = {"client": said.request, "server": said.reply}
@@ -102,7 +102,7 @@ KINDS = {
     asked=st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=8),
     steps=st.lists(st.tuples(st.sampled_from(["client", "server", "wait", "heal", "copied"]), st.integers(1, 50))),
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_replies_come_whole_and_in_the_order_of_their_requests(asked, steps):
     talk = Talk()
     armed = [talk.inject(fault, kind, {"path": f"/{kind}/*"}) for kind, fault in KINDS.items() if fault is not None]
@@ -181,7 +181,7 @@ SAID = [GET, POST, POST[:30], POST[30:], b"\r\n", b"GET / HTTP/1.1\r\nUpgrade: x
         max_size=40,
     ),
 )
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_whatever_happens_every_exchange_ends_once_and_nothing_is_left(faults, steps):
     talk, armed, silent = Talk(LIMITS._replace(body=100, pipe=300)), [], set()
     talk.begin()

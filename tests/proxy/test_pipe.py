@@ -498,7 +498,7 @@ _STEP = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(_STEP, max_size=40), st.integers(0, 1 << 30))
 def test_programs_lose_repeat_and_reorder_nothing(steps, seed) -> None:
     rng, bench = random.Random(seed), Bench()

@@ -35,9 +35,10 @@ async def main(upstream):
     async with Fleet(seed=1) as fleet:
         proxy = await fleet.add("echo", upstream)
         print(proxy.address.port, flush=True)
-        ended = asyncio.Event()
-        asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(sys.stdin, ended.set)
         await ended.wait()
+        loop.remove_reader(sys.stdin)  # its end stays to be read, and would wake every poll from here on
 
 if sys.argv[1] == "uvloop":
     import uvloop as asyncio_or_uvloop
@@ -104,17 +105,13 @@ def test_a_request_is_two_reads_two_writes_and_the_polls(
     loop: str, tmp_path: Path, program: Callable[..., str]
 ) -> None:
     program("strace", "apt-get install strace (or dnf, apk, pacman)")
-    # On a busy machine now and then a poll wakes for nothing, or for two; what we do too much, we do each time.
-    for _ in range(3):
-        short, long = traced(loop, 200, tmp_path / "short"), traced(loop, 1200, tmp_path / "long")
-        differences = {name: long[name] - short[name] for name in sorted(long | short)}
-        per_request = {name: difference / 1000 for name, difference in differences.items() if difference}
-        print(loop, per_request)
-        sums = [sum(per_request.get(name, 0) for name in group) for group in (READS, WRITES, POLLS)]
-        if sums[:2] == pytest.approx([2, 2], abs=0.01) and sums[2] <= 2.01:
-            break
-    else:
-        pytest.fail(f"reads, writes, polls {sums}: {per_request}")
+    short, long = traced(loop, 200, tmp_path / "short"), traced(loop, 1200, tmp_path / "long")
+    differences = {name: long[name] - short[name] for name in sorted(long | short)}
+    per_request = {name: difference / 1000 for name, difference in differences.items() if difference}
+    print(loop, per_request)
+    reads, writes, polls = (sum(per_request.get(name, 0) for name in group) for group in (READS, WRITES, POLLS))
+    assert (reads, writes) == pytest.approx((2, 2), abs=0.01), per_request
+    assert polls <= 2.02, per_request  # less on a busy machine, where one wakes for two; the sweep wakes one a second
 
     others = {name: share for name, share in per_request.items() if name not in READS | WRITES | POLLS}
     # Noise: once a second the sweep of unread links sets its timer; threads of the interpreter's end wait for another.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brownout.wire.dialect import Part, Piece
@@ -66,7 +66,7 @@ def test_cut_once_anywhere(conversations: tuple[Any, ...], follow: Callable[...,
             same(conversation, whole, follow(conversation, **{f"{stream}_cuts": [cut]}))
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1000)
 @given(data=st.data())
 def test_cut_anywhere(conversations: tuple[Any, ...], follow: Callable[..., Any], data: st.DataObject) -> None:
     conversation = data.draw(st.sampled_from(conversations))
