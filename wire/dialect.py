@@ -48,6 +48,10 @@ class RequestHead(Protocol):
     def expects(self) -> bool:
         """Whether the client waits for an interim reply before it sends the body, which cannot be looked at first."""
 
+    @property
+    def may_switch(self) -> bool:
+        """Whether its reply may turn the connection into something else: only then is known what is sent behind it."""
+
     def value(self, key: str) -> str | None:
         """Return what a match's key looks at; None where the request has no such thing."""
 

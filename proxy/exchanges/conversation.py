@@ -28,6 +28,11 @@ to QUEUED; `rearm()` turns requests, and is the only place that returns to FORWA
 sent already: `_request_overlap` and `_reply_overlap` count them, they are cut off the next pieces, and a request that
 began so is not judged.
 
+**Switching.** The reply to a request that `may_switch` (an upgrade, a tunnel) says whether what the client sends behind
+it are requests. Until its status is known such an exchange is `_switching`, and the pieces behind it are `_behind`.
+They are sent at once, and count as overlap, up to the first that a fault would act on if it were a request: from there
+on they wait, and so does an EOF (`_end_behind`).
+
 **What may happen during a call.** Everything that sends (an outlet, a queue, a handler that acts) may end the link,
 which calls `close()` within our call; and a piece may stop the parsing, or silence the link. So `_request()` and
 `_reply()` look at the mode again for every piece; a handler that sends several pieces looks whether the exchange still
@@ -63,6 +68,8 @@ from .request_handler import RequestHandler
 
 MOST_OPEN = 1000
 """How many exchanges may be open on a link before it is not parsed any more."""
+MOST_BEHIND = 65536
+"""How many bytes may wait behind a request whose reply says what they are, before the link is not parsed any more."""
 
 
 class Mode(enum.Enum):
@@ -93,9 +100,10 @@ class Conversation:
     """The exchanges of one link. It is fed bytes (`feed_requests`, `feed_replies`) and ends of streams (`feed_end`)."""
 
     __slots__ = (
-        "_clock", "_host", "_incoming", "_open", "_queues", "_replies_begun", "_reply_handler", "_reply_mode",
-        "_reply_overlap", "_reply_queue", "_reply_reader", "_request_handler", "_request_mode", "_request_overlap",
-        "_request_queue", "_request_reader", "_silenced_by", "_to_client", "_to_upstream", "_unanswered",
+        "_behind", "_bytes_behind", "_clock", "_end_behind", "_host", "_incoming", "_open", "_queues", "_replies_begun",
+        "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_queue", "_reply_reader", "_request_handler",
+        "_request_mode", "_request_overlap", "_request_queue", "_request_reader", "_silenced_by", "_switching",
+        "_to_client", "_to_upstream", "_unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -125,6 +133,10 @@ class Conversation:
         self._reply_mode = FORWARDED
         self._request_overlap = self._reply_overlap = 0
         self._silenced_by: Injection | None = None
+        self._switching: Exchange | None = None
+        self._behind: list[Piece] = []
+        self._bytes_behind = 0
+        self._end_behind: Kind | None = None
 
     @property
     def parsed(self) -> bool:
@@ -139,7 +151,7 @@ class Conversation:
         if mode is FORWARDED:
             self._to_upstream.forward(data)
             head = self._request_reader.read_whole(data)
-            if head is not None and len(self._open) < MOST_OPEN:
+            if head is not None and len(self._open) < MOST_OPEN and self._switching is None:
                 self._add_complete(head, data)
             else:
                 self._read_requests(data)
@@ -150,7 +162,7 @@ class Conversation:
         self._to_upstream.withhold(len(data))
         if mode is SILENCED or mode is CLOSED:
             return
-        if mode is QUEUED and not self._request_queue.slots and len(self._open) < MOST_OPEN:
+        if mode is QUEUED and not self._request_queue.slots and len(self._open) < MOST_OPEN and self._switching is None:
             head = self._request_reader.read_whole(data)
             if head is not None and not self._host.rules.index.by_head(head):
                 self._to_upstream.send(data)
@@ -202,15 +214,16 @@ class Conversation:
 
     def rearm(self) -> None:
         """Follow the faults that are armed now, and go back to what costs least."""
+        self._settle_switching()
         if self._request_mode is FORWARDED:
             if self._host.rules.injections:
-                self._request_mode, self._request_overlap = QUEUED, self._request_reader.held
+                self._request_mode, self._request_overlap = QUEUED, self._bytes_behind + self._request_reader.held
         elif not self._request_queue.slots:
             if self._request_mode is DRAINING:
                 self._request_mode = RAW
             elif self._request_mode is QUEUED and not self._host.rules.injections:
                 planned = self._incoming is not None and self._incoming.plan is not None
-                if not planned and not self._request_reader.held:
+                if not planned and not self._request_reader.held and not self._behind:
                     self._request_mode = FORWARDED
         if not self._reply_queue.slots:
             if self._reply_mode is DRAINING:
@@ -250,11 +263,12 @@ class Conversation:
 
     def _silence(self, injection: Injection) -> None:
         """Say nothing from here on: the next reply would be taken for the one that was dropped."""
-        self._request_mode, self._silenced_by = SILENCED, injection
+        self._request_mode, self._silenced_by, self._switching = SILENCED, injection, None
 
     def close(self, kind: Kind) -> None:
         """Take the end of the link: what is open comes to nothing."""
         self._request_mode = self._reply_mode = CLOSED
+        self._switching = None
         self._queues.close()
         for exchange in tuple(self._open):
             self._end(exchange, kind)
@@ -273,6 +287,7 @@ class Conversation:
                 self._reply_queue.end_stream(Kind.CLOSE)
         if incoming is not None and incoming.request_slot is not None:
             self._request_queue.end_message(incoming.request_slot)
+        self._take_behind()
         for piece in self._request_reader.give_up(why):
             self._request(piece)
         if self._replies_begun and self._unanswered:
@@ -304,6 +319,8 @@ class Conversation:
         self._unanswered.append(exchange)
         if self._reply_mode is QUEUED:
             self._add_reply_slot(exchange)
+        if head.may_switch:
+            self._switching = exchange
 
     def _add_reply_slot(self, exchange: Exchange) -> None:
         exchange.reply_slot = self._reply_queue.add(partial(self._reply_sent, exchange))
@@ -312,8 +329,14 @@ class Conversation:
         for piece in self._request_reader.feed(data):
             self._request(piece)
 
-    def _request(self, piece: Piece) -> None:
-        """Take a piece of the client's stream; where it is not queued, the bytes are on their way."""
+    def _request(self, piece: Piece, *, answered: bool = False) -> None:
+        """Take a piece of the client's stream; where it is not queued, the bytes are on their way.
+
+        `answered`: the upstream has replied to it, so it is too late to judge it.
+        """
+        if self._switching is not None and self._switching is not self._incoming:
+            self._add_behind(piece)
+            return
         part, data, last, head = piece
         data, self._request_overlap = data[self._request_overlap :], max(0, self._request_overlap - len(data))
         if self._request_mode is FORWARDED or self._request_mode is QUEUED:
@@ -327,8 +350,10 @@ class Conversation:
         if part is Part.STRAY or (mode is not FORWARDED and mode is not QUEUED):
             return
         if part is Part.HEAD:
-            judged = mode is QUEUED and len(data) == len(piece.data)
+            judged = mode is QUEUED and len(data) == len(piece.data) and not answered
             self._incoming = self._begin(cast("RequestHead", head), judged=judged)
+            if self._incoming.head.may_switch:
+                self._switching = self._incoming
         exchange = self._incoming
         assert exchange is not None
         exchange.request_bytes += len(piece.data)
@@ -359,9 +384,42 @@ class Conversation:
             self._unanswered.append(exchange)
         return exchange
 
+    def _add_behind(self, piece: Piece) -> None:
+        """Take a piece of which only a reply will say what it is."""
+        part, data, _, head = piece
+        before, self._bytes_behind = self._bytes_behind, self._bytes_behind + len(data)
+        self._behind.append(piece)
+        if self._request_mode is QUEUED and self._request_overlap >= before:
+            acts = part is Part.HEAD and self._host.rules.index.by_head(cast("RequestHead", head))
+            if not acts or self._request_overlap > before:
+                self._append(self._request_queue, data[self._request_overlap - before :])
+                self._request_overlap = max(self._request_overlap, self._bytes_behind)
+        if self._bytes_behind > MOST_BEHIND:
+            self._stop_parsing("too much before the reply to an upgrade")
+        else:
+            self._settle_switching()
+
+    def _settle_switching(self) -> None:
+        """Take what is behind a request as requests, if its reply says so or will not come."""
+        if self._switching is None or not (self._switching.status or self._reply_mode is ENDED):
+            return
+        self._take_behind()
+
+    def _take_behind(self, *, answered: bool = False) -> None:
+        """Take what is behind a request."""
+        behind, self._behind, self._bytes_behind, self._switching = self._behind, [], 0, None
+        for piece in behind:
+            self._request(piece, answered=answered)
+        if self._end_behind is not None and not self._behind:
+            kind, self._end_behind = self._end_behind, None
+            self._client_ended(kind)
+
     def _client_ended(self, kind: Kind) -> None:
         if self._request_mode is SILENCED:
             self._queues.event("upstream", Kind.CLOSE if kind is Kind.EOF else kind)
+            return
+        if self._request_mode is QUEUED and self._request_overlap < self._bytes_behind and kind is Kind.EOF:
+            self._end_behind = kind
             return
         incoming, self._incoming = self._incoming, None
         if incoming is not None and incoming.plan is not None and incoming.plan.pending_request is not None:
@@ -370,7 +428,7 @@ class Conversation:
             self._request_queue.end_message(incoming.request_slot)
         for piece in self._request_reader.eof():
             if self._request_mode in (QUEUED, DRAINING):
-                self._append(self._request_queue, piece.data[self._request_overlap :])
+                self._append(self._request_queue, piece.data[max(0, self._request_overlap - self._bytes_behind) :])
         self._request_queue.end_stream(kind)
 
     # Replies
@@ -378,6 +436,8 @@ class Conversation:
     def _next_request(self) -> RequestHead | None:
         """Return the request of the next reply; some of those before are perhaps still to be taken."""
         ahead, self._replies_begun = self._replies_begun, self._replies_begun + 1
+        if ahead == len(self._unanswered) and self._switching is not None:  # its reply, just read, says: no switch
+            self._take_behind(answered=True)
         return self._unanswered[ahead].head if ahead < len(self._unanswered) else None
 
     def _reply_complete(self, data: bytes) -> bool:
@@ -396,6 +456,8 @@ class Conversation:
             if exchange.request_bytes > BRIEF:
                 exchange.compact()
             self._host.ended(exchange)
+        if self._switching is exchange:
+            self._settle_switching()
         return True
 
     def _read_replies(self, data: bytes) -> None:
@@ -403,6 +465,7 @@ class Conversation:
             self._reply(piece)
         if self._reply_reader.opaque and self._reply_mode in (FORWARDED, QUEUED):
             self._stop_parsing(self._reply_reader.opaque)
+        self._settle_switching()
 
     def _reply(self, piece: Piece) -> None:
         """Take a piece of the upstream's stream; where it is not queued, the bytes are on their way."""

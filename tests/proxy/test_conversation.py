@@ -11,6 +11,8 @@ from brownout.proxy.shaping.budget import LIMITS
 
 from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does, get, ok
 
+UPGRADE = b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+CONNECT = b"CONNECT db:443 HTTP/1.1\r\n\r\n"
 UNTIL_EOF = b"HTTP/1.1 200 OK\r\n\r\nhello"
 
 
@@ -296,6 +298,102 @@ class TestInOrder:
         talk.server(OK)
         talk.client(get(2))
         assert talk.at_client() == [(0, OK + BUSY)]
+
+    @pytest.mark.parametrize("pieces", [1, 7, 1000])
+    @pytest.mark.parametrize(
+        ("asked", "reply"), [(UPGRADE, b"HTTP/1.1 101 Switching\r\n\r\n"), (CONNECT, b"HTTP/1.1 200 OK\r\n\r\n")]
+    )
+    def test_what_is_sent_before_the_connection_is_switched_is_no_request(self, talk, asked, reply, pieces):
+        fault = talk.inject(does(ANSWER), match={"path": "/1"})
+        said = asked + get(1)
+        talk.client(*(said[at : at + pieces] for at in range(0, len(said), pieces)))
+        talk.server(reply + b"hello")
+        talk.client(get(1))
+        assert b"".join(data for _, data in talk.at_server()) == asked + get(1) + get(1)
+        assert talk.at_client() == [(0, reply + b"hello")]
+        assert (fault.matched, len(talk.over)) == (0, 1)
+        talk.check_counts()
+
+    @pytest.mark.parametrize("pieces", [1, 7, 1000])
+    @pytest.mark.parametrize("asked", [UPGRADE, CONNECT])
+    @pytest.mark.parametrize("end", [Kind.EOF, None])
+    def test_what_is_sent_before_that_is_refused_is_judged(self, talk, asked, pieces, end):
+        fault = talk.inject(does(ANSWER), match={"path": "/1"})
+        said = asked + get(1) + asked + get(2) + get(1)
+        talk.client(*(said[at : at + pieces] for at in range(0, len(said), pieces)), *([end] if end else []))
+        assert talk.at_server() == [(0, asked)]
+        talk.server(BUSY[:9], BUSY[9:])
+        assert talk.at_client() == [(0, BUSY + BUSY)]
+        assert talk.at_server() == [(0, asked + asked + get(2))]
+        talk.server(BUSY)
+        talk.server(ok(2))
+        assert talk.at_client() == [(0, BUSY + BUSY + BUSY + ok(2) + BUSY)]
+        assert b"".join(each for _, each in talk.at_server() if each is not end) == asked + asked + get(2)
+        assert fault.fired == 2
+        assert len(talk.over) == 5
+        talk.check_counts()
+
+    @pytest.mark.parametrize("asked", [UPGRADE, CONNECT])
+    def test_what_follows_one_that_we_refuse_is_judged_at_once(self, talk, asked):
+        talk.inject(does(ANSWER))
+        talk.client(asked + get(1))
+        assert (talk.at_server(), talk.at_client()) == ([], [(0, BUSY + BUSY)])
+
+    @pytest.mark.parametrize("reply", [b"HTTP/1.1 101 Switching\r\n\r\n", OK])
+    def test_where_nothing_is_armed_what_is_sent_before_that_passes_at_once(self, talk, reply):
+        talk.client(UPGRADE, get(1), get(2)[:9], Kind.EOF)
+        assert talk.at_server() == [(0, UPGRADE + get(1) + get(2)[:9]), (0, Kind.EOF)]
+        fault = talk.inject(does(ANSWER))
+        talk.server(reply)
+        talk.server(ok(1))
+        assert talk.at_server() == [(0, UPGRADE + get(1) + get(2)[:9]), (0, Kind.EOF)]
+        assert talk.at_client() == [(0, reply + ok(1))]
+        assert fault.matched == 0
+        assert len(talk.over) == (2 if reply is OK else 1)
+
+    def test_what_no_fault_would_act_on_passes_at_once_too(self, talk):
+        fault = talk.inject(does(ANSWER), match={"path": "/3"})
+        talk.client(UPGRADE + get(1) + get(2)[:9], get(2)[9:], get(3) + get(4), Kind.EOF)
+        sent = UPGRADE + get(1) + get(2)
+        assert talk.at_server() == [(0, sent)]
+        talk.server(OK)
+        talk.server(ok(1) + ok(2))
+        talk.server(ok(4))
+        assert talk.at_server() == [(0, sent + get(4)), (0, Kind.EOF)]
+        assert talk.at_client() == [(0, OK + ok(1) + ok(2) + BUSY + ok(4))]
+        assert (fault.fired, len(talk.over)) == (1, 5)
+        talk.check_counts()
+
+    def test_an_end_passes_at_once_where_nothing_before_it_waits(self, talk):
+        talk.inject(does(ANSWER), match={"path": "/3"})
+        talk.client(UPGRADE + get(1) + get(2)[:9], Kind.EOF)
+        assert talk.at_server() == [(0, UPGRADE + get(1) + get(2)[:9]), (0, Kind.EOF)]
+        talk.server(OK + ok(1), Kind.EOF)
+        assert talk.at_client() == [(0, OK + ok(1)), (0, Kind.EOF)]
+        assert len(talk.over) == 2
+
+    @pytest.mark.parametrize("end", [Kind.EOF, Kind.RESET])
+    def test_what_is_sent_before_that_goes_on_when_the_upstream_leaves(self, talk, end):
+        talk.inject(does(ANSWER), match={"path": "/1"})
+        talk.client(UPGRADE + get(1))
+        talk.server(end)
+        assert talk.at_client() == [(0, end)]
+        assert talk.at_server() == [(0, UPGRADE + (get(1) if end is Kind.EOF else b""))]
+
+    def test_nothing_is_said_of_what_is_sent_before_that_on_a_silent_link(self, talk):
+        talk.inject(does(Drop()))
+        talk.client(CONNECT, b"x" * 90_000)
+        assert (talk.at_server(), talk.at_client(), talk.stop_reason) == ([], [], "")
+
+    @pytest.mark.parametrize("armed", [False, True])
+    def test_too_much_before_that_is_no_longer_parsed(self, talk, armed):
+        if armed:
+            talk.inject(does(ANSWER), match={"path": "/1"})
+        talk.client(CONNECT, *[b"x" * 10_000] * 9, Kind.EOF)
+        talk.server(OK)
+        assert talk.at_server() == [(0, CONNECT + b"x" * 90_000), (0, Kind.EOF)]
+        assert talk.at_client() == [(0, OK)]
+        assert talk.stop_reason == "too much before the reply to an upgrade"
 
     def test_a_reply_that_nobody_asked_for_is_not_taken_for_one(self, talk):
         talk.inject(does(ANSWER), match={"method": "PUT"})

@@ -99,7 +99,9 @@ KINDS = {
 
 
 @given(
-    asked=st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=8),
+    asked=st.lists(
+        st.tuples(st.sampled_from(list(KINDS)), st.sampled_from([b"", b"", b"Upgrade: x\r\n"])), min_size=1, max_size=8
+    ),
     steps=st.lists(st.tuples(st.sampled_from(["client", "server", "wait", "heal", "copied"]), st.integers(1, 50))),
 )
 @settings(max_examples=1000)
@@ -107,7 +109,10 @@ def test_replies_come_whole_and_in_the_order_of_their_requests(asked, steps):
     talk = Talk()
     armed = [talk.inject(fault, kind, {"path": f"/{kind}/*"}) for kind, fault in KINDS.items() if fault is not None]
     numbers = [b"%03d" % number for number in range(len(asked))]
-    left = b"".join(b"GET /%s/%b HTTP/1.1\r\n\r\n" % (kind.encode(), n) for kind, n in zip(asked, numbers, strict=True))
+    left = b"".join(
+        b"GET /%s/%b HTTP/1.1\r\n%b\r\n" % (kind.encode(), n, field)
+        for (kind, field), n in zip(asked, numbers, strict=True)
+    )
     replied = ready = 0
 
     def serve(count: int) -> None:
@@ -167,7 +172,7 @@ ENDS = {
     "replace": does(Replace(GET, bytes.upper)),
     "rewrite-request": does(Rewrite(bytes.upper, "request", whole=True), needs_whole=True),
 }
-SAID = [GET, POST, POST[:30], POST[30:], b"\r\n", b"GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", b"\x16\x03\x01", CHUNKED, OK, OK[:20], OK[20:],
+SAID = [GET, POST, POST[:30], POST[30:], b"\r\n", b"GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n", b"\x16\x03\x01", CHUNKED, OK, OK[:20], OK[20:],
         b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 101 Switching\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nuntil the end", GET + POST + GET, OK + OK + CHUNKED]  # fmt: skip
 
 

@@ -66,6 +66,20 @@ def test_the_values_that_a_match_looks_at() -> None:
     assert {key: head.value(key) for key in keys} == keys
 
 
+@pytest.mark.parametrize(
+    ("head", "may_switch"),
+    [
+        (request("CONNECT db.test:443 HTTP/1.1"), True),
+        (request("GET /ws HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket"), True),
+        (request("GET / HTTP/1.1", "UPGRADE: h2c"), True),
+        (request("GET / HTTP/1.1", "Connection: upgrade", "X-Upgrade: h2c", "Upgrade-Insecure-Requests: 1"), False),
+        (request("GET /?upgrade: HTTP/1.1"), False),
+    ],
+)
+def test_an_upgrade_or_a_tunnel_may_switch_the_connection(head: HttpRequest, may_switch: bool) -> None:
+    assert head.may_switch is may_switch
+
+
 def test_what_a_request_does_not_have_is_none() -> None:
     head = request("GET / HTTP/1.0")
     assert [head.value(key) for key in ("host", "query", "content_type")] == [None, None, None]

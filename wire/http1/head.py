@@ -35,7 +35,7 @@ FIELD = re.compile(_FIELD_TEXT.encode())
 """A field with the lines that go on with it."""
 # What decides on framing, and the beginning of a line that goes on with it.
 _FRAMING = re.compile(
-    rb"\n(?:content-length|transfer-encoding|connection|expect|host):[^\r\n]*+(?:\r?\n[ \t])?", re.IGNORECASE
+    rb"\n(?:content-length|transfer-encoding|connection|expect|host|upgrade):[^\r\n]*+(?:\r?\n[ \t])?", re.IGNORECASE
 )
 _CODING = re.compile(f"{TOKEN}+")
 _FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
@@ -73,7 +73,7 @@ class HttpRequest(NamedTuple):
 
     `host` is in lower case and without port, `query` raw and without `?`; either may be empty. `length` is the size of
     the body in bytes, None for a chunked one. `persistent`: the client wants to use the connection again; `expects`: it
-    may wait for `100 Continue`.
+    may wait for `100 Continue`; `may_switch`: an upgrade or a tunnel is asked for.
     """
 
     method: str
@@ -87,6 +87,7 @@ class HttpRequest(NamedTuple):
     operation: str
     size: int
     data: bytes
+    may_switch: bool = False
 
     def summary(self, *, values: bool = False) -> str:
         """Return method and target, without the values of its query unless `values` are to be shown."""
@@ -154,6 +155,7 @@ def request_head(data: bytes) -> HttpRequest:
         asked.operation,
         len(data),
         data,
+        framing.upgrade or asked.method == "CONNECT",
     )
 
 
@@ -227,6 +229,7 @@ class _Framing(NamedTuple):
     codings: list[str]
     persistent: bool
     expects: bool
+    upgrade: bool
     host: str
 
 
@@ -261,6 +264,7 @@ def _framing(lines: bytes) -> _Framing:
         codings,
         "close" not in options and (minor == "1" or "keep-alive" in options),
         "100-continue" in {expected.lower() for expected in _items(values.get("expect"))},
+        "upgrade" in values,
         _host(values["host"][0].strip(" \t")) if "host" in values else "",
     )
 
