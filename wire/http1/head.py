@@ -38,14 +38,13 @@ _FRAMING = re.compile(
     rb"\n(?:content-length|transfer-encoding|connection|expect|host|upgrade):[^\r\n]*+(?:\r?\n[ \t])?", re.IGNORECASE
 )
 _CODING = re.compile(f"{TOKEN}+")
-_FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
 _HOST = re.compile(r"(?:[^@/?#]*@)?(\[[^\]]*\]|[^:/?#]*)")
 _WRONG = (
     (re.compile(rb"\0"), "NUL in a head"),
     (re.compile(rb"\r(?!\n)"), "bare CR in a head"),
     (re.compile(rf"\n{TOKEN}+[ \t]+:".encode()), "space before a colon"),
     (re.compile(rb"\A[^\n]*\n[ \t]"), "fold without a field"),
-    (re.compile(rb"\n[^:\n]*[^:\s][^:\n]*(?=\n)"), "line without a colon"),
+    (re.compile(rb"\n[^\S\n]*+[^:\s][^:\n]*+(?=\n)"), "line without a colon"),
 )
 
 
@@ -103,9 +102,9 @@ class HttpRequest(NamedTuple):
         if key == "method":
             return self.method
         if key.startswith("header."):
-            return _field(self.data, key[7:])
+            return _fields(self.data).get(key[7:].lower())
         if key == "content_type":
-            found = _field(self.data, "content-type")
+            found = _fields(self.data).get("content-type")
             return None if found is None else found.partition(";")[0].strip(" \t").lower()
         return {"host": self.host, "path": self.path, "query": self.query}.get(key) or None
 
@@ -129,7 +128,7 @@ class HttpReply(NamedTuple):
         """Return `status` or `reply_header.NAME`."""
         if key == "status":
             return self.status
-        return _field(self.data, key[13:]) if key.startswith("reply_header.") else None
+        return _fields(self.data).get(key[13:].lower()) if key.startswith("reply_header.") else None
 
 
 @_Remembered
@@ -281,14 +280,16 @@ def _wrong(data: bytes, line: re.Pattern[bytes]) -> str:
     return next((why for pattern, why in _WRONG if pattern.search(data)), "unreadable name")
 
 
-def _fields(data: bytes) -> tuple[tuple[str, str], ...]:
-    """Return names and values, as they came and unfolded, read as Latin-1."""
-    pairs = (found[0].decode("latin-1").partition(":")[::2] for found in FIELD.finditer(data, data.index(b"\n") + 1))
-    return tuple((name, _FOLD.sub(" ", value.rstrip("\r\n")).strip(" \t")) for name, value in pairs)
+@lru_cache(4)  # many keys of a match ask about the same head, which may be long
+def _fields(data: bytes) -> dict[str, str]:
+    """Return the values by names in lower case, unfolded, read as Latin-1; those of fields of one name are joined."""
+    values: dict[str, list[str]] = {}
+    for found in FIELD.finditer(data, data.index(b"\n") + 1):
+        name, _, value = found[0].decode("latin-1").partition(":")
+        values.setdefault(name.lower(), []).append(_unfolded(value))
+    return {name: ", ".join(found) for name, found in values.items()}
 
 
-def _field(data: bytes, name: str) -> str | None:
-    if name.encode("latin-1", "replace").lower() not in data.lower():  # most heads have no such field
-        return None
-    values = [value for found, value in _fields(data) if found.lower() == name.lower()]
-    return ", ".join(values) if values else None
+def _unfolded(value: str) -> str:
+    """Return a field's value in one line: RFC 9112, section 5.2."""
+    return " ".join([line.strip(" \t\r") for line in value.split("\n")]).strip(" ")

@@ -123,7 +123,9 @@ class _Reader:
         searched = self._searched or at
         if len(data) - at > HEAD_LIMIT:
             return self._stop("head beyond 64 KiB", data, at, pieces)
-        if (searched - at < 64 or data.find(b"\n", searched) >= 0) and not self._first_line.match(data, at):
+        line_end = data.find(b"\n", at)
+        new = searched - at < 64 if line_end < 0 else line_end >= searched  # each line is checked once
+        if new and not self._first_line.match(data, at):
             return self._stop("not HTTP/1", data, at, pieces)
         self._held = data[at:]
         self._searched = max(len(self._held) - 2, 0)
