@@ -21,6 +21,7 @@ from ..proxy.record.event import (
     ProxyDisabled,
     ProxyRemoved,
     Reloaded,
+    TextTooLong,
 )
 from . import figures
 
@@ -60,6 +61,9 @@ class News:
                 return self._first_firing(fired)
             case ParsingStopped(connection=number, reason=reason):
                 return self._failure(recorded, reason, f"connection {number} is no longer parsed ({reason})")
+            case TextTooLong(connection=number, name=name):
+                text = f"connection {number} has a text that is too long for the match of {name}"
+                return self._failure(recorded, name, text)
             case Healed(name=name, matched=matched, fired=count):
                 return f"healed {name}: matched {matched}, fired {count}"
             case DialFailed(reason=reason, error=error, upstream=upstream):

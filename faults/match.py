@@ -8,9 +8,10 @@ All of them must fit. What a request does not have fits no pattern, not even `*`
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import msgspec
@@ -23,6 +24,8 @@ from ..wire.protocols import keys_of
 from .pattern import Pattern
 from .settings import Problem, SettingsError, unknown
 
+MOST_KEYS = 32
+"""How many keys a match may have."""
 _EXAMPLE = "write it like {method: POST, path: /charge*}"
 
 
@@ -51,6 +54,9 @@ class Match(NamedTuple):
             raise SettingsError([Problem("match", f"match: {_shown(given)} is not a mapping", _EXAMPLE)])
         if not given:
             raise SettingsError([Problem("match", "match is empty", f"{_EXAMPLE}, or leave match out")])
+        if len(given) > MOST_KEYS:
+            message = f"match has {len(given)} keys"
+            raise SettingsError([Problem("match", message, f"at most {MOST_KEYS}; in a pattern ~a|b is either")])
         try:
             known = keys_of(protocol)
         except PluginError as error:
@@ -122,6 +128,9 @@ class Index:
         """Matches of which `by_body` must be asked."""
         self.needs_reply = _users(self._reply)
         """Matches of which `by_reply` must be asked."""
+        patterns = [pattern for by_key in asked.values() for found in by_key.values() for _, pattern in found]
+        self.reach = min((pattern.reach for pattern in patterns), default=math.inf)
+        """How long a text may be, so that every pattern looks at it: of longer ones the `beyond_...` tell."""
 
     def by_head(self, head: RequestHead) -> int:
         """Return the matches that hold, as far as a request's head tells."""
@@ -132,19 +141,34 @@ class Index:
 
         Of a body that is not `complete` there are no JSON values.
         """
-        for table in self._body:
-            if mask & table.users:
-                mask &= table.find(body.decode("utf-8", "replace"))
-        if mask & self._json_users:
-            document = _document(body) if complete else _ABSENT
-            for table in self._json:
-                value = _at(document, table.path)
-                mask &= table.anything if isinstance(value, dict | list) else table.find(_text(value))
-        return mask
+        return self._by_body(mask, body, complete, _Table.find)
 
     def by_reply(self, mask: int, head: ReplyHead) -> int:
         """Return which of the matches in a mask hold, as far as a reply's head tells."""
         return _by_head(self._reply, mask, head)
+
+    def beyond_head(self, head: RequestHead) -> int:
+        """Return the matches of which nobody knows whether they hold, since a text in a request's head is too long."""
+        return _hopeful(self._head, self._all, head) & ~self.by_head(head)
+
+    def beyond_body(self, mask: int, body: bytes, complete: bool) -> int:
+        """Return the same of a mask for a request's body, and for the texts in it."""
+        return self._by_body(mask, body, complete, _Table.hope) & ~self.by_body(mask, body, complete)
+
+    def beyond_reply(self, mask: int, head: ReplyHead) -> int:
+        """Return the same of a mask for a reply's head."""
+        return _hopeful(self._reply, mask, head) & ~self.by_reply(mask, head)
+
+    def _by_body(self, mask: int, body: bytes, complete: bool, look: Callable[[_Table, str | None], int]) -> int:
+        for table in self._body:
+            if mask & table.users:
+                mask &= look(table, body.decode("utf-8", "replace"))
+        if mask & self._json_users:
+            document = _document(body) if complete else _ABSENT
+            for table in self._json:
+                value = _at(document, table.path)
+                mask &= table.anything if isinstance(value, dict | list) else look(table, _text(value))
+        return mask
 
 
 def _by_head(tables: list[_Table], mask: int, head: RequestHead | ReplyHead) -> int:
@@ -152,6 +176,12 @@ def _by_head(tables: list[_Table], mask: int, head: RequestHead | ReplyHead) -> 
         value = head.value(table.key)
         known = table.memo.get(value)
         mask &= table.find(value) if known is None else known
+    return mask
+
+
+def _hopeful(tables: list[_Table], mask: int, head: RequestHead | ReplyHead) -> int:
+    for table in tables:
+        mask &= table.hope(head.value(table.key))
     return mask
 
 
@@ -184,6 +214,15 @@ class _Table:
         self.anything = self._passing | self._patterns.get(_ANYTHING, 0)
         """What holds for a value that is not text."""
         self.memo: dict[str | None, int] = {}
+
+    def hope(self, value: str | None) -> int:
+        """Return what `find` does, and the matches with a pattern that does not look at so long a value."""
+        beyond = (
+            users
+            for pattern, users in self._patterns.items()
+            if value is not None and len(value) > pattern.reach and value.startswith(pattern.prefix)
+        )
+        return functools.reduce(operator.or_, beyond, self.find(value))
 
     def find(self, value: str | None) -> int:
         """Return the matches that hold with a value, or without any, and those that do not use this key."""

@@ -242,6 +242,10 @@ class Proxy:
         for injection in self.rules.injections:
             injection.record_untouched(link)
 
+    def text_too_long(self, link: Link, injection: Injection) -> None:
+        """Record that a text on a link is longer than the match of an injection looks at."""
+        self.shared.journal.write(event.TextTooLong(self.name, link.number, injection.name))
+
     def copied(self, link: Link, operation: str, status: str) -> None:
         """Record a copy of a request that was sent upstream, and how that went."""
         self.shared.journal.write(event.RequestCopied(self.name, link.number, operation, status))

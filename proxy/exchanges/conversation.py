@@ -59,7 +59,7 @@ from ..shaping.budget import Budget, Limits
 from ..shaping.injection import Injection
 from ..system.clock import Clock
 from .exchange import BRIEF, Exchange
-from .host import ConversationHost, Outlet, retract_undecided
+from .host import ConversationHost, Outlet, record_too_long, retract_undecided
 from .message_queue import MessageQueue
 from .message_queues import MessageQueues
 from .plan import Plan
@@ -164,7 +164,8 @@ class Conversation:
             return
         if mode is QUEUED and not self._request_queue.slots and len(self._open) < MOST_OPEN and self._switching is None:
             head = self._request_reader.read_whole(data)
-            if head is not None and not self._host.rules.index.by_head(head):
+            index = self._host.rules.index
+            if head is not None and head.size <= index.reach and not index.by_head(head):
                 self._to_upstream.send(data)
                 self._add_complete(head, data)
                 return
@@ -372,6 +373,8 @@ class Conversation:
         self._open[exchange] = None
         rules = self._host.rules
         mask = rules.index.by_head(head) if judged and self._reply_mode is not ENDED else 0
+        if judged and head.size > rules.index.reach:
+            record_too_long(self._host, rules, rules.index.beyond_head(head))
         if mask and self._reply_mode is FORWARDED:
             self._reply_mode, self._reply_overlap = QUEUED, self._reply_reader.held
             for each in self._unanswered:

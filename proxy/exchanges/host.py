@@ -50,6 +50,9 @@ class ConversationHost(Protocol):
     def record_untouched(self, injection: Injection) -> None:
         """Record that a fault could not act on an exchange: it was too long to be kept, or is not parsed."""
 
+    def text_too_long(self, injection: Injection) -> None:
+        """Record that a fault could not act on an exchange, since a text is longer than its match looks at."""
+
     def copy(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
         """Send a request `times` on connections of its own, then call `done`."""
 
@@ -73,3 +76,9 @@ def retract_undecided(host: ConversationHost, plan: Plan) -> None:
     """Take back the faults that fired and wait for a reply, since it will not come."""
     for injection in plan.stop_asking():
         host.retract(injection)
+
+
+def record_too_long(host: ConversationHost, rules: Rules, mask: int) -> None:
+    """Record that the texts of an exchange are longer than some faults' matches look at."""
+    for _, injection in rules.among(mask):
+        host.text_too_long(injection)

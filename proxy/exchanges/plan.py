@@ -156,8 +156,14 @@ class Plan:
 
     def matching_reply(self, head: ReplyHead) -> int:
         """Return the mask of those that match the reply, of the faults that ask for that."""
-        asking = sum(each.bit for each in self.ask_on_reply if each.chosen is None)
-        return self.rules.index.by_reply(asking, head)
+        return self.rules.index.by_reply(self._asking(), head)
+
+    def beyond_reply(self, head: ReplyHead) -> int:
+        """Return the mask of those of which a text in the reply's head is too long to tell."""
+        return self.rules.index.beyond_reply(self._asking(), head)
+
+    def _asking(self) -> int:
+        return sum(each.bit for each in self.ask_on_reply if each.chosen is None)
 
     def begin_reply(self, head: ReplyHead, data: bytes) -> bytes:
         """Prepare for a reply; return what its head becomes."""

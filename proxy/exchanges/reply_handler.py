@@ -11,7 +11,7 @@ from ...wire.dialect import Dialect, Piece, ReplyHead
 from ..shaping.budget import Limits
 from ..shaping.injection import Injection
 from .exchange import Exchange
-from .host import ConversationHost, record_decision, retract_undecided
+from .host import ConversationHost, record_decision, record_too_long, retract_undecided
 from .message_queue import MessageQueue
 from .plan import Plan
 from .rules import fault_of
@@ -87,6 +87,8 @@ class ReplyHandler:
     def _decide(self, exchange: Exchange, plan: Plan, head: ReplyHead, data: bytes) -> bytes:
         """Ask the faults that act on the reply; return what its head becomes."""
         before, matching = plan.winner, plan.matching_reply(head)
+        if len(data) > plan.rules.index.reach:
+            record_too_long(self._host, plan.rules, plan.beyond_reply(head))
         for injection, bit, chosen in plan.ask_on_reply:
             if chosen is None and bit & matching:
                 chosen = injection.fires_on_exchange(self._host.operation(exchange.head.operation))

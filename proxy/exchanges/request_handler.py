@@ -10,7 +10,7 @@ from ...wire.dialect import Part, Piece
 from ..shaping.budget import Limits
 from ..shaping.injection import Injection
 from .exchange import Exchange
-from .host import ConversationHost, record_decision
+from .host import ConversationHost, record_decision, record_too_long
 from .message_queue import MessageQueue, Slot
 from .plan import AskOnReply, Plan, Rewritten
 from .reply_handler import ReplyHandler
@@ -84,6 +84,8 @@ class RequestHandler:
         body = b"".join(piece.data for piece in pending if piece.part is Part.BODY)
         data = b"".join(piece.data for piece in pending) if complete else b""
         plan.request = Request(exchange.head, body, complete, data)
+        if len(body) > plan.rules.index.reach:
+            record_too_long(self._host, plan.rules, plan.rules.index.beyond_body(plan.met, body, complete))
         for bit, injection in plan.rules.among(plan.rules.index.by_body(plan.met, body, complete)):
             self._judge(exchange, plan, bit, injection)
         action = plan.winner.action if plan.winner is not None else None

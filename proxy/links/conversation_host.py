@@ -51,6 +51,9 @@ class ExchangeRecorder(Protocol):
     def parsing_stopped(self, link: Link, why: str) -> None:
         """Record that a link is not parsed any more."""
 
+    def text_too_long(self, link: Link, injection: Injection) -> None:
+        """Record that a text on a link is longer than the match of an injection looks at."""
+
     def copied(self, link: Link, operation: str, status: str) -> None:
         """Record that a copy of a request was sent, and how that went."""
 
@@ -88,6 +91,11 @@ class LinkConversationHost:
     def record_untouched(self, injection: Injection) -> None:
         """Record that a fault could not act on an exchange."""
         injection.record_untouched(self._link)
+
+    def text_too_long(self, injection: Injection) -> None:
+        """Record that a fault could not act on an exchange, since a text is longer than its match looks at."""
+        if injection.record_untouched(self._link):
+            self._proxy.text_too_long(self._link, injection)
 
     def copy(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
         """Send a request `times` on connections of its own, then call `done`."""

@@ -133,6 +133,12 @@ class ParsingStopped(ConnectionEvent, frozen=True):
     reason: str
 
 
+class TextTooLong(ConnectionEvent, frozen=True):
+    """A text was longer than the match of the injection `name` looks at; the connection is untouched by it."""
+
+    name: str
+
+
 class RequestCopied(ConnectionEvent, frozen=True):
     """`http.duplicate` sent a copy of a request; `status` is the reply's, `closed`, or why there was no reply."""
 

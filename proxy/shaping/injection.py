@@ -116,14 +116,18 @@ class Injection:
         hit, shared = self.hits[connection], self._shared.setdefault(stream, {})
         return StageContext(draw(*self.identity, hit.n, stream), connection=hit.connection, shared=shared, other=other)
 
-    def record_untouched(self, connection: Connection) -> None:
-        """Record an open connection on which the fault could not act, or not on one of its exchanges."""
+    def record_untouched(self, connection: Connection) -> bool:
+        """Record an open connection on which the fault could not act, or not on one of its exchanges.
+
+        Return whether it is the first time.
+        """
         if connection in self._untouched_open:
-            return
+            return False
         self._untouched_open.add(connection)
         self.untouched_total += 1
         if len(self.untouched) < UNTOUCHED_SHOWN:
             self.untouched.append(connection.number)
+        return True
 
     def forget(self, connection: Connection) -> None:
         """Let go of a connection that has ended."""

@@ -299,3 +299,12 @@ def test_what_is_kept_of_values_is_bounded() -> None:
     assert list(table.memo) == ["/" * 1024]
     index.by_body(0b100, b"c" * 2000, True)
     assert index._body[0].memo == {}
+
+
+def test_a_match_has_at_most_32_keys() -> None:
+    keys = {f"header.x{number}": "1" for number in range(32)}
+    assert len(Match.parse("http", keys).conditions) == 32
+    with pytest.raises(SettingsError) as caught:
+        Match.parse("http", {**keys, "path": "/"})
+    assert caught.value.message == "match has 33 keys"
+    assert caught.value.hint == "at most 32; in a pattern ~a|b is either"

@@ -1,5 +1,7 @@
 """Literals, globs and regular expressions."""
 
+import time
+
 import pytest
 
 from brownout.faults.pattern import Pattern
@@ -17,6 +19,10 @@ from brownout.wire.errors import BrownoutError
         ("shard-[0-9]", "glob", ["shard-1"], ["shard-x", "shard-12"]),
         ("[!a]*", "glob", ["b", "bc"], ["a", ""]),
         ("[*]", "glob", ["*"], ["a"]),
+        ("a*b*c", "glob", ["abc", "a-b-c", "abbcbc"], ["acb", "ab", "xabc", "abcx"]),
+        ("a*a", "glob", ["aa", "aba"], ["a"]),
+        ("*aab*", "glob", ["aaab", "xaaby"], ["aa-b"]),
+        ("a**b", "glob", ["ab", "a-b"], ["a"]),
         ("*", "glob", ["", "anything"], []),
         ("~", "regex", ["", "anything"], []),
         ("~charge/[0-9]+", "regex", ["/charge/17/a"], ["/charge/x"]),
@@ -50,3 +56,80 @@ def test_what_is_no_regular_expression_is_refused(text: str, message: str) -> No
         Pattern.parse(text)
     assert caught.value.message == message
     assert caught.value.hint == "after ~ stands a regular expression of Python; without ~ * stands for any characters"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(a+)+",
+        "(a*)*b",
+        "(.*)*",
+        "([a-z]+)*$",
+        "(a|a)*b",
+        "(a|ab)*c",
+        "((ab)*)*",
+        "(x+x+)+y",
+        r"^(\w+\s?)*$",
+        "(a+){10}",
+    ],
+)
+def test_a_repeat_within_a_repeat_is_refused(text: str) -> None:
+    with pytest.raises(BrownoutError) as caught:
+        Pattern.parse(f"~{text}")
+    assert caught.value.message == f"'~{text}' repeats what can itself be read in several ways"
+    assert caught.value.hint == (
+        "leave out one of * + ? { where one is within another, and let alternatives begin with different letters"
+    )
+
+
+@pytest.mark.parametrize("text", ["(a?){30}a", "a?" * 12 + "a" * 12, "^.*a.*b.*c.*d.*e", ".*a.*b.*c.*d"])
+def test_an_expression_with_too_many_ways_is_refused(text: str) -> None:
+    with pytest.raises(BrownoutError) as caught:
+        Pattern.parse(f"~{text}")
+    assert caught.value.message == f"'~{text}' can share a text among its parts in too many ways"
+    assert caught.value.hint == "begin it with ^, or use fewer of * + ? { and |"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("/charge", "x$", "^a+$", "error.*code", r"^/users(/[0-9]+)?$", "(foo|bar)*", '"amount":\\s*0', "[a-z]+@"),
+        *("^/a/[^/]+/b/[^/]+/c/[^/]+/d/[^/]+$", r"^([0-9]{1,3}\.){3}[0-9]{1,3}$", r"^(?!/health)", "(?i)^/a$"),
+        *("https?://[^/]+/v[12]/users/?$", r"([0-9a-f]{4}-){3}", r"^[\w.+-]+@[\w-]+\.[a-z]{2,}$", "^(a|ab|abc)$"),
+    ],
+)
+def test_what_people_write_looks_at_eight_kilobytes(text: str) -> None:
+    assert Pattern.parse(f"~{text}").reach == 8192
+
+
+def test_each_more_part_that_may_end_anywhere_looks_at_less() -> None:
+    assert Pattern.parse("~a.*b.*c").reach == 512
+    assert Pattern.parse("~a.*b.*c.*d").reach == 128
+
+
+@pytest.mark.parametrize(("text", "least"), [("/charge", 10**6), ("*charge*", 10**6), ("charge?*", 8192)])
+def test_what_is_quick_looks_at_everything(text: str, least: int) -> None:
+    assert Pattern.parse(text).reach >= least
+
+
+def test_a_pattern_has_at_most_1024_characters() -> None:
+    Pattern.parse("~" + "a" * 1023)
+    with pytest.raises(BrownoutError) as caught:
+        Pattern.parse("*a" * 100_000)
+    assert caught.value.message == "the pattern '*a*a*a*a*a*a*a*a*a*a...' has 200000 characters"
+    assert caught.value.hint == "a pattern has at most 1024"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("~[ab]*c", "a"), ("~^.*a[^b]*$", "a"), ("~a.*b.*c", "ab"), ("~a.*b.*c.*d", "abc"), ("*a?" * 300, "a"),
+        ("*" + "a" * 1000 + "b*", "a"), ("[a]*" * 250, "a"), (r"~(?i)\s+x", " "),
+    ],
+)  # fmt: skip
+def test_no_text_takes_long(text: str, value: str) -> None:
+    pattern = Pattern.parse(text)
+    for length in (10_000, 100_000, 8192, 512, 128):
+        began = time.process_time()
+        pattern.fits((value * length)[:length])
+        assert time.process_time() - began < 2  # 0.3 s at most; unbounded, some of these take hours

@@ -105,6 +105,7 @@ class Talk:
         self.entries: list[Entry] = []
         self.retracted: list[Injection] = []
         self.untouched_by: list[Injection] = []
+        self.too_long_for: list[Injection] = []
         self.limits = limits
         self.budget = Budget(limits.total)
         self.talk: Conversation | None = None
@@ -172,6 +173,9 @@ class Talk:
 
     def record_untouched(self, injection) -> None:
         self.untouched_by.append(injection)
+
+    def text_too_long(self, injection) -> None:
+        self.too_long_for.append(injection)
 
     def copy(self, exchange, data, times, done) -> None:
         self.copies.append((data, times, done))

@@ -257,6 +257,47 @@ class TestMatch:
         assert (injection.matched, injection.fired, talk.retracted) == (1, 0, [injection])
 
 
+class TestLongTexts:
+    """Texts are matched up to 8192 characters by what is slow to match."""
+
+    PATH = b"/" + b"a" * 8192
+
+    def test_a_path_that_is_too_long_is_untouched(self, talk):
+        fault = talk.inject(does(ANSWER), match={"path": "~a$"})
+        talk.client(b"GET " + self.PATH + b" HTTP/1.1\r\n\r\n")
+        assert (talk.too_long_for, talk.fired_on) == ([fault], [])
+        talk.client(b"GET " + self.PATH[:-1] + b" HTTP/1.1\r\n\r\n")
+        assert (len(talk.too_long_for), len(talk.fired_on)) == (1, 1)
+
+    def test_not_where_another_condition_tells_that_it_is_not_meant(self, talk):
+        talk.inject(does(ANSWER), match={"path": "~a$", "method": "PUT"})
+        talk.inject(does(ANSWER), "elsewhere", match={"path": "~^/b"})
+        talk.client(b"GET " + self.PATH + b" HTTP/1.1\r\n\r\n")
+        assert (talk.too_long_for, talk.fired_on) == ([], [])
+
+    def test_a_name_and_its_beginning_are_found_in_texts_of_any_length(self, talk):
+        talk.inject(does(ANSWER), match={"path": "/*a"})
+        talk.client(b"GET " + self.PATH + b" HTTP/1.1\r\n\r\n")
+        assert (talk.too_long_for, len(talk.fired_on)) == ([], 1)
+
+    @pytest.mark.parametrize(("key", "body"), [("body", b"x" * 8193), ("json.a", b'{"a": "%s"}' % (b"x" * 8193))])
+    def test_a_body_that_is_too_long_is_untouched(self, talk, key, body):
+        fault = talk.inject(does(ANSWER), match={key: "x?[x]*"})
+        talk.client(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        assert (talk.too_long_for, talk.fired_on) == ([fault], [])
+
+    def test_a_header_of_the_reply_that_is_too_long_is_untouched(self, talk):
+        fault = talk.inject(does(Cut(1), on="reply"), match={"reply_header.x": "~x$"})
+        talk.client(GET)
+        talk.server(b"HTTP/1.1 200 OK\r\nx: " + b"x" * 8193 + b"\r\ncontent-length: 2\r\n\r\nok")
+        assert (talk.too_long_for, talk.fired_on) == ([fault], [])
+
+    def test_an_expression_with_more_ways_looks_at_less(self, talk):
+        fault = talk.inject(does(ANSWER), match={"path": "~a.*b.*c"})
+        talk.client(b"GET /" + b"a" * 512 + b" HTTP/1.1\r\n\r\n")
+        assert talk.too_long_for == [fault]
+
+
 class TestInOrder:
     def test_interim_replies_pass_before_the_reply(self, talk):
         talk.inject(does(Hold(5, "reply"), on="reply"))
