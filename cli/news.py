@@ -11,6 +11,7 @@ from ..faults import injection_line
 from ..proxy.record.event import (
     AcceptFailed,
     Changed,
+    ConnectionFailed,
     DialFailed,
     Event,
     Fired,
@@ -61,6 +62,8 @@ class News:
                 return self._first_firing(fired)
             case ParsingStopped(connection=number, reason=reason):
                 return self._failure(recorded, reason, f"connection {number} is no longer parsed ({reason})")
+            case ConnectionFailed(connection=number, error=error):
+                return self._failure(recorded, error, f"connection {number} is reset, for something failed: {error}")
             case TextTooLong(connection=number, name=name):
                 text = f"connection {number} has a text that is too long for the match of {name}"
                 return self._failure(recorded, name, text)

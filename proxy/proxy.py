@@ -153,20 +153,23 @@ class Proxy:
     def _accepted(self, sock: socket) -> None:
         self.links_total += 1
         link = self.links[self.links_total] = Link(self, self.shared, self.links_total)
-        self.injections.judge_new(link)
-        if self.injections and not self.gate.enter(link):
-            link.reason = "refused"
+        if not self._admitted(link):
             sockets.refuse(sock)
             self.closed(link)
             return
         link.task = asyncio.get_running_loop().create_task(link.run(sock))
         self._tasks.add(link.task)  # the loop itself keeps no reference
-        link.task.add_done_callback(self._opened)
+        link.task.add_done_callback(self._tasks.discard)
 
-    def _opened(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error  # a mistake of ours: the loop reports it
+    def _admitted(self, link: Link) -> bool:
+        """Find which faults fire on a new link, and whether they let it in."""
+        try:
+            self.injections.judge_new(link)
+            link.reason = "" if not self.injections or self.gate.enter(link) else "refused"
+        except Exception as error:
+            self.link_failed(link, error)
+            link.reason = "error"
+        return not link.reason
 
     def accept_failed(self, error: OSError) -> None:
         """Record why a client could not be taken."""
@@ -178,6 +181,13 @@ class Proxy:
         """Record why the upstream of a link could not be had."""
         self.errors[reason] += 1
         self.shared.journal.write(event.DialFailed(self.name, link.number, reason, error, self.upstream.endpoint))
+
+    def link_failed(self, link: Link, error: Exception) -> None:
+        """Record what was raised on a link, which ends it; the loop reports where."""
+        said = f"{type(error).__name__}: {error}"
+        self.shared.journal.write(event.ConnectionFailed(self.name, link.number, said))
+        context = {"message": f"error on connection {link.number} of {self.name}", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
 
     def conversation_for(self, link: Link) -> Conversation | None:
         """Return the conversation of a link that begins to carry, where its protocol can be parsed."""

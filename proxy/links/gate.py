@@ -22,6 +22,9 @@ class Arrival(Connection, Protocol):
     def end(self, kind: Kind, reason: str = "") -> None:
         """End it."""
 
+    def failed(self, error: Exception) -> None:
+        """End it, since a fault raised when it was asked."""
+
 
 class Wait:
     """That a link waits: until it is `released`, and because of which injections."""
@@ -80,10 +83,13 @@ class Gate:
         self._soon = False
         ahead = len(self._links) - len(self.waiting)
         for link in tuple(self.waiting):
-            if self._ask(link, ahead):
-                ahead += 1
-            else:
-                link.end(Kind.RESET, "refused")
+            try:
+                if self._ask(link, ahead):
+                    ahead += 1
+                else:
+                    link.end(Kind.RESET, "refused")
+            except Exception as error:
+                link.failed(error)
 
     def _ask(self, link: Arrival, ahead: int) -> bool:
         times = {

@@ -14,7 +14,7 @@ from ..record.tally import Histogram
 from ..shaping.injection import Injection
 from ..shared import Shared
 from ..system import sockets
-from ..system.clock import Clock
+from ..system.clock import Clock, GuardedClock
 from ..system.dial import dial
 from .gate import Gate
 from .side import Opening, Pause, Side
@@ -52,12 +52,16 @@ class LinkHost(Protocol):
     def dial_failed(self, link: Link, reason: str, error: str) -> None:
         """Record why the upstream of a link could not be had."""
 
+    def link_failed(self, link: Link, error: Exception) -> None:
+        """Record what was raised on a link, which ends it."""
+
 
 class Link:
     """Two sides, numbered by the order of accepting.
 
     A link ends in one of three ways: both streams came to their end, which waits for what is still to be sent however
     slowly it is read; `end()`, which gives that a second; or a RST from one side, which the other side gets too.
+    Whatever raises, a fault of another package for one, ends it too: every way in leads to `failed()`.
     """
 
     __slots__ = (
@@ -69,7 +73,7 @@ class Link:
         self._host = host
         self._unread = shared.unread
         self.number = number
-        self.clock: Clock = shared.clock
+        self.clock: Clock = GuardedClock(shared.clock, self.failed)
         self.budget = shared.budget
         self.limits = shared.limits
         self.client = Side(self, "upstream")
@@ -87,6 +91,14 @@ class Link:
 
     async def run(self, sock: socket.socket) -> None:
         """Take an accepted connection, dial the upstream, and begin to carry; a dial that fails resets the client."""
+        try:
+            await self._run(sock)
+        except Exception as error:
+            self.failed(error)
+            if not self.open:
+                self._close_sockets()
+
+    async def _run(self, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(lambda: Opening(self.client), sock)
@@ -142,8 +154,25 @@ class Link:
             if self.ending is None:
                 side.open()
 
+    def failed(self, error: Exception) -> None:
+        """Take what a fault raised, or a mistake of ours: it resets this link, and everything else goes on."""
+        self._host.link_failed(self, error)
+        try:
+            self.end(Kind.RESET, "error")
+        except Exception as second:
+            self._host.link_failed(self, second)
+            for side in (self.client, self.server):
+                if not side.disconnected:
+                    sockets.reset(side.transport)
+
     def join(self, injection: Injection) -> None:
         """Put a fault that fired on this link where it acts; one that acts on new links alone has had its say."""
+        try:
+            self._join(injection)
+        except Exception as error:
+            self.failed(error)
+
+    def _join(self, injection: Injection) -> None:
         fault, streams = injection.spec.fault, injection.spec.streams()
         if not streams:
             return
@@ -157,15 +186,21 @@ class Link:
 
     def heal(self, injection: Injection) -> None:
         """Heal a fault on this link."""
-        if self.conversation is not None and self.ending is None:
-            self.conversation.heal(injection)
-        for side in (self.client, self.server):
-            side.heal(injection)
+        try:
+            if self.conversation is not None and self.ending is None:
+                self.conversation.heal(injection)
+            for side in (self.client, self.server):
+                side.heal(injection)
+        except Exception as error:
+            self.failed(error)
 
     def change(self, injection: Injection) -> None:
         """Follow a change of a fault's settings."""
-        for side in (self.client, self.server):
-            side.change(injection)
+        try:
+            for side in (self.client, self.server):
+                side.change(injection)
+        except Exception as error:
+            self.failed(error)
 
     def eof_forwarded(self) -> None:
         """Close when both streams have come to their end."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -69,30 +68,15 @@ async def _send(copies: Copies, sent: Callable[[str], None]) -> None:
 
 
 async def _ask(copies: Copies) -> str:
-    """Return the status of the reply to a copy, as soon as that is there: perhaps before all of the copy was read."""
-    loop = asyncio.get_running_loop()
-    with await dial(copies.upstream) as upstream:
-        sending = loop.create_task(loop.sock_sendall(upstream, copies.data))
-        try:
-            status = await _reply(copies, upstream)
-            if not status and sending.done():
-                sending.result()  # may say why there is none
-            return status or "closed"
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-
-
-async def _reply(copies: Copies, upstream: socket.socket) -> str:
-    """Return the status of the upstream's reply, or why it cannot be parsed; empty where none comes."""
-    loop, status = asyncio.get_running_loop(), ""
+    """Return the status of the reply to a copy."""
+    loop, status = asyncio.get_running_loop(), "closed"
     reader = copies.dialect.replies(lambda: copies.head)
-    while got := await loop.sock_recv(upstream, _READ):
-        for part, _, last, reply in reader.feed(got):
-            if part is Part.HEAD and not cast("ReplyHead", reply).interim:
-                status = cast("ReplyHead", reply).status
-            if last:
-                return status
-        if reader.opaque:
-            return status or reader.opaque
+    with await dial(copies.upstream) as upstream:
+        await loop.sock_sendall(upstream, copies.data)
+        while (got := await loop.sock_recv(upstream, _READ)) and not reader.opaque:
+            for part, _, last, reply in reader.feed(got):
+                if part is Part.HEAD:
+                    status = cast("ReplyHead", reply).status
+                if last:
+                    return status
     return status

@@ -57,6 +57,9 @@ class SideHost(Connection, Protocol):
     def eof_forwarded(self) -> None:
         """Take that a stream has come to its end, and the other side was told."""
 
+    def failed(self, error: Exception) -> None:
+        """Take what was raised while a side was told something."""
+
     def end(self, kind: Kind, reason: str = "") -> None:
         """End both sides."""
 
@@ -99,31 +102,43 @@ class Side(asyncio.Protocol):
         """Take the end of the stream, which leaves the other direction open."""
         self.eof_seen = True
         self.link.watch(self)
-        self.feed_event(Kind.EOF)
+        try:
+            self.feed_event(Kind.EOF)
+        except Exception as error:
+            self.link.failed(error)
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
         """Take the end of the socket: an error is a RST from the peer, none is our own close."""
         self.disconnected = True
         self.peer.write = _nowhere
-        self.link.side_disconnected(self, error)
+        try:
+            self.link.side_disconnected(self, error)
+        except Exception as raised:
+            self.link.failed(raised)
 
     def pause_writing(self) -> None:
         """Hold the other side back: this socket is full."""
-        self.peer.pause(Pause.SINK)
-        if self.link.conversation is not None:
-            self.link.conversation.block(self.peer.stream, True)
-        if self.peer.pipe is not None:
-            self.peer.pipe.block(True)
+        try:
+            self.peer.pause(Pause.SINK)
+            if self.link.conversation is not None:
+                self.link.conversation.block(self.peer.stream, True)
+            if self.peer.pipe is not None:
+                self.peer.pipe.block(True)
+        except Exception as error:
+            self.link.failed(error)
 
     def resume_writing(self) -> None:
         """Let the other side go on."""
-        self.peer.resume(Pause.SINK)
-        if self.peer.pipe is not None:
-            self.peer.pipe.block(False)
-            self.peer.unshape()
-        if self.link.conversation is not None:
-            self.link.conversation.block(self.peer.stream, False)
+        try:
+            self.peer.resume(Pause.SINK)
+            if self.peer.pipe is not None:
+                self.peer.pipe.block(False)
+                self.peer.unshape()
+            if self.link.conversation is not None:
+                self.link.conversation.block(self.peer.stream, False)
+        except Exception as error:
+            self.link.failed(error)
 
     # What the modes share
 
@@ -316,7 +331,10 @@ class Shaped(_Mode):
         self.side.bytes += len(data)
         self.side.withheld += len(data)
         if self.side.pipe is not None:
-            self.side.pipe.feed(data)
+            try:
+                self.side.pipe.feed(data)
+            except Exception as error:
+                self.side.link.failed(error)
 
 
 class Parsed(_Mode):
@@ -331,7 +349,10 @@ class Parsed(_Mode):
     def data_received(self, data: bytes) -> None:
         """Feed a chunk."""
         self.side.bytes += len(data)
-        self.feed(data)
+        try:
+            self.feed(data)
+        except Exception as error:
+            self.side.link.failed(error)
 
 
 class Opening(_Mode):

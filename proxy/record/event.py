@@ -110,6 +110,12 @@ class ConnectionOpened(ConnectionEvent, frozen=True):
     """A client was accepted and its upstream was reached."""
 
 
+class ConnectionFailed(ConnectionEvent, frozen=True):
+    """A fault, or Brownout itself, raised `error` on a connection, which is therefore reset."""
+
+    error: str
+
+
 class ConnectionClosed(ConnectionEvent, frozen=True):
     """A connection ended after `seconds` for `reason`; the bytes are those read from the client and the upstream."""
 

@@ -139,6 +139,28 @@ class _LoopClock(_AgendaClock):
             self._handle.cancel()
 
 
+class GuardedClock:
+    """A clock whose calls may raise: `failed` takes the error."""
+
+    __slots__ = ("_clock", "_failed", "time")
+
+    def __init__(self, clock: Clock, failed: Callable[[Exception], None]) -> None:
+        self._clock = clock
+        self._failed = failed
+        self.time = clock.time
+
+    def call_at(self, when: float, callback: Callback) -> Timer:
+        """Call back at a moment."""
+
+        def guarded() -> None:
+            try:
+                callback()
+            except Exception as error:
+                self._failed(error)
+
+        return self._clock.call_at(when, guarded)
+
+
 class ClosableClock(Clock, Protocol):
     """A clock that belongs to a loop and is closed with what it serves."""
 
