@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 
@@ -53,6 +54,7 @@ def show_usage(error: click.ClickException) -> None:
 
 def _write(message: str, hint: str) -> None:
     color = False if os.environ.get("NO_COLOR") else None
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True, color=color)
-    if hint:
-        click.echo(f"{click.style('hint:', bold=True)}  {hint}", err=True, color=color)
+    with contextlib.suppress(OSError):  # the exit code says it as well
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True, color=color)
+        if hint:
+            click.echo(f"{click.style('hint:', bold=True)}  {hint}", err=True, color=color)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console
 from rich.live import Live
@@ -15,7 +16,7 @@ from rich.text import Text
 from ..control.views import ProxyView, proxy_view
 from .board import Line, Rates, Style, with_rates
 from .columns import shorten
-from .output import Output
+from .output import Output, Screen
 
 if TYPE_CHECKING:
     from ..proxy import Fleet
@@ -39,7 +40,8 @@ class Table:
     def __init__(self, fleet: Fleet, output: Output) -> None:
         self._fleet = fleet
         self._output = output
-        self._console = Console(highlight=False)
+        screen = cast("TextIO", Screen(sys.stdout))  # all of it that a console uses
+        self._console = Console(file=screen, highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, redirect_stderr=False, redirect_stdout=False)
         self._news: deque[str] = deque(maxlen=NEWS)
         self._before: tuple[float, dict[str, Rates]] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import os
 import platform
@@ -28,6 +29,15 @@ from .toxiproxy import toxiproxy
 
 WRONG = 2
 INTERRUPTED = 130
+_UNWRITABLE = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a disk that is full, or a terminal that is gone, says."""
+
+
+def _stop_writing() -> None:
+    """Let what is still in the buffer of stdout go nowhere: Python would try again when it exits."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 class Program(click.Group):
@@ -51,6 +61,12 @@ class Program(click.Group):
             sys.exit(INTERRUPTED)
         except BrownoutError as error:
             errors.show(error)
+            sys.exit(WRONG)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE or error.filename is not None:
+                raise
+            _stop_writing()
+            errors.show(BrownoutError(f"the output cannot be written: {error.strerror}"))
             sys.exit(WRONG)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -122,4 +138,15 @@ for command in (
 
 def main() -> NoReturn:
     """Run the command line."""
+    _open_what_is_closed()
     cli.main()
+
+
+def _open_what_is_closed() -> None:
+    """Take the place of a standard descriptor that is closed (`>&-`): a socket there would end uvloop."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115

@@ -1,7 +1,9 @@
-"""Where `run` writes: never waiting for the reader, since the proxies would wait as well."""
+"""Where `run` writes: never waiting and never failing, since the proxies would wait and fail as well."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import select
 import sys
@@ -28,7 +30,10 @@ class Output:
         """Return whether a line would be taken at once: no pipe is full, no terminal stopped (ctrl-S)."""
         if sys.platform == "win32":
             return True
-        return bool(select.select([], [self._stream], [], 0)[1])
+        try:
+            return bool(select.select([], [self._stream], [], 0)[1])
+        except (OSError, ValueError):  # it is closed
+            return False
 
     def missed(self, lines: int) -> str:
         """Return what stands in place of lines that were left out."""
@@ -50,3 +55,31 @@ class Output:
         except BrokenPipeError:
             # Who read us is gone; the proxies stay.
             self._closed = True
+        except OSError:  # a full disk, which may have room later; a terminal that is gone
+            self._lost = lost + 1
+
+
+class Screen(io.TextIOBase):
+    """A terminal as a file that never raises: what cannot be written is left out."""
+
+    encoding = "utf-8"
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        """Write a text, as far as that goes."""
+        data = text.encode(errors="backslashreplace")
+        with contextlib.suppress(OSError):
+            while data:
+                data = data[os.write(self.fileno(), data) :]
+        return len(text)

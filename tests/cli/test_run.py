@@ -1,3 +1,5 @@
+import os
+import pty
 import signal
 import socket
 import subprocess
@@ -11,7 +13,7 @@ import pytest
 from brownout.control.client import Client
 from brownout.wire.errors import BrownoutError
 
-from .conftest import DEADLINE, Run, command, environment
+from .conftest import DEADLINE, PROGRAM, Run, command, environment
 
 Start = Callable[..., Run]
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -294,3 +296,55 @@ def test_nothing_answers_after_the_end(run: Start, reserve: Callable[[], str]) -
     process.end(signal.SIGINT)
     with pytest.raises(BrownoutError, match=r"^no Brownout answers"):
         Client(api).health()
+
+
+class TestOutputThatCannotBeWritten:
+    """The proxies, the API and the end are what they are otherwise."""
+
+    def check(self, process: subprocess.Popen[bytes], address: str) -> None:
+        """Check that a client of a dead upstream is reset, that calls are answered, and that SIGTERM ends it with 0."""
+        client, deadline = Client(address), time.monotonic() + DEADLINE
+        while True:
+            try:
+                (proxy,) = client.proxies()
+                break
+            except BrownoutError:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        host, port = proxy["address"].split(":")
+        with socket.create_connection((host, int(port)), timeout=DEADLINE) as sock, pytest.raises(ConnectionError):
+            sock.recv(1)
+        client.add("more", "127.0.0.1:1")
+        client.inject("more", "noop")
+        assert client.heal() == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE) == 0
+
+    def start(self, reserve: Callable[[], str], **streams: object) -> tuple[subprocess.Popen[bytes], str]:
+        address, dead = reserve(), reserve()
+        words = [*PROGRAM, "run", "-p", f"dead={dead}", "--api", address]
+        return subprocess.Popen(words, stdin=subprocess.DEVNULL, env=environment(TERM="xterm"), **streams), address
+
+    def test_a_full_disk(self, reserve: Callable[[], str]) -> None:
+        with open("/dev/full", "wb", buffering=0) as full:
+            self.check(*self.start(reserve, stdout=full, stderr=full))
+
+    def test_a_terminal_that_is_gone(self, reserve: Callable[[], str]) -> None:
+        ours, theirs = pty.openpty()
+        process, address = self.start(reserve, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        assert os.read(ours, 1)
+        os.close(ours)
+        self.check(process, address)
+
+    def test_closed_descriptors(self, reserve: Callable[[], str]) -> None:
+        words = [*PROGRAM, "run", "-p", f"dead={reserve()}", "--api", (address := reserve())]
+        process = subprocess.Popen(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *words], env=environment())
+        self.check(process, address)
+
+    def test_a_command_says_so(self) -> None:
+        with open("/dev/full", "wb", buffering=0) as full:
+            done = subprocess.run(
+                [*PROGRAM, "faults"], stdout=full, stderr=subprocess.PIPE, env=environment(), check=False
+            )
+        assert (done.returncode, done.stderr) == (2, b"error: the output cannot be written: No space left on device\n")
