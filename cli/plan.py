@@ -12,6 +12,7 @@ from ..faults.settings import names
 from ..faults.settings.units import Duration, UnitError
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
+from ..wire.mask import mask
 from . import report as reports
 from .environment import prefix
 from .errors import CombinedError
@@ -34,8 +35,8 @@ def entry(text: str) -> ProxyEntry:
     from ..faults.config.proxy_section import ProxyEntry
 
     name, equals, rest = text.partition("=")
-    if not equals or not rest:
-        raise BrownoutError(f"-p {text} is not NAME=UPSTREAM", "write it like -p redis=redis://127.0.0.1:6379")
+    if not equals or not rest or "://" in name:
+        raise BrownoutError(f"-p {mask(text)} is not NAME=UPSTREAM", "write it like -p redis=redis://127.0.0.1:6379")
     names.check(name)
     listen, equals, upstream = rest.partition("=")
     if not equals or ("://" in listen and not listen.startswith("unix://")):
@@ -105,7 +106,7 @@ def make(
         api = FREE if command else DEFAULT
     try:
         if api != NONE and Address.listen(api).path:
-            raise BrownoutError(f"the API cannot listen at {api}", "write HOST:PORT")
+            raise BrownoutError(f"the API cannot listen at {mask(api)}", "write HOST:PORT")
     except BrownoutError as error:
         wrong.append(error)
     try:

@@ -53,7 +53,7 @@ class Proxied:
 
         Raises BrownoutError where the password is not known here: the API of a running Brownout tells none.
         """
-        if ":***@" in self._upstream.url:
+        if self._upstream.masked == self._upstream.url and "***" in self._upstream.url:
             raise BrownoutError(
                 f"{self.name} stands before {self.upstream}, and the API tells no password",
                 f'name the upstream here too: chaos.proxy("{self.name}", upstream=...)',

@@ -11,12 +11,13 @@ from __future__ import annotations
 import difflib
 import re
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from .errors import BrownoutError
 from .mask import mask
 from .protocols import UNIX, broken, canonical, find, known
 
+_ENCODE = "percent-encode what is special in a password: / is %2F, ? is %3F, # is %23, @ is %40"
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where others listen)
 
 
@@ -42,9 +43,9 @@ class Address(NamedTuple):
         """Read `HOST:PORT`, `PORT` (then on 127.0.0.1) or `unix:///path`. Port 0 is a free one. Raises AddressError."""
         if text.startswith("unix://"):
             return cls._unix(text, "tcp", urlsplit(text).path)
-        host, port = _host_port(f":{text}" if text.isdecimal() else text, text)
+        host, port = _host_port(f":{text}" if text.isdecimal() else text, mask(text))
         if port is None:
-            raise AddressError(f"'{text}' has no port", f"write {text or '127.0.0.1'}:0 for any free port")
+            raise AddressError(f"'{mask(text)}' has no port", f"write {mask(text) or '127.0.0.1'}:0 for any free port")
         return cls(host or "127.0.0.1", port)
 
     @classmethod
@@ -63,10 +64,10 @@ class Address(NamedTuple):
             raise AddressError(f"unknown scheme in '{mask(text)}'", _nearest(scheme))
         try:
             parts = urlsplit(text)
-        except ValueError as error:
-            raise AddressError(
-                f"'{mask(text)}' is not an address: {error}", "write it like redis://HOST:PORT"
-            ) from None
+        except ValueError:  # whose text may hold the password
+            raise AddressError(f"'{mask(text)}' is not an address", "write it like redis://HOST:PORT") from None
+        if _has_stray_at(parts):
+            raise AddressError(f"'{mask(text)}' is not an address: there is an @ behind the host", _ENCODE)
         if transport == UNIX:
             return cls._unix(text, scheme, parts.path)
         host, port = _host_port(parts.netloc.rpartition("@")[2], mask(text))
@@ -80,9 +81,9 @@ class Address(NamedTuple):
     @classmethod
     def _unix(cls, text: str, scheme: str, path: str) -> Self:
         if not path.startswith("/"):
-            raise AddressError(f"'{text}' has no path", "write it with three slashes: unix:///tmp/name.sock")
+            raise AddressError(f"'{mask(text)}' has no path", "write it with three slashes: unix:///tmp/name.sock")
         if len(path.encode()) > 103:  # sun_path: 108 bytes on Linux, 104 on macOS, one of them the final zero
-            raise AddressError(f"the path in '{text}' is too long for a unix socket", "at most 103 bytes")
+            raise AddressError(f"the path in '{mask(text)}' is too long for a unix socket", "at most 103 bytes")
         return cls("", 0, path, scheme, text)
 
     @property
@@ -119,6 +120,14 @@ class Address(NamedTuple):
         parts = urlsplit(self.url)
         user, at, _ = parts.netloc.rpartition("@")
         return urlunsplit(parts._replace(netloc=f"{user}{at}{other.endpoint}"))
+
+
+def _has_stray_at(parts: SplitResult) -> bool:
+    """Say whether an `@` stands where a password ended too early, at a `/`, `?` or `#`."""
+    if not parts.netloc:
+        return False  # unix:///tmp/a@b.sock
+    early = "@" not in parts.netloc or not parts.path
+    return "@" in parts.path or "@" in parts.fragment or ("@" in parts.query and early)
 
 
 def _nearest(scheme: str) -> str:

@@ -1,10 +1,35 @@
-"""Addresses without their secrets, for all that is shown."""
+"""Texts without their secrets, for all that is shown.
+
+What is masked need not be well-formed: it may be shown because it is not.
+"""
 
 from __future__ import annotations
 
 import re
 
+_PARAMETER = re.compile(r"(?<=[?&;])([^?&;=]*)=([^&;]*)")
+_SECRETS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key")
 
-def mask(url: str) -> str:
-    """Return a URL with the userinfo's password replaced by `***`, and the whole userinfo where it has no user."""
-    return re.sub(r"(://[^/?#@:]*)(:[^/?#]*)?@", lambda found: f"{found[1]}{':***' if found[2] else ''}@", url)
+
+def mask(text: str) -> str:
+    """Return a text with `***` in place of the password of each URL in it, and of parameters that are named like one.
+
+    A password is what stands between the first `:` and the last `@`, for it may hold what it should not: `/`, `?`, `#`.
+    What has no `://` is taken for a URL without a scheme.
+    """
+    *before, last = text.split("://")
+    if not before:
+        return _masked(last)
+    return "://".join([before[0], *map(_masked, before[1:]), _masked(last)])
+
+
+def _masked(url: str) -> str:
+    """Mask a URL behind its scheme."""
+    userinfo, at, rest = url.rpartition("@")
+    user, colon, _ = userinfo.partition(":")
+    return _PARAMETER.sub(_without_secret, f"{user}{':***' if colon else ''}{at}{rest}")
+
+
+def _without_secret(found: re.Match[str]) -> str:
+    name = found[1]
+    return f"{name}=***" if any(secret in name.lower() for secret in _SECRETS) else found[0]

@@ -27,7 +27,7 @@ async def listen_address(text: str) -> Address:
     if parts is None:
         colons = text.startswith("[") or text.count(":") < 2
         what = "missing port in address" if colons else "too many colons in address"
-        raise AddressError(f"address {text}: {what}")
+        raise AddressError(f"address {mask(text)}: {what}")
     host, port = parts[1] or parts[2] or "", _port(parts[3])
     return Address(_any() if host in _WILDCARDS else await _resolved(host), port)
 
@@ -48,7 +48,7 @@ def upstream_address(text: str) -> Address:
 
 def shown(text: str) -> str:
     """Return an upstream as it was given, but for a password."""
-    return mask(text) if "://" in text else mask(f"tcp://{text}").removeprefix("tcp://")
+    return mask(text)
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError
 from .gohttp import ToxiproxyError
 from .gojson import array
-from .golisten import same_place, upstream_address
+from .golisten import same_place, shown, upstream_address
 from .request_params import Entry, bind_error, read_entry, read_listen
 from .toxics import Toxic
 from .words import Words
@@ -34,7 +34,7 @@ class Proxies:
         except ToxiproxyError:
             if entry.enabled:
                 raise
-            at = Address(entry.listen, 0)  # no place at all, which matters when it is enabled
+            at = Address(shown(entry.listen), 0)  # no place at all, which matters when it is enabled
 
         def place(proxy: Proxy) -> None:
             for toxic in entry.toxics:

@@ -68,7 +68,7 @@ class Words:
         if proxy.port.given is not None:
             return proxy.port.given.endpoint
         unresolved = self.unresolved(proxy)
-        return proxy.listen.endpoint if unresolved is None else unresolved
+        return proxy.listen.endpoint if unresolved is None else shown(unresolved)
 
     def unresolved(self, proxy: Proxy) -> str | None:
         """Return the listen that was asked for of a proxy that has not listened on it yet."""

@@ -51,6 +51,15 @@ def test_a_setting_under_its_former_name_is_refused_with_the_new_one(echo: Runni
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("secret", ["sec/ret", "sec#ret", "sec?ret"])
+def test_a_password_that_is_not_encoded_is_not_shown(running: Running, secret: str) -> None:
+    address = f"postgres://app:{secret}@127.0.0.1:5432/shop"
+    for body in ({"upstream": address}, {"upstream": "127.0.0.1:1", "listen": address}):
+        status, told = running.ask("PUT", ECHO, json.dumps(body))
+        assert (status, secret in repr(told)) == (400, False)
+        assert "app:***@127.0.0.1:5432/shop" in told["error"]
+
+
 def test_a_proxy_is_made_shown_changed_and_removed(running: Running) -> None:
     status, made = running.ask("PUT", ECHO, f'{{"upstream": "redis://me:secret@{running.echo}/0"}}')
     assert status == 201

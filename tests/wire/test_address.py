@@ -84,3 +84,38 @@ def test_an_unknown_scheme_proposes_the_nearest_and_hides_the_password() -> None
 def test_a_unix_path_that_the_system_would_cut_is_an_error() -> None:
     with pytest.raises(AddressError, match="too long"):
         Address.listen(f"unix:///tmp/{'x' * 100}")
+
+
+ENCODE = "percent-encode what is special in a password: / is %2F, ? is %3F, # is %23, @ is %40"
+
+
+@pytest.mark.parametrize("password", ["pa/ss", "pa?ss", "pa#ss", "p@ss/w", "p@s?s", "p@s#s", "123/4"])
+def test_a_password_that_ends_the_host_too_early_is_not_shown_and_should_be_encoded(password: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        Address.upstream(f"postgres://app:{password}@127.0.0.1:5432/shop")
+    assert caught.value.message == (
+        "'postgres://app:***@127.0.0.1:5432/shop' is not an address: there is an @ behind the host"
+    )
+    assert caught.value.hint == ENCODE
+
+
+def test_an_at_is_no_error_where_no_password_can_have_ended() -> None:
+    assert Address.upstream("amqp://u:p@h/v?user=a@b").endpoint == "h:5672"
+    assert Address.upstream("unix:///tmp/a@b.sock").path == "/tmp/a@b.sock"
+    assert Address.upstream("postgres://app:p%2Fss@h/shop").masked == "postgres://app:***@h/shop"
+
+
+@pytest.mark.parametrize(
+    "text", ["redis://u:secret@h:1", "u:secret/x@h:1", "unix://u:secret@", "redis://h:1?password=secret"]
+)
+def test_a_listen_address_shows_no_password(text: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        Address.listen(text)
+    assert "secret" not in caught.value.message + caught.value.hint
+    assert "***" in caught.value.message
+
+
+def test_what_python_says_of_an_address_is_not_shown() -> None:
+    with pytest.raises(AddressError) as caught:
+        Address.upstream("postgres://app:secret\N{FULLWIDTH SOLIDUS}@h")
+    assert caught.value.message == "'postgres://app:***@h' is not an address"

@@ -205,7 +205,8 @@ def _asked(line: bytes) -> _Asked:
 
 def _shown(target: str) -> str:
     """Return a target for people: short, in ASCII, no password in it. What was returned stays as it is."""
-    text = mask(f"://{target}")[3:].encode("ascii", "backslashreplace").decode()
+    text = mask(target) if "://" in target or target[0] != "/" else target  # no user stands before a path
+    text = text.encode("ascii", "backslashreplace").decode()
     return text if len(text) <= LONGEST_SUMMARY else f"{text[:LONGEST_SUMMARY]}..."
 
 

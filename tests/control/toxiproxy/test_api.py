@@ -105,6 +105,18 @@ def test_passwords_are_not_shown_and_what_is_shown_may_be_sent_back(running: Run
     assert made(running, "q", upstream="u:secret@somewhere")["upstream"] == "u:***@somewhere"
 
 
+@pytest.mark.parametrize("secret", ["sec/ret", "sec#ret", "sec?ret", "sec@re/t"])
+def test_nor_is_one_that_is_not_encoded(running: Running, secret: str) -> None:
+    upstream = f"postgres://app:{secret}@127.0.0.1:5432/shop"
+    assert made(running, upstream=upstream)["upstream"] == "postgres://app:***@127.0.0.1:5432/shop"
+    body = {"name": "l", "listen": upstream, "upstream": "127.0.0.1:1", "enabled": False}
+    assert ask(running, "POST", "/proxies", body)[1]["listen"] == "postgres://app:***@127.0.0.1:5432/shop"
+    told = ask(running, "POST", "/proxies/l", {"enabled": True})
+    assert told[0] == 500
+    both = [running.ask("GET", path) for path in ("/proxies", "/v1/proxies", "/v1/journal")]
+    assert secret not in repr([told, both])
+
+
 @pytest.mark.parametrize(
     "upstream", ["nowhere", "a b", "http://", "ftp://host", "127.0.0.1:99999", ":::", "a\0b:1", "x" * 70 + ":1"]
 )
