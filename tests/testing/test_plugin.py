@@ -1,13 +1,21 @@
-"""The pytest plugin, as suites of users see it: each test runs pytest on a small suite of its own."""
+"""The pytest plugin, as suites of users see it: each test runs pytest on a small suite of its own.
 
+Most run it in this process, which takes 0.1 s. A process of its own takes 2 s: it is for the plugin's imports, for
+workers of xdist, and for `brownout run -- pytest`.
+"""
+
+import contextlib
 import os
 import re
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import brownout.testing.failure  # noqa: F401 - what an inner run imports first, it takes away with it
+
+from ..cli.conftest import Run as BrownoutRun
 
 pytest_plugins = ["pytester"]
 
@@ -50,18 +58,24 @@ profiles:
 """
 HITS_OF_SEED_7 = [1, 3, 8, 10, 12, 13, 18, 19, 23, 24, 25, 35, 36, 37, 40, 44, 45, 48, 49]  # on echo, reset, 30%
 
+ALONE: tuple[str, ...] = ()
+"""The words that start a process of its own: none but those of pytest."""
+DEADLINE = 120.0
+
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, echo: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Write a suite and run it, with every warning an error."""
+    """Write a suite and run it, with every warning an error: here, or as a process that is started by other words."""
     monkeypatch.setenv("ECHO", echo)
     (pytester.path / "conftest.py").write_text(CONFTEST.replace("{echo}", echo))
 
-    def run(*args: str, suite: str | None = None, before: tuple[str, ...] = ()) -> pytest.RunResult:
+    def run(*args: str, suite: str | None = None, within: tuple[str, ...] | None = None) -> pytest.RunResult:
         if suite is not None:
             pytester.makepyfile(test_it=f"import socket, pytest\nfrom conftest import hits, trip\n{suite}")
         options = ["-W", "error", "-p", "no:cacheprovider", "--strict-markers", "--strict-config", *args]
-        return pytester.run(*before, sys.executable, "-m", "pytest", *options, timeout=60)
+        if within is None:
+            return pytester.runpytest_inprocess(*options)
+        return pytester.run(*within, sys.executable, "-m", "pytest", *options, timeout=DEADLINE)
 
     return run
 
@@ -133,6 +147,7 @@ def test_who_asks_for_nothing_pays_nothing(run: Run) -> None:
     result = run(
         "-p",
         "no:xdist",
+        within=ALONE,
         suite="""
 import sys, threading
 def test_it():
@@ -256,14 +271,15 @@ def test_three(chaos):
         "two": ["test_it.py::test_two"],
         "three": ["test_it.py::test_three"],
         "order": ["test_it.py::test_three", "test_it.py::test_two", "test_it.py::test_one"],
-        "beside": ["-n", "4"],
+        "beside": ["-n", "2"],
     }
     found: dict[str, set[str]] = {"one": set(), "two": set(), "three": set()}
     for name, args in runs.items():
         Path(name).mkdir()
         os.environ["HITS"] = name
         try:
-            result = run("--brownout-seed", "7", *args, suite=suite)
+            within = ALONE if name == "beside" else None
+            result = run("--brownout-seed", "7", *args, suite=suite, within=within)
         finally:
             del os.environ["HITS"]
         result.assert_outcomes(passed=len(list(Path(name).iterdir())))
@@ -353,9 +369,8 @@ def test_without(): pass
 # xdist
 
 
-def test_workers_have_one_seed_and_proxies_of_their_own(run: Run, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+def test_workers_have_one_seed_and_proxies_of_their_own(run: Run, tmp_path: Path, reserve: Callable[[], str]) -> None:
+    port = reserve().rpartition(":")[2]
     sock = tmp_path / "p.sock"
     Path("brownout.yaml").write_text(f"""
 proxies:
@@ -364,37 +379,37 @@ proxies:
 """)
     result = run(
         "-n",
-        "4",
+        "2",
         "-v",
+        within=ALONE,
         suite="""
 import os, pathlib, time
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(2))
 def test_it(chaos, number):
     worker = os.environ["PYTEST_XDIST_WORKER"]
     pathlib.Path(f"met-{worker}").write_text(f"{chaos.seed} {chaos['fixed'].port} {chaos['path'].address}")
     deadline = time.monotonic() + 20  # until each worker has a fleet
-    while len(list(pathlib.Path(".").glob("met-*"))) < 4:
+    while len(list(pathlib.Path(".").glob("met-*"))) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 """,
     )
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=2)
     met = {path.name: path.read_text().split() for path in Path().glob("met-*")}
     assert header(result) == (
-        f"brownout: embedded in each of 4 workers, seed {met['met-gw0'][0]}, config brownout.yaml, "
+        f"brownout: embedded in each of 2 workers, seed {met['met-gw0'][0]}, config brownout.yaml, "
         "free ports in place of those of the file"
     )
     assert len({seed for seed, _, _ in met.values()}) == 1
-    assert len({at for _, at, _ in met.values()} | {str(port)}) == 5
-    assert {at for _, _, at in met.values()} == {f"unix://{sock}.gw{number}" for number in range(4)}
+    assert len({at for _, at, _ in met.values()} | {port}) == 3
+    assert {at for _, _, at in met.values()} == {f"unix://{sock}.gw{number}" for number in range(2)}
 
 
 # A running Brownout
 
 
-def test_beneath_brownout_run_the_faults_are_those_of_that_process(run: Run) -> None:
-    Path("brownout.yaml").write_text(PROFILES.replace("profiles:", 'proxies: {echo: {upstream: "ECHO"}}\nprofiles:').replace("ECHO", os.environ["ECHO"]))  # fmt: skip
-    suite = """
+RUNNING = PROFILES.replace("profiles:", 'proxies: {echo: {upstream: "ECHO"}}\nprofiles:')
+OF_A_RUN = """
 import threading, time
 def test_the_run_has_a_profile(chaos, client):
     start = time.monotonic(); trip(client)
@@ -410,32 +425,43 @@ def test_the_marker_too(chaos, proxy): assert [handle.name for handle in chaos.i
 @pytest.mark.brownout(seed=9)
 def test_another_seed(chaos): pass
 """
+
+
+def test_beneath_brownout_run_the_faults_are_those_of_that_process(run: Run) -> None:
+    Path("brownout.yaml").write_text(RUNNING.replace("ECHO", os.environ["ECHO"]))
     beneath = (sys.executable, "-m", "brownout.cli", "run", "brownout.yaml", "--profile", "slow", "--")
-    result = run(suite=suite, before=beneath)
+    result = run(suite=OF_A_RUN, within=beneath)
     result.assert_outcomes(passed=3, errors=1)
     assert re.fullmatch(r"brownout: the one at 127\.0\.0\.1:\d+, seed 7", header(result))
     result.stdout.fnmatch_lines(["the Brownout at * runs with seed 7, not 9"])
-    run("--brownout-seed", "7", before=beneath).assert_outcomes(passed=4)
-    shared = run("-n", "2", before=beneath)
-    shared.assert_outcomes(errors=4)
-    shared.stdout.fnmatch_lines(["2 workers cannot share what is at *", "hint: run without -n, or *"])
-    alone = run("--brownout-api", "none", "-k", "marker or seed", before=beneath)
-    alone.assert_outcomes(passed=2, deselected=2)
-    assert header(alone) == "brownout: embedded, seed 7, config brownout.yaml"
 
 
-def test_nobody_answers_where_the_option_says(run: Run) -> None:
-    with socket.socket() as probe:  # bound, not listening: nobody else gets the port
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-        result = run(
-            "--brownout-api",
-            address,
-            suite="""
+def test_what_the_environment_names_is_used_by_one_process_unless_it_is_told_not_to(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("brownout.yaml").write_text(RUNNING.replace("ECHO", os.environ["ECHO"]))
+    running = BrownoutRun("brownout.yaml", "--profile", "slow", "--api", "127.0.0.1:0")
+    with contextlib.closing(running):
+        monkeypatch.setenv("BROWNOUT_API", running.api)
+        run("--brownout-seed", "7", suite=OF_A_RUN).assert_outcomes(passed=4)
+        shared = run("-n", "2")
+        shared.assert_outcomes(errors=4)
+        shared.stdout.fnmatch_lines(["2 workers cannot share what is at *", "hint: run without -n, or *"])
+        alone = run("--brownout-api", "none", "-k", "marker or seed")
+        alone.assert_outcomes(passed=2, deselected=2)
+        assert header(alone) == "brownout: embedded, seed 7, config brownout.yaml"
+
+
+def test_nobody_answers_where_the_option_says(run: Run, reserve: Callable[[], str]) -> None:
+    address = reserve()
+    result = run(
+        "--brownout-api",
+        address,
+        suite="""
 def test_it(chaos): pass
 def test_without(): pass
 """,
-        )
+    )
     result.assert_outcomes(passed=1, errors=1)
     assert header(result) == f"brownout: no Brownout answers at {address}"
     result.stdout.fnmatch_lines([f"no Brownout answers at {address}"])
