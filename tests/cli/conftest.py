@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from brownout.cli.main import cli
+from brownout.control.client import Client
 
 DEADLINE = 20.0
 PROGRAM = (sys.executable, "-m", "brownout.cli")
@@ -114,7 +115,7 @@ def run() -> Iterator[Callable[..., Run]]:
 class Brownout(NamedTuple):
     """A running Brownout with a proxy `echo`, and the commands that talk to it."""
 
-    run: Run
+    process: Run
     api: str
     address: tuple[str, int]
     upstream: str
@@ -136,7 +137,17 @@ def command(*args: str, **env: str) -> Result:
     return CliRunner(env={"BROWNOUT_API": None, "BROWNOUT_TOKEN": None, "COLUMNS": "80", **env}).invoke(cli, args)
 
 
+@pytest.fixture(scope="module")
+def process() -> Iterator[Run]:
+    """The Brownout of a module's tests."""
+    with contextlib.closing(Run("--api", "127.0.0.1:0", "--seed", "7")) as process:
+        yield process
+
+
 @pytest.fixture
-def brownout(run: Callable[..., Run], echo: str) -> Brownout:
-    process = run("-p", f"echo={echo}", "--api", "127.0.0.1:0", "--seed", "7")
-    return Brownout(process, process.api, process.address("echo"), echo)
+def brownout(process: Run, echo: str) -> Iterator[Brownout]:
+    client = Client(process.api)
+    host, port = str(client.add("echo", echo)["address"]).split(":")
+    yield Brownout(process, process.api, (host, int(port)), echo)
+    for proxy in client.proxies():
+        client.remove(str(proxy["name"]))

@@ -1,7 +1,8 @@
+import contextlib
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import pytest
 
 from brownout.cli.profile import profile
 from brownout.cli.run import run as run_command
+from brownout.control.client import Client
 
 from .conftest import DEADLINE, Brownout, Run, command
 from .test_run import Start
@@ -28,17 +30,23 @@ profiles:
 """
 
 
-@pytest.fixture
-def file(tmp_path: Path, echo: str) -> str:
-    path = tmp_path / "brownout.yaml"
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory, echo: str) -> str:
+    path = tmp_path_factory.mktemp("profiles") / "brownout.yaml"
     path.write_text(FILE.format(echo=echo))
     return str(path)
 
 
+@pytest.fixture(scope="module")
+def process(file: str) -> Iterator[Run]:
+    with contextlib.closing(Run(file, "--api", "127.0.0.1:0")) as process:
+        yield process
+
+
 @pytest.fixture
-def brownout(run: Start, file: str, echo: str) -> Brownout:
-    process = run(file, "--api", "127.0.0.1:0")
-    return Brownout(process, process.api, process.address("cache"), echo)
+def brownout(process: Run, echo: str) -> Iterator[Brownout]:
+    yield Brownout(process, process.api, process.address("cache"), echo)
+    Client(process.api).heal()
 
 
 def test_list_shows_the_files_profiles_and_the_shipped_ones(brownout: Brownout) -> None:
