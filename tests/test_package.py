@@ -45,6 +45,7 @@ def test_the_rooms_are_the_ones_of_the_map() -> None:
     assert {*named} == ROOMS
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_exactly_the_package(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())

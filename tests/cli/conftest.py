@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from brownout.cli.main import cli
 from brownout.control.client import Client
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 PROGRAM = (sys.executable, "-m", "brownout.cli")
 
 

@@ -88,6 +88,7 @@ def table(text: str) -> list[str]:
     return text.partition("must be\n")[2].splitlines()[:7]
 
 
+@pytest.mark.slow
 def test_two_demos_at_once_feel_what_was_injected_and_leave_nothing(demos: contextlib.ExitStack) -> None:
     first, second = start(demos), start(demos)
     folders = [folder(demo.out.until(name)) for demo in (first, second) for name in ("redis-server,", "postgres,")]
@@ -113,6 +114,7 @@ def test_two_demos_at_once_feel_what_was_injected_and_leave_nothing(demos: conte
     assert [path for path in folders if path.exists()] == []
 
 
+@pytest.mark.slow
 def test_faults_that_do_nothing_are_found_out(demos: contextlib.ExitStack, tmp_path: Path) -> None:
     """The commands say that they injected, and did not."""
     (tmp_path / "sitecustomize.py").write_text(
@@ -153,6 +155,7 @@ def test_a_proxy_that_dies_is_an_error_on_a_line_of_its_own(demos: contextlib.Ex
     assert hint.startswith("hint: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "moment", "code"),
     [

@@ -1,4 +1,4 @@
-import time
+import types
 
 import pytest
 
@@ -36,18 +36,32 @@ def test_what_is_not_as_injected_is_named(step: str, measured: Measured, sentenc
     assert Row(STEPS[step], {"redis": measured}).wrong() == ({"redis": sentence} if sentence else {})
 
 
+class Clock:
+    """Time that passes when a client says so."""
+
+    now = 0.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("brownout.cli.demo.judgement.time", types.SimpleNamespace(perf_counter=lambda: clock.now))
+    return clock
+
+
 class Client:
     """Takes some seconds for each answer, and notes what it was told."""
 
     errors = (OSError,)
     small = large = ""
 
-    def __init__(self, *seconds: float, error: Exception | None = None) -> None:
+    def __init__(self, clock: Clock, *seconds: float, error: Exception | None = None) -> None:
+        self.clock = clock
         self.seconds, self.error, self.told = list(seconds), error, list[str]()
 
     def ask(self, *, large: bool = False) -> None:
         self.told.append("page" if large else "ask")
-        time.sleep(self.seconds.pop(0))
+        self.clock.now += self.seconds.pop(0)
         if self.error:
             raise self.error
 
@@ -55,17 +69,17 @@ class Client:
         self.told.append("close")
 
 
-def test_the_median_counts() -> None:
-    client = Client(0.3, 0, 0, 0.3, 0)
-    assert measure(STEPS["healthy"], client).seconds < 0.1
+def test_the_median_counts(clock: Clock) -> None:
+    client = Client(clock, 0.5, 0.25, 0.125, 0.5, 0.125)
+    assert measure(STEPS["healthy"], client).seconds == 0.25
     assert client.told == ["ask"] * 5
 
 
-def test_a_failure_is_measured_and_another_error_is_not_swallowed() -> None:
-    client = Client(0.05, error=RESET)
+def test_a_failure_is_measured_and_another_error_is_not_swallowed(clock: Clock) -> None:
+    client = Client(clock, 0.5, error=RESET)
     measured = measure(STEPS["refuse"], client)
     assert measured.error is RESET
-    assert measured.seconds >= 0.05
+    assert measured.seconds == 0.5
     assert client.told == ["close", "ask"]
     with pytest.raises(KeyError):
-        measure(STEPS["bandwidth"], Client(0, error=KeyError()))
+        measure(STEPS["bandwidth"], Client(clock, 0, error=KeyError()))

@@ -308,6 +308,7 @@ def test_the_seed_stays_and_that_is_said_once(edited: Callable[..., Edited], ech
     assert it.client.profile("slower")["source"] == "file"
 
 
+@pytest.mark.slow
 def test_a_watched_file_is_read_when_it_changes(edited: Callable[..., Edited], echo: str, tmp_path: Path) -> None:
     it = edited(FILE.format(echo=echo), "--profile", "slow", "--watch")
     with socket.create_connection(it.run.address("a"), timeout=DEADLINE) as link:

@@ -46,7 +46,7 @@ def test_a_follower_does_not_hold_up_the_end(run: Start) -> None:
         assert follower.recv(15) == b"HTTP/1.1 200 OK"
         begun = time.monotonic()
         assert process.end() == 0
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 15  # aiohttp would wait 60 s for it
 
 
 def test_news_are_lines(run: Start, reserve: Callable[[], str]) -> None:

@@ -11,7 +11,7 @@ from brownout.proxy import Fleet
 
 from ..control.conftest import serving
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Answer(NamedTuple):

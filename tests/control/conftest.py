@@ -15,7 +15,7 @@ from brownout.proxy import Entry, Fleet, Proxy
 
 from ..written import Written
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 class Running(NamedTuple):

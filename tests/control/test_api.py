@@ -163,7 +163,7 @@ def test_a_receipt_counts_and_waits_for_its_start(echo: Running) -> None:
     echo.client.inject("echo", "noop")
     echo.client.inject("echo", {"fault": "reset", "start": "1h"})
     host, port = str(echo.client.proxy("echo")["address"]).split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as link:
+    with socket.create_connection((host, int(port)), timeout=60) as link:
         link.sendall(b"12345")
         assert link.recv(5) == b"12345"
         noop, reset = map(without_time, echo.ask("GET", f"{ECHO}/injections")[1])

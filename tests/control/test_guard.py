@@ -125,7 +125,7 @@ def test_a_host_that_is_refused_learns_of_allow_host(plain: Running) -> None:
 
 
 def test_a_request_without_a_host_is_no_browsers(plain: Running) -> None:
-    with socket.create_connection((plain.server.address.host, plain.server.address.port), timeout=10) as connection:
+    with socket.create_connection((plain.server.address.host, plain.server.address.port), timeout=60) as connection:
         connection.sendall(b"GET /v1/health HTTP/1.0\r\n\r\n")
         assert connection.recv(15) == b"HTTP/1.0 200 OK"
 
@@ -219,7 +219,7 @@ def test_a_host_that_is_no_name_is_refused(host: str) -> None:
 
 
 def test_what_cannot_be_read_is_not_logged(closed: Running, caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_connection((closed.server.address.host, closed.server.address.port), timeout=10) as connection:
+    with socket.create_connection((closed.server.address.host, closed.server.address.port), timeout=60) as connection:
         header = f"Authorization: Bearer {TOKEN}\x01"
         connection.sendall(f"GET /v1/health HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
         assert connection.recv(12) == b"HTTP/1.0 400"

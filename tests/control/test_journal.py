@@ -87,7 +87,7 @@ def test_a_stopping_server_ends_its_followers_at_once(running: Running) -> None:
         begun = time.monotonic()
         running.call(running.server.close())
         assert stream.read() == b""
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 15  # aiohttp would wait 60 s for it
         stream.close()
     finally:
         connection.close()

@@ -16,7 +16,7 @@ from brownout.proxy.record.event import ListenFailed
 from brownout.wire.address import Address
 from brownout.wire.errors import BrownoutError, ConflictError
 
-from .conftest import Running
+from .conftest import DEADLINE, Running
 
 
 def refused(address: str) -> BrownoutError:
@@ -71,14 +71,14 @@ def test_the_real_port_is_reported(running: Running) -> None:
 
 def test_a_stopping_server_waits_for_nobody(running: Running) -> None:
     idle = running.connect()
-    half = socket.create_connection((running.server.address.host, running.server.address.port), timeout=10)
+    half = socket.create_connection((running.server.address.host, running.server.address.port), timeout=DEADLINE)
     try:
         idle.request("GET", "/v1/health")
         idle.getresponse().read()
         half.sendall(b"PUT /v1/proxies/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         begun = time.monotonic()
         running.call(running.server.close())
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 15  # aiohttp would wait 60 s for it
     finally:
         idle.close()
         half.close()
@@ -87,9 +87,11 @@ def test_a_stopping_server_waits_for_nobody(running: Running) -> None:
 def test_a_follower_that_does_not_read_does_not_hold_up_the_end(running: Running) -> None:
     for _ in range(5000):
         running.fleet.journal.write(ListenFailed("x", "y" * 2000))
-    with socket.create_connection((running.server.address.host, running.server.address.port), timeout=10) as follower:
+    with socket.create_connection(
+        (running.server.address.host, running.server.address.port), timeout=DEADLINE
+    ) as follower:
         follower.sendall(b"GET /v1/journal?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert follower.recv(15) == b"HTTP/1.1 200 OK"
         begun = time.monotonic()
         running.call(running.server.close())
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 15  # aiohttp would wait 60 s for it

@@ -19,7 +19,7 @@ ENV = {key: value for key, value in os.environ.items() if not key.startswith("BR
     "LC_ALL": "C",
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
 }
-DEADLINE = 30.0
+DEADLINE = 60.0
 WRITE = bool(os.environ.get("BROWNOUT_WRITE_DOCS"))
 """Whether what is generated is written into the documents, rather than compared with what they hold."""
 

@@ -55,6 +55,7 @@ def test_the_file_and_the_profiles_of_the_pipelines_are_right() -> None:
         assert all(known[name].resolve({"cache": "redis"}) for name in names.split(", "))
 
 
+@pytest.mark.slow
 def test_a_report_looks_as_it_is_shown(tmp_path: Path) -> None:
     with servers.redis() as server:
         # A busy machine may take some seconds to start the command, which must be connected when the faults begin.

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from brownout.testing import servers
 
 from .conftest import DEADLINE, ENV, README, blocks, play, said_by
@@ -27,6 +29,7 @@ def test_every_block_has_a_test() -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_session_goes_as_it_is_shown(tmp_path: Path, reserve: Callable[[], str]) -> None:
     (tmp_path / "index.html").write_text("hello")
     play(blocks(README, "console"), tmp_path, reserve)

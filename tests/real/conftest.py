@@ -34,9 +34,9 @@ from brownout.proxy.shaping.budget import LIMITS
 from brownout.testing import servers
 from brownout.testing.servers import Server
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds in which a call on the loop, or a condition, must come about."""
-TEST_DEADLINE = 100.0
+TEST_DEADLINE = 300.0
 """Seconds in which a test must end; a file whose tests may take longer has a `TEST_DEADLINE` of its own."""
 LOOPS = {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import psycopg
+import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -282,6 +283,7 @@ def test_every_fault_has_its_row() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_clients_see_of_every_fault_what_the_page_says(
     town: Town, redis_server: Server, postgres_server: Server
 ) -> None:

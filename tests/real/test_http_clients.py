@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from conftest import Gate, Town
 
 FETCH = Path(__file__).parent / "fetch.mjs"
-PATIENCE = 20.0
+PATIENCE = 60.0
 NUMBERS = [b"%d," % number for number in range(1000)]
 ZIPPED = b"the same again and again, " * 1000
 EVENTS = [b"data: %d\n\n" % number for number in range(3)]

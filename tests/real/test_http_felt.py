@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import importlib
 import json
 import re
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import aiohttp
 import httpx
+import pytest
 import requests
 
 from brownout.faults import CATALOGUE
@@ -35,8 +35,11 @@ if TYPE_CHECKING:
     from conftest import Town
 
 PAGE = Path(__file__).parents[2] / "docs" / "http-clients.md"
-PATIENCE = 1.0
+PATIENCE = 2.0
 """The time-outs of the clients, in seconds."""
+LATE = (TimeoutError, httpx.TimeoutException, requests.Timeout)
+TRIES = 9
+"""How often a client tries what no fault is in the way of: a busy machine may need longer than its time-out."""
 BODY = json.dumps({"done": True, "note": "x" * 374}).encode()
 POSTED = ("POST", "/work")
 CHUNKED = ("POST", "/chunked")
@@ -72,8 +75,8 @@ ROWS = [
     Row("http.truncate share=50% how=rst", CHUNKED),
     Row("http.truncate share=50% how=right_length"),
     Row("http.truncate share=50% how=right_length", CHUNKED),
-    Row("http.drip bytes=20B interval=100ms", late=True),
-    Row("http.drip bytes=4B interval=100ms part=head", late=True),
+    Row("http.drip bytes=20B interval=250ms", late=True),
+    Row("http.drip bytes=4B interval=250ms part=head", late=True),
     Row("http.header remove=content-type"),
     Row("http.header set='Content-Type: text/html'"),
     Row("http.header set='Content-Encoding: gzip'"),
@@ -132,8 +135,11 @@ class Requests:
         return Reply(reply.status_code, reply.content, raised(reply.json), retry, list(reply.cookies.keys()))
 
     def close(self) -> None:
+        for adapter in self._session.adapters.values():
+            pools = adapter.poolmanager.pools
+            for key in pools.keys():  # noqa: SIM118 - a container of urllib3, over which one cannot iterate
+                pools[key].close()  # the session leaves its connections to whoever collects garbage
         self._session.close()
-        gc.collect()  # urllib3 closes a pool's connections when nobody has the pool, and a time-out is in a cycle with it
 
 
 class Aiohttp:
@@ -282,6 +288,13 @@ def seen(client: Client, row: Row) -> str:
     return f"{saw}, after more than {PATIENCE:g} s" if row.late and time.monotonic() - began > PATIENCE else saw
 
 
+def hello(client: Client) -> str:
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(*LATE):
+            return told(client.ask("GET", "/hello"))
+    return told(client.ask("GET", "/hello"))
+
+
 def felt(town: Town, row: Row, name: str) -> tuple[str, int]:
     """What a client with an open connection sees of a fault, and how often the upstream did the work."""
     works = Works()
@@ -289,12 +302,16 @@ def felt(town: Town, row: Row, name: str) -> tuple[str, int]:
         gate = town.add(f"http://127.0.0.1:{works.server_port}", re.sub(r"\W+", "-", f"{row} {name}"))
         fault, *settings = shlex.split(row.fault.replace("--times ", "times="))
         with contextlib.closing(CLIENTS[name](f"http://{gate.host}:{gate.port}")) as client:
-            assert told(client.ask("GET", "/hello")) == "200, all of it"
+            assert hello(client) == "200, all of it"
             injection = gate.inject(fault, **dict(setting.split("=", 1) for setting in settings))
-            saw = seen(client, row)
-            assert injection.fired, "the fault hit nothing"
+            for _ in range(TRIES):
+                saw = seen(client, row)
+                if injection.fired:  # else it was too late before its request had come to the fault
+                    break
+            else:
+                raise AssertionError("the fault hit nothing")
             gate.heal()
-            assert told(client.ask("GET", "/hello")) == "200, all of it"
+            assert hello(client) == "200, all of it"
         gate.settle()
     finally:
         done = works.finish()
@@ -318,8 +335,9 @@ def test_every_fault_has_its_rows() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_clients_see_of_every_fault_what_the_page_says(town: Town) -> None:
-    with ThreadPoolExecutor(8) as threads:
+    with ThreadPoolExecutor(12) as threads:
         cells = {(row, name): threads.submit(felt, town, row, name) for row in ROWS for name in CLIENTS}
         results = {row: {name: cells[row, name].result() for name in CLIENTS} for row in ROWS}
     write_or_compare(PAGE, "tests/real/test_http_felt.py", table(results))

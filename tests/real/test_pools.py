@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs" / "pools.md"
 TIMEOUT = 0.3
 """The socket_timeout of redis-py and the time-out of psycopg's pool, in seconds."""
-SLACK = 1.0
-"""So much later is still the same: a noisy machine is slow now and then."""
+SLACK = 4.0
+"""So much later is still the same, for the machine may be busy; what redis-py waits unless it is told to is 5 s."""
 DEADLINE = 10.0
 
 pytestmark = pytest.mark.parametrize("loop", ["uvloop"])  # what pools do is no matter of the proxy's loop
@@ -352,7 +352,7 @@ def test_psycopg_refuse(postgres_gate: Gate, threads: ThreadPoolExecutor, caplog
             postgres_gate.heal()
             began = time.monotonic()
             with pool.connection(DEADLINE):
-                assert time.monotonic() - began < 2.5
+                assert time.monotonic() - began < 1.5 + SLACK
 
 
 @scenario("psycopg_pool", "hang", "none")
@@ -418,6 +418,7 @@ def test_psycopg_hang_with_time_outs_of_others(postgres_gate: Gate, threads: Thr
         assert waiting.ends() == ""
 
 
+@pytest.mark.slow
 @scenario("psycopg_pool", "hang", "`AsyncConnectionPool`, `asyncio.timeout(0.3)` around the query")
 def test_psycopg_hang_with_a_deadline_of_asyncio(postgres_gate: Gate) -> None:
     """`TimeoutError`, but after 10.3 s: psycopg first asks the server to cancel the query, over a new connection that hangs as well, for 5 s, and
@@ -511,7 +512,7 @@ def test_psycopg_idle_cut_by_reset_with_a_check(postgres_gate: Gate, threads: Th
     """No error, but late where several were cut: the check finds out at once, and after the second dead connection in a row the pool waits
     1 s before it takes another one, after the third 2 s. One dead connection costs nothing, three cost 3 s; with a `timeout` below that it is
     `PoolTimeout`."""
-    for size, least, most in ((1, 0, SLACK), (3, 2.5, 2.5 + 3 * SLACK)):
+    for size, least, most in ((1, 0, 1), (3, 2.5, 2.5 + 3 * SLACK)):
         with psycopg_pool(postgres_gate, size, check=ConnectionPool.check_connection, timeout=DEADLINE) as pool:
             postgres_gate.inject("idle_cut", idle="200ms", how="reset")
             postgres_gate.settle()
@@ -537,15 +538,15 @@ def test_psycopg_drain(postgres_gate: Gate, threads: ThreadPoolExecutor) -> None
             connection.execute("SELECT 1")
 
 
-@scenario("psycopg_pool", "drain idle=200ms", "a query that takes 1 s")
+@scenario("psycopg_pool", "drain idle=200ms", "a query that takes 5 s")
 def test_psycopg_drain_of_a_slow_query(postgres_gate: Gate, threads: ThreadPoolExecutor) -> None:
     """`OperationalError`: nothing moves while the server is at work, which is idle to whoever looks at bytes. Give an `idle` above the longest
     query."""
     with psycopg_pool(postgres_gate, 1) as pool, pool.connection() as connection:
         postgres_gate.inject("drain", idle="200ms")
-        error, seconds = outcome(lambda: connection.execute("SELECT pg_sleep(1)"))
+        error, seconds = outcome(lambda: connection.execute("SELECT pg_sleep(5)"))
         assert error == "OperationalError"
-        assert seconds < 1
+        assert seconds < 5
 
 
 def table(pool: str) -> Iterator[str]:

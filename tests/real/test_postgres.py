@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from conftest import Gate, Town
 
 MB = 1_000_000
-PATIENCE = 15.0
+PATIENCE = 60.0
 """A bound for what should take no time at all: a noisy machine is slow now and then."""
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -30,7 +30,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 @contextlib.contextmanager
 def session(gate: Gate | Server, **options: object) -> Iterator[Connection]:
     given = {"host": gate.host, "port": gate.port, "user": "postgres", "dbname": "postgres", **options}
-    connection = psycopg.connect(autocommit=True, connect_timeout=15, **given)
+    connection = psycopg.connect(autocommit=True, connect_timeout=60, **given)
     try:
         yield connection
     finally:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from conftest import Gate, Town
 
 MB = 1_000_000
-PATIENCE = 15.0
+PATIENCE = 60.0
 """A bound for what should take no time at all: a noisy machine is slow now and then."""
 
 
@@ -371,16 +371,17 @@ def test_a_server_that_dies_in_mid_stream_fails_its_clients_alone(town: Town, re
     assert (refused.reason, refused.upstream) == ("dial_refused", f"127.0.0.1:{doomed.port}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [[], ["-c", "50", "-P", "16"]], ids=["plain", "pipelined"])
 def test_redis_benchmark(redis_gate: Gate, tool: Callable[..., str], how: list[str]) -> None:
     names = ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "LPUSH", "SADD", "HSET", "MSET"]
     port = str(redis_gate.port)
-    printed = tool(["redis-benchmark", "-p", port, "-n", "20000", "-q", "-t", ",".join(names).lower(), *how])
+    printed = tool(["redis-benchmark", "-p", port, "-n", "5000", "-q", "-t", ",".join(names).lower(), *how])
     assert not re.search(r"error|warning|could not", printed, re.IGNORECASE), printed
     for name in names:
         found = re.search(rf"^.*{name}.*: ([\d.]+) requests per second", printed, re.MULTILINE)
         assert found, f"{name} is not among these:\n{printed}"
         assert float(found[1]) > 100
     redis_gate.settle()
-    assert redis_gate.bytes("upstream") > 20_000 * len(names) * 6
+    assert redis_gate.bytes("upstream") > 5000 * len(names) * 6
     assert set(redis_gate.ends()) == {"closed"}

@@ -23,7 +23,7 @@ from brownout.proxy.record.event import DialFailed
 if TYPE_CHECKING:
     from conftest import Gate, Town
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 LENGTHS = [1, 1000, 65_536, 1_000_000, 4_000_000]
 PLENTY = 16 * 2**20
 """More than all buffers on the way take: who sends this to somebody who does not read is held back."""

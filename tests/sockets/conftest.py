@@ -20,7 +20,7 @@ from brownout.proxy.record.event import Event
 
 from ..keeper import keeper
 
-DEADLINE = 40
+DEADLINE = 60.0
 E = TypeVar("E", bound=Event)
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -94,16 +94,22 @@ class World:
         while not condition():
             await asyncio.sleep(0.002)
 
-    async def close(self) -> None:
+    def hang_up(self) -> bool:
+        """Abort every connection, of upstreams too, and return whether that was all: one may be just being accepted."""
         for writer in self.writers:
             writer.transport.abort()
-        for sock in self.sockets:
-            sock.close()
+        return asyncio.all_tasks() == {asyncio.current_task()}
+
+    async def close(self) -> None:
         for server in self.servers:
             server.close()
+        for sock in self.sockets:
+            sock.close()
         proxies = list(self.fleet.proxies.values())
+        self.hang_up()
         await self.fleet.close()
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            await self.until(self.hang_up)
         assert not any(proxy.links for proxy in proxies)
         assert not self.fleet.budget.held, "bytes are still charged"
 

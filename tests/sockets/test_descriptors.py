@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-PATIENCE = 20
+PATIENCE = 60.0
 
 LIMITED = """
 import asyncio, json, os, resource, sys

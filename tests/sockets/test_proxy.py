@@ -17,7 +17,7 @@ from brownout.wire.errors import ConflictError, NotFoundError
 
 from .conftest import spec
 
-PATIENCE = 20
+PATIENCE = 60.0
 
 
 def endpoint(proxy: Proxy) -> tuple[str, int]:
@@ -512,17 +512,14 @@ async def test_remove_answers_at_once_and_all_is_gone_soon(world) -> None:
     proxy = await world.proxy(upstream=await world.serve(pour))
     proxy.inject(spec("latency:10ms"))
     await stuck(world, proxy, 20)
-    where, clock = endpoint(proxy), asyncio.get_running_loop().time
-    began = clock()
+    where = endpoint(proxy)
     await world.fleet.remove("p")
-    assert clock() - began < 0.8  # milliseconds; the links' ending takes more than a second
+    assert len(proxy.links) == 20  # it did not wait: each has a second for what was sent
     assert refused(where)
     assert (world.fleet.proxies, proxy.injections) == ({}, {})
     with pytest.raises(NotFoundError):
         await world.fleet.remove("p")
-    assert len(proxy.links) == 20  # each has a second for what was sent
     await world.until(lambda: not proxy.links)
-    assert clock() - began < 10
     assert world.fleet.budget.held == 0
     assert {event.reason for event in world.events(ConnectionClosed)} == {"proxy closed"}
     await works(world, await world.proxy("p"))  # the name is free
@@ -745,6 +742,7 @@ def test_a_link_is_reset_although_a_forked_child_lives(forking: Forking) -> None
     assert forking.end() == "[0]"
 
 
+@pytest.mark.slow
 def test_a_forked_child_keeps_no_link_of_a_removed_proxy(forking: Forking) -> None:
     client, server = forking.link()
     forking.tell("links 1")

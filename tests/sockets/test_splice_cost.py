@@ -99,6 +99,7 @@ def traced(loop: str, requests: int, log: Path) -> Counter[str]:
     return Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(errors="replace"), re.MULTILINE))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="system calls are counted with strace, which is Linux's")
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_request_is_two_reads_two_writes_and_the_polls(

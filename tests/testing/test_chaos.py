@@ -29,7 +29,7 @@ from brownout.wire.errors import BrownoutError, ConflictError, NotFoundError
 
 from ..control.conftest import serving
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 FILE = """
 seed: 7
 proxies:
@@ -119,11 +119,9 @@ def test_a_fault_is_felt_on_an_open_link_until_its_block_ends(chaos: Chaos, echo
     proxy = chaos.proxy("early", upstream=echo)
     with connected(proxy) as client:
         trip(client)
-        with proxy.inject("latency", latency="300ms") as handle:
-            assert trip(client) >= 0.3
-        start = time.monotonic()
-        trip(client)
-        assert time.monotonic() - start < 0.3
+        with proxy.inject("latency", latency="1s") as handle:
+            assert trip(client) >= 1
+        assert trip(client) < 1
     receipt = handle.receipt
     assert (receipt.proxy, receipt.name, receipt.seed) == ("early", "latency", 7)
     assert (receipt.matched, receipt.fired, receipt.bytes, receipt.untouched, receipt.active) == (1, 1, 1, (), True)

@@ -21,7 +21,7 @@ from brownout.wire.errors import BrownoutError, ConflictError, NotFoundError
 
 pytest_plugins = ["pytester"]
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 FILE = """
 seed: 7
 profiles:

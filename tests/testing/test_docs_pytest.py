@@ -21,6 +21,7 @@ def test_every_block_of_python_is_a_file_that_runs() -> None:
     assert runs == set(FILES)
 
 
+@pytest.mark.slow
 def test_the_files_are_a_suite_that_passes(pytester: pytest.Pytester) -> None:
     with servers.redis() as redis:
         for name, text in FILES.items():

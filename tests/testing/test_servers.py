@@ -54,7 +54,7 @@ def assert_gone(server: Server) -> None:
         pass
 
 
-def wait_until(claim: Callable[[], bool], seconds: float = 15) -> None:
+def wait_until(claim: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < deadline

@@ -9,7 +9,7 @@ import pytest
 from brownout.testing.thread import LoopThread
 from brownout.wire.errors import BrownoutError
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 def test_who_waits_when_it_is_closed_is_told() -> None:

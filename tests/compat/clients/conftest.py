@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 def environment() -> dict[str, str]:

@@ -26,6 +26,7 @@ def installed(program: Callable[..., str], tmp_path_factory: pytest.TempPathFact
     return place
 
 
+@pytest.mark.slow
 def test_the_life_cycle(installed: Path, api: str, echo: str, program: Callable[..., str]) -> None:
     argv = [program("node", "apt-get install nodejs"), "life.js", f"http://{api}", echo]
     run = subprocess.run(argv, cwd=installed, capture_output=True, text=True, timeout=3 * DEADLINE)

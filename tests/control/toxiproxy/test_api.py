@@ -125,7 +125,7 @@ def test_an_upstream_that_is_no_address_fails_when_a_client_connects(running: Ru
     assert proxy["upstream"] == upstream
 
     host, _, port = proxy["listen"].rpartition(":")
-    with pytest.raises(ConnectionResetError), socket.create_connection((host, int(port)), timeout=10) as client:
+    with pytest.raises(ConnectionResetError), socket.create_connection((host, int(port)), timeout=60) as client:
         client.recv(1)
     [recorded] = running.fleet.journal.events(kind="dial_failed")
     assert recorded.event.error
@@ -135,7 +135,7 @@ def test_all_interfaces_are_one_place_however_they_are_spelled(running: Running)
     listen = made(running, listen="", upstream=running.echo)["listen"]
     assert listen.startswith("[::]:")
     port = listen.rpartition(":")[2]
-    socket.create_connection(("127.0.0.1", int(port)), timeout=10).close()
+    socket.create_connection(("127.0.0.1", int(port)), timeout=60).close()
     ask(running, "POST", "/proxies/p/toxics", {"type": "noop"})
 
     for spelled in (f"0.0.0.0:{port}", f":{port}", f"[::]:{port}"):
