@@ -25,7 +25,7 @@ class Unread(Protocol):
     def transport(self) -> asyncio.Transport:
         """Its transport."""
 
-    def peer_reset(self) -> None:
+    def peer_reset(self, error: OSError) -> None:
         """Take a reset that the transport was not told of."""
 
 
@@ -46,8 +46,8 @@ class Shared:
         self._sweeper = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
         for side in tuple(self.unread):
             try:
-                if not side.disconnected and sockets.is_gone(sockets.of(side.transport)):
-                    side.peer_reset()
+                if not side.disconnected and (error := sockets.lost(sockets.of(side.transport))) is not None:
+                    side.peer_reset(error)
             except Exception as error:  # one link's trouble is its own
                 context = {"message": "error in taking a reset", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(context)

@@ -506,6 +506,9 @@ class Conversation:
     def _upstream_ended(self, kind: Kind) -> None:
         if self._request_mode is SILENCED:
             return
+        if self._reply_mode is ENDED:  # a RST behind the end
+            self._reply_queue.end_stream(kind)
+            return
         incoming = self._incoming
         if incoming is not None and incoming.plan is not None and incoming.plan.pending_request is not None:
             self._request_handler.send_undecided(incoming, incoming.plan)

@@ -12,7 +12,7 @@ is not at the front is blocked. So delays, drips, healing, limits and the budget
 
 A message ends by its `ending`: EOF is the message's own end, and lets the next slot come to the front; RESET and CLOSE
 are the end of the link, in the message's place or behind it. An ending goes through the slot's pipe behind the bytes,
-and it is fed once (`ending_fed`). When the last slot is gone, the stream's own `ending` is sent.
+and it is fed once (`ending_fed`). When the last slot is gone, the stream's own `endings` are sent.
 
 Sending may do anything, even close this queue, which leaves it without slots: whoever puts several pieces of a message
 must look, before each one, whether its exchange still has its slot. `_advance()` is the only loop over the front, it
@@ -51,7 +51,7 @@ class MessageQueue:
 
     __slots__ = (
         "_account", "_advancing", "_clock", "_full_pipes", "_limits", "_sink", "_throttle", "blocked", "closed",
-        "ending", "full", "slots", "starved",
+        "endings", "full", "slots", "starved",
     )  # fmt: skip
 
     def __init__(
@@ -71,7 +71,7 @@ class MessageQueue:
         self.full = self.starved = False
         self._advancing = False
         self.slots: list[Slot] = []  # short: a deque weighs 600 bytes
-        self.ending: Kind | None = None
+        self.endings: list[Kind] = []
         self.blocked = False
         self.closed = False
 
@@ -117,17 +117,17 @@ class MessageQueue:
         self._advance()
 
     def end_stream(self, kind: Kind) -> None:
-        """End the stream behind the messages that there are."""
-        self.ending = self.ending or kind
+        """End the stream behind the messages that there are; the first end counts, and a RST behind an EOF."""
+        if not self.endings or (self.endings == [Kind.EOF] and kind is Kind.RESET):
+            self.endings.append(kind)
         self._advance()
 
     def end_stream_with(self, slot: Slot | None, kind: Kind) -> None:
         """End the stream where one message has come to; the messages behind it are dropped."""
-        self.ending = self.ending or kind
         self.drop_behind(slot)
         if slot is not None:
             self.end_message(slot)
-        self._advance()
+        self.end_stream(kind)
 
     def drop_behind(self, slot: Slot | None) -> None:
         """Drop the messages behind one: all that there are where that has been sent already."""
@@ -173,9 +173,8 @@ class MessageQueue:
         self._advancing = False
         if self.full:
             self._measure()
-        if not self.slots and self.ending is not None:
-            kind, self.ending = self.ending, None
-            self._sink(Segment(0.0, kind=kind))
+        while self.endings and not self.slots:
+            self._sink(Segment(0.0, kind=self.endings.pop(0)))
 
     def _send(self, slot: Slot) -> bool:
         """Send what the front has; return whether that was the end of it."""

@@ -217,11 +217,18 @@ class Link:
             self._finished()
         elif not self.open and side is self.client:
             self.end(Kind.RESET, "client left")
-        elif self.ending is None and not side.eof_seen:
-            self.reason = f"reset by {side.name}"
-            side.feed_event(Kind.RESET)
+        elif self.ending is None and (side is self.server or not side.eof_seen):
+            if not side.eof_seen:
+                side.read_rest(ended=sockets.ended_before(error))
+            self._reset_by(side)
         elif self.ending is None or (self.ending is Kind.EOF and error is not None):
             self.end(Kind.RESET, f"reset by {side.name}")
+
+    def _reset_by(self, side: Side) -> None:
+        """Pass on a RST behind all that came before it."""
+        if self.ending is None:
+            self.reason = f"reset by {side.name}"
+            side.feed_event(Kind.RESET)
 
     def end(self, kind: Kind, reason: str = "") -> None:
         """End both sides, by RST or by FIN, as soon as what was written has gone out, after a second at the latest."""

@@ -176,11 +176,19 @@ class Side(asyncio.Protocol):
         """Say whether more can come, so that reading can be paused."""
         return not (self.eof_seen or self.disconnected or self.transport.is_closing())
 
-    def peer_reset(self) -> None:
+    def peer_reset(self, error: OSError) -> None:
         """Take a RST that the transport was not told of, since it is not read."""
         self.transport.set_protocol(asyncio.Protocol())
         self.transport.abort()
-        self.connection_lost(ConnectionResetError())
+        self.connection_lost(error)
+
+    def read_rest(self, *, ended: bool) -> None:
+        """Take what came before the socket was lost: a write that fails ends the transport before that is read."""
+        mode = self._mode()
+        for data in sockets.unread(self.transport):
+            mode.data_received(data)
+        if ended:
+            mode.eof_received()
 
     def feed_event(self, kind: Kind) -> None:
         """Take an event of the stream."""

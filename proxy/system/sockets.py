@@ -1,4 +1,4 @@
-"""What asyncio does not say of a socket: how to reset it, what is unsent, whether it is gone."""
+"""What asyncio does not say of a socket: how to reset it, what is unsent, how it was lost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from typing import Protocol
 
 if sys.platform != "win32":  # here, not where they are used: an import needs a descriptor, and there may be none
@@ -22,7 +23,7 @@ _TCP_CONNECTION_INFO = 0x106  # macOS netinet/tcp.h; its first byte is the state
 _SO_NWRITE = 0x1024  # macOS sys/socket.h: bytes in the send queue
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _ENOUGH_FILES = 65_536  # to ask for where the system names no limit
-_READ_AWAY = 64 * 2**20
+_READ, _MOST_UNREAD = 2**16, 2**26
 _CLOSED = (
     OSError,
     ValueError,
@@ -110,26 +111,40 @@ def _queued(sock: Socket) -> int:
     return 0
 
 
-def is_gone(sock: Socket) -> bool:
-    """Say whether the peer has reset the connection: a transport that is not read is told nothing."""
+def lost(sock: Socket) -> OSError | None:
+    """Return how the peer has reset the connection, or None: a transport that is not read is told nothing."""
     if is_unix(sock) or not (LINUX or MACOS):
-        return False
+        return None
     option, closed = (_TCP_INFO, 7) if LINUX else (_TCP_CONNECTION_INFO, 0)
     try:
         if sock.getsockopt(socket.IPPROTO_TCP, option, 1) != bytes([closed]):
-            return False
+            return None
         # Closed without an error: both FINs went their way, and there may be something left to read.
-        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return OSError(error, "reset") if error else None
     except _CLOSED:
-        return True
+        return ConnectionResetError()
+
+
+def unread(transport: asyncio.Transport) -> Iterator[bytes]:
+    """Yield what has come and was not read. Linux keeps it when the connection is reset."""
+    with contextlib.suppress(*_CLOSED):
+        for _ in range(_MOST_UNREAD // _READ):
+            data = os.read(of(transport).fileno(), _READ)
+            if not data:
+                return
+            yield data
 
 
 def read_away(transport: asyncio.Transport) -> None:
     """Read what has come: a close with unread input would be a RST."""
-    with contextlib.suppress(*_CLOSED):
-        for _ in range(_READ_AWAY // 65536):
-            if not os.read(of(transport).fileno(), 65536):
-                return
+    for _ in unread(transport):
+        pass
+
+
+def ended_before(error: Exception | None) -> bool:
+    """Say whether the peer sent FIN before the RST that made a write fail: the two errors of Linux tell (tcp_reset)."""
+    return LINUX and isinstance(error, BrokenPipeError)
 
 
 def raise_file_limit() -> None:

@@ -590,6 +590,15 @@ class TestInOrder:
         talk.wait(5)
         assert talk.at_client() == [(5, BUSY + b"no HTTP\r\n\r\n"), (5, Kind.CLOSE)]
 
+    def test_a_reset_behind_the_end_of_the_upstream_comes_behind_what_is_late(self, talk):
+        talk.inject(does(Hold(5, "reply"), on="reply"), match={"path": "/1"})
+        talk.client(get(1))
+        talk.server(ok(1), Kind.EOF)
+        talk.client(get(2))
+        talk.server(Kind.RESET)
+        talk.wait(10)
+        assert talk.at_client() == [(5, ok(1)), (5, Kind.EOF), (5, Kind.RESET)]
+
     def test_a_client_that_does_not_read_while_its_reply_is_late_gets_it_when_it_does(self, talk):
         talk.inject(does(Hold(1, "reply"), on="reply"))
         talk.client(GET)

@@ -1,13 +1,18 @@
 """Links carry anything untouched, and pass on how the other side ends."""
 
 import asyncio
+import contextlib
 import socket
 import types
+from collections.abc import AsyncIterator
 
 import pytest
 
+from brownout.proxy.links.side import Pause
 from brownout.proxy.record.event import ConnectionClosed, DialFailed
 from brownout.wire.errors import BrownoutError
+
+from .conftest import spec
 
 
 def rst(writer: asyncio.StreamWriter) -> None:
@@ -109,6 +114,107 @@ async def test_a_reset_is_noticed_on_a_side_that_is_not_read(world) -> None:
     rst(writer)
     await world.until(lambda: not proxy.links)
     assert world.events(ConnectionClosed)[0].reason == "reset by client"
+
+
+@pytest.mark.parametrize("noticed", ["by a write", "by the sweep"])
+@pytest.mark.parametrize("who", ["client", "server"])
+async def test_what_came_before_a_reset_arrives(world, who: str, noticed: str) -> None:
+    proxy, reader, writer, up_reader, up_writer = await world.pair()
+    if who == "server":
+        reader, writer, up_reader, up_writer = up_reader, up_writer, reader, writer
+    getattr(proxy.links[1], who).pause(Pause.QUEUE)
+    writer.write(b"last words")
+    rst(writer)
+    await asyncio.sleep(0)
+    if noticed == "by a write":
+        up_writer.write(b"too late")
+    assert await up_reader.readexactly(10) == b"last words"
+    with pytest.raises(ConnectionResetError):
+        await up_reader.read()
+    await world.until(lambda: not proxy.links)
+    assert proxy.bytes("upstream" if who == "client" else "downstream") == 10
+
+
+@pytest.mark.parametrize("noticed", ["by a write", "by the sweep"])
+async def test_an_end_before_a_reset_arrives(world, noticed: str) -> None:
+    proxy = await world.proxy(upstream=await world.serve())
+    client = socket.create_connection((proxy.address.host, proxy.address.port))
+    world.sockets.append(client)
+    _, up_writer = await world.accepted()
+    await world.until(lambda: proxy.links[1].open)
+    proxy.links[1].server.pause(Pause.QUEUE)
+    up_writer.write(b"last words")
+    up_writer.write_eof()
+    await asyncio.sleep(0)
+    rst(up_writer)
+    await asyncio.sleep(0)
+    if noticed == "by a write":
+        client.sendall(b"too late")
+    heard = await asyncio.to_thread(lambda: [client.recv(100), client.recv(100)])
+    assert heard == [b"last words", b""]
+    await world.until(lambda: not proxy.links)
+
+
+REPLY = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig"
+
+
+@contextlib.asynccontextmanager
+async def refusing(how: str) -> AsyncIterator[int]:
+    """Have a server, on a thread of its own, that replies to uploads before it reads them; yield its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = asyncio.create_task(asyncio.to_thread(refuse, server, how))
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            await serving
+
+
+def refuse(server: socket.socket, how: str) -> None:
+    with contextlib.suppress(OSError):  # shut down
+        while True:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(ConnectionError):
+                connection.recv(1000)
+                connection.sendall(REPLY)
+                if how == "FIN and then RST":
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.recv(1000)
+
+
+def upload(port: int) -> bytes:
+    """Return what a client hears that uploads 5 MB and then reads."""
+    heard = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        with contextlib.suppress(ConnectionError):
+            client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n" + bytes(5_000_000))
+        with contextlib.suppress(ConnectionError):
+            while data := client.recv(1000):
+                heard += data
+    return heard
+
+
+EARLY = {
+    "tcp": ("tcp", None),
+    "tcp, shaped": ("tcp", "noop"),
+    "tcp, late": ("tcp", "latency:5ms"),
+    "http": ("http", None),
+    "http, a fault for others": ("http", {"fault": "http.status", "status": 503, "match": {"path": "/never"}}),
+    "http, late": ("http", {"fault": "http.delay", "delay": "5ms"}),
+}
+
+
+@pytest.mark.parametrize("how", ["RST", "FIN and then RST"])
+@pytest.mark.parametrize("carried", EARLY)
+async def test_a_reply_before_the_end_of_an_upload_arrives(world, carried: str, how: str) -> None:
+    scheme, fault = EARLY[carried]
+    async with refusing(how) as port:
+        proxy = await world.proxy(upstream=f"{scheme}://127.0.0.1:{port}")
+        if fault is not None:
+            proxy.inject(spec(fault))
+        heard = [await asyncio.to_thread(upload, proxy.address.port) for _ in range(40)]
+        assert heard == [REPLY] * 40
+        await world.until(lambda: not proxy.links)
 
 
 async def test_a_client_that_never_reads_holds_the_server_back(world) -> None:
