@@ -14,7 +14,6 @@ from aiohttp.typedefs import Middleware
 
 from ..faults.settings import SettingsError
 from ..wire.errors import BrownoutError
-from ..wire.json_document import JsonError, read_json_document
 from .guard import Guard, RefusedError
 from .views import ProblemView
 
@@ -68,8 +67,8 @@ def reply_error(error: BrownoutError) -> web.Response:
 async def read_json(request: web.Request) -> object:
     """Return the body. Raises HttpError where it is not JSON."""
     try:
-        return read_json_document(await request.read())
-    except JsonError as error:
+        return msgspec.json.decode(await request.read())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HttpError(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}", "send a JSON object") from None
 
 

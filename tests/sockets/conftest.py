@@ -95,7 +95,7 @@ class World:
             await asyncio.sleep(0.002)
 
     def hang_up(self) -> bool:
-        """Abort every connection, of upstreams too, and return whether that was all: one may be just being accepted."""
+        """Abort every connection, and return whether their handlers have ended."""
         for writer in self.writers:
             writer.transport.abort()
         return asyncio.all_tasks() == {asyncio.current_task()}
@@ -103,6 +103,8 @@ class World:
     async def close(self) -> None:
         for server in self.servers:
             server.close()
+        for _ in range(9):  # turns of the loop, after which what was accepted has its handler
+            await asyncio.sleep(0)
         for sock in self.sockets:
             sock.close()
         proxies = list(self.fleet.proxies.values())

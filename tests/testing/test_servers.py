@@ -43,7 +43,7 @@ def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(tempfile, "tempdir", str(base))
         yield
     base.rmdir()
-    assert children() == before
+    assert children() <= before  # a child of an earlier test may have ended meanwhile
 
 
 def assert_gone(server: Server) -> None:
