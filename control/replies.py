@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 
 from ..faults.settings import SettingsError
 from ..wire.errors import BrownoutError
+from ..wire.json_document import JsonError, read_json_document
 from .guard import Guard, RefusedError
 from .views import ProblemView
 
@@ -67,8 +68,8 @@ def reply_error(error: BrownoutError) -> web.Response:
 async def read_json(request: web.Request) -> object:
     """Return the body. Raises HttpError where it is not JSON."""
     try:
-        return msgspec.json.decode(await request.read())
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return read_json_document(await request.read())
+    except JsonError as error:
         raise HttpError(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}", "send a JSON object") from None
 
 

@@ -18,6 +18,7 @@ import msgspec
 
 from ..wire.dialect import ReplyHead, RequestHead
 from ..wire.errors import BrownoutError
+from ..wire.json_document import JsonError, read_json_document
 from ..wire.plugins import PluginError
 from ..wire.protocol import Key, Known
 from ..wire.protocols import keys_of
@@ -164,10 +165,13 @@ class Index:
             if mask & table.users:
                 mask &= look(table, body.decode("utf-8", "replace"))
         if mask & self._json_users:
-            document = _document(body) if complete else _ABSENT
+            document = _Document(body if complete else b"")
             for table in self._json:
-                value = _at(document, table.path)
-                mask &= table.anything if isinstance(value, dict | list) else look(table, _text(value))
+                raw = document.find(table.path)
+                if raw is not None and _begins(raw) in (b"[", b"{"):
+                    mask &= table.anything
+                else:
+                    mask &= look(table, _text(raw))
         return mask
 
 
@@ -196,7 +200,7 @@ class _Table:
 
     def __init__(self, key: str, everyone: int, found: Iterable[tuple[int, Pattern]]) -> None:
         self.key = key
-        self.path = key.split(".")[1:]
+        self.path = tuple(key.split(".")[1:])
         self.users = 0
         self._literals: dict[str, int] = {}
         self._patterns: dict[Pattern, int] = {}
@@ -246,29 +250,51 @@ class _Table:
 _ANYTHING = Pattern.parse("*")
 _MOST, _LONGEST = 1000, 1024
 """How many values a table keeps, and of how many characters at most."""
-_ABSENT = object()
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
-def _document(body: bytes) -> object:
+class _Document:
+    """A JSON text of which a few values are wanted: the others are skipped, not made."""
+
+    def __init__(self, body: bytes) -> None:
+        self._root = msgspec.Raw(body.strip(b" \t\r\n"))
+        self._opened: dict[tuple[str, ...], dict[str, msgspec.Raw] | list[msgspec.Raw]] = {}
+
+    def find(self, path: tuple[str, ...]) -> msgspec.Raw | None:
+        """Return the value at a path."""
+        if not path:
+            return self._root
+        inside = self._open(path[:-1])
+        if isinstance(inside, dict):
+            return inside.get(path[-1])
+        if _NUMBER.fullmatch(path[-1]) and int(path[-1]) < len(inside):
+            return inside[int(path[-1])]
+        return None
+
+    def _open(self, path: tuple[str, ...]) -> dict[str, msgspec.Raw] | list[msgspec.Raw]:
+        """Return what is directly within a value; nothing, for one that has nothing within."""
+        if path not in self._opened:
+            raw = self.find(path)
+            kind: type[dict[str, msgspec.Raw]] | type[list[msgspec.Raw]] = dict[str, msgspec.Raw]
+            if raw is not None and _begins(raw) == b"[":
+                kind = list[msgspec.Raw]
+            try:
+                self._opened[path] = {} if raw is None else msgspec.json.decode(raw, type=kind)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                self._opened[path] = {}
+        return self._opened[path]
+
+
+def _begins(raw: msgspec.Raw) -> bytes:
+    return bytes(memoryview(raw)[:1])
+
+
+def _text(raw: msgspec.Raw | None) -> str | None:
+    """Return a value that is no list and no mapping, as a pattern looks at it."""
+    if raw is None:
+        return None
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _ABSENT
-
-
-def _at(value: object, path: Iterable[str]) -> object:
-    for step in path:
-        if isinstance(value, dict):
-            value = value.get(step, _ABSENT)
-        elif isinstance(value, list) and _NUMBER.fullmatch(step) and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return _ABSENT
-    return value
-
-
-def _text(value: object) -> str | None:
-    if value is _ABSENT:
+        value = read_json_document(raw)
+    except JsonError:
         return None
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

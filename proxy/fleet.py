@@ -17,6 +17,7 @@ from ..faults.profile import Profile
 from ..faults.settings.names import check, look_up
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
+from .injections import MOST, full
 from .proxy import Proxy
 from .record.event import ProxyAdded, ProxyRemoved
 from .shaping.budget import LIMITS, Limits
@@ -177,6 +178,7 @@ class Fleet(Shared):
         Raises ProfileError for a key that meets no proxy, ConflictError for a name that is taken.
         """
         placed = placing.place(profile.name, profile.resolve(self.protocols), self._taken(profile.name))
+        self._check_room(profile.name, placed)
         self.heal_profile(profile.name)
         self.applied[profile.name] = placed
         return [self._inject(profile.name, each) for each in placed]
@@ -190,6 +192,7 @@ class Fleet(Shared):
         before, after = self.applied[profile.name], profile.resolve(self.protocols)
         kept = placing.continued(before, after)
         placed = placing.replace(profile.name, after, kept, self._taken(profile.name))
+        self._check_room(profile.name, placed)
         changed = [
             (each, values)
             for each, old in zip(placed, kept, strict=True)
@@ -230,6 +233,13 @@ class Fleet(Shared):
         """Return the names, each with its proxy, that are not the profile's own."""
         everything = [(proxy.name, each) for proxy in self.proxies.values() for each in proxy.injections.values()]
         return {(proxy, injection.name) for proxy, injection in everything if injection.profile != profile}
+
+    def _check_room(self, profile: str, placed: Iterable[Placed]) -> None:
+        """Check that no proxy would have too many injections. Raises ConflictError."""
+        others = Counter(proxy for proxy, _ in self._taken(profile))
+        for proxy, count in Counter(each.proxy for each in placed).items():
+            if others[proxy] + count > MOST:
+                raise full(proxy)
 
     def _is_there(self, profile: str, placed: Placed) -> bool:
         """Say whether an injection of a profile is still there: it may have been healed, its name taken by another."""

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+import msgspec
+
 from ..faults.exchange import ExchangeFault, protocol_mismatch
 from ..faults.settings import unknown
 from ..faults.settings.names import free
@@ -31,8 +33,12 @@ from .shaping.injection import Injection
 from .shared import Shared
 from .system.clock import Callback, Timer
 
+MOST = 1000
+"""How many injections a proxy may have."""
 _KEPT = 1000
 """How many healed injections, and tallies of fault and name, are kept."""
+_KEPT_BYTES = 16 * 2**20
+"""How large the settings of the healed injections may be together, as JSON."""
 
 
 class InjectionsHost(Protocol):
@@ -61,7 +67,8 @@ class Injections(Mapping[str, Injection]):
     def __init__(self, host: InjectionsHost) -> None:
         self._host = host
         self._placed: dict[str, Injection] = {}
-        self.healed: deque[Injection] = deque(maxlen=_KEPT)
+        self.healed: deque[Injection] = deque()
+        self._healed_bytes = 0
         self.tallies: dict[tuple[str, str], Tally] = {}
         self.rules = Rules()
 
@@ -121,13 +128,15 @@ class Injections(Mapping[str, Injection]):
             raise ConflictError(
                 f"{host.name} has an injection named {spec.name}", "heal or change it, or name this one"
             )
+        if len(self._placed) >= MOST:
+            raise full(host.name)
         if (wrong := protocol_mismatch(spec.fault, host.name, host.upstream.protocol)) is not None:
             raise wrong
         named = spec if spec.name else spec._replace(name=free(spec.fault.name, self._placed))
         injection = Injection(named, seed=host.shared.seed, proxy=host.name, profile=profile)
         injection.tally = self._tally(injection)
         self._placed[injection.name] = injection
-        host.shared.journal.write(event.Injected(host.name, injection.spec.to_mapping()))
+        host.shared.journal.write(event.Injected(host.name, event.shortened(injection.spec.to_mapping())))
         if injection.spec.trigger.start:
             injection.timer = self._later(injection.spec.trigger.start, lambda: self._begin(injection))
         else:
@@ -146,7 +155,7 @@ class Injections(Mapping[str, Injection]):
             self._host.gate.ask_soon()
         if isinstance(spec.fault, ExchangeFault):
             self._arm()
-        self._host.shared.journal.write(event.Changed(self._host.name, spec.to_mapping()))
+        self._host.shared.journal.write(event.Changed(self._host.name, event.shortened(spec.to_mapping())))
         return injection
 
     def heal(self, name: str | None = None) -> int:
@@ -203,12 +212,19 @@ class Injections(Mapping[str, Injection]):
         for target in tuple(injection.hits):
             target.heal(injection)
         injection.heal()
-        self.healed.append(injection)
+        self._keep(injection)
         self._host.gate.ask_soon()
         self._host.settle_port()
         self._host.shared.journal.write(
             event.Healed(self._host.name, injection.name, injection.matched, injection.fired)
         )
+
+    def _keep(self, injection: Injection) -> None:
+        """Keep a healed injection, for reports, and let go of the oldest ones where that is too much."""
+        self.healed.append(injection)
+        self._healed_bytes += _size(injection)
+        while len(self.healed) > _KEPT or self._healed_bytes > _KEPT_BYTES:
+            self._healed_bytes -= _size(self.healed.popleft())
 
     def _later(self, seconds: float, call: Callback) -> Timer:
         clock = self._host.shared.clock
@@ -219,3 +235,12 @@ class Injections(Mapping[str, Injection]):
         if key not in self.tallies and len(self.tallies) >= _KEPT:
             key = (injection.spec.fault.name, "others")
         return self.tallies.setdefault(key, Tally())
+
+
+def full(proxy: str) -> ConflictError:
+    """Return the error for a proxy that can have no more injections."""
+    return ConflictError(f"{proxy} cannot have more than {MOST} injections", "heal some first")
+
+
+def _size(injection: Injection) -> int:
+    return len(msgspec.json.encode(injection.spec.to_mapping(), enc_hook=str))

@@ -13,7 +13,7 @@ from ..faults.fault import Stream
 from ..faults.segment import Kind
 from ..faults.spec import Spec
 from ..wire.address import Address
-from ..wire.errors import ConflictError
+from ..wire.errors import ConflictError, cut
 from ..wire.protocols import dialect_of
 from .exchanges.conversation import Conversation
 from .exchanges.rules import Rules
@@ -184,7 +184,7 @@ class Proxy:
 
     def link_failed(self, link: Link, error: Exception) -> None:
         """Record what was raised on a link, which ends it; the loop reports where."""
-        said = f"{type(error).__name__}: {error}"
+        said = cut(f"{type(error).__name__}: {error}", 1000)
         self.shared.journal.write(event.ConnectionFailed(self.name, link.number, said))
         context = {"message": f"error on connection {link.number} of {self.name}", "exception": error}
         asyncio.get_running_loop().call_exception_handler(context)

@@ -17,6 +17,8 @@ from .errors import BrownoutError
 from .mask import mask
 from .protocols import UNIX, broken, canonical, find, known
 
+LONGEST = 2048
+"""The longest address, in characters."""
 _ENCODE = "percent-encode what is special in a password: / is %2F, ? is %3F, # is %23, @ is %40"
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where others listen)
 
@@ -41,6 +43,7 @@ class Address(NamedTuple):
     @classmethod
     def listen(cls, text: str) -> Self:
         """Read `HOST:PORT`, `PORT` (then on 127.0.0.1) or `unix:///path`. Port 0 is a free one. Raises AddressError."""
+        check_length(text)
         if text.startswith("unix://"):
             return cls._unix(text, "tcp", urlsplit(text).path)
         host, port = _host_port(f":{text}" if text.isdecimal() else text, mask(text))
@@ -54,6 +57,7 @@ class Address(NamedTuple):
 
         Raises AddressError, and PluginError for a protocol of another package that cannot be used.
         """
+        check_length(text)
         if "://" not in text:
             text = f"tcp://{text}"
         scheme, plus, transport = text.partition("://")[0].lower().partition("+")
@@ -120,6 +124,12 @@ class Address(NamedTuple):
         parts = urlsplit(self.url)
         user, at, _ = parts.netloc.rpartition("@")
         return urlunsplit(parts._replace(netloc=f"{user}{at}{other.endpoint}"))
+
+
+def check_length(text: str) -> None:
+    """Check that a text is not too long for an address. Raises AddressError."""
+    if len(text) > LONGEST:
+        raise AddressError(f"an address of {len(text)} characters is too long", f"at most {LONGEST}")
 
 
 def _has_stray_at(parts: SplitResult) -> bool:

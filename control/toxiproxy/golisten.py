@@ -11,7 +11,7 @@ import ipaddress
 import re
 import socket
 
-from ...wire.address import Address, AddressError
+from ...wire.address import Address, AddressError, check_length
 from ...wire.errors import BrownoutError
 from ...wire.mask import mask
 
@@ -38,7 +38,11 @@ def same_place(one: Address | None, other: Address) -> bool:
 
 
 def upstream_address(text: str) -> Address:
-    """Return an upstream; for text that is not an address, one that fails when a client connects."""
+    """Return an upstream; for text that is not an address, one that fails when a client connects.
+
+    Raises AddressError for text that is too long for one.
+    """
+    check_length(text)
     try:
         return Address.upstream(f"localhost{text}" if text.startswith(":") else text)
     except BrownoutError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from ...wire.errors import BrownoutError
 from ...wire.http1.head import TOKEN
@@ -11,12 +11,16 @@ from ...wire.http1.head import TOKEN
 FRAMING = frozenset({"connection", "content-length", "expect", "transfer-encoding", "upgrade"})
 """What says where a message ends, and what follows it: not to be set, or the next message would be misread."""
 
+MOST = 100
+"""How many fields a fault may name."""
 _TOKEN = re.compile(f"{TOKEN}+")
 _LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # section 5.5
 
 
-def check_names(names: Iterable[str]) -> None:
+def check_names(names: Collection[str]) -> None:
     """Check the names of fields. Raises BrownoutError."""
+    if len(names) > MOST:
+        raise BrownoutError(f"there are {len(names)} headers", f"at most {MOST}")
     for name in names:
         if not _TOKEN.fullmatch(name):
             raise BrownoutError(f"{name!r} is not the name of a header", "letters, digits and '-' are best")

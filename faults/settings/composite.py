@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
-
 from ...wire.errors import BrownoutError
+from ...wire.json_document import JsonError, read_json_document
 
 
 class Composite(NamedTuple):
@@ -24,8 +23,8 @@ class Composite(NamedTuple):
 
 def _json(text: str) -> object:
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+        return read_json_document(text)
+    except JsonError as error:
         raise BrownoutError(f"{text!r} is not JSON: {error}", """write it like {"error": "busy"}""") from None
 
 

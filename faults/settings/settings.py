@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple, Self, TypeVar, Union, get_arg
 
 import msgspec
 
-from ...wire.errors import BrownoutError
+from ...wire.errors import BrownoutError, cut
 from .composite import COMPOSITES, Composite
 from .renamed import new_name
 from .units import UNITS, Unit
@@ -61,12 +61,21 @@ class SettingsError(BrownoutError):
     """A mapping that cannot be read; `problems` holds everything that is wrong with it."""
 
     def __init__(self, problems: list[Problem]) -> None:
+        self.problems = [Problem(*map(cut, problem)) for problem in problems]
         super().__init__(
-            "; ".join(problem.message for problem in problems),
-            "; ".join(dict.fromkeys(problem.hint for problem in problems if problem.hint)),
+            "; ".join(problem.message for problem in self.problems),
+            "; ".join(dict.fromkeys(problem.hint for problem in self.problems if problem.hint)),
         )
-        self.problems = problems
 
+
+MOST_SETTINGS = 64
+"""How many settings may be given at once."""
+LARGEST = 2**53
+"""The largest whole number: JSON's readers disagree on larger ones."""
+DEEPEST = 100
+"""How many levels the lists and mappings of a setting may have."""
+_LONGEST_NAME = 100
+"""The longest name for which a similar one is sought."""
 
 S = TypeVar("S", bound=Settings)
 
@@ -105,6 +114,8 @@ def convert(struct: type[S], values: Mapping[str, object], *, text: bool = False
 
 
 def _read(struct: type[S], values: Mapping[str, tuple[object, bool]], also: Iterable[str]) -> S:
+    if len(values) > MOST_SETTINGS:
+        raise SettingsError([Problem("", f"there are {len(values)} settings", f"at most {MOST_SETTINGS}")])
     known = {field.encode_name: field for field in _declared(struct)}
     problems: list[Problem] = []
     settings: dict[str, object] = {}
@@ -137,7 +148,7 @@ def _read(struct: type[S], values: Mapping[str, tuple[object, bool]], also: Iter
 def unknown(noun: str, name: str, known: Iterable[str]) -> Problem:
     """Say that a name is unknown, with the nearest known one or all of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, 1)
+    near = difflib.get_close_matches(name, names, 1) if len(name) <= _LONGEST_NAME else []
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}" if names else f"there is no {noun} here"
     return Problem(name, f"unknown {noun} '{name}'", hint)
 
@@ -177,7 +188,26 @@ def _value(declared: object, value: object, *, text: bool) -> object:
         return _read_unit(unit, value)
     if composite is not None and isinstance(value, str):
         value = composite.read(value)
-    return msgspec.convert(value, declared, strict=not text)
+    if composite is not None and _is_deep(value):
+        raise BrownoutError(f"it has more than {DEEPEST} levels", "write fewer lists and mappings within each other")
+    converted = msgspec.convert(value, declared, strict=not text)
+    if isinstance(converted, int) and abs(converted) > LARGEST:
+        raise BrownoutError(f"{converted} is too large", f"at most {LARGEST}")
+    return converted
+
+
+def _is_deep(value: object) -> bool:
+    """Say whether lists and mappings have too many levels to be written again."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [each for outer in level for each in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _read_unit(unit: type[Unit], value: object) -> Unit:

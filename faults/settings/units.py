@@ -11,8 +11,10 @@ import math
 import re
 from typing import ClassVar, NamedTuple, Self
 
-from ...wire.errors import BrownoutError
+from ...wire.errors import BrownoutError, cut
 
+LONGEST = 100
+"""The longest text of a quantity, in characters."""
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)\s*([A-Za-zµ%/]*)")
 
 _DECIMAL = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -36,13 +38,15 @@ class _Quantity(float):
     example: ClassVar[str]
     units: ClassVar[dict[str, float]]
     proposed: ClassVar[tuple[str, ...]]
-    maximum: ClassVar[float] = math.inf
+    maximum: ClassVar[float]
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read text such as `example`; raises UnitError with a proposal otherwise."""
+        if len(text) > LONGEST:
+            raise UnitError(f"'{text[:20]}...' is not {cls.noun}", f"write it like {cls.example}")
         total, end = 0.0, 0
         spelled = {unit.lower(): factor for unit, factor in cls.units.items()}
         for match in _NUMBER.finditer(text := text.strip()):
@@ -99,6 +103,7 @@ class Duration(_Quantity):
     example = "300ms or 1.5s"
     units = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
     proposed = ("ms", "s")
+    maximum = 3600.0 * 10**6  # a century, so that a date that is so far ahead has a year of four digits
 
 
 class Rate(_Quantity):
@@ -109,6 +114,7 @@ class Rate(_Quantity):
     example = "100KB/s or 56kbit/s"
     units = {f"{unit}/s": factor for unit, factor in (_BITS | _BYTES).items()}
     proposed = ("KB/s", "kbit/s")
+    maximum = 1e15
 
 
 class Share(_Quantity):
@@ -173,6 +179,7 @@ class _Size(_Quantity):
     example = "64KB or 64KiB"
     units = _BYTES
     proposed = ("B", "KB")
+    maximum = 1e15
 
 
 class Quota(NamedTuple):
@@ -184,9 +191,9 @@ class Quota(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `3 of 10`; raises UnitError otherwise."""
-        match = re.fullmatch(r"\s*(\d+)\s+of\s+(\d+)\s*", text)
+        match = re.fullmatch(r"\s*([0-9]+)\s+of\s+([0-9]+)\s*", text) if len(text) <= LONGEST else None
         if match is None:
-            raise UnitError(f"'{text}' is not a quota", "write it like '3 of 10'")
+            raise UnitError(f"'{cut(text, LONGEST)}' is not a quota", "write it like '3 of 10'")
         quota = cls(int(match[1]), int(match[2]))
         if not 0 <= quota.hits <= quota.of or quota.of == 0:
             raise UnitError(f"'{text}' is not a quota", "it takes at most all: 3 of 10, 10 of 10")

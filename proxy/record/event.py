@@ -17,9 +17,25 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from ...wire.errors import cut
+
 
 def _kind(name: str) -> str:
     return re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower()
+
+
+LONGEST_SETTING = 1000
+"""How many characters of a setting's value an event keeps, so that the journal stays small."""
+
+
+def shortened(mapping: Mapping[str, object]) -> dict[str, object]:
+    """Return an injection's flat mapping, with the beginning in place of each value that is long."""
+    return {key: _shortened(value) for key, value in mapping.items()}
+
+
+def _shortened(value: object) -> object:
+    text = value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+    return value if len(text) <= LONGEST_SETTING else cut(text, LONGEST_SETTING)
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="kind", tag=_kind):
@@ -73,13 +89,13 @@ class AcceptFailed(Event, frozen=True):
 
 
 class Injected(Event, frozen=True):
-    """An injection was placed on a proxy; `injection` is its flat mapping."""
+    """An injection was placed on a proxy; `injection` is its flat mapping, of long values the beginning."""
 
     injection: Mapping[str, object]
 
 
 class Changed(Event, frozen=True):
-    """The settings of an injection changed; `injection` is its new flat mapping."""
+    """The settings of an injection changed; `injection` is its new flat mapping, of long values the beginning."""
 
     injection: Mapping[str, object]
 

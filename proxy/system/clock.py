@@ -14,6 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+_FARTHEST = 86_400.0
+"""How many seconds ahead a timer is set at most."""
+
 Callback = Callable[[], None]
 
 
@@ -87,7 +90,7 @@ class _AgendaClock:
         due = self._agenda.add(when, callback)
         if self._armed is None or when < self._armed:
             self._armed = when
-            self._set(when)
+            self._wake(when)
         return due
 
     def _fire(self) -> None:
@@ -98,10 +101,14 @@ class _AgendaClock:
             except Exception as error:
                 self._loop.call_exception_handler({"message": "error in a timed call", "exception": error})
         self._armed = self._agenda.next()
-        self._set(self._armed)
+        self._wake(self._armed)
+
+    def _wake(self, when: float | None) -> None:
+        """Wake at a moment, and at no other; where that is too far away for a timer, wake before, to look again."""
+        self._set(None if when is None else min(when, self.time() + _FARTHEST))
 
     def _set(self, when: float | None) -> None:
-        """Wake at a moment, and at no other."""
+        """Set what wakes."""
         raise NotImplementedError
 
 

@@ -277,7 +277,7 @@ def test_a_thousand_matches_ask_a_head_once_for_each_key_and_a_known_value_no_pa
 def test_json_is_read_once_for_all_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[bytes] = []
     decode = msgspec.json.decode
-    monkeypatch.setattr(msgspec.json, "decode", lambda body: read.append(body) or decode(body))
+    monkeypatch.setattr(msgspec.json, "decode", lambda body, **how: read.append(body) or decode(body, **how))
     index = Index([Match.parse("http", {"json.a": "1", "json.b": "2"}), Match.parse("http", {"json.c": "3"}), None])
     assert index.by_body(0b111, b'{"a": 1, "b": 2}', True) == 0b101
     assert len(read) == 1
@@ -308,3 +308,21 @@ def test_a_match_has_at_most_32_keys() -> None:
         Match.parse("http", {**keys, "path": "/"})
     assert caught.value.message == "match has 33 keys"
     assert caught.value.hint == "at most 32; in a pattern ~a|b is either"
+
+
+def test_values_of_json_are_found_where_they_stand() -> None:
+    body = b' {"a": {"b": [1.50, "x", null, {"c": true}]}, "n": -1e2, "t": "\\u00e9"} '
+    for path, text in {
+        "a.b.0": "1.5",
+        "a.b.1": "x",
+        "a.b.2": "null",
+        "a.b.3.c": "true",
+        "n": "-100.0",
+        "t": "\xe9",
+    }.items():
+        assert Index([http(**{f"json.{path}": text})]).by_body(1, body, True) == 1, path
+    for path in ("a.b.4", "a.b.x", "a.b.1.0", "a.c", "n.0", "x"):
+        assert Index([http(**{f"json.{path}": "*"})]).by_body(1, body, True) == 0, path
+    for path in ("a", "a.b", "a.b.3"):
+        assert Index([http(**{f"json.{path}": "*"})]).by_body(1, body, True) == 1, path
+        assert Index([http(**{f"json.{path}": "?*"})]).by_body(1, body, True) == 0, path

@@ -203,3 +203,52 @@ def test_no_fault_has_a_field_with_a_reserved_name_and_each_field_has_a_meaning(
             assert field.name not in RESERVED
             assert field.meaning
     assert all(field.meaning for field in fields(Trigger))
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "hint"),
+    [
+        ({f"s{n}": 1 for n in range(65)}, "there are 65 settings", "at most 64"),
+        ({"times": 2**53 + 1}, "times: 9007199254740993 is too large", "at most 9007199254740992"),
+        ({"times": 10**400}, f"times: 1{'0' * 400} is too large", "at most 9007199254740992"),
+    ],
+)
+def test_every_number_has_a_bound(given: dict[str, object], message: str, hint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Spec.parse({"fault": "noop", **given})
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_json_may_have_a_hundred_levels() -> None:
+    def nested(levels: int) -> list[object]:
+        value: list[object] = []
+        for _ in range(levels - 1):
+            value = [value]
+        return value
+
+    Spec.parse({"fault": "http.status", "status": 503, "json": nested(100)})
+    with pytest.raises(SettingsError) as caught:
+        Spec.parse({"fault": "http.status", "status": 503, "json": nested(101)})
+    assert caught.value.message == "json: it has more than 100 levels"
+    with pytest.raises(SettingsError):
+        Spec.parse({"fault": "http.status", "status": 503, "json": "[" * 100_000})
+
+
+def test_a_fault_names_at_most_a_hundred_headers() -> None:
+    for key, given in (("headers", {f"h{n}": "1" for n in range(101)}), ("headers", "a: 1\n" * 9)):
+        spec = {"fault": "http.status", "status": 503, key: given}
+        if isinstance(given, str):
+            Spec.parse(spec)
+            continue
+        with pytest.raises(SettingsError) as caught:
+            Spec.parse(spec)
+        assert (caught.value.message, caught.value.hint) == ("there are 101 headers", "at most 100")
+
+
+def test_an_error_shows_the_beginning_of_what_is_long() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Spec.parse({"fault": "x" * 900_000})
+    (problem,) = caught.value.problems
+    assert len(problem.message) < 2100
+    assert problem.message.startswith("unknown fault 'xxxx")
+    assert problem.message.endswith("... (900016 characters)")

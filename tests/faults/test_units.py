@@ -90,3 +90,27 @@ def test_python_callers_may_give_text_but_no_bare_number() -> None:
     with pytest.raises(UnitError, match=r"0\.3 has no unit"):
         Latency(latency=0.3)
     assert Latency(latency=0).latency == Duration(0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "message"),
+    [
+        (Duration, "9" * 90 + "s", f"'{'9' * 90}s' is more than 1000000h"),
+        (Duration, "1000001h", "'1000001h' is more than 1000000h"),
+        (Rate, "1000001GB/s", "'1000001GB/s' is more than 1000000GB/s"),
+        (Size, "1000001GB", "'1000001GB' is more than 1000000GB"),
+        (Duration, "1" * 400 + "s", "'11111111111111111111...' is not a duration"),
+        (Quota, "1" * 5000 + " of 10", f"'{'1' * 100}... (5006 characters)' is not a quota"),
+        (Quota, "1" * 90 + " of 10", f"'{'1' * 90} of 10' is not a quota"),
+    ],
+)
+def test_what_is_enormous_is_refused(unit: type, text: str, message: str) -> None:
+    with pytest.raises(UnitError) as caught:
+        unit.parse(text)
+    assert caught.value.message == message
+
+
+def test_the_most_is_read_back() -> None:
+    for unit, text in ((Duration, "1000000h"), (Rate, "1000000GB/s"), (Size, "1000000GB")):
+        assert str(unit.parse(text)) == text
+        assert unit.parse(str(unit.parse(text))) == unit.parse(text)

@@ -288,3 +288,15 @@ def test_an_error_in_a_virtual_call_is_the_test_s_own_and_the_others_are_still_d
     assert (clock.time(), seen) == (1.0, [])
     clock.run(0)
     assert seen == ["next"]
+
+
+def test_a_moment_beyond_all_timers_does_not_hold_up_others(run: Run) -> None:
+    called: list[str] = []
+
+    async def scenario(clock: ClosableClock) -> None:
+        clock.call_at(clock.time() + 1e16, lambda: called.append("never"))
+        clock.call_at(clock.time() + 0.02, lambda: called.append("soon"))
+        await pause(clock, 0.05)
+
+    assert run(scenario) == []
+    assert called == ["soon"]

@@ -17,6 +17,7 @@ from brownout.proxy.record.event import (
     ProxyEnabled,
     ProxyRemoved,
     Reloaded,
+    shortened,
 )
 
 
@@ -140,3 +141,11 @@ def test_a_listener_that_raises_is_reported_and_breaks_neither_the_writer_nor_ot
     assert sorted(heard) == [-2, -1, 1, 2]
     assert [str(each["exception"]) for each in reported] == ["broken by a", "broken by b"]
     assert all("broken" in str(each["message"]) for each in reported)
+
+
+def test_an_event_keeps_the_beginning_of_long_settings() -> None:
+    long = {"body": "x" * 900_000, "json": list(range(1000)), "status": 503}
+    short = shortened(long)
+    assert short["status"] == 503
+    assert short["body"] == "x" * 1000 + "... (900000 characters)"
+    assert short["json"] == "[" + ",".join(map(str, range(1000)))[:999] + "... (3891 characters)"

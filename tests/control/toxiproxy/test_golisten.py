@@ -32,7 +32,7 @@ def test_where_to_listen(text: str, host: str, port: int) -> None:
         ("::1", "address ::1: too many colons in address"),
         ("127.0.0.1:99999", "address 99999: invalid port"),
         ("127.0.0.1:-1", "address -1: invalid port"),
-        ("127.0.0.1:" + "9" * 5000, "address " + "9" * 5000 + ": invalid port"),
+        ("127.0.0.1:" + "9" * 5000, "address " + "9" * 1992 + "... (5022 characters)"),
         ("127.0.0.1:nope", "lookup tcp/nope: unknown port"),
         ("127.0.0.1:a\0b", "lookup tcp/a\0b: unknown port"),
         ("no such name:1", "lookup no such name: no such host"),
