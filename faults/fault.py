@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from .segment import Stage, StageContext
+from .segment import Stream as Stream
 from .settings import Settings
 from .settings.units import Size
 
-Stream = Literal["upstream", "downstream"]
-"""A direction: upstream is from the client to the server, downstream from the server to the client."""
 DEFAULT_BUFFER = Size(256_000)
 """How many bytes may wait before a fault that is slow or stalls; then the sender is held back."""
 

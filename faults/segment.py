@@ -10,7 +10,10 @@ from __future__ import annotations
 import enum
 import random
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
+
+Stream = Literal["upstream", "downstream"]
+"""A direction: upstream is from the client to the server, downstream from the server to the client."""
 
 
 class Kind(enum.IntEnum):
@@ -65,10 +68,11 @@ class StageContext:
 
     Three dicts hold state: `state` is for this stream of this connection (bytes counted), `connection` for both streams
     of this connection (when one of them last moved), `shared` for this stream of every connection (a rate in common). A
-    change of settings empties `shared` alone. `other` is the other stream of this connection, to look at.
+    change of settings empties `shared` alone. `other` is the other stream of this connection, to look at, `stream` this
+    one.
     """
 
-    __slots__ = ("_rng", "_seed", "connection", "other", "shared", "state")
+    __slots__ = ("_rng", "_seed", "connection", "other", "shared", "state", "stream")
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class StageContext:
         connection: dict[str, float] | None = None,
         shared: dict[str, float] | None = None,
         other: Counted = _SILENT,
+        stream: Stream = "downstream",
     ) -> None:
         self._seed = seed
         self._rng: random.Random | None = None
@@ -84,6 +89,7 @@ class StageContext:
         self.connection: dict[str, float] = {} if connection is None else connection
         self.shared: dict[str, float] = {} if shared is None else shared
         self.other = other
+        self.stream = stream
 
     @property
     def rng(self) -> random.Random:

@@ -28,6 +28,9 @@ class Unread(Protocol):
     def peer_reset(self, error: OSError) -> None:
         """Take a reset that the transport was not told of."""
 
+    def let_go(self) -> None:
+        """End its link if nobody waits for anything on it any more."""
+
 
 class Shared:
     """Made and used on a running event loop. `unread` are the sockets that the sweep looks after, once a second."""
@@ -48,6 +51,8 @@ class Shared:
             try:
                 if not side.disconnected and (error := sockets.lost(sockets.of(side.transport))) is not None:
                     side.peer_reset(error)
+                else:
+                    side.let_go()
             except Exception as error:  # one link's trouble is its own
                 context = {"message": "error in taking a reset", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(context)

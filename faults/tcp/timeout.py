@@ -15,8 +15,8 @@ from ..settings.units import Duration
 class Timeout(Fault, frozen=True):
     """Nothing arrives, neither data nor the end; after `timeout` the connection is closed (FIN).
 
-    Without a timeout it is a black hole: silence until the reader gives up. Healing closes the connections that lost
-    bytes.
+    Without a timeout it is a black hole: silence until the reader gives up. That a client has left, the server learns.
+    Healing closes the connections that lost bytes.
     """
 
     name = "timeout"
@@ -34,7 +34,8 @@ class Timeout(Fault, frozen=True):
                 return (Segment(segment.at, kind=Kind.CLOSE),)
             if segment.kind is Kind.OPEN and self.timeout is not None:
                 return (Segment(segment.at + self.timeout, kind=Kind.ALARM),)
-            return ()
+            left = context.stream == "upstream" and segment.kind not in (Kind.DATA, Kind.OPEN)
+            return (segment,) if left else ()
 
         return stage
 

@@ -210,6 +210,11 @@ class Link:
                 if not side.disconnected:
                     side.transport.close()
 
+    def let_go(self) -> None:
+        """End both sides if both peers have left, and a fault keeps that from the other one: nobody waits for it."""
+        if self.open and self.ending is None and self.client.is_over and self.server.is_over:
+            self.end(Kind.CLOSE, "both sides left")
+
     def side_disconnected(self, side: Side, error: Exception | None) -> None:
         """Take the end of a socket: by a RST, unless we are ending this link."""
         self.unwatch(side)

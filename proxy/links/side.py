@@ -57,6 +57,9 @@ class SideHost(Connection, Protocol):
     def eof_forwarded(self) -> None:
         """Take that a stream has come to its end, and the other side was told."""
 
+    def let_go(self) -> None:
+        """End both sides if both peers have left, and a fault keeps that from the other one."""
+
     def failed(self, error: Exception) -> None:
         """Take what was raised while a side was told something."""
 
@@ -189,6 +192,16 @@ class Side(asyncio.Protocol):
             mode.data_received(data)
         if ended:
             mode.eof_received()
+
+    def let_go(self) -> None:
+        """End the link if nobody waits for anything on it any more."""
+        self.link.let_go()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its peer has left, and nothing of that is still on its way to the other side."""
+        lost_end = self.pipe is not None and self.pipe.lost_end
+        return self.disconnected or self.eof_forwarded or (self.eof_seen and lost_end)
 
     def feed_event(self, kind: Kind) -> None:
         """Take an event of the stream."""

@@ -114,7 +114,8 @@ class Injection:
     def context(self, connection: Connection, stream: Stream, other: Counted) -> StageContext:
         """Return the context of this fault's stage on one stream of a connection; `other` is its other stream."""
         hit, shared = self.hits[connection], self._shared.setdefault(stream, {})
-        return StageContext(draw(*self.identity, hit.n, stream), connection=hit.connection, shared=shared, other=other)
+        seed = draw(*self.identity, hit.n, stream)
+        return StageContext(seed, connection=hit.connection, shared=shared, other=other, stream=stream)
 
     def record_untouched(self, connection: Connection) -> bool:
         """Record an open connection on which the fault could not act, or not on one of its exchanges.

@@ -46,13 +46,13 @@ class Queued(NamedTuple):
 class Lane:
     """One injection on one stream of one link; or, with a `begin` of its own stage, on one message.
 
-    `lost`: bytes or an end were thrown away. `fault` are the settings with which the stage started, `limit` is how many
-    bytes may wait for it, None where the pipe's own limit counts.
+    `lost`: bytes or an end were thrown away; `lost_end`: an end was. `fault` are the settings with which
+    the stage started, `limit` is how many bytes may wait for it, None where the pipe's own limit counts.
     """
 
     __slots__ = (
         "_alarm", "_begin", "_context", "_cut_off", "_inbox", "_last", "_pieces", "_queue", "_ready", "_source",
-        "_stage", "fault", "injection", "limit", "lost", "waiting",
+        "_stage", "fault", "injection", "limit", "lost", "lost_end", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +61,7 @@ class Lane:
         self.injection = injection
         self.waiting = 0
         self.lost = False
+        self.lost_end = False
         self._context = context
         self._begin = begin
         self._ready: Segment | None = None
@@ -179,6 +180,7 @@ class Lane:
         if self.fault.discards and segment.kind not in (Kind.OPEN, Kind.ALARM):
             out = list(out)
             self.lost |= sum(len(each.data) for each in out) < len(segment.data) or not out
+            self.lost_end |= segment.kind is not Kind.DATA and not out
         if isinstance(out, Iterator):
             self._pieces, self._source, self._cut_off = out, segment, None
             self.waiting += len(segment.data)

@@ -71,6 +71,11 @@ class Pipe:
         """How many bytes wait in the lanes."""
         return sum(lane.waiting for lane in self.lanes)
 
+    @property
+    def lost_end(self) -> bool:
+        """Whether the end of the stream was thrown away."""
+        return any(lane.lost_end for lane in self.lanes)
+
     def feed(self, data: bytes = b"", kind: Kind = Kind.DATA) -> None:
         """Take what the source read."""
         now = self._clock.time()

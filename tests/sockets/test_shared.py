@@ -25,6 +25,9 @@ class Counted:
         self.looks += 1
         return True
 
+    def let_go(self) -> None:
+        """Nobody waits for it, and it has no link."""
+
 
 async def test_one_that_raises_is_reported_and_the_others_are_swept_on(world, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, object]] = []
