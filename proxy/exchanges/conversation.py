@@ -33,6 +33,9 @@ it are requests. Until its status is known such an exchange is `_switching`, and
 They are sent at once, and count as overlap, up to the first that a fault would act on if it were a request: from there
 on they wait, and so does an EOF (`_end_behind`).
 
+**In order.** What a reader keeps back comes behind all the pieces that it has returned. So where the parsing stops in a
+loop over pieces, `_give_up()` waits for the end of that loop (`_reading`).
+
 **What may happen during a call.** Everything that sends (an outlet, a queue, a handler that acts) may end the link,
 which calls `close()` within our call; and a piece may stop the parsing, or silence the link. So `_request()` and
 `_reply()` look at the mode again for every piece; a handler that sends several pieces looks whether the exchange still
@@ -100,10 +103,10 @@ class Conversation:
     """The exchanges of one link. It is fed bytes (`feed_requests`, `feed_replies`) and ends of streams (`feed_end`)."""
 
     __slots__ = (
-        "_behind", "_bytes_behind", "_clock", "_end_behind", "_host", "_incoming", "_open", "_queues", "_replies_begun",
-        "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_queue", "_reply_reader", "_request_handler",
-        "_request_mode", "_request_overlap", "_request_queue", "_request_reader", "_silenced_by", "_switching",
-        "_to_client", "_to_upstream", "_unanswered",
+        "_behind", "_bytes_behind", "_clock", "_end_behind", "_host", "_incoming", "_open", "_queues", "_reading",
+        "_replies_begun", "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_queue", "_reply_reader",
+        "_request_handler", "_request_mode", "_request_overlap", "_request_queue", "_request_reader", "_silenced_by",
+        "_switching", "_to_client", "_to_upstream", "_unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +136,7 @@ class Conversation:
         self._reply_mode = FORWARDED
         self._request_overlap = self._reply_overlap = 0
         self._silenced_by: Injection | None = None
+        self._reading = 0  # how many loops over pieces are under way
         self._switching: Exchange | None = None
         self._behind: list[Piece] = []
         self._bytes_behind = 0
@@ -264,12 +268,13 @@ class Conversation:
 
     def _silence(self, injection: Injection) -> None:
         """Say nothing from here on: the next reply would be taken for the one that was dropped."""
-        self._request_mode, self._silenced_by, self._switching = SILENCED, injection, None
+        self._request_mode, self._silenced_by = SILENCED, injection
+        self._forget_behind()
 
     def close(self, kind: Kind) -> None:
         """Take the end of the link: what is open comes to nothing."""
         self._request_mode = self._reply_mode = CLOSED
-        self._switching = None
+        self._forget_behind()
         self._queues.close()
         for exchange in tuple(self._open):
             self._end(exchange, kind)
@@ -289,8 +294,6 @@ class Conversation:
         if incoming is not None and incoming.request_slot is not None:
             self._request_queue.end_message(incoming.request_slot)
         self._take_behind()
-        for piece in self._request_reader.give_up(why):
-            self._request(piece)
         if self._replies_begun and self._unanswered:
             self._reply_handler.cut_short(self._unanswered[0])
             if self._unanswered[0].reply_is_torn:  # the rest of it cannot follow alone
@@ -305,7 +308,24 @@ class Conversation:
             if exchange.reply_slot is not None:
                 self._reply_queue.end_message(exchange.reply_slot)
             self._record(exchange)
-        for piece in self._reply_reader.give_up(why):
+        self._give_up()
+
+    def _done_reading(self) -> None:
+        """Take the end of a loop over pieces; behind the outermost one comes what had to wait for it."""
+        self._reading -= 1
+        if not self.parsed:
+            self._give_up()
+        if self._end_behind is not None and not self._reading and not self._behind:
+            kind, self._end_behind = self._end_behind, None
+            self._client_ended(kind)
+
+    def _give_up(self) -> None:
+        """Send on what the readers keep back where the link is not parsed any more, behind all that they have read."""
+        if self._reading:
+            return
+        for piece in self._request_reader.give_up("given up"):
+            self._request(piece)
+        for piece in self._reply_reader.give_up("given up"):
             self._reply(piece)
 
     # Requests
@@ -327,17 +347,23 @@ class Conversation:
         exchange.reply_slot = self._reply_queue.add(partial(self._reply_sent, exchange))
 
     def _read_requests(self, data: bytes) -> None:
+        self._reading += 1
         for piece in self._request_reader.feed(data):
             self._request(piece)
+        self._done_reading()
 
-    def _request(self, piece: Piece, *, answered: bool = False) -> None:
-        """Take a piece of the client's stream; where it is not queued, the bytes are on their way.
+    def _request(self, piece: Piece) -> None:
+        """Take a piece of the client's stream."""
+        if self._behind or (self._switching is not None and self._switching is not self._incoming):
+            self._add_behind(piece)
+        else:
+            self._take(piece)
+
+    def _take(self, piece: Piece, *, answered: bool = False) -> None:
+        """Take a piece of a request; where it is not queued, the bytes are on their way.
 
         `answered`: the upstream has replied to it, so it is too late to judge it.
         """
-        if self._switching is not None and self._switching is not self._incoming:
-            self._add_behind(piece)
-            return
         part, data, last, head = piece
         data, self._request_overlap = data[self._request_overlap :], max(0, self._request_overlap - len(data))
         if self._request_mode is FORWARDED or self._request_mode is QUEUED:
@@ -362,7 +388,7 @@ class Conversation:
             exchange.digest(piece.data)
         if last:
             self._incoming = None
-        if mode is QUEUED:
+        if mode is QUEUED and data:
             self._request_handler.add(exchange, Piece(part, data, last))
         exchange.request_complete = last
         if last and exchange.reply_sent:  # the reply came before the request's end
@@ -408,14 +434,17 @@ class Conversation:
             return
         self._take_behind()
 
-    def _take_behind(self, *, answered: bool = False) -> None:
+    def _take_behind(self) -> None:
         """Take what is behind a request."""
-        behind, self._behind, self._bytes_behind, self._switching = self._behind, [], 0, None
+        behind = self._behind
+        self._forget_behind()
+        self._reading += 1
         for piece in behind:
-            self._request(piece, answered=answered)
-        if self._end_behind is not None and not self._behind:
-            kind, self._end_behind = self._end_behind, None
-            self._client_ended(kind)
+            self._request(piece)
+        self._done_reading()
+
+    def _forget_behind(self) -> None:
+        self._switching, self._behind, self._bytes_behind = None, [], 0
 
     def _client_ended(self, kind: Kind) -> None:
         if self._request_mode is SILENCED:
@@ -439,8 +468,11 @@ class Conversation:
     def _next_request(self) -> RequestHead | None:
         """Return the request of the next reply; some of those before are perhaps still to be taken."""
         ahead, self._replies_begun = self._replies_begun, self._replies_begun + 1
-        if ahead == len(self._unanswered) and self._switching is not None:  # its reply, just read, says: no switch
-            self._take_behind(answered=True)
+        if self._behind and ahead == len(self._unanswered):  # the reply before it, just read, says: no switch
+            behind, self._behind = self._behind, []
+            while behind and (ahead == len(self._unanswered) or not self.parsed):
+                self._take(behind.pop(0), answered=True)
+            self._behind, self._bytes_behind = behind, sum(len(piece.data) for piece in behind)
         return self._unanswered[ahead].head if ahead < len(self._unanswered) else None
 
     def _reply_complete(self, data: bytes) -> bool:
@@ -464,11 +496,13 @@ class Conversation:
         return True
 
     def _read_replies(self, data: bytes) -> None:
+        self._reading += 1
         for piece in self._reply_reader.feed(data):
             self._reply(piece)
         if self._reply_reader.opaque and self._reply_mode in (FORWARDED, QUEUED):
             self._stop_parsing(self._reply_reader.opaque)
         self._settle_switching()
+        self._done_reading()
 
     def _reply(self, piece: Piece) -> None:
         """Take a piece of the upstream's stream; where it is not queued, the bytes are on their way."""

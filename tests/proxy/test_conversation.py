@@ -436,6 +436,30 @@ class TestInOrder:
         assert talk.at_client() == [(0, OK)]
         assert talk.stop_reason == "too much before the reply to an upgrade"
 
+    @pytest.mark.parametrize("path", ["/1", "/3", "/never"])
+    @pytest.mark.parametrize("held", [False, True])
+    def test_where_too_much_comes_in_one_read_all_of_it_stays_in_order(self, talk, path, held):
+        talk.inject(does(ANSWER), match={"path": path})
+        if held:
+            talk.inject(does(Hold(5)), "late", match={"path": "/"})
+        long = b"POST /2 HTTP/1.1\r\nContent-Length: 70000\r\n\r\n" + bytes(70_000)
+        said = UPGRADE + get(1) + long + get(3) + POST[:-3]
+        talk.client(said)
+        talk.client(POST[-3:])
+        talk.wait(5)
+        assert talk.at_server() == [(5 if held else 0, said + POST[-3:])]
+        talk.check_counts()
+
+    def test_what_cannot_be_read_behind_one_that_was_refused_stops_the_parsing_and_no_byte(self, talk):
+        talk.inject(does(Hold(5, "reply"), on="reply"), match={"path": "/"})
+        talk.client(UPGRADE + get(1) + b"\x16\x03")
+        talk.server(OK + ok(1) + ok(2)[:9], ok(2)[9:] + ok(3)[:9])
+        talk.server(ok(3)[9:])
+        talk.wait(5)
+        assert talk.at_server() == [(0, UPGRADE + get(1) + b"\x16\x03")]
+        assert talk.at_client() == [(5, OK + ok(1) + ok(2) + ok(3))]
+        talk.check_counts()
+
     def test_a_reply_that_nobody_asked_for_is_not_taken_for_one(self, talk):
         talk.inject(does(ANSWER), match={"method": "PUT"})
         talk.client(GET)
@@ -533,6 +557,16 @@ class TestInOrder:
         assert talk.at_server() == [(0, 1001 * GET)]
         assert talk.stop_reason == "too many requests at once"
         assert len(talk.over) == 1000
+
+    @pytest.mark.parametrize("armed", [False, True])
+    def test_where_too_many_come_in_one_read_all_of_it_stays_in_order(self, talk, armed):
+        if armed:
+            talk.inject(does(ANSWER), match={"method": "PUT"})
+        said = 1000 * GET + POST + get(1) + get(2)[:9]
+        talk.client(said)
+        talk.client(get(2)[9:])
+        assert talk.at_server() == [(0, said + get(2)[9:])]
+        assert talk.stop_reason == "too many requests at once"
 
     def test_five_hundred_answers_wait_for_one_reply(self, talk):
         talk.inject(does(ANSWER), match={"path": "/a"})

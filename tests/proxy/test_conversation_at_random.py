@@ -23,6 +23,7 @@ from brownout.faults.http.truncate import Truncate
 from brownout.faults.segment import Kind
 from brownout.faults.settings.units import Share, Size
 from brownout.faults.tcp.slicer import sliced
+from brownout.proxy.exchanges import conversation
 from brownout.proxy.shaping.budget import LIMITS
 
 from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does
@@ -221,6 +222,9 @@ def test_whatever_happens_every_exchange_ends_once_and_nothing_is_left(faults, s
     assert all(0 <= each.fired <= each.matched for each in armed)
 
 
+UPGRADE = b"GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n"
+CONNECT = b"CONNECT a:1 HTTP/1.1\r\n\r\n"
+UPLOAD = b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
 UNTIL_EOF = b"HTTP/1.1 200 OK\r\n\r\nuntil the end"
 REPLIES = [OK, CHUNKED, BUSY, b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n" + OK, UNTIL_EOF]
 SHORTENS = {
@@ -264,3 +268,44 @@ def test_the_pieces_in_which_replies_come_change_nothing(kinds, replies, cuts, h
         pieces += [said[at : at + count]] if at < len(said) else []
         at += count
     assert heard(pieces) == heard([said])
+
+
+@given(
+    asked=st.lists(
+        st.sampled_from([GET, POST, UPGRADE, CONNECT, b"\r\n", b"\x16\x03\x01", POST[:-3], UPLOAD]), max_size=8
+    ),
+    replied=st.lists(
+        st.sampled_from([*REPLIES, b"HTTP/1.1 101 Switching\r\n\r\n", b"no HTTP", CHUNKED[:60]]), max_size=8
+    ),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["client", "client", "server", "wait"]), st.integers(1, 200)), max_size=20
+    ),
+    late=st.lists(
+        st.sampled_from([("request", "/a"), ("reply", "/a"), ("reply", "/"), ("request", "/charge")]), max_size=2
+    ),
+    most=st.sampled_from([(1000, 65536), (3, 65536), (1000, 60), (2, 90)]),
+)
+@settings(max_examples=1000, deadline=None)
+def test_no_byte_is_lost_or_overtaken_wherever_the_parsing_stops(asked, replied, steps, late, most):
+    talk, left = Talk(), {"client": b"".join(asked), "server": b"".join(replied)}
+    said = dict(left)
+    for number, (message, path) in enumerate(late):
+        talk.inject(does(Hold(5, message), on=message), f"late-{number}", {"path": path})
+    talk.begin()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conversation, "MOST_OPEN", most[0])
+        patch.setattr(conversation, "MOST_BEHIND", most[1])
+        for what, count in steps:
+            if what == "wait":
+                talk.wait(count / 10)
+            elif left[what]:
+                getattr(talk, what)(left[what][:count])
+                left[what] = left[what][count:]
+        talk.client(*filter(None, [left["client"]]), Kind.EOF)
+        talk.server(*filter(None, [left["server"]]), Kind.EOF)
+    talk.wait(100)
+    for heard, sent in ((talk.at_server(), said["client"]), (talk.at_client(), said["server"])):
+        *datas, end = [data for _, data in heard]
+        assert (b"".join(datas), end) == (sent, Kind.EOF)
+    talk.check_counts()
+    assert talk.budget.held == 0
