@@ -125,7 +125,7 @@ class Reloader:
         done: Done = Counter()
         wrong: list[BrownoutError] = []
         try:
-            new = self._file.read()
+            new = await asyncio.to_thread(self._file.read)  # a large one takes seconds
             if new != self._config:
                 await self._carry_out(new, done, wrong)
         except BrownoutError as error:
@@ -167,17 +167,32 @@ class Reloader:
 
     async def _change(self, entries: Mapping[str, ProxyEntry]) -> dict[str, BrownoutError]:
         """Change proxies; return those that failed. They are retried while others succeed: these may free a port."""
+        failed = await self._try(entries)
+        if failed:  # some may stand in each other's way: those that move give up their ports first
+            moving = [name for name in failed if entries[name].listen != self._config.proxies[name].listen]
+            moving = [name for name in moving if self._fleet.proxy(name).enabled]
+            if len(moving) > 1:
+                for name in moving:
+                    await self._fleet.proxy(name).disable()
+                failed = await self._try({name: entries[name] for name in failed}, moving)
+                for name in failed.keys() & set(moving):
+                    with contextlib.suppress(BrownoutError):  # what is wrong with it is said
+                        await self._fleet.proxy(name).enable()
+        return failed
+
+    async def _try(self, entries: Mapping[str, ProxyEntry], released: Collection[str] = ()) -> dict[str, BrownoutError]:
         failed: dict[str, BrownoutError] = {}
         left = dict(entries)
         while left:
             failed = {}
             for name, entry in left.items():
                 old = self._config.proxies[name]
+                switched = entry.enabled != old.enabled or name in released
                 try:
                     await self._fleet.proxy(name).update(
                         upstream=None if entry.upstream == old.upstream else entry.upstream,
                         listen=None if entry.listen == old.listen else entry.listen,
-                        enabled=None if entry.enabled == old.enabled else entry.enabled,
+                        enabled=entry.enabled if switched else None,
                     )
                 except BrownoutError as error:
                     failed[name] = error

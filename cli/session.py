@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -44,6 +45,12 @@ def on_a_loop(work: Coroutine[None, None, int]) -> int:
         return 0
 
 
+def freeze() -> None:
+    """Let garbage collections pass over what is here from the start on: a full one would hold up connections."""
+    gc.collect()
+    gc.freeze()
+
+
 async def _session(plan: Plan) -> int:
     output = Output(sys.stderr if plan.command else sys.stdout)
     async with contextlib.AsyncExitStack() as stack:
@@ -61,6 +68,7 @@ async def _session(plan: Plan) -> int:
             reloader = Reloader(fleet, plan.file, plan.config, watch=plan.watch)
             stack.enter_context(_task(reloader.run()))
             signals.hangup = reloader.ask
+        freeze()
         if not (fleet.proxies or plan.command):
             output.say("no proxies yet; add one: brownout proxy add redis redis://127.0.0.1:6379")
         code = await _last(fleet, server, plan, output, signals)

@@ -19,7 +19,7 @@ from ..control.toxiproxy.metrics import add_toxiproxy_metrics
 from ..proxy import Fleet, new_seed
 from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
-from .session import on_a_loop
+from .session import freeze, on_a_loop
 from .signals import Signals
 from .toxiproxy_log import Log
 
@@ -74,6 +74,7 @@ async def _serve(asked: Asked) -> int:
         if server.is_open:
             log.write("warn", f"whoever can reach {where} can change all of this; a --token prevents that")
         raise_file_limit()
+        freeze()
         number = await signals.next()
         log.write("info", "Shutting down", signal=number.name)
     return 0

@@ -56,6 +56,7 @@ class Api:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        self._version = importlib.metadata.version("brownout")  # from the disk, for which there may be no descriptor
         self._followers: set[Follower[Recorded] | Follower[Entry]] = set()
 
     def routes(self) -> list[web.RouteDef]:
@@ -89,8 +90,7 @@ class Api:
 
     async def health(self, request: web.Request) -> web.Response:
         """Say who answers."""
-        version = importlib.metadata.version("brownout")
-        return reply({"status": "ok", "version": version, "pid": os.getpid(), "seed": self._fleet.seed})
+        return reply({"status": "ok", "version": self._version, "pid": os.getpid(), "seed": self._fleet.seed})
 
     async def faults(self, request: web.Request) -> web.Response:
         """List the catalogue."""
@@ -116,7 +116,7 @@ class Api:
         name = request.match_info["proxy"]
         values = await read_mapping(request)
         asked = convert(ProxyPut, values)
-        known = self._fleet.proxies.get(name)
+        known = await self._fleet.settled(name)
         if known is None:
             proxy = await self._fleet.add(name, asked.upstream, asked.listen, enabled=asked.enabled)
             return self._proxy_reply(proxy, HTTPStatus.CREATED)

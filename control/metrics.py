@@ -9,6 +9,7 @@ of a second to write, and the proxies run on the same loop, so they have their t
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.metadata
 import platform
 from collections import defaultdict
@@ -115,7 +116,7 @@ def _faults(read: Callable[[Tally, list[Injection]], Value]) -> Callable[[Fleet]
 FAMILIES = (
     Family(
         "gauge", "brownout_build_info", "Which Brownout this is, on which Python; always 1.", ("version", "python"),
-        lambda fleet: [((importlib.metadata.version("brownout"), platform.python_version()), 1)],
+        lambda fleet: [((_version(), platform.python_version()), 1)],
     ),
     Family(
         "gauge", "brownout_run_info", "The random seed; always 1.", ("seed",),
@@ -211,8 +212,15 @@ async def expose(
     return b"".join([*text, end]), content_type
 
 
+@functools.cache
+def _version() -> str:
+    """Return the version, from the disk: once, since there may be no descriptor later."""
+    return importlib.metadata.version("brownout")
+
+
 def add_metrics(app: web.Application, fleet: Fleet) -> None:
     """Let an application answer `/metrics`."""
+    _version()
 
     async def metrics(request: web.Request) -> web.Response:
         body, content_type = await expose(fleet, request.headers.get("Accept", ""))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from .fault import Fault
 from .settings import Problem, SettingsError
@@ -13,7 +16,7 @@ LONGEST = 1 << 20
 def read(path: Path) -> str:
     """Return what a file holds. Raises SettingsError where that is not text, or too long."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(LONGEST + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -24,6 +27,19 @@ def read(path: Path) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise _wrong(f"{path} is not UTF-8", "a file of text is right") from None
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to be read. Raises OSError, also for a pipe: everything would wait for its writer."""
+    file = open(path, "rb", opener=_at_once)  # noqa: SIM115 (it is returned; Path.open has no opener)
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError("it is not a regular file")
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def with_text(fault: Fault, text: str, name: str) -> Fault:

@@ -113,12 +113,20 @@ class Fleet(Shared):
         enabled: bool,
         then: Callable[[Proxy], None],
     ) -> Proxy:
-        """Put a new proxy in the place of one; raises BrownoutError, which leaves the old one, disabled."""
-        await old.disable()
-        proxy = self._new(old.name, upstream, listen)
+        """Put a new proxy in the place of one; raises BrownoutError, which leaves the old one as it was.
+
+        Its port must be free for the new one, so its connections have ended all the same.
+        """
+        proxy, was_enabled = self._new(old.name, upstream, listen), old.enabled
         then(proxy)
-        if enabled:
-            await proxy.enable()
+        await old.disable()
+        try:
+            if enabled:
+                await proxy.enable()
+        except BrownoutError:
+            if was_enabled:
+                await old.enable()
+            raise
         if self.proxies.get(old.name) is not old:
             proxy.close()
             raise ConflictError(f"the proxy {old.name} was removed meanwhile")
@@ -139,6 +147,14 @@ class Fleet(Shared):
 
     def _added(self, proxy: Proxy, *, enabled: bool) -> None:
         self.journal.write(ProxyAdded(proxy.name, proxy.upstream.masked, enabled))
+
+    async def settled(self, name: str) -> Proxy | None:
+        """Return the proxy of a name, once what is being done with it is done: one that is added may not listen yet."""
+        while (proxy := self.proxies.get(name)) is not None:
+            await proxy.settled()
+            if self.proxies.get(name) is proxy:
+                return proxy
+        return None
 
     async def remove(self, name: str) -> None:
         """Remove a proxy: release its port, close its links. Raises NotFoundError."""

@@ -137,6 +137,11 @@ class Proxy:
             elif enabled and self.port.trouble and self.settle_port():
                 raise ListenError(self.port.trouble, "end who has it, or choose another listen address")
 
+    async def settled(self) -> None:
+        """Wait until what is being changed is changed."""
+        async with self._updating:
+            pass
+
     def settle_port(self) -> str:
         """Listen, or let connections be refused, as the active injections say; return what is wrong."""
         before = self.port.trouble

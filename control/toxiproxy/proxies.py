@@ -111,7 +111,7 @@ class Proxies:
 
     async def _have(self, entry: Entry) -> Proxy:
         """Return the proxy of an entry: as it is, or replaced by a new one where it differs."""
-        known = self._fleet.proxies.get(entry.name)
+        known = await self._fleet.settled(entry.name)
         if known is None:
             return await self.make(entry)
         if entry.listen != self._words.unresolved(known):

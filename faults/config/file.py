@@ -26,6 +26,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta
 
 from ..profile import Profile
+from ..text_file import open_regular
 from . import nodes
 from .nodes import Node
 from .problem import ConfigError, ConfigProblem, Place, Problems
@@ -121,7 +122,7 @@ def decode(data: bytes, name: str) -> str:
 
 def _text(path: Path, name: str) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MOST_BYTES + 1)
     except IsADirectoryError:
         raise _unreadable(name, "this is a folder", f"name a file in it: {path / 'brownout.yaml'}") from None

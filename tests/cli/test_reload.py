@@ -243,6 +243,28 @@ def test_proxies_move_and_are_switched(edited: Callable[..., Edited], echo: str,
     assert [each["enabled"] for each in it.client.proxies()] == [False, True]
 
 
+def test_proxies_swap_their_ports(edited: Callable[..., Edited], echo: str, reserve: Callable[[], str]) -> None:
+    first, second, third = reserve(), reserve(), reserve()
+    text = "proxies: {{a: {{upstream: '{echo}', listen: '{}'}}, b: {{upstream: '{echo}', listen: '{}'}}, c: {{upstream: '{echo}', listen: '{}'}}}}"
+    it = edited(text.format(first, second, third, echo=echo))
+    assert it.hang_up(text.format(second, first, third, echo=echo)) == "2 proxies changed"
+    assert [each["address"] for each in it.client.proxies()] == [second, first, third]
+    assert it.hang_up(text.format(first, third, second, echo=echo)) == "3 proxies changed"
+    assert [each["address"] for each in it.client.proxies()] == [first, third, second]
+
+
+def test_of_those_that_move_one_that_cannot_listens_where_it_did(
+    edited: Callable[..., Edited], echo: str, reserve: Callable[[], str]
+) -> None:
+    first, second = reserve(), reserve()
+    text = "proxies: {{a: {{upstream: '{echo}', listen: '{}'}}, b: {{upstream: '{echo}', listen: '{}'}}}}"
+    it = edited(text.format(first, second, echo=echo))
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        taken = [f"127.0.0.1:{server.getsockname()[1]}" for server in (one, other)]
+        assert it.hang_up(text.format(*taken, echo=echo)) == "nothing changed, 2 errors"
+    assert [each["address"] for each in it.client.proxies()] == [first, second]
+
+
 def test_a_broken_edit_changes_nothing_and_says_everything(edited: Callable[..., Edited], echo: str) -> None:
     it = edited(FILE.format(echo=echo), "--profile", "slow")
     before = it.client.proxies()

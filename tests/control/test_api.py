@@ -1,7 +1,10 @@
+import contextlib
+import errno
 import importlib.metadata
 import json
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -305,3 +308,25 @@ def test_a_bug_is_an_answer_too(
     assert running.ask("DELETE", "/v1/injections") == (500, answer)
     assert "KeyError: 'oh'" in caplog.text
     monkeypatch.undo()  # the fleet heals when it closes
+
+
+def test_equal_calls_at_once_all_get_a_proxy_that_listens(running: Running) -> None:
+    body = json.dumps({"upstream": running.echo})
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(15):
+            path = f"/v1/proxies/p{number}"
+            answers = list(pool.map(lambda path: running.ask("PUT", path, body), [path] * 8))
+            assert sorted(status for status, _ in answers) == [200] * 7 + [201]
+            assert len({made["address"] for _, made in answers}) == 1
+            assert answers[0][1]["address"] is not None
+
+
+def test_health_and_metrics_need_no_descriptor(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(name: str) -> str:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(importlib.metadata, "version", none_left)
+    assert running.ask("GET", "/v1/health")[0] == 200
+    with contextlib.closing(running.connect()) as connection:
+        connection.request("GET", "/metrics")
+        assert connection.getresponse().status == 200

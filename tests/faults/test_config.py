@@ -311,10 +311,10 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, mode: str) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+    def refuse(path: str, flags: int) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
-    monkeypatch.setattr(Path, "open", refuse)  # root may read every file
+    monkeypatch.setattr(os, "open", refuse)  # root may read every file
     assert wrong(tmp_path / "a.yaml")[0] == "a.yaml: the file cannot be read: Permission denied"
 
 
@@ -391,3 +391,10 @@ def errors(text: str) -> list[ConfigProblem]:
     except ConfigError as error:
         return error.problems
     return []
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(path := tmp_path / "brownout.yaml")
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    assert caught.value.problems[0].message == "the file cannot be read: it is not a regular file"

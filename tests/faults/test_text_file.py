@@ -1,5 +1,6 @@
 """A body that is in a file: read where a folder is given, and nowhere else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,10 @@ def test_a_configuration_says_what_is_wrong_with_it_where_it_stands(folder: Path
         (4, 66, f"{first}.times", "0 is not right", "times is a number, 1 or more"),
         (5, 43, f"{second}.file", "5 is not right", "file is text"),
     ]  # fmt: skip
+
+
+def test_a_pipe_is_refused_at_once(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(SettingsError) as caught:
+        Spec.parse({"fault": "http.status", "status": 503, "file": "pipe"}, folder=folder)
+    assert caught.value.message == f"file: {folder / 'pipe'} cannot be read: it is not a regular file"

@@ -184,7 +184,7 @@ def test_populate_tells_what_it_made_before_the_error(running: Running) -> None:
 
 
 def test_a_failed_rebind_is_rolled_back(running: Running) -> None:
-    before = made(running)
+    before = made(running, upstream=running.echo)
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = f"127.0.0.1:{other.getsockname()[1]}"
         assert ask(running, "POST", "/proxies/p", {"listen": taken, "upstream": "127.0.0.1:2"}) == (
@@ -268,3 +268,19 @@ def test_a_proxy_that_is_replaced_gives_its_port_to_the_new_one(running: Running
             writer.close()
 
     assert running.call(echoed()) == b"hello"
+
+
+def test_a_populate_that_is_refused_leaves_the_old_proxy_listening(running: Running) -> None:
+    before = made(running, upstream=running.echo)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        entry = {
+            "name": "p",
+            "upstream": running.echo,
+            "listen": f"127.0.0.1:{taken.getsockname()[1]}",
+            "enabled": True,
+        }
+        assert ask(running, "POST", "/populate", [entry])[0] == 500
+    after = ask(running, "GET", "/proxies/p")[1]
+    assert (after["enabled"], after["listen"]) == (True, before["listen"])
+    host, port = before["listen"].rsplit(":", 1)
+    socket.create_connection((host, int(port)), timeout=10).close()
