@@ -113,6 +113,12 @@ def _faults(read: Callable[[Tally, list[Injection]], Value]) -> Callable[[Fleet]
     return _each(rows)
 
 
+@functools.cache
+def _version() -> str:
+    """Return the version, from the disk: once, since there may be no descriptor later."""
+    return importlib.metadata.version("brownout")
+
+
 FAMILIES = (
     Family(
         "gauge", "brownout_build_info", "Which Brownout this is, on which Python; always 1.", ("version", "python"),
@@ -210,12 +216,6 @@ async def expose(
     if beside is not None:
         text.append(encode(beside).removesuffix(end))
     return b"".join([*text, end]), content_type
-
-
-@functools.cache
-def _version() -> str:
-    """Return the version, from the disk: once, since there may be no descriptor later."""
-    return importlib.metadata.version("brownout")
 
 
 def add_metrics(app: web.Application, fleet: Fleet) -> None:
