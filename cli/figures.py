@@ -38,15 +38,29 @@ def many(count: int, noun: str) -> str:
 
 
 def counts(injection: Mapping[str, object]) -> str:
-    """Write what an injection did: `matched 10, fired 3, 2 connections untouched`."""
+    """Write what an injection did: `matched 10, chosen 3, fired 3, 2 connections untouched`.
+
+    Where it never fired, the cause stands behind that: `fired 0 (no traffic)`.
+    """
     receipt = injection.get("receipt")
     if not isinstance(receipt, dict):
         return ""
-    words = [f"matched {receipt['matched']}", f"fired {receipt['fired']}"]
+    words = hits(receipt["matched"], receipt["chosen"], receipt["fired"])
     if receipt["unseen"]:  # what it refuses, nobody sees, nor what a toxic hits
         words = [*words, "refused ones unseen"] if receipt["matched"] else ["unseen"]
+        if receipt["refused"]:
+            words.append(f"{many(receipt['refused'], 'attempt')} refused on this machine")
+    if receipt["cause"] and receipt["active"]:
+        words[-1] += f" ({receipt['cause'].replace('_', ' ')})"
     if receipt["untouched_total"]:
         words.append(f"{many(receipt['untouched_total'], 'connection')} untouched")
-    if not receipt["active"]:
+    if receipt["waits_for"]:
+        words.append(f"waiting for the {receipt['waits_for']}")
+    elif not receipt["active"]:
         words.append("not begun")
     return ", ".join(words)
+
+
+def hits(matched: int, chosen: int, fired: int) -> list[str]:
+    """Write how many an injection could hit, picked and hit; those that it picked only where that is not all."""
+    return [f"matched {matched}", *([f"chosen {chosen}"] if chosen != matched else []), f"fired {fired}"]

@@ -74,7 +74,7 @@ class Table:
     def _write(self) -> None:
         if not self._output.is_ready():
             return
-        views = [proxy_view(proxy, self._fleet.seed) for proxy in self._fleet.proxies.values()]
+        views = [proxy_view(proxy) for proxy in self._fleet.proxies.values()]
         lines = with_rates(views, self._rates(views)) if views else []
         blank, news = Line("", "hint"), [Line(line, "head") for line in self._news]
         parts = [part for part in (lines, news) if part]

@@ -67,8 +67,10 @@ class News:
             case TextTooLong(connection=number, name=name):
                 text = f"connection {number} has a text that is too long for the match of {name}"
                 return self._failure(recorded, name, text)
-            case Healed(name=name, matched=matched, fired=count):
-                return f"healed {name}: matched {matched}, fired {count}"
+            case Healed() as healed:
+                words = figures.hits(healed.matched, healed.chosen, healed.fired)
+                counts = "unseen" if healed.unseen and not healed.matched else ", ".join(words)
+                return f"healed {healed.name}: {counts}{f' ({healed.reason})' if healed.reason else ''}"
             case DialFailed(reason=reason, error=error, upstream=upstream):
                 return self._failure(recorded, reason, f"no connection to {upstream}: {error}")
             case AcceptFailed(reason=reason, error=error):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FREE = "127.0.0.1:0"
 NONE = "none"
+_STRICT = "brownout run brownout.yaml --profile blackout --strict -- pytest"
 
 
 def entry(text: str) -> ProxyEntry:
@@ -50,7 +51,8 @@ class Plan(NamedTuple):
     """A whole `run`; `api` is None where there is to be none, `seed` None where one is to be drawn.
 
     `proxies` are the file's and those of -p, `profiles` what is applied before they listen. `dial` is how long an
-    upstream may take to accept a connection, None for the usual time. `show_values`: see `proxy.Fleet`.
+    upstream may take to accept a connection, None for the usual time. `show_values`: see `proxy.Fleet`. `strict`: what
+    did nothing fails the run; `quiet`: no summary is written.
     """
 
     proxies: list[ProxyEntry]
@@ -62,6 +64,8 @@ class Plan(NamedTuple):
     config: Config | None = None
     profiles: tuple[Profile, ...] = ()
     watch: bool = False
+    strict: bool = False
+    quiet: bool = False
     report: Path | None = None
     guard: Guard = NO_TOKEN
     show_values: bool = False
@@ -77,6 +81,8 @@ def make(
     file: str | None = None,
     profiles: Sequence[str] = (),
     watch: bool = False,
+    strict: bool = False,
+    quiet: bool = False,
     report: str | None = None,
     token: str | None = None,
     hosts: Sequence[str] = (),
@@ -113,6 +119,8 @@ def make(
         guard = Guard.of(token, hosts)
     except BrownoutError as error:
         wrong.append(error)
+    if strict and not command:
+        wrong.append(BrownoutError("--strict judges a run by its COMMAND, and there is none", _STRICT))
     if watch and source is None:
         wrong.append(BrownoutError("there is no file to watch", "brownout run brownout.yaml --watch"))
     try:
@@ -133,6 +141,8 @@ def make(
         config=config,
         profiles=tuple(chosen),
         watch=watch,
+        strict=strict or (config is not None and config.strict),
+        quiet=quiet,
         report=path,
         guard=guard,
         show_values=show_values,

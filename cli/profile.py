@@ -131,4 +131,7 @@ def _yaml(view: ProfileView) -> str:
     """Write what it injects as YAML, an injection a line, and below that its match."""
     import yaml
 
-    return yaml.safe_dump(view["targets"], sort_keys=False, allow_unicode=True, default_flow_style=None, width=10_000)
+    clock = {"clock": view["clock"]} if view["clock"] else {}
+    return yaml.safe_dump(
+        {**clock, **view["targets"]}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=10_000
+    )

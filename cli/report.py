@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
-from ..control.views import ProxyView, injection_view, moment, proxy_view
+from ..control.views import AskedView, ProxyView, asked_view, injection_view, moment, proxy_view
 from ..wire.errors import BrownoutError
 from ..wire.mask import mask
 
@@ -41,6 +41,8 @@ class RunReport(TypedDict):
     exit_code: int
     profiles: list[str]
     """Those that were applied, also for a time."""
+    asked: list[AskedView]
+    """What was asked for, and whether anything came of it."""
     proxies: list[ProxyReport]
 
 
@@ -85,14 +87,14 @@ class Report:
             "command": [mask(word) for word in self._command],
             "exit_code": exit_code,
             "profiles": list(self._applied | dict.fromkeys(self._fleet.applied)),
+            "asked": [asked_view(each) for each in self._fleet.asked()],
             "proxies": [self._proxy_report(proxy) for proxy in self._proxies],
         }
 
     def _proxy_report(self, proxy: Proxy) -> ProxyReport:
-        seed = self._fleet.seed
         return {
-            "proxy": proxy_view(proxy, seed),
-            "healed": [injection_view(each, seed) for each in proxy.injections.healed],
+            "proxy": proxy_view(proxy),
+            "healed": [injection_view(proxy, each) for each in proxy.injections.healed],
             "removed": self._fleet.proxies.get(proxy.name) is not proxy,
         }
 

@@ -70,6 +70,10 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     help="A profile of FILE, or one that ships with Brownout, applied before anything can connect.",
 )
 @click.option("--watch", is_flag=True, help="Reread FILE whenever it changes, as on SIGHUP.")
+@click.option(
+    "--strict", is_flag=True, help="With COMMAND: exit with 3 in place of 0 if anything that was injected did nothing."
+)
+@click.option("-q", "--quiet", is_flag=True, help="With COMMAND: leave out the summary of what the faults did.")
 @click.option("--report", metavar="PATH", help="Write what happened there as JSON, at the end.")
 @click.option(
     "--api",
@@ -97,6 +101,8 @@ def run(
     proxies: tuple[str, ...],
     profiles: tuple[str, ...],
     watch: bool,
+    strict: bool,
+    quiet: bool,
     report: str | None,
     api: str | None,
     token: str | None,
@@ -125,6 +131,8 @@ def run(
         file=file,
         profiles=profiles,
         watch=watch,
+        strict=strict,
+        quiet=quiet,
         report=report,
         token=token,
         hosts=hosts,

@@ -14,7 +14,7 @@ from ..proxy.record.event import ProxyAdded, ProxyEnabled
 from ..proxy.system import loops
 from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
-from . import child, errors, figures
+from . import child, errors, figures, summary
 from .environment import variables
 from .errors import CombinedError
 from .news import News, wrong_in
@@ -72,7 +72,13 @@ async def _session(plan: Plan) -> int:
         if not (fleet.proxies or plan.command):
             output.say("no proxies yet; add one: brownout proxy add redis redis://127.0.0.1:6379")
         code = await _last(fleet, server, plan, output, signals)
-        return code if report is None else _write(report, code, output)
+        failed = ""
+        if plan.command:
+            code, failed = _judge(fleet, plan, code, output)
+        code = code if report is None else _write(report, code, output)
+        if failed:
+            output.say(f"brownout: {failed}")
+        return code
 
 
 async def _last(fleet: Fleet, server: Server | None, plan: Plan, output: Output, signals: Signals) -> int:
@@ -88,6 +94,18 @@ async def _last(fleet: Fleet, server: Server | None, plan: Plan, output: Output,
         with _heard(fleet, output.say, output.say):
             await signals.next()
     return 0
+
+
+def _judge(fleet: Fleet, plan: Plan, code: int, output: Output) -> tuple[int, str]:
+    """Say what the faults did; return the exit code, and what --strict fails on, if it does."""
+    asked = fleet.asked()
+    if not plan.quiet and (asked or code not in (child.NOT_FOUND, child.NOT_EXECUTABLE)):
+        for text in summary.lines(asked):
+            output.say(f"brownout: {text}")
+    for text in summary.warnings(asked):
+        output.say(f"brownout: {text}")
+    failed = summary.verdict(asked) if plan.strict and code == 0 else ""
+    return (summary.VACUOUS if failed else code), failed
 
 
 def _write(report: Report, code: int, output: Output) -> int:
@@ -125,7 +143,7 @@ async def _open(fleet: Fleet, plan: Plan) -> Server | None:
     def apply() -> None:
         for profile in plan.profiles:
             try:
-                fleet.apply(profile)
+                fleet.launch.apply(profile)
             except BrownoutError as error:
                 wrong.append(error)
 

@@ -12,6 +12,8 @@
     GET    /v1/profiles  /v1/profiles/N
     POST   /v1/profiles/N/apply         injects what the profile says, all or nothing
     POST   /v1/profiles/N/heal          takes that back, and answers how many
+    POST   /v1/tests/announce           tests are to come: what `run` placed waits for the first one
+    POST   /v1/tests/begin              the first test begins
     GET    /v1/journal?proxy=&kind=&since=&follow=1
     GET    /v1/requests?proxy=&since=&last=&follow=1
 
@@ -84,6 +86,8 @@ class Api:
             web.get(profile, self.profile),
             web.post(f"{profile}/apply", self.apply),
             web.post(f"{profile}/heal", self.heal_profile),
+            web.post(f"{ROOT}/tests/announce", self.announce_tests),
+            web.post(f"{ROOT}/tests/begin", self.begin_tests),
             web.get(f"{ROOT}/journal", self.journal),
             web.get(f"{ROOT}/requests", self.requests),
         ]
@@ -105,7 +109,7 @@ class Api:
 
     async def proxies(self, request: web.Request) -> web.Response:
         """List the proxies."""
-        return reply([proxy_view(proxy, self._fleet.seed) for proxy in self._fleet.proxies.values()])
+        return reply([proxy_view(proxy) for proxy in self._fleet.proxies.values()])
 
     async def proxy(self, request: web.Request) -> web.Response:
         """Show a proxy."""
@@ -144,7 +148,7 @@ class Api:
 
     async def injections(self, request: web.Request) -> web.Response:
         """List the injections of a proxy."""
-        return reply([injection_view(each, self._fleet.seed) for each in self._proxy(request).injections.values()])
+        return reply(proxy_view(self._proxy(request))["injections"])
 
     async def inject(self, request: web.Request) -> web.Response:
         """Inject a fault (201)."""
@@ -152,7 +156,7 @@ class Api:
         asked = await read_json(request)
         if not isinstance(asked, (dict, str)):
             raise HttpError(HTTPStatus.BAD_REQUEST, "the body is not an injection", 'send one like {"fault": "reset"}')
-        return self._injection_reply(proxy.inject(Spec.parse(asked)), HTTPStatus.CREATED)
+        return self._injection_reply(proxy, proxy.inject(Spec.parse(asked)), HTTPStatus.CREATED)
 
     async def heal_proxy(self, request: web.Request) -> web.Response:
         """Heal all injections of a proxy."""
@@ -164,19 +168,21 @@ class Api:
 
     async def injection(self, request: web.Request) -> web.Response:
         """Show an injection with its receipt."""
-        return self._injection_reply(self._proxy(request).injections.find(request.match_info["injection"]))
+        proxy = self._proxy(request)
+        return self._injection_reply(proxy, proxy.injections.find(request.match_info["injection"]))
 
     async def change(self, request: web.Request) -> web.Response:
         """Change an injection's settings while it works."""
         proxy = self._proxy(request)
-        return self._injection_reply(proxy.change(request.match_info["injection"], await read_mapping(request)))
+        changed = proxy.change(request.match_info["injection"], await read_mapping(request))
+        return self._injection_reply(proxy, changed)
 
     async def heal(self, request: web.Request) -> web.Response:
         """Heal an injection, and answer its last receipt."""
         proxy = self._proxy(request)
         injection = proxy.injections.find(request.match_info["injection"])
         proxy.heal(injection.name)
-        return self._injection_reply(injection)
+        return self._injection_reply(proxy, injection)
 
     async def profiles(self, request: web.Request) -> web.Response:
         """List the profiles of the file, then those that ship with Brownout."""
@@ -188,11 +194,22 @@ class Api:
 
     async def apply(self, request: web.Request) -> web.Response:
         """Inject what a profile says, all or nothing; what it put there before is healed first."""
-        return reply([placed_view(each, self._fleet.seed) for each in self._fleet.apply(self._profile(request))])
+        placed = self._fleet.apply(self._profile(request))
+        return reply([placed_view(self._fleet.proxies[each.identity.proxy], each) for each in placed])
 
     async def heal_profile(self, request: web.Request) -> web.Response:
         """Heal what a profile put there."""
         return reply({"healed": self._fleet.heal_profile(self._profile(request).name)})
+
+    async def announce_tests(self, request: web.Request) -> web.Response:
+        """Let the clocks of what was placed at launch wait for the first test."""
+        self._fleet.launch.tests_announced()
+        return reply({"announced": True})
+
+    async def begin_tests(self, request: web.Request) -> web.Response:
+        """Start these clocks; called again it does nothing."""
+        self._fleet.launch.first_test()
+        return reply({"begun": True})
 
     async def journal(self, request: web.Request) -> web.StreamResponse:
         """List the journal, or follow it."""
@@ -245,10 +262,10 @@ class Api:
         return profile_view(profile, source, applied=profile.name in self._fleet.applied)
 
     def _proxy_reply(self, proxy: Proxy, status: int = 200) -> web.Response:
-        return reply(proxy_view(proxy, self._fleet.seed), status)
+        return reply(proxy_view(proxy), status)
 
-    def _injection_reply(self, injection: Injection, status: int = 200) -> web.Response:
-        return reply(injection_view(injection, self._fleet.seed), status)
+    def _injection_reply(self, proxy: Proxy, injection: Injection, status: int = 200) -> web.Response:
+        return reply(injection_view(proxy, injection), status)
 
 
 def add_routes(app: web.Application, fleet: Fleet) -> None:

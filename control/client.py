@@ -174,6 +174,14 @@ class Client:
         """Heal what a profile put there, and return how many injections that were."""
         return self._ask("POST", _path("profiles", name, "heal"), _Healed)["healed"]
 
+    def announce_tests(self) -> None:
+        """Say that tests are to come: what `run` placed at launch waits for the first one."""
+        self._ask("POST", "tests/announce", dict[str, bool])
+
+    def begin_tests(self) -> None:
+        """Say that the first test begins; said again it means nothing."""
+        self._ask("POST", "tests/begin", dict[str, bool])
+
     def journal(self, *, proxy: str | None = None, kind: str | None = None, since: int = 0) -> list[EventView]:
         """Return what the journal has after `since`."""
         asked = {"proxy": proxy, "kind": kind, "since": since}

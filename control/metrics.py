@@ -182,8 +182,17 @@ FAMILIES = (
         _faults(lambda tally, now: tally.matched + sum(injection.matched for injection in now)),
     ),
     Family(
-        "counter", "brownout_faults_fired_total", "Connections, or requests, that a fault hit.", _FAULT,
+        "counter", "brownout_faults_chosen_total", "Of those, the ones that its trigger picked.", _FAULT,
+        _faults(lambda tally, now: tally.chosen + sum(injection.chosen for injection in now)),
+    ),
+    Family(
+        "counter", "brownout_faults_fired_total",
+        "Of those, the ones on which the client or the server could notice the fault.", _FAULT,
         _faults(lambda tally, now: tally.fired + sum(injection.fired for injection in now)),
+    ),
+    Family(
+        "counter", "brownout_faults_vacuous_total", "Injections that were healed without having fired.", _FAULT,
+        _faults(lambda tally, now: tally.vacuous),
     ),
     Family(
         "histogram", "brownout_fault_delay_seconds", "How long a fault kept what it held back.", _FAULT,

@@ -16,6 +16,8 @@ from ..faults.spec import Spec
 
 if TYPE_CHECKING:
     from ..proxy import Entry, Injection, Proxy, Recorded
+    from ..proxy.ledger import Asked
+    from ..proxy.record.finding import Finding
 
 
 class Receipt(TypedDict):
@@ -29,17 +31,62 @@ class Receipt(TypedDict):
     """False while its `start` has not come."""
     matched: int
     """How many connections or requests it could have hit since it began."""
+    chosen: int
+    """How many of those its trigger picked."""
     fired: int
-    """How many of those it hit."""
+    """On how many of those something happened that the client or the server could notice."""
     bytes: int
     untouched: list[int]
     """The numbers of connections that it could not act on: at most the first 1000."""
     untouched_total: int
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
+    refused: int | None
+    """How many connection attempts failed on this machine while it had the port closed; null: it does not, or nobody
+    knows."""
+    cause: str
+    """Why it has not fired, as a word for programs; empty where it has, or nobody can know."""
+    reason: str
+    """The same as a sentence."""
+    hint: str
+    """What to do about it."""
+    waits_for: str
+    """What its clock waits for: `first connection`, `first test`; empty where it runs."""
     profile: str
     """The profile that says so; empty for one that was injected by itself."""
+    key: str
+    """The key of the profile that means the proxy."""
     healed_at: str | None
+
+
+class AskedLine(TypedDict):
+    """Equal injections under one name on a proxy."""
+
+    proxy: str
+    injection: dict[str, object]
+    placed: int
+    """How often it was injected."""
+    vacuous: int
+    """How often nothing came of it."""
+    matched: int
+    chosen: int
+    fired: int
+    refused: int | None
+    """How many connection attempts failed on this machine meanwhile; null: see `Receipt`."""
+    cause: str
+    reason: str
+
+
+class AskedView(TypedDict):
+    """Something that was asked for: an injection, or what one key of a profile means."""
+
+    profile: str
+    """Empty for an injection by itself."""
+    key: str
+    cause: str
+    """Why nothing came of it, as a word for programs; empty where something did, or nobody can know."""
+    reason: str
+    injections: list[AskedLine]
 
 
 class Connections(TypedDict):
@@ -104,6 +151,8 @@ class ProfileView(TypedDict):
     description: str
     source: str
     """`file` or `shipped`."""
+    clock: str
+    """What its `start` and `for` count from, where `brownout run` places it at launch; empty: the usual."""
     applied: bool
     """Since it was applied, until it or everything is healed."""
     targets: dict[str, list[dict[str, object]]]
@@ -186,8 +235,9 @@ class ProblemView(TypedDict):
     hint: str
 
 
-def proxy_view(proxy: Proxy, seed: int) -> ProxyView:
+def proxy_view(proxy: Proxy) -> ProxyView:
     """Return a proxy as JSON has it."""
+    findings = proxy.findings()
     return {
         "name": proxy.name,
         "listen": proxy.listen.endpoint,
@@ -199,26 +249,64 @@ def proxy_view(proxy: Proxy, seed: int) -> ProxyView:
         "connections": {"open": len(proxy.links), "total": proxy.links_total},
         "bytes": {"upstream": proxy.bytes("upstream"), "downstream": proxy.bytes("downstream")},
         "errors": dict(proxy.errors),
-        "injections": [injection_view(injection, seed) for injection in proxy.injections.values()],
+        "injections": [_injection_view(each, *found) for each, found in findings.items()],
     }
 
 
-def injection_view(injection: Injection, seed: int) -> dict[str, object]:
-    """Return an injection as JSON has it: its flat mapping and its receipt."""
+def injection_view(proxy: Proxy, injection: Injection) -> dict[str, object]:
+    """Return an injection of a proxy, placed or healed, as JSON has it: its flat mapping and its receipt."""
+    healed = (injection.finding, injection.refused)
+    return _injection_view(injection, *(healed if injection.healed_at is not None else proxy.findings()[injection]))
+
+
+def _injection_view(injection: Injection, finding: Finding | None, refused: int | None) -> dict[str, object]:
+    waits = injection.countdown is not None and injection.timer is not None and injection.countdown.waits_for
     receipt: Receipt = {
-        "seed": seed,
+        "seed": injection.identity.seed,
         "armed_at": moment(injection.armed_at),
         "active": injection.active,
         "matched": injection.matched,
+        "chosen": injection.chosen,
         "fired": injection.fired,
         "bytes": injection.bytes,
         "untouched": list(injection.untouched),
         "untouched_total": injection.untouched_total,
         "unseen": injection.spec.fault.closes_port,
+        "refused": refused,
+        "cause": "" if finding is None else finding.cause,
+        "reason": "" if finding is None else finding.text,
+        "hint": "" if finding is None else finding.hint,
+        "waits_for": waits or "",
         "profile": injection.profile,
+        "key": injection.key,
         "healed_at": None if injection.healed_at is None else moment(injection.healed_at),
     }
     return {**injection.spec.to_mapping(), "receipt": receipt}
+
+
+def asked_view(asked: Asked) -> AskedView:
+    """Return what was asked for as JSON has it."""
+    return {
+        "profile": asked.profile,
+        "key": asked.key,
+        "cause": "" if asked.finding is None else asked.finding.cause,
+        "reason": "" if asked.finding is None else asked.finding.text,
+        "injections": [
+            {
+                "proxy": line.proxy,
+                "injection": dict(line.injection),
+                "placed": line.placed,
+                "vacuous": line.vacuous,
+                "matched": line.matched,
+                "chosen": line.chosen,
+                "fired": line.fired,
+                "refused": line.refused,
+                "cause": "" if line.finding is None else line.finding.cause,
+                "reason": "" if line.finding is None else line.finding.text,
+            }
+            for line in asked.lines
+        ],
+    }
 
 
 def profile_view(profile: Profile, source: str, *, applied: bool) -> ProfileView:
@@ -226,15 +314,16 @@ def profile_view(profile: Profile, source: str, *, applied: bool) -> ProfileView
     return {
         "name": profile.name,
         "description": profile.description,
+        "clock": profile.clock or "",
         "source": source,
         "applied": applied,
         "targets": {target.key: [_written(spec) for spec in target.specs] for target in profile.targets},
     }
 
 
-def placed_view(injection: Injection, seed: int) -> PlacedView:
+def placed_view(proxy: Proxy, injection: Injection) -> PlacedView:
     """Return an injection as JSON has it, with the proxy on which it is."""
-    return {"proxy": injection.identity.proxy, "injection": injection_view(injection, seed)}
+    return {"proxy": proxy.name, "injection": injection_view(proxy, injection)}
 
 
 def fault_view(fault: type[Fault]) -> FaultView:

@@ -28,6 +28,11 @@ class Fault(Settings, frozen=True):
     closes_port: ClassVar[bool] = False
     """The system refuses connections: nobody sees them, so no trigger can pick among them."""
 
+    inert: ClassVar[bool] = False
+    """Changes nothing on purpose: nobody is told that it never fired."""
+    acts_on_ends: ClassVar[bool] = False
+    """Is for the ends of streams: a late one counts also where the client's own end came first."""
+
     body_settings: ClassVar[tuple[str, ...]] = ()
     """The setting whose text may be in a `file`, and those that exclude it; a fault with any has that setting too."""
 
@@ -45,6 +50,17 @@ class Fault(Settings, frozen=True):
     def queue_limit(self) -> int | None:
         """Return how many bytes may wait for this fault before the source is paused; None: the proxy's own limit."""
         return None
+
+    def awaits(self) -> str:
+        """Return what must happen before it acts on a connection that carries bytes, in words: `1h without traffic`.
+
+        Empty where any byte, or connection, is enough.
+        """
+        return ""
+
+    def odds(self) -> str:
+        """Return which part of a stream it picks by chance, in words: `2% of the packets`; empty: it picks none."""
+        return ""
 
 
 def opening_line(fault: type[Fault]) -> str:

@@ -15,11 +15,15 @@ from .spec import Spec
 
 
 class Placed(NamedTuple):
-    """An injection of a profile: the proxy on which it is, its settings as the profile has them, and its name there."""
+    """An injection of a profile: the proxy on which it is, its settings as the profile has them, and its name there.
+
+    `key` is the profile's key that means the proxy.
+    """
 
     proxy: str
     spec: Spec
     name: str
+    key: str = ""
 
 
 def place(profile: str, placements: Sequence[Placement], taken: Iterable[tuple[str, str]]) -> list[Placed]:
@@ -32,8 +36,8 @@ def replace(
 ) -> list[Placed]:
     """Give every placement the name of the one that it continues in `kept`, its own, or that of its fault."""
     used = {*taken, *((each.proxy, each.name) for each in kept if each is not None)}
-    names = [each.name if each else spec.name for (_, spec), each in zip(placements, kept, strict=True)]
-    for (proxy, spec), each in zip(placements, kept, strict=True):
+    names = [each.name if each else spec.name for (_, spec, _), each in zip(placements, kept, strict=True)]
+    for (proxy, spec, _), each in zip(placements, kept, strict=True):
         if each is None and spec.name:
             if (proxy, spec.name) in used:
                 raise ConflictError(
@@ -41,11 +45,11 @@ def replace(
                     f"name this one otherwise, or heal the other: brownout heal {proxy}",
                 )
             used.add((proxy, spec.name))
-    for number, (proxy, spec) in enumerate(placements):
+    for number, (proxy, spec, _) in enumerate(placements):
         if not names[number]:
             names[number] = free(spec.fault.name, {name for where, name in used if where == proxy})
             used.add((proxy, names[number]))
-    return [Placed(proxy, spec, name) for (proxy, spec), name in zip(placements, names, strict=True)]
+    return [Placed(proxy, spec, name, key) for (proxy, spec, key), name in zip(placements, names, strict=True)]
 
 
 def continued(before: Sequence[Placed], after: Sequence[Placement]) -> list[Placed | None]:
@@ -70,13 +74,13 @@ def changes(before: Spec, after: Spec) -> dict[str, object]:
 
 
 def _equal(placed: Placed, placement: Placement) -> bool:
-    return (placed.proxy, placed.spec) == placement
+    return placed[:2] == placement[:2]
 
 
 def _changeable(placed: Placed, placement: Placement) -> bool:
     fixed = [
         (proxy, type(spec.fault), spec.name, spec.stream, spec.trigger.start, spec.trigger.for_)
-        for proxy, spec in (placed[:2], placement)
+        for proxy, spec in (placed[:2], placement[:2])
     ]
     return fixed[0] == fixed[1]
 

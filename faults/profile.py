@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..wire.errors import BrownoutError
 from ..wire.protocols import canonical
 from .exchange import protocol_mismatch
 from .settings import unknown
 from .spec import Spec
+
+Start = Literal["launch", "traffic", "first-test"]
+"""The launch, the first connection to any proxy, or the first test that pytest starts beneath."""
 
 
 class ProfileError(BrownoutError):
@@ -42,18 +45,20 @@ class Target(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """An injection with the proxy on which it goes."""
+    """An injection with the proxy on which it goes, and the key of the profile that means this proxy."""
 
     proxy: str
     spec: Spec
+    key: str = ""
 
 
 class Profile(NamedTuple):
-    """A named set of injections."""
+    """A named set of injections. `clock` is what its `start` and `for` count from, where `run` places it at launch."""
 
     name: str
     targets: tuple[Target, ...]
     description: str = ""
+    clock: Start | None = None
 
     def resolve(self, proxies: Mapping[str, str]) -> list[Placement]:
         """Return what goes where, of proxies (name: protocol).
@@ -69,7 +74,7 @@ class Profile(NamedTuple):
                 raise ProfileError(
                     f"profile {self.name}: '{target.key}' meets no proxy", unknown(noun, target.key, set(known)).hint
                 )
-            for placement in (Placement(name, spec) for name in names for spec in target.specs):
+            for placement in (Placement(name, spec, target.key) for name in names for spec in target.specs):
                 wrong = protocol_mismatch(placement.spec.fault, placement.proxy, proxies[placement.proxy])
                 if wrong is not None:
                     raise ProfileError(f"profile {self.name}: {wrong.message}", wrong.hint)

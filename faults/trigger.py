@@ -1,4 +1,4 @@
-"""When an injection fires."""
+"""Which connections or requests an injection chooses, and when."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Trigger(Settings, frozen=True):
         if self.probability is not None and self.quota is not None:
             raise BrownoutError("probability and quota exclude each other", "give one of them")
 
-    def fires(self, n: int, fired: int, identity: Identity, nth: int | None = None) -> bool:
-        """Say whether the n-th match (1, 2, ...) is hit, when `fired` ones were hit before it.
+    def chooses(self, n: int, chosen: int, identity: Identity, nth: int | None = None) -> bool:
+        """Say whether the n-th match (1, 2, ...) is chosen, when `chosen` ones were before it.
 
         `nth`: its number within the scope, if that is another count.
         """
-        if self.times is not None and fired >= self.times:
+        if self.times is not None and chosen >= self.times:
             return False
         considered, rest = divmod(n - self.after, self.every)
         if considered < 1 or rest:

@@ -18,9 +18,12 @@ from ..faults.settings.names import check, look_up
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
 from .injections import MOST, full
+from .launch import Launch
+from .ledger import Asked
 from .proxy import Proxy
 from .record.event import ProxyAdded, ProxyRemoved
 from .shaping.budget import LIMITS, Limits
+from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
 from .system import sockets
@@ -37,7 +40,8 @@ def new_seed() -> int:
 class Fleet(Shared):
     """Proxies by name, in the order of adding, with what they share. Made and used on a running event loop.
 
-    `profiles` are those of the configuration file, `applied` what each profile that was applied put where. With
+    `profiles` are those of the configuration file, `applied` what each profile that was applied put where. `launch`
+    places what is there from the beginning. With
     `show_values` the record of exchanges has the values that may be secrets.
 
     As an async context manager it closes itself.
@@ -48,6 +52,7 @@ class Fleet(Shared):
         self.proxies: dict[str, Proxy] = {}
         self.profiles: dict[str, Profile] = {}
         self.applied: dict[str, list[Placed]] = {}
+        self.launch = Launch(self)
         self._leaving: dict[asyncio.Task[None], Proxy] = {}
         _FLEETS.add(self)
         # asyncio reads into 256 KiB that it then shrinks; glibc maps a new block each time (three system calls a
@@ -188,16 +193,17 @@ class Fleet(Shared):
         """Return the profile of a name, the file's before a shipped one. Raises NotFoundError with the nearest one."""
         return look_up("profile", name, self.known_profiles())
 
-    def apply(self, profile: Profile) -> list[Injection]:
+    def apply(self, profile: Profile, countdown: Countdown | None = None) -> list[Injection]:
         """Inject what a profile says, all or nothing; what it put there before is healed first.
 
+        Its `start` and `for` count from the `countdown`, or from now.
         Raises ProfileError for a key that meets no proxy, ConflictError for a name that is taken.
         """
         placed = placing.place(profile.name, profile.resolve(self.protocols), self._taken(profile.name))
         self._check_room(profile.name, placed)
         self.heal_profile(profile.name)
         self.applied[profile.name] = placed
-        return [self._inject(profile.name, each) for each in placed]
+        return [self.place(profile.name, each, countdown) for each in placed]
 
     def revise(self, profile: Profile) -> Counter[str]:
         """Make an applied profile be what it says now, all or nothing; return how many were added, changed, healed.
@@ -223,7 +229,7 @@ class Fleet(Shared):
                 done["healed"] += self.proxies[each.proxy].heal(each.name)
         for each, old in zip(placed, kept, strict=True):
             if old is None:
-                self._inject(profile.name, each)
+                self.place(profile.name, each)
                 done["added"] += 1
         for each, values in changed:
             self.proxies[each.proxy].change(each.name, values)
@@ -264,8 +270,15 @@ class Fleet(Shared):
             proxy is not None and placed.name in proxy.injections and proxy.injections[placed.name].profile == profile
         )
 
-    def _inject(self, profile: str, placed: Placed) -> Injection:
-        return self.proxies[placed.proxy].inject(placed.spec._replace(name=placed.name), profile=profile)
+    def place(self, profile: str, placed: Placed, countdown: Countdown | None = None) -> Injection:
+        """Inject what is a part of a profile. Raises as `Injections.place` does."""
+        spec = placed.spec._replace(name=placed.name)
+        return self.proxies[placed.proxy].inject(spec, profile=profile, key=placed.key, countdown=countdown)
+
+    def asked(self) -> list[Asked]:
+        """Return what was asked for so far, and what came of it."""
+        placed = [found for proxy in self.proxies.values() for found in proxy.findings().items()]
+        return self.ledger.asked((each, *found) for each, found in placed)
 
     async def close(self) -> None:
         """Close every proxy, and wait until all links are gone."""

@@ -1,4 +1,4 @@
-"""The faults placed on one proxy: injected, changed, healed, and who they fire on.
+"""The faults placed on one proxy: injected, changed, healed, and whom they choose.
 
     theory of operation
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -24,14 +25,16 @@ from ..faults.settings.names import free
 from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
+from . import vacuity
 from .exchanges.rules import Rules
 from .links.gate import Gate
 from .links.link import Link
 from .record import event
+from .record.finding import Scene
 from .record.tally import Tally
+from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
-from .system.clock import Callback, Timer
 
 MOST = 1000
 """How many injections a proxy may have."""
@@ -49,6 +52,9 @@ class InjectionsHost(Protocol):
     upstream: Address
     links: dict[int, Link]
     gate: Gate
+
+    def scene(self, *, closes_port: bool) -> Scene:
+        """Return how the proxy stands, for a fault that closes the port or does not."""
 
     def catch_up(self) -> None:
         """Accept all clients that have connected by now."""
@@ -100,13 +106,13 @@ class Injections(Mapping[str, Injection]):
     # Links
 
     def judge_new(self, link: Link) -> None:
-        """Find which of them fire on a link that was accepted."""
+        """Find which of them choose a link that was accepted."""
         for injection in self._placed.values():
-            if injection.applies_to_new_link(len(self._host.links) - 1) and injection.fires_on(link):
-                self._fired(injection, link)
+            if injection.applies_to_new_link(len(self._host.links) - 1):
+                injection.chooses(link)
 
     def join(self, link: Link) -> None:
-        """Put those that fired on a link where they act, since it begins to carry."""
+        """Put those that chose a link where they act, since it begins to carry."""
         for injection in tuple(self._placed.values()):
             if link in injection.hits:
                 link.join(injection)
@@ -118,8 +124,10 @@ class Injections(Mapping[str, Injection]):
 
     # Placing
 
-    def place(self, spec: Spec, *, profile: str = "") -> Injection:
-        """Place a fault; links that are open count first, by number. `profile` is the name of the one that says so.
+    def place(self, spec: Spec, *, profile: str = "", key: str = "", countdown: Countdown | None = None) -> Injection:
+        """Place a fault; links that are open count first, by number.
+
+        `profile` and `key` are those that say so, if any. `start` and `for` count from the `countdown`, or from now.
 
         Raises ConflictError where the name is taken, BrownoutError for a fault of requests of another protocol.
         """
@@ -133,14 +141,24 @@ class Injections(Mapping[str, Injection]):
         if (wrong := protocol_mismatch(spec.fault, host.name, host.upstream.protocol)) is not None:
             raise wrong
         named = spec if spec.name else spec._replace(name=free(spec.fault.name, self._placed))
-        injection = Injection(named, seed=host.shared.seed, proxy=host.name, profile=profile)
+        told = partial(self._fired, named.name)
+        clock = countdown or Countdown(host.shared.clock)
+        injection = Injection(
+            named,
+            seed=host.shared.seed,
+            proxy=host.name,
+            profile=profile,
+            key=key,
+            told=told,
+            countdown=clock,
+        )
         injection.tally = self._tally(injection)
         self._placed[injection.name] = injection
         host.shared.journal.write(event.Injected(host.name, event.shortened(injection.spec.to_mapping())))
         if injection.spec.trigger.start:
-            injection.timer = self._later(injection.spec.trigger.start, lambda: self._begin(injection))
+            injection.timer = clock.call_after(injection.spec.trigger.start, lambda: self._begin(injection, clock))
         else:
-            self._begin(injection)
+            self._begin(injection, clock)
         return injection
 
     def change(self, name: str, values: Mapping[str, object]) -> Injection:
@@ -165,13 +183,29 @@ class Injections(Mapping[str, Injection]):
             self._heal(injection)
         return len(healed)
 
-    def _begin(self, injection: Injection) -> None:
+    def take_back(self, profile: str, name: str) -> bool:
+        """Heal an injection of a profile and do not count it, since it is placed again; also one that is over.
+
+        Return False where it was healed by somebody, or its name is another's now.
+        """
+        found = self._placed.get(name)
+        if found is None:
+            found = next((each for each in self.healed if each.expired and each.name == name), None)
+        if found is None or found.profile != profile:
+            return False
+        if found.healed_at is None:
+            self._heal(found)
+        self._host.shared.ledger.add(found, -1)
+        return True
+
+    def _begin(self, injection: Injection, clock: Countdown) -> None:
         self._host.catch_up()  # a client that has connected was there before the fault
         injection.active = True
+        injection.began = self._host.scene(closes_port=injection.spec.fault.closes_port)
         if isinstance(injection.spec.fault, ExchangeFault):
             self._arm()
-        span = injection.spec.trigger.for_
-        injection.timer = None if span is None else self._later(span, lambda: self._heal(injection))
+        start, span = injection.spec.trigger.start, injection.spec.trigger.for_
+        injection.timer = None if span is None else clock.call_after(start + span, lambda: self._expire(injection))
         for link in tuple(self._host.links.values()):
             if link.ending is None:
                 self._judge_open(injection, link)
@@ -185,10 +219,8 @@ class Injections(Mapping[str, Injection]):
                 injection.record_untouched(link)
         elif not injection.spec.streams() and link not in self._host.gate.waiting:
             injection.record_untouched(link)  # it acts on new links alone
-        elif injection.fires_on(link):
-            self._fired(injection, link)
-            if link.open:
-                link.join(injection)
+        elif injection.chooses(link) and link.open:
+            link.join(injection)
 
     def _arm(self) -> None:
         """Let the links know which faults of exchanges are armed."""
@@ -198,9 +230,12 @@ class Injections(Mapping[str, Injection]):
             if link.conversation is not None:
                 link.conversation.rearm()
 
-    def _fired(self, injection: Injection, link: Link) -> None:
-        n = injection.hits[link].n
-        self._host.shared.journal.write(event.Fired(self._host.name, link.number, injection.name, n))
+    def _fired(self, name: str, connection: int, n: int, operation: str) -> None:
+        self._host.shared.journal.write(event.Fired(self._host.name, connection, name, n, operation))
+
+    def _expire(self, injection: Injection) -> None:
+        injection.expired = True
+        self._heal(injection)
 
     def _heal(self, injection: Injection) -> None:
         self._host.catch_up()  # and one that has connected under the fault is still its own
@@ -211,12 +246,24 @@ class Injections(Mapping[str, Injection]):
                 link.heal(injection)
         for target in tuple(injection.hits):
             target.heal(injection)
+        now = self._host.scene(closes_port=injection.spec.fault.closes_port)
+        injection.finding, injection.refused = vacuity.find(injection, now), vacuity.refused_since(injection, now)
         injection.heal()
         self._keep(injection)
+        self._host.shared.ledger.add(injection)
         self._host.gate.ask_soon()
         self._host.settle_port()
         self._host.shared.journal.write(
-            event.Healed(self._host.name, injection.name, injection.matched, injection.fired)
+            event.Healed(
+                self._host.name,
+                injection.name,
+                matched=injection.matched,
+                chosen=injection.chosen,
+                fired=injection.fired,
+                cause="" if injection.finding is None else injection.finding.cause,
+                reason="" if injection.finding is None else injection.finding.text,
+                unseen=injection.spec.fault.closes_port,
+            )
         )
 
     def _keep(self, injection: Injection) -> None:
@@ -225,10 +272,6 @@ class Injections(Mapping[str, Injection]):
         self._healed_bytes += _size(injection)
         while len(self.healed) > _KEPT or self._healed_bytes > _KEPT_BYTES:
             self._healed_bytes -= _size(self.healed.popleft())
-
-    def _later(self, seconds: float, call: Callback) -> Timer:
-        clock = self._host.shared.clock
-        return clock.call_at(clock.time() + seconds, call)
 
     def _tally(self, injection: Injection) -> Tally:
         key = (injection.spec.fault.name, injection.name)

@@ -15,6 +15,7 @@ from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import ConflictError, cut
 from ..wire.protocols import dialect_of
+from . import vacuity
 from .exchanges.conversation import Conversation
 from .exchanges.rules import Rules
 from .injections import Injections
@@ -24,12 +25,15 @@ from .links.link import Link
 from .links.request_copier import RequestCopier
 from .links.side import Side
 from .record import event
+from .record.finding import Finding, Scene
 from .record.tally import Histogram, Operations
+from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
 from .system import sockets
 from .system.listener import ListenError
 from .system.port import Port
+from .system.refusals import refusals
 
 
 class Proxy:
@@ -149,6 +153,25 @@ class Proxy:
             self.shared.journal.write(event.ListenFailed(self.name, wrong))
         return wrong
 
+    def scene(self, *, closes_port: bool) -> Scene:
+        """Return how it stands, for what asks later what has happened since to a fault that closes the port or not."""
+        tallies = self.operations.tallies
+        return Scene(
+            connections=self.links_total,
+            open=len(self.links),
+            bytes={"upstream": self.bytes("upstream"), "downstream": self.bytes("downstream")},
+            requests=sum(tally.outcomes.total() for tally in tallies.values()),
+            operations=tuple(tallies),
+            refused=refusals() if closes_port else None,
+            address=self.listen.endpoint if self.address is None else self.address.endpoint,
+            closed=self._closed(),
+        )
+
+    def _closed(self) -> str:
+        if not self.enabled:
+            return "the proxy was disabled"
+        return f"the proxy did not listen: {self.port.trouble}" if self.port.trouble else ""
+
     def catch_up(self) -> None:
         """Accept all clients that have connected by now."""
         self.port.catch_up()
@@ -157,6 +180,8 @@ class Proxy:
 
     def _accepted(self, sock: socket) -> None:
         self.links_total += 1
+        if self.shared.awaiting_connection:
+            self.shared.connection_came()
         link = self.links[self.links_total] = Link(self, self.shared, self.links_total)
         if not self._admitted(link):
             sockets.refuse(sock)
@@ -230,9 +255,9 @@ class Proxy:
 
     # Faults
 
-    def inject(self, spec: Spec, *, profile: str = "") -> Injection:
+    def inject(self, spec: Spec, *, profile: str = "", key: str = "", countdown: Countdown | None = None) -> Injection:
         """Place a fault: see `Injections.place`."""
-        return self.injections.place(spec, profile=profile)
+        return self.injections.place(spec, profile=profile, key=key, countdown=countdown)
 
     def change(self, name: str, values: Mapping[str, object]) -> Injection:
         """Change an injection: see `Injections.change`."""
@@ -242,14 +267,19 @@ class Proxy:
         """Take out one injection, or all: see `Injections.heal`."""
         return self.injections.heal(name)
 
+    def findings(self) -> Mapping[Injection, tuple[Finding | None, int | None]]:
+        """Return what is found of each injection so far.
+
+        That is why it has not fired (None: it has, it is not to, or nobody can know), and how many connection attempts
+        failed on this machine while it had the port closed.
+        """
+        now = self.scene(closes_port=any(each.spec.fault.closes_port for each in self.injections.values()))
+        return {each: (vacuity.find(each, now), vacuity.refused_since(each, now)) for each in self.injections.values()}
+
     @property
     def rules(self) -> Rules:
         """The faults of exchanges that are armed now."""
         return self.injections.rules
-
-    def fired(self, injection: Injection, link: Link, n: int, operation: str) -> None:
-        """Record that a fault fired on an exchange of a link, the n-th that it matched."""
-        self.shared.journal.write(event.Fired(self.name, link.number, injection.name, n, operation))
 
     def parsing_stopped(self, link: Link, why: str) -> None:
         """Record that a link is not parsed any more: the faults of exchanges cannot touch what comes on it."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from .ledger import Ledger
 from .record.journal import Journal
 from .record.request_log import RequestLog
 from .shaping.budget import Budget, Limits
+from .shaping.countdown import Countdown
 from .system import sockets
 from .system.clock import Timer, loop_clock
 
@@ -33,17 +35,28 @@ class Unread(Protocol):
 
 
 class Shared:
-    """Made and used on a running event loop. `unread` are the sockets that the sweep looks after, once a second."""
+    """Made and used on a running event loop.
+
+    `unread` are the sockets that the sweep looks after, once a second. `ledger` has the books of what was injected, and
+    `awaiting_connection` the clocks that the next connection starts.
+    """
 
     def __init__(self, *, seed: int, limits: Limits, show_values: bool) -> None:
         self.seed = seed
         self.limits = limits
         self.journal = Journal()
         self.request_log = RequestLog(values=show_values)
+        self.ledger = Ledger()
+        self.awaiting_connection: list[Countdown] = []
         self.clock = loop_clock(asyncio.get_running_loop())
         self.budget = Budget(limits.total)
         self.unread: dict[Unread, None] = {}
         self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
+
+    def connection_came(self) -> None:
+        """Start the clocks that wait for a connection."""
+        while self.awaiting_connection:
+            self.awaiting_connection.pop().start()
 
     def _sweep(self) -> None:
         self._sweeper = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)

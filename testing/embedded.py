@@ -133,7 +133,7 @@ class Embedded:
             await asyncio.sleep(0.001)
 
     def _view(self, proxy: Proxy) -> ProxyView:
-        return proxy_view(proxy, self._fleet.seed)
+        return proxy_view(proxy)
 
 
 class _Placed:
@@ -147,7 +147,7 @@ class _Placed:
         self._injection = injection
 
     def view(self) -> dict[str, object]:
-        return self._thread.call(lambda: injection_view(self._injection, self._injection.identity.seed))
+        return self._thread.call(lambda: injection_view(self._proxy, self._injection))
 
     def change(self, values: Mapping[str, object]) -> None:
         def work() -> None:

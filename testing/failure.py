@@ -32,13 +32,10 @@ def _line(handle: Handle) -> str:
 
 
 def _did(receipt: Receipt) -> str:
-    did = [f"matched {receipt.matched}, fired {receipt.fired}, {receipt.bytes} bytes"]
-    if receipt.unseen:
-        did = ["nobody can count what it hit"]
-    elif not receipt.active:
-        did = ["its start did not come"]
-    elif not receipt.fired:
-        did.append("it never fired")
+    counts = f"matched {receipt.matched}, chosen {receipt.chosen}, fired {receipt.fired}"
+    did = ["nobody can count what it hit"] if receipt.unseen else [f"{counts}, {receipt.bytes} bytes"]
+    if receipt.reason:
+        did.append(f"it never fired: {receipt.reason}")
     if receipt.untouched_total:
         did.append(f"connections that it could not act on: {receipt.untouched_total}")
     if receipt.healed_at:

@@ -24,8 +24,10 @@ class Receipt(NamedTuple):
     """False while its `start` has not come."""
     matched: int
     """How many connections or requests it could have hit."""
+    chosen: int
+    """How many of those its trigger picked."""
     fired: int
-    """How many it did hit."""
+    """On how many of those something happened that the client or the server could notice."""
     bytes: int
     """What went through it."""
     untouched: tuple[int, ...]
@@ -33,8 +35,21 @@ class Receipt(NamedTuple):
     untouched_total: int
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
+    refused: int | None
+    """How many connection attempts failed on this machine while it had the port closed; None: it does not, or nobody
+    knows."""
+    cause: str
+    """Why it has not fired, as a word for programs; empty where it has, or nobody can know."""
+    reason: str
+    """The same as a sentence."""
+    hint: str
+    """What to do about it."""
+    waits_for: str
+    """What its clock waits for; empty where it runs."""
     profile: str
     """The profile that says so; empty for one that was injected by itself."""
+    key: str
+    """The key of the profile that means the proxy."""
     healed_at: datetime | None
 
 
@@ -69,12 +84,19 @@ class Handle:
             datetime.fromisoformat(told["armed_at"]),
             told["active"],
             told["matched"],
+            told["chosen"],
             told["fired"],
             told["bytes"],
             tuple(told["untouched"]),
             told["untouched_total"],
             told["unseen"],
+            told["refused"],
+            told["cause"],
+            told["reason"],
+            told["hint"],
+            told["waits_for"],
             told["profile"],
+            told["key"],
             datetime.fromisoformat(told["healed_at"]) if told["healed_at"] else None,
         )
 

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -24,6 +24,10 @@ NONE = "none"
 
 _DRAWN = pytest.StashKey[int]()
 _CHAOS = pytest.StashKey["Chaos"]()
+_BEGUN = pytest.StashKey[bool]()
+_NOTHING = "brownout_nothing_fired"
+"""The property of a test that passed although a fault did nothing in it; JUnit has it as well."""
+_SHOWN = 20
 MARKER = "brownout(*profiles, seed=None): apply profiles when the test begins, with this random seed"
 
 
@@ -37,6 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"Use the running Brownout there, or toxiproxy://HOST:PORT; none: one of our own.  [env: {VARIABLE}]",
     )
     parser.addini("brownout_config", f"The file with proxies and profiles, from the root folder (default: {FILE}).")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Say that tests are to come, before any of the user's code is imported."""
+    _tell("announce_tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -136,6 +146,14 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
                     chaos.profile(profile)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Say that the first test begins: what `run` placed counts from here."""
+    if _BEGUN not in item.config.stash:
+        item.config.stash[_BEGUN] = True
+        _tell("begin_tests")
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     """Heal before other fixtures are torn down; the fixture heals again, whatever they did."""
@@ -157,7 +175,24 @@ def pytest_runtest_makereport(
         from .failure import section
 
         report.sections.append(("brownout", section(chaos)))
+    if report.passed and call.when == "call" and chaos is not None:
+        from .vacuity import nothing_fired
+
+        report.user_properties += [(_NOTHING, said) for said in nothing_fired(chaos.injected)]
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which faults did nothing in tests that passed: these prove nothing about them."""
+    passed = terminalreporter.stats.get("passed", [])
+    found = [(report.nodeid, said) for report in passed for name, said in report.user_properties if name == _NOTHING]
+    if not found:
+        return
+    terminalreporter.section("brownout: faults that did nothing", yellow=True)
+    for nodeid, said in found[:_SHOWN]:
+        terminalreporter.write_line(f"{nodeid}: {said}")
+    if len(found) > _SHOWN:
+        terminalreporter.write_line(f"... and {len(found) - _SHOWN} more")
 
 
 if TYPE_CHECKING:
@@ -180,6 +215,18 @@ def _plainly() -> Iterator[None]:
     except BrownoutError as error:
         said = f"{error.message}\nhint: {error.hint}" if error.hint else error.message
     pytest.fail(said, pytrace=False)
+
+
+def _tell(what: Literal["announce_tests", "begin_tests"]) -> None:
+    """Tell the Brownout beneath which this runs, if there is one; what may be wrong there the fixture says."""
+    api = os.environ.get(VARIABLE)
+    if not api or api.startswith("toxiproxy:"):
+        return
+    from ..control.client import Client
+    from ..wire.errors import BrownoutError
+
+    with contextlib.suppress(BrownoutError):
+        getattr(Client(api, timeout=2), what)()
 
 
 def _api(config: pytest.Config) -> str:

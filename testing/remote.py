@@ -158,7 +158,9 @@ class _Placed:
             detail = event["detail"]
             if detail["name"] == self.name and event["at"] >= self._mark[1]:
                 receipt["matched"] = max(receipt["matched"], int(str(detail["matched"])))
+                receipt["chosen"] = max(receipt["chosen"], int(str(detail["chosen"])))
                 receipt["fired"] = max(receipt["fired"], int(str(detail["fired"])))
+                receipt["cause"], receipt["reason"] = str(detail["cause"]), str(detail["reason"])
                 receipt["healed_at"] = event["at"]
                 return
 

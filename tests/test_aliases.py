@@ -80,7 +80,7 @@ class TestAnAlias:
         async def shown() -> None:
             async with Fleet(seed=7) as fleet:
                 proxy = await fleet.add("db", f"{alias}://127.0.0.1:1", enabled=False)
-                view = proxy_view(proxy, 7)
+                view = proxy_view(proxy)
                 assert (view["protocol"], view["upstream"]) == (name, f"{alias}://127.0.0.1:1")
                 assert fleet.protocols == {"db": name}
 

@@ -15,7 +15,7 @@ from .toxics import STREAMS, TYPES, Attribute, Toxic
 def translate(placements: Iterable[Placement]) -> list[Toxic]:
     """Return a toxic for each placement. Raises UnsupportedError, which names every fault that has none, and why."""
     toxics, wrong = [], []
-    for proxy, spec in placements:
+    for proxy, spec, _ in placements:
         toxic = Toxic.of(spec)
         if toxic is None:
             wrong.append(f"{spec.fault.name} on {proxy}: {_why(spec)}")

@@ -32,7 +32,7 @@ from .nodes import Node
 from .problem import ConfigError, ConfigProblem, Place, Problems
 from .profile_section import read_profiles
 from .proxy_section import ProxyEntry, read_proxies
-from .reader import Reader, shape
+from .reader import Reader, shape, switch
 
 __all__ = ["Config", "ConfigError", "ConfigProblem", "ProxyEntry", "parse", "read", "shipped"]
 
@@ -48,6 +48,7 @@ class Config(NamedTuple):
     seed: Annotated[int | None, Meta(description="The random seed: the same seed, the same faults.")] = None
     proxies: Annotated[dict[str, ProxyEntry], Meta(description="The proxies by name.")] = {}
     profiles: Annotated[dict[str, Profile], Meta(description="Named sets of injections.")] = {}
+    strict: Annotated[bool, Meta(description="`brownout run -- COMMAND` fails if a fault did nothing.")] = False
 
 
 def read(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -73,8 +74,22 @@ def _config(reader: Reader, root: Node, name: str) -> Config:
     reader.refuse_unknown(items, Config._fields[1:], "")
     proxies, protocols = read_proxies(reader, items.get("proxies"))
     return Config(
-        name, _seed(reader, items.get("seed")), proxies, read_profiles(reader, items.get("profiles"), protocols)
+        name,
+        seed=_seed(reader, items.get("seed")),
+        proxies=proxies,
+        profiles=read_profiles(reader, items.get("profiles"), protocols),
+        strict=_strict(reader, items.get("strict")),
     )
+
+
+def _strict(reader: Reader, node: Node | None) -> bool:
+    value = None if node is None else node.value
+    if node is None or node.bad or value is None:
+        return False
+    if isinstance(value, bool):
+        return value
+    reader.say(node, "strict", f"{shape(node)} is not a switch", switch(node))
+    return False
 
 
 def _seed(reader: Reader, node: Node | None) -> int | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast, get_args
 
 from ...wire.errors import BrownoutError
 from ...wire.protocols import find, known
 from ..catalogue import CATALOGUE
 from ..exchange import protocol_mismatch
-from ..profile import Profile, Target
+from ..profile import Profile, Start, Target
 from ..settings import SettingsError, names, unknown
 from ..spec import Spec
 from ..trigger import RESERVED
@@ -47,7 +47,7 @@ def read_profiles(reader: Reader, section: Node | None, protocols: Mapping[str, 
 
 
 def _profile(reader: Reader, name: str, node: Node, key: str, protocols: Mapping[str, str]) -> Profile:
-    description = ""
+    description, clock = "", None
     found: list[tuple[str, list[_Item]]] = []
     for meant, child in reader.mapping(node, key, _EXAMPLE).items():
         below = path(key, meant)
@@ -57,12 +57,23 @@ def _profile(reader: Reader, name: str, node: Node, key: str, protocols: Mapping
             elif child.value is not None:
                 reader.say(child, below, f"{shape(child)} is not text", "put quotes around it")
             continue
+        if meant == "clock" and not isinstance(child.value, list):
+            clock = _clock(reader, child, below)
+            continue
         _check_meaning(reader, meant, child, below, protocols)
         found.append((meant, _injections(reader, child, below)))
     _refuse_names_alike(reader, found, protocols)
-    return Profile(
-        name, tuple(Target(meant, tuple(item.spec for item in items)) for meant, items in found), description
-    )
+    targets = tuple(Target(meant, tuple(item.spec for item in items)) for meant, items in found)
+    return Profile(name, targets, description, clock)
+
+
+def _clock(reader: Reader, node: Node, key: str) -> Start | None:
+    if node.value in get_args(Start):
+        return cast("Start", node.value)
+    if node.value is not None and not node.bad:
+        hint = unknown("clock", str(node.value), get_args(Start)).hint
+        reader.say(node, key, f"{shape(node)} is no sign for a clock to start by", hint)
+    return None
 
 
 def _check_meaning(reader: Reader, meant: str, node: Node, key: str, protocols: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from ...wire.protocol import Key
 from ...wire.protocols import known
 from ..catalogue import CATALOGUE
 from ..fault import Fault, opening_line
+from ..profile import Start
 from ..settings import plain
 from ..settings.names import LONGEST
 from ..settings.units import UNITS, Quota, Unit
@@ -39,7 +40,7 @@ _UNTOLD: Schema = {"type": "object", "properties": {"fault": _VARIABLE}, "requir
 
 def schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of a configuration file."""
-    seed, proxies, profiles = (_about(field) for field in _fields(Config)[1:])
+    seed, proxies, profiles, strict = (_about(field) for field in _fields(Config)[1:])
     by_fault = {f"fault-{name}": _injection(fault) for name, fault in CATALOGUE.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -50,6 +51,7 @@ def schema() -> Schema:
                 "seed": {**seed, **_any(_SEED, _NULL, _VARIABLE)},
                 "proxies": {**proxies, **_any(_named(_any(_upstream(), _proxy(), _VARIABLE)), _NULL)},
                 "profiles": {**profiles, **_any(_named(_profile()), _NULL)},
+                "strict": {**strict, **_any({"type": "boolean"}, _NULL, _VARIABLE)},
             }
         ),
         "$defs": {
@@ -85,10 +87,14 @@ def _upstream() -> Schema:
 
 def _profile() -> Schema:
     about: Schema = {"description": "What it is for; or a proxy of that name.", **_any(_TEXT, _NULL, _INJECTIONS)}
+    clock: Schema = {
+        "description": "What start and for count from, where `brownout run` places it at launch.",
+        **_any({"enum": list(get_args(Start))}, _NULL, _VARIABLE, _INJECTIONS),
+    }
     return {
         "type": "object",
         "propertyNames": _NAME,
-        "properties": {"description": about},
+        "properties": {"description": about, "clock": clock},
         "additionalProperties": _INJECTIONS,
     }
 

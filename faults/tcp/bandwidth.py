@@ -58,6 +58,10 @@ class Bandwidth(Fault, frozen=True):
 
         return stage
 
+    def awaits(self) -> str:
+        """Wait for more than the rate lets pass."""
+        return f"traffic faster than {self.rate}"
+
     def queue_limit(self) -> int:
         """Return the length of the queue before the slow link."""
         return self.buffer

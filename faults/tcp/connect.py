@@ -60,6 +60,10 @@ class ConnectionLimit(Fault, frozen=True):
             return 0.0
         return math.inf if self.when_full == "queue" else None
 
+    def awaits(self) -> str:
+        """Wait for one connection too many."""
+        return f"more than {self.connections} connections at a time"
+
 
 class Drain(Fault, frozen=True):
     """A server that is being taken out: refuses new connections, lets open ones finish, closes idle ones (FIN).
@@ -77,3 +81,7 @@ class Drain(Fault, frozen=True):
     def start(self, context: StageContext) -> Stage:
         """Start to wait for a pause of both streams."""
         return ended_when_idle(self.idle, "close", context)
+
+    def awaits(self) -> str:
+        """Wait for silence."""
+        return f"{self.idle} without traffic"

@@ -50,3 +50,7 @@ class Corrupt(Fault, frozen=True):
             return (Segment(at, bytes(wrong)),)
 
         return stage
+
+    def odds(self) -> str:
+        """Pick bytes."""
+        return f"{self.share} of the bytes" if self.share else ""

@@ -43,6 +43,11 @@ class _Cut(Fault, frozen=True):
 
         return stage
 
+    def awaits(self) -> str:
+        """Wait for bytes of the reply, or for time to pass."""
+        first = f"{self.bytes} of the reply" if self.bytes else ""
+        return " and then ".join(part for part in (first, str(self.delay) if self.delay else "") if part)
+
 
 class Reset(_Cut, frozen=True):
     """Breaks the connection by RST (connection reset by peer), even one that was already open and idle."""

@@ -34,6 +34,10 @@ class Drip(Fault, frozen=True):
         """Start at a drop's first byte."""
         return sliced(lambda: self.bytes, self.interval)
 
+    def awaits(self) -> str:
+        """Wait for more than a drop."""
+        return f"more than {self.bytes}"
+
     def queue_limit(self) -> int:
         """Return what may wait behind the drop."""
         return self.buffer

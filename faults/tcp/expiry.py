@@ -37,6 +37,10 @@ class IdleCut(Fault, frozen=True):
         """Start to wait for a pause of both streams."""
         return ended_when_idle(self.idle, self.how, context)
 
+    def awaits(self) -> str:
+        """Wait for silence."""
+        return f"{self.idle} without traffic"
+
 
 class MaxLifetime(Fault, frozen=True):
     """Cuts a connection when it reaches a maximum age, whatever it is doing.
@@ -57,6 +61,10 @@ class MaxLifetime(Fault, frozen=True):
         return _ended(
             self.how, context, lambda at: context.connection.setdefault("opened", at) + self.lifetime, moves=False
         )
+
+    def awaits(self) -> str:
+        """Wait for an age."""
+        return f"a connection {self.lifetime} old"
 
 
 def ended_when_idle(idle: float, how: str, context: StageContext) -> Stage:

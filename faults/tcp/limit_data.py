@@ -38,3 +38,7 @@ class LimitData(Fault, frozen=True):
             return (Segment(at, part), *end) if part else end
 
         return stage
+
+    def awaits(self) -> str:
+        """Wait for bytes."""
+        return f"{self.bytes} of the stream" if self.bytes else ""

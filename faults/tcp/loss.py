@@ -89,6 +89,10 @@ class Loss(Fault, frozen=True):
 
         return lost
 
+    def odds(self) -> str:
+        """Pick packets."""
+        return f"{self.share} of the packets" if self.share and self.rto else ""
+
     def queue_limit(self) -> int:
         """Return what a sender has under way before it waits for the acknowledgement."""
         return DEFAULT_BUFFER

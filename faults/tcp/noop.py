@@ -10,6 +10,7 @@ class Noop(Fault, frozen=True):
     """Passes everything on; measures what a fault costs that does nothing."""
 
     name = "noop"
+    inert = True
 
     def start(self, context: StageContext) -> Stage:
         """Start to pass everything on."""

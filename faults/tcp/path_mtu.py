@@ -50,6 +50,10 @@ class PathMtu(Fault, frozen=True):
 
         return stage
 
+    def awaits(self) -> str:
+        """Wait for a large write."""
+        return f"a write of more than {self.bytes}"
+
     def queue_limit(self) -> int:
         """Return what a sender has under way before it waits for the acknowledgement."""
         return DEFAULT_BUFFER

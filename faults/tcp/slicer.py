@@ -46,6 +46,10 @@ class Slicer(Fault, frozen=True):
 
         return sliced(size, float(self.delay))
 
+    def awaits(self) -> str:
+        """Wait for more than a slice."""
+        return f"more than {self.average_size} at a time" if self.average_size else ""
+
 
 def sliced(size: Callable[[], int], pause: float) -> Stage:
     """Return a stage that cuts a stream into slices, each of the next size, with a pause after each."""

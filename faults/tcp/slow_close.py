@@ -16,6 +16,7 @@ class SlowClose(Fault, frozen=True):
     """Data passes at once, the end of the stream comes later."""
 
     name = "slow_close"
+    acts_on_ends = True
 
     delay: Annotated[Duration, Meta(description="How much later the end comes.")]
 
@@ -29,3 +30,7 @@ class SlowClose(Fault, frozen=True):
             return () if kind is Kind.OPEN else (segment,)
 
         return stage
+
+    def awaits(self) -> str:
+        """Wait for an end."""
+        return "the end of the stream"

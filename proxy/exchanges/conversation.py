@@ -62,7 +62,7 @@ from ..shaping.budget import Budget, Limits
 from ..shaping.injection import Injection
 from ..system.clock import Clock
 from .exchange import BRIEF, Exchange
-from .host import ConversationHost, Outlet, record_too_long, retract_undecided
+from .host import ConversationHost, Outlet, record_missed, record_too_long
 from .message_queue import MessageQueue
 from .message_queues import MessageQueues
 from .plan import Plan
@@ -244,8 +244,7 @@ class Conversation:
                     slot.pipe.heal(injection)
         for exchange in tuple(self._open):
             if exchange.plan is not None:
-                if exchange.plan.forget(injection):
-                    self._host.retract(injection)
+                exchange.plan.forget(injection)
                 self._take_back(exchange, exchange.plan, injection)
         if self._silenced_by is injection:
             self._queues.event("downstream", Kind.CLOSE)
@@ -262,7 +261,6 @@ class Conversation:
             self._request_queue.release(exchange.request_slot)
         elif plan.swallow_reply and not plan.reply_swallowed:
             plan.winner, plan.swallow_reply = None, False
-            exchange.faults = tuple(name for name in exchange.faults if name != injection.name)
         elif plan.swallow_reply and isinstance(plan.winner.action, Drop):  # a part of its reply is lost already
             plan.winner = plan.winner._replace(action=Close())
 
@@ -302,9 +300,9 @@ class Conversation:
         unanswered = tuple(self._unanswered)
         self._unanswered.clear()
         for exchange in unanswered:
-            if exchange.plan is not None:
-                retract_undecided(self._host, exchange.plan)
-            exchange.end, exchange.plan = "unparsed", None
+            exchange.end = "unparsed"
+            record_missed(exchange)
+            exchange.plan = None
             if exchange.reply_slot is not None:
                 self._reply_queue.end_message(exchange.reply_slot)
             self._record(exchange)
@@ -533,6 +531,8 @@ class Conversation:
             self._reply_handler.add(exchange, Piece(part, data, last, head))
         else:
             plan.reply_swallowed = True
+            if plan.winner is not None:
+                plan.winner.fired()
             if last:
                 plan.swallow_reply = False
                 self._reply_handler.act(exchange, plan)
@@ -592,8 +592,7 @@ class Conversation:
 
     def _record(self, exchange: Exchange) -> None:
         if self._open.pop(exchange, exchange) is None:  # else the link is not parsed any more, or has ended
-            if exchange.plan is not None:
-                retract_undecided(self._host, exchange.plan)
+            record_missed(exchange)
             exchange.ended = exchange.ended or self._clock.time()
             exchange.compact()
             self._host.ended(exchange)

@@ -8,7 +8,6 @@ from typing import Protocol
 from ...faults.segment import Kind
 from ..shaping.injection import Injection
 from .exchange import Exchange
-from .plan import Plan
 from .rules import Rules
 
 
@@ -42,10 +41,7 @@ class ConversationHost(Protocol):
         """Return by which name an operation is counted."""
 
     def fired(self, injection: Injection, exchange: Exchange, n: int) -> None:
-        """Record that a fault acts on an exchange, the n-th that it matched."""
-
-    def retract(self, injection: Injection) -> None:
-        """Record that a fault that fired found nothing to do."""
+        """Record that a peer could notice a fault on an exchange, the n-th that it matched."""
 
     def record_untouched(self, injection: Injection) -> None:
         """Record that a fault could not act on an exchange: it was too long to be kept, or is not parsed."""
@@ -53,8 +49,10 @@ class ConversationHost(Protocol):
     def text_too_long(self, injection: Injection) -> None:
         """Record that a fault could not act on an exchange, since a text is longer than its match looks at."""
 
-    def copy(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
-        """Send a request `times` on connections of its own, then call `done`."""
+    def copy(
+        self, exchange: Exchange, data: bytes, times: int, answered: Callable[[], None], done: Callable[[], None]
+    ) -> None:
+        """Send a request `times` on connections of its own; call `answered` for each reply, and `done` at the end."""
 
     def parsing_stopped(self, why: str) -> None:
         """Record that the link is not parsed any more."""
@@ -63,19 +61,20 @@ class ConversationHost(Protocol):
         """Take an exchange that has ended."""
 
 
-def record_decision(host: ConversationHost, exchange: Exchange, injection: Injection, n: int, *, acts: bool) -> None:
-    """Record whether a fault that fired on its n-th match acts on the exchange, or found nothing to do."""
-    if acts:
+def record_fired(host: ConversationHost, exchange: Exchange, injection: Injection, n: int) -> None:
+    """Record, once, that a peer could notice on an exchange the fault of which it is the n-th match."""
+    if injection.name not in exchange.faults:
         exchange.faults += (injection.name,)
         host.fired(injection, exchange, n)
-    else:
-        host.retract(injection)
 
 
-def retract_undecided(host: ConversationHost, plan: Plan) -> None:
-    """Take back the faults that fired and wait for a reply, since it will not come."""
-    for injection in plan.stop_asking():
-        host.retract(injection)
+def record_missed(exchange: Exchange) -> None:
+    """Count an exchange that has ended with the faults that chose it and did not fire."""
+    for injection in exchange.plan.chosen_by if exchange.plan is not None else ():
+        if injection.name not in exchange.faults:
+            whole = exchange.reply_sent and not exchange.end
+            injection.missed.unchanged += whole
+            injection.missed.ended += not whole
 
 
 def record_too_long(host: ConversationHost, rules: Rules, mask: int) -> None:

@@ -7,21 +7,21 @@ cost it nothing. A plan
 goes through these states, and never back:
 
     collecting  `pending_request` keeps what was read of the request, until the faults and matches have seen enough.
-    decided     `pending_request` is None. The actions of all faults that fired are known, but for those in
+    decided     `pending_request` is None. The actions of all faults that chose it are known, but for those in
                 `ask_on_reply`, which are asked when the reply's head is there.
     replying    `begin_reply()` has found what the reply's head becomes, where it is cut, and whether it must be kept
                 until it is whole (`pending_reply`).
     done        `reply_done`: nothing more of the reply is sent, whatever comes.
 
 Holds, shapes and rewrites of several faults add up. Of the actions that an exchange can have but once the first one
-wins (`winner`, and `cut`). The plan knows nothing of queues, links or counters: it says what is to be done and who had
-nothing to do, and the handlers of requests and replies do it.
+wins (`winner`, and `cut`). The plan knows nothing of queues, links or counters: it says what is to be done, and the
+handlers of requests and replies do it. With each action comes the call that tells when a peer could notice it.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ...faults.action import Action, Answer, Close, Cut, Drop, Hold, Repeat, Replace, Reset, Rewrite, Shape
@@ -34,12 +34,16 @@ from ..shaping.injection import Chosen, Injection
 from ..shaping.lane import Lane
 from .rules import Rules
 
+Fired = Callable[[], None]
+"""What is called when a peer can notice what a fault did; only the first call counts."""
+
 
 class Winner(NamedTuple):
     """The action that an exchange can have but once, and whose it is."""
 
     injection: Injection
     action: Answer | Replace | Repeat | Drop | Reset | Close
+    fired: Fired
 
 
 class MessageStage(NamedTuple):
@@ -48,6 +52,7 @@ class MessageStage(NamedTuple):
     injection: Injection
     action: Hold | Shape
     seed: int
+    fired: Fired
 
 
 class Rewritten(NamedTuple):
@@ -55,14 +60,26 @@ class Rewritten(NamedTuple):
 
     injection: Injection
     action: Rewrite
+    fired: Fired
+
+    def apply(self, data: bytes) -> bytes:
+        """Return what becomes of bytes."""
+        rewritten = self.action.rewrite(data)
+        if rewritten != data:
+            self.fired()
+        return rewritten
 
 
 class AskOnReply(NamedTuple):
-    """A fault to be asked about the reply: it has fired; or, not `chosen` yet, it has to match the reply first."""
+    """A fault to be asked about the reply: it chose the exchange; or, not `chosen` yet, it has to match the reply."""
 
     injection: Injection
     bit: int
     chosen: Chosen | None
+
+
+def _nobody() -> None:
+    """Take the place of a fault's call."""
 
 
 class Plan:
@@ -70,13 +87,14 @@ class Plan:
 
     `swallow_request`: the request goes nowhere. `swallow_reply`: the upstream's reply goes nowhere; `reply_swallowed`:
     a part of it has. `pending_bytes` counts what is kept, of the request or the reply. `remaining` is how many bytes of
-    payload may come before the reply's `cut`. `ending` is how the link ends in the reply's place, or behind it.
+    payload may come before the reply's `cut`, whose fault then has `cut_fired`. `ending` is how the link ends in the
+    reply's place, or behind it. `chosen_by` are all faults that chose the exchange.
     """
 
     __slots__ = (
-        "ask_on_reply", "cut", "ending", "met", "pending_bytes", "pending_reply", "pending_request", "remaining",
-        "reply_done", "reply_swallowed", "request", "rewrites", "rules", "shapes", "swallow_reply", "swallow_request",
-        "winner",
+        "ask_on_reply", "chosen_by", "cut", "cut_fired", "ending", "met", "pending_bytes", "pending_reply",
+        "pending_request", "remaining", "reply_done", "reply_swallowed", "request", "rewrites", "rules", "shapes",
+        "swallow_reply", "swallow_request", "winner",
     )  # fmt: skip
 
     def __init__(self, rules: Rules, met: int, head: RequestHead) -> None:
@@ -91,51 +109,38 @@ class Plan:
         self.rewrites: list[Rewritten] = []
         self.ask_on_reply: list[AskOnReply] = []
         self.pending_reply: list[Piece] | None = None
+        self.chosen_by: list[Injection] = []
         self.cut: Cut | None = None
+        self.cut_fired: Fired = _nobody
         self.remaining: int | None = None
         self.ending: Kind | None = None
 
-    def add(self, injection: Injection, actions: Iterable[Action], rng: random.Random) -> bool:
-        """Take what a fault asks for; return whether any of it is to be done."""
-        added = [self._add(injection, action, rng) for action in actions]
-        return any(added)
+    def add(self, injection: Injection, actions: Iterable[Action], rng: random.Random, fired: Fired) -> None:
+        """Take what a fault asks for; it calls `fired` when that is done."""
+        for action in actions:
+            if isinstance(action, (Hold, Shape)):
+                self.shapes.append(MessageStage(injection, action, rng.getrandbits(64), fired))
+            elif isinstance(action, Rewrite):
+                self.rewrites.append(Rewritten(injection, action, fired))
+            elif isinstance(action, Cut):
+                if self.cut is None:
+                    self.cut, self.cut_fired = action, fired
+            elif self.winner is None:
+                self.winner = Winner(injection, action, fired)
 
-    def _add(self, injection: Injection, action: Action, rng: random.Random) -> bool:
-        if isinstance(action, (Hold, Shape)):
-            self.shapes.append(MessageStage(injection, action, rng.getrandbits(64)))
-        elif isinstance(action, Rewrite):
-            self.rewrites.append(Rewritten(injection, action))
-        elif isinstance(action, Cut):
-            if self.cut is not None:
-                return False
-            self.cut = action
-        elif self.winner is not None:
-            return False
-        else:
-            self.winner = Winner(injection, action)
-        return True
-
-    def forget(self, injection: Injection) -> bool:
-        """Let nothing more come of a fault that was healed; return whether it had fired and waited for the reply."""
-        waited = any(each.injection is injection and each.chosen is not None for each in self.ask_on_reply)
+    def forget(self, injection: Injection) -> None:
+        """Let nothing more come of a fault that was healed."""
         self.met &= ~sum(bit for bit, each in self.rules.among(self.met) if each is injection)
         self.ask_on_reply = [each for each in self.ask_on_reply if each.injection is not injection]
         self.shapes = [each for each in self.shapes if each.injection is not injection]
         self.rewrites = [each for each in self.rewrites if each.injection is not injection]
-        return waited
-
-    def stop_asking(self) -> list[Injection]:
-        """Ask nobody about the reply any more; return the faults that had fired."""
-        fired = [each.injection for each in self.ask_on_reply if each.chosen is not None]
-        self.ask_on_reply = []
-        return fired
 
     def lanes(self, message: str, head: int) -> Iterator[Lane]:
         """Yield the lanes of a message's faults; its head has `head` bytes."""
         pauses = message == "request" and self.request.head.expects
-        for injection, action, seed in self.shapes:
+        for injection, action, seed, fired in self.shapes:
             if action.message == message:
-                yield Lane(injection, StageContext(seed), starter(action, head, pauses=pauses))
+                yield Lane(injection, StageContext(seed), starter(action, head, pauses=pauses), fired=fired)
 
     # The request
 
@@ -145,11 +150,11 @@ class Plan:
 
     def rewrite_request(self, pieces: list[Piece]) -> list[Piece]:
         """Return the pieces of the request that goes upstream, so far."""
-        for _, action in self.rewrites:
-            if action.message == "request" and action.whole:
-                pieces = [Piece(Part.BODY, action.rewrite(b"".join(piece.data for piece in pieces)), last=True)]
-            elif action.message == "request":
-                pieces = [pieces[0]._replace(data=action.rewrite(pieces[0].data)), *pieces[1:]]
+        for each in self.rewrites:
+            if each.action.message == "request" and each.action.whole:
+                pieces = [Piece(Part.BODY, each.apply(b"".join(piece.data for piece in pieces)), last=True)]
+            elif each.action.message == "request":
+                pieces = [pieces[0]._replace(data=each.apply(pieces[0].data)), *pieces[1:]]
         return pieces
 
     # The reply
@@ -168,11 +173,11 @@ class Plan:
     def begin_reply(self, head: ReplyHead, data: bytes) -> bytes:
         """Prepare for a reply; return what its head becomes."""
         wholly = False
-        for _, action in self.rewrites:
-            if action.message == "reply" and action.whole:
+        for each in self.rewrites:
+            if each.action.message == "reply" and each.action.whole:
                 wholly = True
-            elif action.message == "reply":
-                data = action.rewrite(data)
+            elif each.action.message == "reply":
+                data = each.apply(data)
         self._find_cut(head.length)
         if wholly or (self.cut is not None and self.remaining is None):
             self.pending_reply = []
@@ -202,8 +207,8 @@ class Plan:
             self._find_cut(sum(len(piece.data) for piece in kept if piece.part is Part.BODY), complete=complete)
             return None, [each.injection for each in rewrites]
         data = b"".join(piece.data for piece in kept)
-        for _, action in rewrites:
-            data = action.rewrite(data)
+        for each in rewrites:
+            data = each.apply(data)
         return data, []
 
     def trim(self, piece: Piece) -> tuple[bytes, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from ...faults.action import Answer, Drop, Reset
@@ -11,7 +12,7 @@ from ...wire.dialect import Dialect, Piece, ReplyHead
 from ..shaping.budget import Limits
 from ..shaping.injection import Injection
 from .exchange import Exchange
-from .host import ConversationHost, record_decision, record_too_long, retract_undecided
+from .host import ConversationHost, record_fired, record_too_long
 from .message_queue import MessageQueue
 from .plan import Plan
 from .rules import fault_of
@@ -63,13 +64,14 @@ class ReplyHandler:
     def act(self, exchange: Exchange, plan: Plan) -> None:
         """Do what happens instead of the upstream's reply."""
         assert plan.winner is not None
-        injection, action = plan.winner
+        injection, action, fired = plan.winner
+        fired()
         if isinstance(action, Answer):
             plan.ending = Kind.CLOSE if action.close else None
             self._answer(exchange, action.data)
             return
         plan.reply_done = True
-        retract_undecided(self._host, plan)
+        plan.ask_on_reply = []
         self._shape(exchange, plan, 0)
         if isinstance(action, Drop):
             exchange.end = "lost"
@@ -91,10 +93,13 @@ class ReplyHandler:
             record_too_long(self._host, plan.rules, plan.beyond_reply(head))
         for injection, bit, chosen in plan.ask_on_reply:
             if chosen is None and bit & matching:
-                chosen = injection.fires_on_exchange(self._host.operation(exchange.head.operation))
+                chosen = injection.choose_exchange(self._host.operation(exchange.head.operation))
+                if chosen is not None:
+                    plan.chosen_by.append(injection)
             if chosen is not None:
-                acts = plan.add(injection, fault_of(injection).on_reply(plan.request, head, chosen.rng), chosen.rng)
-                record_decision(self._host, exchange, injection, chosen.n, acts=acts)
+                actions = fault_of(injection).on_reply(plan.request, head, chosen.rng)
+                fired = partial(record_fired, self._host, exchange, injection, chosen.n)
+                plan.add(injection, actions, chosen.rng, fired)
         plan.ask_on_reply = []
         data = plan.begin_reply(head, data)
         if plan.pending_reply is None:
@@ -136,6 +141,7 @@ class ReplyHandler:
         self._send(exchange, data, last=piece.last and not cut)
         if cut and plan.cut is not None and exchange.reply_slot is not None:
             plan.reply_done, exchange.end = True, "cut"
+            plan.cut_fired()
             self._finish(exchange, _CUT_ENDINGS[plan.cut.how])
 
     def _send(self, exchange: Exchange, data: bytes, *, last: bool) -> None:

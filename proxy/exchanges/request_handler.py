@@ -10,7 +10,7 @@ from ...wire.dialect import Part, Piece
 from ..shaping.budget import Limits
 from ..shaping.injection import Injection
 from .exchange import Exchange
-from .host import ConversationHost, record_decision, record_too_long
+from .host import ConversationHost, record_fired, record_too_long
 from .message_queue import MessageQueue, Slot
 from .plan import AskOnReply, Plan, Rewritten
 from .reply_handler import ReplyHandler
@@ -100,9 +100,11 @@ class RequestHandler:
         if isinstance(action, Repeat):
             slot = self._slot(exchange)
             self._queue.hold(slot)
-            self._host.copy(exchange, data, action.times, partial(self._queue.release, slot))
+            assert plan.winner is not None
+            self._host.copy(exchange, data, action.times, plan.winner.fired, partial(self._queue.release, slot))
         elif isinstance(action, Replace) and plan.winner is not None:
-            plan.rewrites.append(Rewritten(plan.winner.injection, Rewrite(action.reply, whole=True)))
+            injection, _, fired = plan.winner
+            plan.rewrites.append(Rewritten(injection, Rewrite(action.reply, whole=True), fired))
             self._queue.put(self._slot(exchange), action.request)
             self._queue.end_message(self._slot(exchange))
             plan.swallow_request = True
@@ -117,9 +119,10 @@ class RequestHandler:
             plan.ask_on_reply.append(AskOnReply(injection, bit, None))
         elif fault.needs_whole_request and not plan.request.complete:
             self._host.record_untouched(injection)
-        elif (chosen := injection.fires_on_exchange(self._host.operation(exchange.head.operation))) is not None:
+        elif (chosen := injection.choose_exchange(self._host.operation(exchange.head.operation))) is not None:
+            plan.chosen_by.append(injection)
             if fault.acts_on == "reply":
                 plan.ask_on_reply.append(AskOnReply(injection, bit, chosen))
             else:
-                acts = plan.add(injection, fault.on_request(plan.request, chosen.rng), chosen.rng)
-                record_decision(self._host, exchange, injection, chosen.n, acts=acts)
+                fired = partial(record_fired, self._host, exchange, injection, chosen.n)
+                plan.add(injection, fault.on_request(plan.request, chosen.rng), chosen.rng, fired)

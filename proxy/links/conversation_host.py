@@ -45,9 +45,6 @@ class ExchangeRecorder(Protocol):
     def copier(self) -> RequestCopier:
         """What sends copies of requests."""
 
-    def fired(self, injection: Injection, link: Link, n: int, operation: str) -> None:
-        """Record that a fault fired on an exchange of that operation, the n-th that it matched."""
-
     def parsing_stopped(self, link: Link, why: str) -> None:
         """Record that a link is not parsed any more."""
 
@@ -81,12 +78,8 @@ class LinkConversationHost:
         return self._operations.name(name)
 
     def fired(self, injection: Injection, exchange: Exchange, n: int) -> None:
-        """Record that a fault acts on an exchange, the n-th that it matched."""
-        self._proxy.fired(injection, self._link, n, exchange.head.operation)
-
-    def retract(self, injection: Injection) -> None:
-        """Record that a fault that fired found nothing to do."""
-        injection.retract(self._link)
+        """Record that a peer could notice a fault on an exchange, the n-th that it matched."""
+        injection.count_fired(self._link.number, n, exchange.head.operation)
 
     def record_untouched(self, injection: Injection) -> None:
         """Record that a fault could not act on an exchange."""
@@ -97,11 +90,19 @@ class LinkConversationHost:
         if injection.record_untouched(self._link):
             self._proxy.text_too_long(self._link, injection)
 
-    def copy(self, exchange: Exchange, data: bytes, times: int, done: Callable[[], None]) -> None:
-        """Send a request `times` on connections of its own, then call `done`."""
+    def copy(
+        self, exchange: Exchange, data: bytes, times: int, answered: Callable[[], None], done: Callable[[], None]
+    ) -> None:
+        """Send a request `times` on connections of its own; call `answered` for each reply, and `done` at the end."""
         head, proxy, link = exchange.head, self._proxy, self._link
         copies = Copies(self._dialect, proxy.upstream, head, data, times, link.limits.dial)
-        proxy.copier.run(copies, lambda status: proxy.copied(link, head.operation, status), done)
+
+        def sent(status: str, replied: bool) -> None:
+            proxy.copied(link, head.operation, status)
+            if replied:
+                answered()
+
+        proxy.copier.run(copies, sent, done)
 
     def parsing_stopped(self, why: str) -> None:
         """Record that the link is not parsed any more."""

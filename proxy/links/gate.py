@@ -98,6 +98,9 @@ class Gate:
             if link in injection.hits
         }
         if None in times.values():
+            for injection, seconds in times.items():
+                if seconds is None:
+                    injection.record_fired(link)
             return False
         due = link.accepted_at + sum(seconds for seconds in times.values() if seconds)
         wait = self.waiting.get(link)
@@ -109,5 +112,7 @@ class Gate:
         if wait is None:
             wait = self.waiting[link] = Wait()
         wait.by = [injection for injection, seconds in times.items() if seconds]
+        for injection in wait.by:
+            injection.record_fired(link)
         wait.timer = self._clock.call_at(due, lambda: self.release(link)) if due < math.inf else None
         return True

@@ -166,7 +166,7 @@ class Link:
                     sockets.reset(side.transport)
 
     def join(self, injection: Injection) -> None:
-        """Put a fault that fired on this link where it acts; one that acts on new links alone has had its say."""
+        """Put a fault that chose this link where it acts; one that acts on new links alone has had its say."""
         try:
             self._join(injection)
         except Exception as error:
@@ -209,6 +209,10 @@ class Link:
             for side in (self.client, self.server):
                 if not side.disconnected:
                     side.transport.close()
+
+    def client_ended(self) -> bool:
+        """Say whether the client has ended its stream, or is gone."""
+        return self.client.eof_seen or self.client.disconnected
 
     def let_go(self) -> None:
         """End both sides if both peers have left, and a fault keeps that from the other one: nobody waits for it."""

@@ -34,8 +34,8 @@ class RequestCopier:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def run(self, copies: Copies, sent: Callable[[str], None], done: Callback) -> None:
-        """Call `sent` with the outcome of each copy, and `done` when all were answered, or could not be."""
+    def run(self, copies: Copies, sent: Callable[[str, bool], None], done: Callback) -> None:
+        """Call `sent` with the outcome of each copy and whether it was answered, then `done`."""
         task = asyncio.get_running_loop().create_task(_send(copies, sent))
         self._tasks.add(task)  # the loop itself keeps no reference
         task.add_done_callback(lambda task: self._done(task, done))
@@ -55,28 +55,29 @@ class RequestCopier:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _send(copies: Copies, sent: Callable[[str], None]) -> None:
+async def _send(copies: Copies, sent: Callable[[str, bool], None]) -> None:
     for _ in range(copies.times):
+        answered = False
         try:
             async with asyncio.timeout(copies.timeout):
-                status = await _ask(copies)
+                status, answered = await _ask(copies)
         except TimeoutError:
             status = f"no answer within {copies.timeout:g}s"
         except OSError as error:
             status = sockets.explain(error)
-        sent(status)
+        sent(status, answered)
 
 
-async def _ask(copies: Copies) -> str:
-    """Return the status of the reply to a copy."""
-    loop, status = asyncio.get_running_loop(), "closed"
+async def _ask(copies: Copies) -> tuple[str, bool]:
+    """Return the status of the reply to a copy, and whether there was one."""
+    loop, status, answered = asyncio.get_running_loop(), "closed", False
     reader = copies.dialect.replies(lambda: copies.head)
     with await dial(copies.upstream) as upstream:
         await loop.sock_sendall(upstream, copies.data)
         while (got := await loop.sock_recv(upstream, _READ)) and not reader.opaque:
             for part, _, last, reply in reader.feed(got):
                 if part is Part.HEAD:
-                    status = cast("ReplyHead", reply).status
+                    status, answered = cast("ReplyHead", reply).status, True
                 if last:
-                    return status
-    return status
+                    return status, answered
+    return status, answered

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+from functools import partial
 from typing import Protocol, cast
 
 from ...faults.fault import Stream
@@ -56,6 +57,9 @@ class SideHost(Connection, Protocol):
 
     def eof_forwarded(self) -> None:
         """Take that a stream has come to its end, and the other side was told."""
+
+    def client_ended(self) -> bool:
+        """Say whether the client has ended its stream, or is gone."""
 
     def let_go(self) -> None:
         """End both sides if both peers have left, and a fault keeps that from the other one."""
@@ -259,13 +263,15 @@ class Side(asyncio.Protocol):
     # Faults
 
     def join(self, injection: Injection) -> None:
-        """Put a fault that fired on the stream that is read here."""
+        """Put a fault that chose the link on the stream that is read here."""
         if self.pipe is None:
             self.pipe = Pipe(self.link.clock, self.deliver, self._throttle, self.link.budget, self.link.limits)
             self.pipe.blocked = bool(self.pauses & Pause.SINK)
             if not isinstance(self.transport.get_protocol(), Opening):  # which has early data: open() is to come
                 self._switch(self._mode())
-        self.pipe.join(Lane(injection, injection.context(self.link, self.stream, self.peer)))
+        context = injection.context(self.link, self.stream, self.peer)
+        fired = partial(injection.record_fired, self.link)
+        self.pipe.join(Lane(injection, context, fired=fired, client_ended=self.link.client_ended))
 
     def heal(self, injection: Injection) -> None:
         """Heal a fault of this stream; without another one it is a splice again."""

@@ -101,11 +101,15 @@ class Changed(Event, frozen=True):
 
 
 class Healed(Event, frozen=True):
-    """The injection `name` was removed; `matched` and `fired` are its final counts."""
+    """`name` was healed: `matched`, `chosen`, `fired`; why it never fired (`cause`, `reason`); `unseen`: not seen."""
 
     name: str
     matched: int
+    chosen: int
     fired: int
+    cause: str = ""
+    reason: str = ""
+    unseen: bool = False
 
 
 class ConnectionEvent(Event, frozen=True):

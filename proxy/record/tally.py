@@ -32,10 +32,12 @@ class Histogram:
 class Tally:
     """What all injections of one fault and name did on a proxy: those that were healed, and the delays of all."""
 
-    __slots__ = ("delays", "fired", "matched")
+    __slots__ = ("chosen", "delays", "fired", "matched", "vacuous")
 
     def __init__(self) -> None:
         self.matched = 0
+        self.chosen = 0
+        self.vacuous = 0
         self.fired = 0
         self.delays = Histogram()
 

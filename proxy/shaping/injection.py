@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from ...faults.chance import draw
@@ -12,15 +13,19 @@ from ...faults.fault import Stream
 from ...faults.segment import Counted, StageContext
 from ...faults.spec import Spec
 from ...faults.trigger import Identity
+from ..record.finding import Finding, Scene
 from ..record.tally import Tally
-from ..system.clock import Timer
+from .countdown import Countdown, Pending
 
 UNTOUCHED_SHOWN = 1000
 """How many numbers of connections that a fault could not act on are kept."""
 
 
 class Connection(Protocol):
-    """A connection, as the faults that fire on it know it."""
+    """A connection, as the faults that chose it know it."""
+
+    open: bool
+    """Whether it has begun to carry."""
 
     @property
     def number(self) -> int:
@@ -33,98 +38,162 @@ class Connection(Protocol):
         """Let go of what a fault holds, since it is healed."""
 
 
-class Hit(NamedTuple):
-    """That a fault fired on a target, its n-th match; `connection` is what the stages of both streams share."""
+class Hit:
+    """A connection that a fault chose, its n-th match; `shared` is what the stages of both streams share."""
 
-    n: int
-    connection: dict[str, float]
+    __slots__ = ("fired", "n", "shared")
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.shared: dict[str, float] = {}
+        self.fired = False
 
 
 class Chosen(NamedTuple):
-    """That a fault fires on an exchange, the n-th that it matched; `rng` are the random numbers for it."""
+    """An exchange that a fault chose, its n-th match; `rng` are the random numbers for it."""
 
     n: int
     rng: random.Random
 
 
-class Injection:
-    """A fault on a proxy, under a name, with its counters and the connections, or exchanges, that it fired on.
+class Missed:
+    """What became of connections and exchanges that a fault chose and did not fire on, until they ended.
 
-    `matched` counts what it could hit since it began, `fired` what it did hit, `bytes` what went through its stages.
-    `hits` are the open connections that it fired on. `untouched` are the numbers of those that it could not act on, the
-    first 1000 of `untouched_total`. `tally` goes on when it is healed.
+    `unopened`: connections that ended before they carried anything. `cut`: those that were cut silently, and that
+    nobody used afterwards. `unchanged`: exchanges in which there was nothing to change. `ended`: exchanges that ended
+    before the fault could act.
     """
 
-    __slots__ = ("__weakref__", "_operations", "_shared", "_untouched_open", "active", "armed_at", "bytes", "fired",
-                 "healed_at", "hits", "identity", "matched", "name", "profile", "spec", "tally", "timer", "untouched",
+    __slots__ = ("cut", "ended", "unchanged", "unopened")
+
+    def __init__(self) -> None:
+        self.unopened = self.cut = self.unchanged = self.ended = 0
+
+
+Told = Callable[[int, int, str], None]
+"""What is told that a fault fired: on which connection, on which of its matches, and on which operation, if any."""
+
+
+def _untold(connection: int, n: int, operation: str) -> None:
+    """Take the place of what is told."""
+
+
+class Injection:
+    """A fault on a proxy, under a name, with its counters and the connections, or exchanges, that it chose.
+
+    `matched` counts what it could hit since it began, `chosen` what its trigger picked of that, and `fired` on how many
+    of those something happened that a peer could notice. `bytes` is what went through its stages. `hits` are the open
+    connections that it chose. `untouched` are the numbers of those that it could not act on, the first 1000 of
+    `untouched_total`. `tally` goes on when it is healed.
+
+    Its `start` and `for` count from its `countdown`. `began` is how the proxy stood when it began. When it is healed,
+    `finding` is why it never fired, if that is known, and `refused` how many connection attempts failed on this machine
+    meanwhile. `key` is that of the `profile`, where one says so.
+    """
+
+    __slots__ = ("__weakref__", "_operations", "_shared", "_told", "_untouched", "active", "armed_at", "began",
+                 "bytes", "chosen", "countdown", "expired", "finding", "fired", "healed_at", "hits", "identity", "key",
+                 "matched", "missed", "name", "profile", "refused", "spec", "tally", "timer", "untouched",
                  "untouched_total")  # fmt: skip
 
-    def __init__(self, spec: Spec, *, seed: int, proxy: str, profile: str = "") -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        seed: int,
+        proxy: str,
+        profile: str = "",
+        key: str = "",
+        told: Told = _untold,
+        countdown: Countdown | None = None,
+    ) -> None:
         self.spec = spec
         self.name = spec.name
         self.profile = profile
+        self.key = key
+        self.countdown = countdown
+        self.began: Scene | None = None
+        self.expired = False  # healed by its own `for`
+        self.finding: Finding | None = None
+        self.refused: int | None = None
         self.identity = Identity(seed, proxy, spec.name)
         self.armed_at = time.time()
         self.healed_at: float | None = None
         self.active = False
         self.matched = 0
+        self.chosen = 0
         self.fired = 0
         self.bytes = 0
         self.hits: dict[Connection, Hit] = {}
+        self.missed = Missed()
         self.untouched: list[int] = []
         self.untouched_total = 0
-        self._untouched_open: set[Connection] = set()
+        self._untouched: set[Connection] = set()
         self.tally = Tally()
-        self.timer: Timer | None = None
+        self.timer: Pending | None = None
+        self._told = told
         self._shared: dict[Stream, dict[str, float]] = {}
         self._operations: Counter[str] = Counter()  # what was matched, by operation
+
+    # Who is chosen
 
     def applies_to_new_link(self, ahead: int) -> bool:
         """Say whether a new link, with `ahead` open ones before it, is one that the fault could hit."""
         fault = self.spec.fault
         return self.active and (bool(fault.streams or fault.streams is None) or fault.admit(ahead) != 0)
 
-    def fires_on(self, connection: Connection) -> bool:
-        """Count a connection and say whether the fault fires on it: once for each, changes do not ask again."""
+    def chooses(self, connection: Connection) -> bool:
+        """Count a connection and say whether the fault chooses it: once for each, changes do not ask again."""
         self.matched += 1
-        if not self.spec.trigger.fires(self.matched, self.fired, self.identity):
+        if not self.spec.trigger.chooses(self.matched, self.chosen, self.identity):
             return False
-        self.fired += 1
-        self.hits[connection] = Hit(self.matched, {})
+        self.chosen += 1
+        self.hits[connection] = Hit(self.matched)
         return True
 
-    def fires_on_exchange(self, operation: str) -> Chosen | None:
-        """Count an exchange; None where the fault does not fire on it.
+    def choose_exchange(self, operation: str) -> Chosen | None:
+        """Count an exchange; None where the fault does not choose it.
 
         Chances are drawn for the n-th exchange of its operation: the others do not come into it.
         """
         self.matched += 1
         self._operations[operation] += 1
         identity, nth = self.identity._replace(scope=operation), self._operations[operation]
-        if not self.spec.trigger.fires(self.matched, self.fired, identity, nth):
+        if not self.spec.trigger.chooses(self.matched, self.chosen, identity, nth):
             return None
-        self.fired += 1
+        self.chosen += 1
         return Chosen(self.matched, random.Random(draw(*identity, nth, "exchange")))  # noqa: S311 (must be repeatable)
-
-    def retract(self, connection: Connection) -> None:
-        """Take back that it fired on an exchange there: it had nothing to do."""
-        self.fired -= 1
-        self.record_untouched(connection)
 
     def context(self, connection: Connection, stream: Stream, other: Counted) -> StageContext:
         """Return the context of this fault's stage on one stream of a connection; `other` is its other stream."""
         hit, shared = self.hits[connection], self._shared.setdefault(stream, {})
         seed = draw(*self.identity, hit.n, stream)
-        return StageContext(seed, connection=hit.connection, shared=shared, other=other, stream=stream)
+        return StageContext(seed, connection=hit.shared, shared=shared, other=other, stream=stream)
+
+    # What happened to them
+
+    def record_fired(self, connection: Connection) -> None:
+        """Record that a peer could notice the fault on a connection that it chose."""
+        hit = self.hits.get(connection)
+        if hit is not None and not hit.fired:
+            hit.fired = True
+            self.count_fired(connection.number, hit.n)
+
+    def count_fired(self, connection: int, n: int, operation: str = "") -> None:
+        """Count that it fired on its n-th match, on the connection of that number, or on an exchange there."""
+        self.fired += 1
+        if self.healed_at is not None:  # a copy of a request was answered since
+            self.tally.fired += 1
+        self._told(connection, n, operation)
 
     def record_untouched(self, connection: Connection) -> bool:
         """Record an open connection on which the fault could not act, or not on one of its exchanges.
 
         Return whether it is the first time.
         """
-        if connection in self._untouched_open:
+        if connection in self._untouched:
             return False
-        self._untouched_open.add(connection)
+        self._untouched.add(connection)
         self.untouched_total += 1
         if len(self.untouched) < UNTOUCHED_SHOWN:
             self.untouched.append(connection.number)
@@ -132,8 +201,11 @@ class Injection:
 
     def forget(self, connection: Connection) -> None:
         """Let go of a connection that has ended."""
-        self.hits.pop(connection, None)
-        self._untouched_open.discard(connection)
+        hit = self.hits.pop(connection, None)
+        if hit is not None and not hit.fired:
+            self.missed.unopened += not connection.open
+            self.missed.cut += "cut" in hit.shared
+        self._untouched.discard(connection)
 
     def change(self, spec: Spec) -> None:
         """Take other settings, which empty what connections share."""
@@ -145,9 +217,12 @@ class Injection:
     def heal(self) -> None:
         """Forget the connections, and leave the counts to the tally."""
         self.healed_at = time.time()
-        self.hits.clear()
-        self._untouched_open.clear()
+        for connection in tuple(self.hits):
+            self.forget(connection)
+        self._untouched.clear()
         self.tally.matched += self.matched
+        self.tally.chosen += self.chosen
         self.tally.fired += self.fired
+        self.tally.vacuous += self.finding is not None
         if self.timer is not None:
             self.timer.cancel()

@@ -17,6 +17,11 @@ came before. What arrives meanwhile waits in the inbox, uncut: a full lane is a 
 pieces. The pieces must be the source's own bytes in order, for healing and changing put the rest of it together again:
 what waits of it, and what is behind `_cut_off`.
 
+A lane fires when a peer could notice what it does: once, by the call that it was given. That is when a changed or
+shorter piece is due, when bytes or an end were thrown away, when either has been held for `NOTICEABLE` (`_noticed_at`,
+for which the pipe rings), and when an end that the stage made up is delivered, of which the pipe knows (`end_left`).
+A late or swallowed end does not count once the client's own end has come, for then nobody waits for it.
+
 `waiting` is the number of bytes in all of these. Every method that moves bytes in or out keeps it true; the pipe reads
 it, and charges the budget for it.
 """
@@ -33,6 +38,8 @@ from .injection import Injection
 
 AT_ONCE = 0.0
 """A moment that has passed on every clock."""
+NOTICEABLE = 0.000_099_9
+"""Seconds by which bytes must be late for a peer to notice: 0.1 ms, less what a float may lose."""
 
 
 class Queued(NamedTuple):
@@ -46,22 +53,33 @@ class Queued(NamedTuple):
 class Lane:
     """One injection on one stream of one link; or, with a `begin` of its own stage, on one message.
 
-    `lost`: bytes or an end were thrown away; `lost_end`: an end was. `fault` are the settings with which
-    the stage started, `limit` is how many bytes may wait for it, None where the pipe's own limit counts.
+    `fired` is called when it has done what a peer could notice, at most once; `client_ended` says whether the client's
+    own end has come. `lost`: bytes or an end were thrown away; `lost_end`: an end was. `end_left`: an end that the
+    stage made up has left. `fault` are the settings with which the stage started, `limit` is how many bytes may wait
+    for it, None where the pipe's own limit counts.
     """
 
     __slots__ = (
-        "_alarm", "_begin", "_context", "_cut_off", "_inbox", "_last", "_pieces", "_queue", "_ready", "_source",
-        "_stage", "fault", "injection", "limit", "lost", "lost_end", "waiting",
+        "_alarm", "_begin", "_client_ended", "_context", "_cut_off", "_fired", "_inbox", "_last", "_noticed_at",
+        "_pieces", "_queue", "_ready", "_source", "_stage", "end_left", "fault", "injection", "limit", "lost",
+        "lost_end", "waiting",
     )  # fmt: skip
 
     def __init__(
-        self, injection: Injection, context: StageContext, begin: Callable[[StageContext], Stage] | None = None
+        self,
+        injection: Injection,
+        context: StageContext,
+        begin: Callable[[StageContext], Stage] | None = None,
+        *,
+        fired: Callable[[], None] | None = None,
+        client_ended: Callable[[], bool] = lambda: False,
     ) -> None:
         self.injection = injection
         self.waiting = 0
-        self.lost = False
-        self.lost_end = False
+        self.lost = self.lost_end = self.end_left = False
+        self._fired = fired  # None once it was called
+        self._client_ended = client_ended
+        self._noticed_at = math.inf
         self._context = context
         self._begin = begin
         self._ready: Segment | None = None
@@ -84,6 +102,17 @@ class Lane:
         """Let the stage know that it has joined a pipe."""
         self._ask_stage(Segment(now, kind=Kind.OPEN), now)
 
+    def fire(self) -> None:
+        """Tell that a peer could notice it, the first time."""
+        fired, self._fired, self._noticed_at = self._fired, None, math.inf
+        if fired is not None:
+            fired()
+
+    def notice(self, now: float) -> None:
+        """Fire if something has been held for long enough."""
+        if self._noticed_at <= now:
+            self.fire()
+
     def put(self, segment: Segment, now: float) -> None:
         """Take what the lane before this one, or the source of the stream, passes on."""
         if segment.kind is Kind.DATA:
@@ -92,6 +121,8 @@ class Lane:
 
     def pull(self, now: float) -> Segment | None:
         """Pass on the next segment that is due; None if there is none."""
+        if self._noticed_at <= now:
+            self.fire()
         while True:
             if self._ready is not None:
                 segment, self._ready = self._ready, None
@@ -100,8 +131,9 @@ class Lane:
             if self._queue:
                 if self._queue[0].segment.at > now:
                     return None
-                came, segment, _ = self._queue.popleft()
+                came, segment, made_up = self._queue.popleft()
                 self.waiting -= len(segment.data)
+                self.end_left |= made_up
                 if segment.at > came and segment.kind is Kind.DATA:
                     self.injection.tally.delays.observe(now - came)
                 return segment
@@ -121,7 +153,8 @@ class Lane:
                 return None
 
     def ring(self, now: float) -> None:
-        """Call the stage if its alarm is due."""
+        """Call the stage if its alarm is due, and fire if something was held for long enough."""
+        self.notice(now)
         if self._alarm <= now:
             at, self._alarm = self._alarm, math.inf
             self._ask_stage(Segment(at, kind=Kind.ALARM), now)
@@ -131,19 +164,20 @@ class Lane:
         if self._ready is not None:
             return AT_ONCE
         if self._queue:
-            return min(self._alarm, self._queue[0].segment.at)
+            return min(self._alarm, self._noticed_at, self._queue[0].segment.at)
         return AT_ONCE if self._pieces is not None or self._inbox else self._alarm
 
     def restart(self, now: float) -> None:
         """Start again with the injection's present settings; what waits is judged again, as of when it came."""
-        waiting = self.empty()
+        waiting = self.empty(now)
         self._start(now)
         self.open(now)
         for came, segment, _ in waiting:
             self._take(segment._replace(at=came), now)
 
-    def empty(self) -> list[Queued]:
+    def empty(self, now: float) -> list[Queued]:
         """Take out all that waits, in order and uncut, but for the events that the stage made up."""
+        self.notice(now)
         waiting = [*self._queue]
         if self._ready is not None:
             waiting.insert(0, Queued(self._ready.at, self._ready, made_up=False))
@@ -163,7 +197,7 @@ class Lane:
         self._queue.clear()
         self._ready = None
         self._pieces = self._inbox = self._cut_off = None
-        self._alarm = math.inf
+        self._alarm = self._noticed_at = math.inf
         self.waiting = 0
 
     def _take(self, segment: Segment, now: float) -> None:
@@ -179,8 +213,11 @@ class Lane:
         out = self._stage(segment)
         if self.fault.discards and segment.kind not in (Kind.OPEN, Kind.ALARM):
             out = list(out)
-            self.lost |= sum(len(each.data) for each in out) < len(segment.data) or not out
-            self.lost_end |= segment.kind is not Kind.DATA and not out
+            if sum(len(each.data) for each in out) < len(segment.data) or not out:
+                self.lost = True
+                self.lost_end |= segment.kind is not Kind.DATA and not out
+                if segment.kind is Kind.DATA or self._end_counts():
+                    self.fire()
         if isinstance(out, Iterator):
             self._pieces, self._source, self._cut_off = out, segment, None
             self.waiting += len(segment.data)
@@ -197,8 +234,25 @@ class Lane:
                 each = each._replace(at=self._last)
             self._last = each.at
             self.waiting += len(each.data)
-            if each.at <= now and self._ready is None and not self._queue:
+            if self._fired is not None:
+                self._watch(source, each, now)
+            made_up = each.kind is not Kind.DATA and each.kind is not source.kind
+            if each.at <= now and self._ready is None and not self._queue and not made_up:
                 self._ready = each
             else:
-                made_up = each.kind is not Kind.DATA and each.kind is not source.kind
                 self._queue.append(Queued(source.at, each, made_up))
+
+    def _watch(self, source: Segment, each: Segment, now: float) -> None:
+        """Find when a peer can notice what became of a segment, and fire if that has come."""
+        late = each.at - source.at >= NOTICEABLE
+        if each.kind is Kind.DATA:
+            if not late and each.data == source.data:
+                return
+        elif each.kind is not source.kind or not late or not self._end_counts():
+            return
+        self._noticed_at = min(self._noticed_at, source.at + NOTICEABLE if late else each.at)
+        self.notice(now)
+
+    def _end_counts(self) -> bool:
+        """Say whether somebody waits for the end that has come, if it is late or is swallowed."""
+        return self.fault.acts_on_ends or not self._client_ended()

@@ -97,7 +97,7 @@ class Pipe:
             return
         lane = self.lanes[index]
         self.lanes = [each for each in self.lanes if each is not lane]
-        for came, segment, _ in lane.empty():
+        for came, segment, _ in lane.empty(now):
             if segment.kind is Kind.DATA:
                 injection.tally.delays.observe(now - came)
             self._enter(index, segment._replace(at=now), now)
@@ -163,7 +163,7 @@ class Pipe:
         if self.stopped:
             return
         if not self.blocked and not self.outbox:
-            self._sink(segment)
+            self._emit(segment)
             return
         self.outbox = deque() if self.outbox is None else self.outbox
         self.outbox.append(segment)
@@ -175,6 +175,15 @@ class Pipe:
     def _send(self, outbox: deque[Segment]) -> None:
         segment = outbox.popleft()
         self.outbox_bytes -= len(segment.data)
+        self._emit(segment)
+
+    def _emit(self, segment: Segment) -> None:
+        """Hand a segment to the sink; with an end, the fault that made it up has fired."""
+        if segment.kind is not Kind.DATA:
+            maker = next((lane for lane in self.lanes if lane.end_left), None)
+            if maker is not None:
+                maker.end_left = False
+                maker.fire()
         self._sink(segment)
 
     def _run(self) -> None:

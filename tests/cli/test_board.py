@@ -12,7 +12,10 @@ def view(name: str, **more: object) -> ProxyView:
 
 
 def injection(fault: str, name: str, **settings: object) -> dict[str, object]:
-    receipt = {"matched": 10, "fired": 3, "untouched_total": 0, "active": True, "unseen": False}
+    receipt = {
+        "matched": 10, "chosen": 4, "fired": 3, "untouched_total": 0, "active": True, "unseen": False, "refused": None,
+        "cause": "", "waits_for": "",
+    }  # fmt: skip
     return {"fault": fault, "name": name, **settings, "receipt": receipt}
 
 
@@ -26,8 +29,8 @@ def test_the_board_shows_addresses() -> None:
     assert [tuple(line) for line in with_addresses(VIEWS, 200)] == [
         ("PROXY        LISTEN -> UPSTREAM                         CONNECTIONS     SENT  RECEIVED", "head"),
         ("redis        127.0.0.1:40000 -> redis://127.0.0.1:6379         1/12  1.23 KB   5.00 MB", "proxy"),
-        ("  latency-2  matched 10, fired 3  latency=1s", "fault"),
-        ("  mine       matched 10, fired 3  reset", "fault"),
+        ("  latency-2  matched 10, chosen 4, fired 3  latency=1s", "fault"),
+        ("  mine       matched 10, chosen 4, fired 3  reset", "fault"),
         ("a-long-name  disabled -> redis://127.0.0.1:6379                1/12  1.23 KB   5.00 MB", "off"),
         ("  dial refused: 3, accept failed: 1", "wrong"),
     ]
@@ -42,8 +45,8 @@ def test_the_board_shows_a_match() -> None:
     match = {"method": "POST", "path": "/charge*"}
     faults = [injection("http.status", name, status=503, match=match) for name in ("http.status", "mine")]
     assert [line.text for line in with_addresses([view("api", injections=faults)], 200)[2:]] == [
-        "  http.status  matched 10, fired 3  status=503 match: method=POST path=/charge*",
-        "  mine         matched 10, fired 3  http.status status=503 match: method=POST path=/charge*",
+        "  http.status  matched 10, chosen 4, fired 3  status=503 match: method=POST path=/charge*",
+        "  mine         matched 10, chosen 4, fired 3  http.status status=503 match: method=POST path=/charge*",
     ]
 
 

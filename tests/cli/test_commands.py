@@ -29,9 +29,9 @@ def test_inject_change_heal(brownout: Brownout) -> None:
     assert brownout.says("change", "echo", "mine", "bytes=4KB") == (
         "changed mine on echo: bytes=4KB quota='3 of 10' for=1h\n"
     )
-    assert brownout.says("heal", "echo", "mine") == "healed mine on echo: matched 0, fired 0\n"
+    assert brownout.says("heal", "echo", "mine") == "healed mine on echo: matched 0, fired 0 (no connection)\n"
     assert brownout.says("heal", "echo", "half_open") == "healed half_open on echo: matched 0, fired 0, not begun\n"
-    assert brownout.says("heal", "echo", "latency") == "healed latency on echo: matched 0, fired 0\n"
+    assert brownout.says("heal", "echo", "latency") == "healed latency on echo: matched 0, fired 0 (no connection)\n"
     assert brownout.says("heal", "echo") == "healed 1 injection\n"
     assert brownout.says("heal") == "nothing to heal\n"
 
@@ -101,8 +101,8 @@ def test_status_shows_what_there_is_and_what_to_do(brownout: Brownout) -> None:
             "KB",
         ]
         assert shown[4:] == [
-            "  latency  matched 1, fired 0  latency=300ms probability=0%",
-            "  nothing  matched 1, fired 1  noop",
+            "  latency  matched 1, chosen 0, fired 0 (nothing to change)  latency=300ms probability=0%",
+            "  nothing  matched 1, fired 0                                noop",
         ]
     brownout.says("proxy", "rm", "echo")
     assert brownout.says("status") == f"{head}no proxies; add one: brownout proxy add redis redis://127.0.0.1:6379\n"

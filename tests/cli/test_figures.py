@@ -50,9 +50,38 @@ def test_counts_have_their_noun() -> None:
     assert figures.many(2, "proxy") == "2 proxies"
 
 
+def counts(matched: int = 0, chosen: int = 0, fired: int = 0, **more: object) -> str:
+    known = {"untouched_total": 0, "active": True, "unseen": False, "refused": None, "cause": "", "waits_for": ""}
+    return figures.counts({"receipt": {"matched": matched, "chosen": chosen, "fired": fired, **known, **more}})
+
+
+def test_what_was_chosen_is_told_where_that_is_not_all() -> None:
+    assert figures.hits(3, 3, 2) == ["matched 3", "fired 2"]
+    assert figures.hits(3, 2, 2) == ["matched 3", "chosen 2", "fired 2"]
+    assert figures.hits(0, 0, 0) == ["matched 0", "fired 0"]
+    assert counts(3, 3, 2) == "matched 3, fired 2"
+    assert counts(10, 3, 2) == "matched 10, chosen 3, fired 2"
+
+
+def test_counts_of_what_is_no_injection_of_ours_are_empty() -> None:
+    assert figures.counts({"fault": "reset"}) == ""
+
+
 def test_counts_tell_what_was_not_touched() -> None:
-    receipt = {"matched": 3, "fired": 2, "untouched_total": 1, "active": False, "unseen": False}
-    assert figures.counts({"receipt": receipt}) == "matched 3, fired 2, 1 connection untouched, not begun"
+    assert counts(3, 3, 2, untouched_total=1) == "matched 3, fired 2, 1 connection untouched"
+
+
+def test_counts_tell_why_nothing_fired() -> None:
+    assert counts(3, 3, cause="moment_never_came") == "matched 3, fired 0 (moment never came)"
+    assert counts(4, cause="spared_by_chance") == "matched 4, chosen 0, fired 0 (spared by chance)"
+    found = counts(cause="older_connections", untouched_total=2)
+    assert found == "matched 0, fired 0 (older connections), 2 connections untouched"
+
+
+def test_counts_tell_once_that_it_has_not_begun() -> None:
+    assert counts(cause="not_begun", active=False) == "matched 0, fired 0, not begun"
+    waits = counts(cause="clock_not_started", active=False, waits_for="first connection")
+    assert waits == "matched 0, fired 0, waiting for the first connection"
 
 
 def test_columns_are_aligned() -> None:
@@ -73,7 +102,9 @@ def test_what_is_too_long_ends_in_an_ellipsis() -> None:
 
 
 def test_counts_tell_what_nobody_sees() -> None:
-    refuse = {"matched": 0, "fired": 0, "untouched_total": 2, "active": True, "unseen": True}
-    assert figures.counts({"receipt": refuse}) == "unseen, 2 connections untouched"
-    drain = {"matched": 3, "fired": 3, "untouched_total": 0, "active": True, "unseen": True}
-    assert figures.counts({"receipt": drain}) == "matched 3, fired 3, refused ones unseen"
+    assert counts(unseen=True, untouched_total=2) == "unseen, 2 connections untouched"
+    assert counts(3, 3, 3, unseen=True) == "matched 3, fired 3, refused ones unseen"
+    assert counts(unseen=True, refused=1) == "unseen, 1 attempt refused on this machine"
+    drain = counts(3, 3, 1, unseen=True, refused=4)
+    assert drain == "matched 3, fired 1, refused ones unseen, 4 attempts refused on this machine"
+    assert counts(unseen=True, refused=0, cause="nobody_refused") == "unseen (nobody refused)"

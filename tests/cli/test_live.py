@@ -189,7 +189,7 @@ def test_a_command_owns_the_terminal(terminal: Callable[..., Terminal], echo: st
     assert "PROXY" not in screen.until("echo: injected noop")
     screen.type("\x03")
     assert screen.end() == 4
-    assert plain(screen.raw).endswith("interrupted\n")
+    assert plain(screen.raw).endswith("interrupted\nbrownout: noop on echo  matched 0, fired 0\n")
 
 
 def test_no_color_is_respected(terminal: Callable[..., Terminal], brownout: Brownout) -> None:

@@ -46,7 +46,7 @@ def test_a_match_is_given_key_by_key_and_shown(api: Running) -> None:
     told = says(api, "inject", "api", "http.status:503", *words)
     assert told == "injected http.status on api: status=503 times=3 match: method=POST path=/charge* query=a=b\n"
     assert says(api, "status").splitlines()[-1] == (
-        "  http.status  matched 0, fired 0  status=503 times=3 match: method=POST path=/charge* query=a=b"
+        "  http.status  matched 0, fired 0 (no connection)  status=503 times=3 match: method=POST path=/charge* query=a=b"
     )
     assert says(api, "change", "api", "http.status", "status=500", "times=none") == (
         "changed http.status on api: status=500 match: method=POST path=/charge* query=a=b\n"
@@ -114,7 +114,10 @@ def test_a_wrong_change_changes_nothing(api: Running, words: list[str], error: s
     says(api, "inject", "api", "http.status:503", "--match", "path=/a")
     result = command("change", "api", "http.status", *words, BROWNOUT_API=api.api)
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", error)
-    assert says(api, "status").splitlines()[-1] == "  http.status  matched 0, fired 0  status=503 match: path=/a"
+    assert (
+        says(api, "status").splitlines()[-1]
+        == "  http.status  matched 0, fired 0 (no connection)  status=503 match: path=/a"
+    )
 
 
 def test_a_match_on_bytes_is_refused() -> None:

@@ -39,7 +39,13 @@ def test_injections_are_news() -> None:
     injected = said(News(), Injected("redis", injection), 3661)
     assert injected == "01:01:01 redis: injected slow latency=300ms"
     assert said(News(), Changed("redis", injection)) == "00:00:00 redis: changed slow latency=300ms"
-    assert said(News(), Healed("redis", "slow", 3, 1)) == "00:00:00 redis: healed slow: matched 3, fired 1"
+    assert said(News(), Healed("redis", "slow", 3, 3, 1)) == "00:00:00 redis: healed slow: matched 3, fired 1"
+    some = Healed("redis", "slow", 3, 2, 1)
+    assert said(News(), some) == "00:00:00 redis: healed slow: matched 3, chosen 2, fired 1"
+    unseen = Healed("redis", "refuse", 0, 0, 0, unseen=True)
+    assert said(News(), unseen) == "00:00:00 redis: healed refuse: unseen"
+    nothing = Healed("redis", "slow", 1, 1, 0, "no_traffic", "1 connection and not a byte")
+    assert said(News(), nothing) == "00:00:00 redis: healed slow: matched 1, fired 0 (1 connection and not a byte)"
 
 
 def test_news_of_an_injection_have_its_match() -> None:

@@ -68,7 +68,7 @@ def test_show_writes_what_a_file_would_have(brownout: Brownout) -> None:
         "cache:\n- {fault: reset, name: cut, probability: 30%, times: 1}\n"
     )
     assert json.loads(brownout.says("profile", "show", "mine", "--json")) == {
-        "name": "mine", "description": "", "source": "file", "applied": False, "targets": {"db": [{"fault": "noop"}]},
+        "name": "mine", "description": "", "source": "file", "clock": "", "applied": False, "targets": {"db": [{"fault": "noop"}]},
     }  # fmt: skip
     brownout.says("profile", "apply", "mine")
     assert brownout.says("profile", "show", "mine") == "mine: from the file, applied\n\ndb:\n- {fault: noop}\n"

@@ -207,17 +207,17 @@ def test_only_what_changed_is_changed(edited: Callable[..., Edited], echo: str) 
             assert pings(b)
             assert it.hang_up() == "nothing changed"
             text = FILE.format(echo=echo).replace("noop]\n    b: [noop]", "reset]").replace('b: "', 'c: "')
-            text = text.replace("reset]", "{fault: limit_data, bytes: 1MB}]")
+            text = text.replace("reset]", "{fault: latency, latency: 2ms, stream: upstream}]")
             assert it.hang_up(text) == "1 proxy added, 1 proxy removed, 1 injection added, 1 injection healed"
             assert b.recv(1) == b""
         assert pings(a)
-        assert list(it.injected("a")) == ["latency", "limit_data"]
+        assert it.run.out.until("latency-2 fired")[9:] == "a: latency-2 fired for the first time, on connection 1"
+        assert list(it.injected("a")) == ["latency", "latency-2"]
         assert [line.partition(" ")[2] for line in it.told[:-1]] == [
-            "b: healed noop: matched 1, fired 1",
+            "b: healed noop: matched 1, fired 0",
             "b: removed",
-            "a: healed noop: matched 1, fired 1",
-            "a: injected limit_data bytes=1MB",
-            "a: limit_data fired for the first time, on connection 1",
+            "a: healed noop: matched 1, fired 0",
+            "a: injected latency-2 stream=upstream latency=2ms",
             f"c {it.run.address('c')[0]}:{it.run.address('c')[1]} -> tcp://{echo}",
         ]
     assert (
@@ -317,6 +317,13 @@ def test_a_port_that_is_taken_is_said_and_the_rest_is_done(edited: Callable[...,
     assert it.hang_up() == "1 proxy changed"
     assert it.client.proxy("busy")["address"] == taken
     assert list(it.injected("busy")) == ["everywhere"]
+
+
+def test_strict_stays_and_that_is_said_once(edited: Callable[..., Edited], echo: str) -> None:
+    it = edited(FILE.format(echo=echo))
+    assert it.hang_up(f"strict: true\n{FILE.format(echo=echo)}") == "nothing changed, 1 error"
+    assert it.told[:2] == ["error: strict stays as it is while it runs", "hint:  restart to use the new one"]
+    assert it.hang_up() == "nothing changed"
 
 
 def test_the_seed_stays_and_that_is_said_once(edited: Callable[..., Edited], echo: str) -> None:

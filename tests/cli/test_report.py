@@ -45,9 +45,30 @@ def test_a_report_says_what_happened(run: Start, tmp_path: Path, reserve: Callab
         cache.close()
     assert process.out.all()[-1] == f"report {path}"
     found = json.loads(path.read_text())
-    assert list(found) == ["version", "seed", "started", "ended", "command", "exit_code", "profiles", "proxies"]
+    assert list(found) == [
+        "version",
+        "seed",
+        "started",
+        "ended",
+        "command",
+        "exit_code",
+        "profiles",
+        "asked",
+        "proxies",
+    ]
     assert (found["seed"], found["command"], found["exit_code"], found["profiles"]) == (7, [], 0, ["p"])
     assert datetime.fromisoformat(found["started"]) < datetime.fromisoformat(found["ended"])
+    assert [(each["profile"], each["key"], each["cause"]) for each in found["asked"]] == [
+        ("p", "cache", ""), ("", "", ""), ("", "", ""),
+    ]  # fmt: skip
+    assert [
+        (line["proxy"], line["injection"]["name"], line["placed"], line["vacuous"], line["fired"], line["cause"])
+        for each in found["asked"]
+        for line in each["injections"]
+    ] == [
+        ("cache", "latency", 1, 0, 1, ""), ("cache", "reset", 1, 1, 0, "not_begun"),
+        ("short", "noop", 1, 0, 0, ""), ("dead", "noop", 1, 0, 0, ""),
+    ]  # fmt: skip
     mine, dead, short = found["proxies"]
     assert [each["removed"] for each in found["proxies"]] == [False, False, True]
     assert mine["proxy"]["name"] == "cache"

@@ -53,17 +53,17 @@ def test_news_are_lines(run: Start, reserve: Callable[[], str]) -> None:
     dead = reserve()
     process = run("-p", f"dead={dead}", "--api", "127.0.0.1:0")
     client = Client(process.api)
-    client.inject("dead", "reset")
+    client.inject("dead", "connect_delay:1ms")
     with socket.create_connection(process.address("dead"), timeout=DEADLINE) as link, pytest.raises(ConnectionError):
         link.recv(1)
     process.out.until("no connection")
     client.heal()
     process.out.until("healed")
     lines = [line.partition(" ")[2] for line in process.out.seen[3:]]
-    assert lines[0] == "dead: injected reset"
-    assert lines[1] == "dead: reset fired for the first time, on connection 1"
+    assert lines[0] == "dead: injected connect_delay delay=1ms"
+    assert lines[1] == "dead: connect_delay fired for the first time, on connection 1"
     assert lines[2].startswith(f"dead: no connection to {dead}: ")
-    assert lines[3:] == ["dead: healed reset: matched 1, fired 1"]
+    assert lines[3:] == ["dead: healed connect_delay: matched 1, fired 1"]
 
 
 def test_without_proxies_it_says_how_to_add_one(run: Start) -> None:
@@ -155,6 +155,7 @@ def test_the_command_finds_the_proxies_and_the_api(run: Start, echo: str, tmp_pa
         f"proxy all {everywhere.replace('127.0.0.1', '0.0.0.0')} -> tcp://{echo}",
         f"api {api}",
         "seed 7",
+        "brownout: nothing was injected",
     ]
     assert api != "127.0.0.1:1"
     assert process.out.all() == [

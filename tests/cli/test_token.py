@@ -129,7 +129,7 @@ def test_a_warning_beside_a_command_goes_to_stderr(run: Start) -> None:
     process = run("--api", "0.0.0.0:0", "--", sys.executable, "-c", "")
     assert process.wait() == 0
     assert process.out.all() == []
-    assert [line.partition(" ")[0] for line in process.err.all()] == ["api", "warning:", "seed"]
+    assert [line.partition(" ")[0] for line in process.err.all()] == ["api", "warning:", "seed", "brownout:"]
 
 
 def test_allow_host_names_the_api(run: Start) -> None:

@@ -72,17 +72,17 @@ def test_a_network_has_the_figures_of_its_source(name: str, round_trip: float, d
 
 
 def test_a_rolling_deploy_is_a_sequence() -> None:
-    told = [(spec.fault.name, float(spec.trigger.start), spec.trigger.for_) for _, spec in placed("rolling-deploy")]
+    told = [(spec.fault.name, float(spec.trigger.start), spec.trigger.for_) for _, spec, _ in placed("rolling-deploy")]
     assert told == [("drain", 0.0, 7.0), ("reset", 5.0, 2.0), ("connect_delay", 7.0, 5.0), ("latency", 7.0, 10.0)]
 
 
 def test_a_brownout_resets_some_and_slows_all() -> None:
-    told = [(spec.fault.name, spec.trigger.probability) for _, spec in placed("brownout")]
+    told = [(spec.fault.name, spec.trigger.probability) for _, spec, _ in placed("brownout")]
     assert told == [("latency", None), ("reset", Share(0.1))]
 
 
 def test_an_api_that_is_flaky_turns_away_is_late_and_loses_replies() -> None:
-    told = [spec.to_mapping() for _, spec in placed("flaky-api")]
+    told = [spec.to_mapping() for _, spec, _ in placed("flaky-api")]
     status = {"fault": "http.status", "name": "", "status": 503, "retry_after": "1s", "probability": "10%"}
     delay = {"fault": "http.delay", "name": "", "delay": "2s", "jitter": "1s", "probability": "5%"}
     lost = {"fault": "http.lost_reply", "name": "", "probability": "1%"}

@@ -21,10 +21,18 @@ def echo(running: Running) -> Running:
 
 
 def receipt(**counts: object) -> dict[str, object]:
-    none = {"seed": 7, "active": True, "matched": 0, "fired": 0, "bytes": 0, "untouched": [], "untouched_total": 0} | {
-        "unseen": False, "profile": "", "healed_at": None
+    none = {
+        "seed": 7, "active": True, "matched": 0, "chosen": 0, "fired": 0, "bytes": 0, "untouched": [],
+        "untouched_total": 0, "unseen": False, "refused": None, "cause": "", "reason": "", "hint": "", "waits_for": "",
+        "profile": "", "key": "", "healed_at": None,
     }  # fmt: skip
     return none | counts
+
+
+def unconnected(running: Running, **counts: object) -> dict[str, object]:
+    """The receipt of a fault to whose proxy nobody has come yet."""
+    hint = f"let the service connect to {running.client.proxy('echo')['address']}"
+    return receipt(cause="no_connection", reason="no connection came", hint=hint) | counts
 
 
 def without_time(injection: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
@@ -100,14 +108,14 @@ def test_the_same_proxy_again_is_no_error_and_another_one_is(echo: Running) -> N
 
 def test_an_injection_is_made_shown_changed_and_healed(echo: Running) -> None:
     status, made = echo.ask("POST", f"{ECHO}/injections", '{"fault": "latency", "latency": "300ms"}')
-    assert (status, without_time(made)) == (201, LATENCY | {"receipt": receipt()})
+    assert (status, without_time(made)) == (201, LATENCY | {"receipt": unconnected(echo)})
     status, changed = echo.ask("PATCH", f"{ECHO}/injections/latency", '{"latency": "1s", "probability": "50%"}')
-    expected = LATENCY | {"latency": "1s", "probability": "50%", "receipt": receipt()}
+    expected = LATENCY | {"latency": "1s", "probability": "50%", "receipt": unconnected(echo)}
     assert (status, without_time(changed)) == (200, expected)
     status, shown = echo.ask("GET", f"{ECHO}/injections/latency")
     assert (status, without_time(shown)) == (200, expected)
     status, healed = echo.ask("DELETE", f"{ECHO}/injections/latency")
-    assert (status, without_time(healed)) == (200, expected | {"receipt": receipt(healed_at="then")})
+    assert (status, without_time(healed)) == (200, expected | {"receipt": unconnected(echo, healed_at="then")})
     assert echo.ask("GET", f"{ECHO}/injections") == (200, [])
 
 
@@ -159,20 +167,24 @@ def test_a_fault_of_requests_is_for_proxies_that_follow_them(echo: Running) -> N
 
 def test_the_short_form_is_a_json_string(echo: Running) -> None:
     status, made = echo.ask("POST", f"{ECHO}/injections", '"latency:300ms"')
-    assert (status, without_time(made)) == (201, LATENCY | {"receipt": receipt()})
+    assert (status, without_time(made)) == (201, LATENCY | {"receipt": unconnected(echo)})
 
 
 def test_a_receipt_counts_and_waits_for_its_start(echo: Running) -> None:
     echo.client.inject("echo", "noop")
+    echo.client.inject("echo", {"fault": "slicer", "average_size": "2B", "stream": "upstream"})
     echo.client.inject("echo", {"fault": "reset", "start": "1h"})
     host, port = str(echo.client.proxy("echo")["address"]).split(":")
     with socket.create_connection((host, int(port)), timeout=60) as link:
         link.sendall(b"12345")
         assert link.recv(5) == b"12345"
-        noop, reset = map(without_time, echo.ask("GET", f"{ECHO}/injections")[1])
+        noop, slicer, reset = map(without_time, echo.ask("GET", f"{ECHO}/injections")[1])
         proxy = echo.client.proxy("echo")
-    assert noop["receipt"] == receipt(matched=1, fired=1, bytes=5)
-    assert reset["receipt"] == receipt(active=False)
+    assert noop["receipt"] == receipt(matched=1, chosen=1, fired=0, bytes=5)
+    assert slicer["receipt"] == receipt(matched=1, chosen=1, fired=1, bytes=5)
+    assert reset["receipt"] == receipt(
+        active=False, cause="not_begun", reason="its start after 1h had not come", hint="give a shorter start"
+    )
     assert proxy["connections"] == {"open": 1, "total": 1}
     assert proxy["bytes"] == {"upstream": 5, "downstream": 5}
 

@@ -21,14 +21,18 @@ def test_the_journal_is_listed_and_filtered(running: Running) -> None:
     client = running.client
     for name in ("a", "b"):
         client.add(name, running.echo)
-    client.inject("a", "noop")
+    client.inject("a", "latency:1s")
     client.heal()
     status, events = running.ask("GET", "/v1/journal?proxy=a")
     assert (status, kinds(events)) == (200, ["proxy_enabled", "proxy_added", "injected", "healed"])
     healed = events[-1]
     assert healed["at"].endswith("Z")
     assert (healed["proxy"], healed["connection"]) == ("a", None)
-    assert healed["detail"] == {"name": "noop", "matched": 0, "fired": 0}
+    assert healed["detail"] == {
+        "name": "latency", "matched": 0, "chosen": 0, "fired": 0, "cause": "no_connection",
+        "reason": "no connection came",
+        "unseen": False,
+    }  # fmt: skip
     assert kinds(running.ask("GET", f"/v1/journal?since={events[-2]['seq']}")[1]) == ["healed"]
     assert [each["proxy"] for each in running.ask("GET", "/v1/journal?kind=proxy_added")[1]] == ["a", "b"]
 
@@ -36,7 +40,7 @@ def test_the_journal_is_listed_and_filtered(running: Running) -> None:
 def test_events_of_one_connection_have_its_number(running: Running) -> None:
     client = running.client
     host, _, port = str(client.add("a", running.echo)["address"]).rpartition(":")
-    client.inject("a", {"fault": "noop", "name": "first"})
+    client.inject("a", {"fault": "latency", "latency": "1ms", "name": "first"})
     with socket.create_connection((host, int(port)), timeout=DEADLINE) as connection:
         connection.sendall(b"ping")
         assert connection.recv(4) == b"ping"

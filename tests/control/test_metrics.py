@@ -142,7 +142,9 @@ def test_the_metrics_are_these(running: Running) -> None:
         "brownout_request_seconds": "histogram",
         "brownout_fault_active": "gauge",
         "brownout_faults_matched": "counter",
+        "brownout_faults_chosen": "counter",
         "brownout_faults_fired": "counter",
+        "brownout_faults_vacuous": "counter",
         "brownout_fault_delay_seconds": "histogram",
     }
 
@@ -332,39 +334,45 @@ def test_counters_never_run_back(running: Running) -> None:
     labels = {"proxy": "echo", "fault": "latency", "name": "latency"}
     before = scrape(running)
 
-    def step(active: int, matched: int, delays: int) -> None:
+    def step(active: int, matched: int, fired: int, delays: int, vacuous: int = 0) -> None:
         nonlocal before
         after = scrape(running)
         for key, value in before.counters().items():
             assert after.samples[key] >= value, key
         assert after("fault_active", **labels) == active
         assert after("faults_matched_total", **labels) == matched
-        assert after("faults_fired_total", **labels) == matched
+        assert after("faults_chosen_total", **labels) == matched
+        assert after("faults_fired_total", **labels) == fired
+        assert after("faults_vacuous_total", **labels) == vacuous
         assert after("fault_delay_seconds_count", **labels) == delays
         before = after
 
     with connect(proxy) as sock:
         talk(sock, b"ping")
         inject(running, proxy, fault="latency", latency="2ms")
-        step(1, 1, 0)
+        step(1, 1, 0, 0)
         talk(sock, b"ping")
-        step(1, 1, 1)
+        step(1, 1, 1, 1)
         do(running, proxy.heal)
-        step(0, 1, 1)
+        step(0, 1, 1, 1)
         talk(sock, b"ping")
-        step(0, 1, 1)
+        step(0, 1, 1, 1)
         inject(running, proxy, fault="latency", latency="3ms")  # again, on the same link
-        step(1, 2, 1)
+        step(1, 2, 1, 1)
         do(running, lambda: proxy.change("latency", {"latency": "1ms"}))
         talk(sock, b"ping")
-        step(1, 2, 2)
+        step(1, 2, 2, 2)
         with connect(proxy) as another:
             talk(another, b"ping")
-            step(1, 3, 3)
+            step(1, 3, 3, 3)
         until(running, lambda found: found("connections_open", proxy="echo") == 1)
-        step(1, 3, 3)
+        step(1, 3, 3, 3)
         do(running, proxy.heal)
-        step(0, 3, 3)
+        step(0, 3, 3, 3)
+        inject(running, proxy, fault="latency", latency="3ms")  # and nothing is said meanwhile
+        step(1, 4, 3, 3)
+        do(running, proxy.heal)
+        step(0, 4, 3, 3, 1)
 
 
 def test_a_fault_that_waits_for_its_start_is_not_active(running: Running) -> None:

@@ -22,6 +22,7 @@ VIEW = {
     "name": "slow",
     "description": "All is slow.",
     "source": "file",
+    "clock": "",
     "applied": False,
     "targets": {"*": [{"fault": "latency", "latency": "300ms"}], "cache": [{"fault": "reset", "times": 1}]},
 }

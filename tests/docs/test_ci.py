@@ -58,9 +58,7 @@ def test_the_file_and_the_profiles_of_the_pipelines_are_right() -> None:
 @pytest.mark.slow
 def test_a_report_looks_as_it_is_shown(tmp_path: Path) -> None:
     with servers.redis() as server:
-        # A busy machine may take some seconds to start the command, which must be connected when the faults begin.
-        text = FILE.replace("6379", str(server.port)).replace("start: 1s", "start: 4s")
-        (tmp_path / "brownout.yaml").write_text(text)
+        (tmp_path / "brownout.yaml").write_text(FILE.replace("6379", str(server.port)))
         words = shlex.split("brownout run brownout.yaml --profile cache-restarts --seed 7 --report report.json --")
         code = (
             "import os, redis, time\n"

@@ -76,7 +76,7 @@ def test_the_file_is_right(tmp_path: Path) -> None:
     (tmp_path / "maintenance.html").write_text("<h1>Back soon</h1>")
     read = config.read(tmp_path / "brownout.yaml")
     told = {
-        name: [spec.fault.name for _, spec in each.resolve({"api": "http"})] for name, each in read.profiles.items()
+        name: [spec.fault.name for _, spec, _ in each.resolve({"api": "http"})] for name, each in read.profiles.items()
     }
     assert told == {"busy": ["http.status", "http.delay"], "maintenance": ["http.status"]}
     (maintenance,) = read.profiles["maintenance"].resolve({"api": "http"})

@@ -73,6 +73,48 @@ def test_a_file_says_seed_proxies_and_profiles() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "strict"),
+    [("true", True), ("false", False), ("null", False), ("", False), ("${S:-true}", True)],
+)
+def test_a_file_may_be_strict(written: str, strict: bool) -> None:
+    assert parse(f"strict: {written}", "a.yaml", {}) == Config("a.yaml", strict=strict)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("1", "1"), ("[true]", "a list"), ("{a: true}", "a mapping"), ("maybe", "'maybe'")]
+)
+def test_what_is_no_switch_is_not_strict(written: str, shown: str) -> None:
+    assert problems(f"strict: {written}") == [(1, 1, "strict", f"{shown} is not a switch", "write true or false")]
+
+
+@pytest.mark.parametrize("clock", ["launch", "traffic", "first-test"])
+def test_a_profile_may_say_what_starts_its_clock(clock: str) -> None:
+    for written, environ in ((clock, {}), (f'"{clock}"', {}), ("${CLOCK}", {"CLOCK": clock})):
+        profile = parse(f"profiles:\n  a:\n    clock: {written}\n", "a.yaml", environ).profiles["a"]
+        assert profile == Profile("a", (), clock=clock)
+    assert parse("profiles: {a: {clock: }}", "a.yaml", {}).profiles["a"].clock is None
+    assert parse("profiles: {a: {}}", "a.yaml", {}).profiles["a"].clock is None
+
+
+def test_a_sign_that_there_is_not_starts_no_clock() -> None:
+    assert problems("profiles:\n  a:\n    clock: luanch\n") == [
+        (3, 5, "profiles.a.clock", "'luanch' is no sign for a clock to start by", "did you mean launch?")
+    ]
+    assert problems("profiles:\n  a:\n    clock: ${CLOCK}\n", {"CLOCK": "now"}) == [
+        (
+            3, 5, "profiles.a.clock", "'now' is no sign for a clock to start by (from ${CLOCK})",
+            "known: first-test, launch, traffic",
+        )
+    ]  # fmt: skip
+
+
+def test_a_list_below_clock_is_what_goes_on_the_proxy_of_that_name() -> None:
+    text = "proxies: {clock: 'h:1', description: 'h:2'}\nprofiles: {a: {clock: [reset], description: [reset]}}"
+    profile = parse(text, "a.yaml", {}).profiles["a"]
+    assert profile == Profile("a", (Target("clock", (Spec(Reset()),)), Target("description", (Spec(Reset()),))))
+
+
 @pytest.mark.parametrize("text", ["{}", "---\n{}\n...\n", "seed:\nproxies: null\nprofiles: ~\n", "seed: null"])
 def test_a_key_without_a_value_is_as_if_it_were_not_there(text: str) -> None:
     assert parse(text, "a.yaml", {}) == Config("a.yaml")
@@ -207,7 +249,7 @@ def test_an_error_reads_like_a_compiler() -> None:
 
 def test_what_is_long_is_cut_and_what_are_many_are_counted() -> None:
     ((_, _, key, message, hint),) = problems(f"{'k' * 500}: 1")
-    assert (len(key), message, hint) == (303, "unknown key", "known: profiles, proxies, seed")
+    assert (len(key), message, hint) == (303, "unknown key", "known: profiles, proxies, seed, strict")
     found = problems("".join(f"k{number}: 1\n" for number in range(MOST + 5)))
     assert len(found) == MOST + 1
     assert found[-1] == (0, 0, "", "5 more problems", "fix these first")

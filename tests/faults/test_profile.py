@@ -36,8 +36,8 @@ def test_a_key_means_a_name_a_glob_or_a_protocol(key: str, names: list[str]) -> 
 def test_what_goes_where_in_the_order_of_the_file() -> None:
     profile = Profile("slow", (Target("db-*", (RESET, SLOW)), Target("db-1", (SLOW,))))
     assert profile.resolve(PROXIES) == [
-        Placement("db-1", RESET), Placement("db-1", SLOW), Placement("db-2", RESET), Placement("db-2", SLOW),
-        Placement("db-1", SLOW),
+        Placement("db-1", RESET, "db-*"), Placement("db-1", SLOW, "db-*"), Placement("db-2", RESET, "db-*"),
+        Placement("db-2", SLOW, "db-*"), Placement("db-1", SLOW, "db-1"),
     ]  # fmt: skip
 
 

@@ -167,6 +167,32 @@ def test_an_upstream_that_is_wrong(upstream: object) -> None:
     assert not VALIDATOR.is_valid({"proxies": {"a": {"upstream": upstream}}})
 
 
+@pytest.mark.parametrize("strict", [True, False, None, "${STRICT}"])
+def test_a_switch_is_right_for_strict(strict: object) -> None:
+    parse(yaml.safe_dump({"strict": strict}), environ={"STRICT": "true"})
+    assert VALIDATOR.is_valid({"strict": strict})
+
+
+@pytest.mark.parametrize("strict", ["yes", "true", "", 1, 0, [True], {}])
+def test_all_else_is_wrong_for_strict(strict: object) -> None:
+    with pytest.raises(ConfigError):
+        parse(yaml.safe_dump({"strict": strict}), environ={})
+    assert not VALIDATOR.is_valid({"strict": strict})
+
+
+@pytest.mark.parametrize("clock", ["launch", "traffic", "first-test", None, "${CLOCK}", ["reset"], []])
+def test_a_clock_that_is_right(clock: object) -> None:
+    parse(yaml.safe_dump({"profiles": {"a": {"clock": clock}}}), environ={"CLOCK": "launch"})
+    assert VALIDATOR.is_valid({"profiles": {"a": {"clock": clock}}})
+
+
+@pytest.mark.parametrize("clock", ["first_test", "Launch", "", "5s", 5, True, {"launch": True}])
+def test_a_clock_that_is_wrong(clock: object) -> None:
+    with pytest.raises(ConfigError):
+        parse(yaml.safe_dump({"profiles": {"a": {"clock": clock}}}), environ={})
+    assert not VALIDATOR.is_valid({"profiles": {"a": {"clock": clock}}})
+
+
 def test_a_date_is_no_seed() -> None:
     assert not VALIDATOR.is_valid({"seed": datetime.date(2026, 11, 24)})
 

@@ -11,7 +11,7 @@ IDENTITY = Identity(7, "redis", "latency")
 def hits(trigger: Trigger, matches: int, identity: Identity = IDENTITY) -> list[int]:
     fired: list[int] = []
     for n in range(1, matches + 1):
-        if trigger.fires(n, len(fired), identity):
+        if trigger.chooses(n, len(fired), identity):
             fired.append(n)
     return fired
 

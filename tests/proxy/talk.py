@@ -100,10 +100,10 @@ class Talk:
         self.over: list = []
         self.stop_reason = ""
         self.copies: list[tuple[bytes, int, Callable[[], None]]] = []
+        self.answered: list[Callable[[], None]] = []
         self.fired_on: list[tuple[str, str]] = []
         self.fired_ns: list[int] = []
         self.entries: list[Entry] = []
-        self.retracted: list[Injection] = []
         self.untouched_by: list[Injection] = []
         self.too_long_for: list[Injection] = []
         self.limits = limits
@@ -166,10 +166,7 @@ class Talk:
     def fired(self, injection, exchange, n) -> None:
         self.fired_on.append((injection.name, exchange.head.operation))
         self.fired_ns.append(n)
-
-    def retract(self, injection) -> None:
-        injection.fired -= 1
-        self.retracted.append(injection)
+        injection.count_fired(1, n, exchange.head.operation)
 
     def record_untouched(self, injection) -> None:
         self.untouched_by.append(injection)
@@ -177,8 +174,9 @@ class Talk:
     def text_too_long(self, injection) -> None:
         self.too_long_for.append(injection)
 
-    def copy(self, exchange, data, times, done) -> None:
+    def copy(self, exchange, data, times, answered, done) -> None:
         self.copies.append((data, times, done))
+        self.answered.append(answered)
 
     def parsing_stopped(self, why: str) -> None:
         assert not self.stop_reason, "told twice"

@@ -9,6 +9,7 @@ class Connection:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.open = True
 
 
 def test_an_untouched_connection_counts_once_also_behind_those_that_are_shown() -> None:
@@ -23,8 +24,10 @@ def test_an_untouched_connection_counts_once_also_behind_those_that_are_shown() 
 def test_nothing_is_kept_of_a_connection_that_has_ended() -> None:
     injection = Injection(Spec(Latency(latency="1s"), name="late"), seed=1, proxy="p")
     connection = Connection(1)
-    assert injection.fires_on(connection)
+    assert injection.chooses(connection)
+    injection.record_fired(connection)
+    injection.record_fired(connection)
     injection.record_untouched(connection)
     injection.forget(connection)
-    assert (injection.hits, injection._untouched_open) == ({}, set())
+    assert (injection.hits, injection._untouched) == ({}, set())
     assert (injection.fired, injection.untouched) == (1, [1])

@@ -41,7 +41,7 @@ def test_unless_told_it_keeps_ten_thousand() -> None:
 
 def test_events_are_found_by_number_kind_and_proxy() -> None:
     journal = Journal()
-    for event in [Fired("a", 1, "x", 1), Fired("b", 1, "x", 1), Healed("a", "x", 1, 1), Fired("a", 2, "x", 2)]:
+    for event in [Fired("a", 1, "x", 1), Fired("b", 1, "x", 1), Healed("a", "x", 1, 1, 1), Fired("a", 2, "x", 2)]:
         journal.write(event)
 
     def found(since: int = 0, **wanted: str) -> list[int]:

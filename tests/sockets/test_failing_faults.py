@@ -180,7 +180,7 @@ async def test_one_of_streams(world, told, fault) -> None:
 async def test_one_that_is_placed_on_open_connections(world, told) -> None:
     listen_to(told)
     proxy, reader, _, _, _ = await world.pair()
-    assert proxy.inject(Spec(AtStart())).fired == 1
+    assert proxy.inject(Spec(AtStart())).chosen == 1
     assert await how_it_ends(reader) == "RST"
     await world.until(lambda: not proxy.links)
     check_it_ended(world, told, proxy)

@@ -61,7 +61,7 @@ async def test_it_is_followed_by_each_of_its_names(world, scheme: str) -> None:
         ("GET", "GET a", "OK"),
         ("GET", "GET b", "OK"),
     ]
-    assert proxy_view(proxy, 7)["protocol"] == "kv"
+    assert proxy_view(proxy)["protocol"] == "kv"
 
 
 async def test_a_fault_hits_what_its_own_key_matches(world) -> None:

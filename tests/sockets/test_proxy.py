@@ -451,7 +451,7 @@ async def test_injections_survive_being_disabled_and_act_on_links_opened_after(w
     proxy = await world.proxy()
     await works(world, proxy)
     injection = proxy.inject(spec({"fault": "limit_data", "bytes": "3B"}))
-    assert (injection.matched, injection.fired) == (1, 1)
+    assert (injection.matched, injection.chosen, injection.fired) == (1, 1, 0)
     await proxy.disable()
     await world.until(lambda: not proxy.links)
     await proxy.enable()
@@ -459,7 +459,7 @@ async def test_injections_survive_being_disabled_and_act_on_links_opened_after(w
     reader, writer = await world.connect(proxy)
     writer.write(b"12345")
     assert await reader.read() == b"123"
-    assert (injection.matched, injection.fired) == (2, 2)
+    assert (injection.matched, injection.chosen, injection.fired) == (2, 2, 1)
     proxy.heal()
     await works(world, proxy)
 
@@ -473,7 +473,7 @@ async def test_a_link_accepted_before_the_start_is_hit_when_it_comes(world) -> N
     assert await reader.readexactly(6) == b"before"
     assert (injection.active, injection.matched) == (False, 0)
     await world.until(lambda: injection.active)
-    assert (injection.matched, injection.fired) == (2, 2)
+    assert (injection.matched, injection.chosen, injection.fired) == (2, 2, 0)
     up_writer.write(b"12345")
     late_writer.write(b"12345")
     assert await reader.read() == b"123"
@@ -488,7 +488,7 @@ async def test_a_link_still_dialled_when_the_start_comes_is_hit_from_its_first_b
     reader, writer = await world.connect(proxy)
     writer.write(b"12345")
     await world.until(lambda: injection.active)
-    assert (injection.matched, injection.fired, proxy.links[1].open) == (1, 1, False)
+    assert (injection.matched, injection.fired, proxy.links[1].open) == (1, 0, False)
     gate.set()
     assert await reader.read() == b"123"
     assert (injection.matched, injection.fired) == (1, 1)
@@ -568,21 +568,25 @@ async def test_the_journal_tells_a_proxy_s_life_and_finds_it_again(world) -> Non
     one, two = await world.proxy("one"), await world.proxy("two")
     mark = world.fleet.journal.events()[-1].seq
     await works(world, two)
-    two.inject(spec("noop"))
+    two.inject(spec("limit_data:4B"))
+    await works(world, two)
+    await world.until(lambda: len(two.links) == 1)
     await world.fleet.remove("two")
     await world.until(lambda: not two.links)
     journal = world.fleet.journal
     assert [recorded.kind for recorded in journal.events(mark, proxy="two")] == [
         "connection_opened",
         "injected",
+        "connection_opened",
         "fired",
+        "connection_closed",
         "healed",
         "proxy_removed",
         "connection_closed",
     ]
     assert journal.events(mark, proxy="one") == []
     assert [recorded.proxy for recorded in journal.events(kind="proxy_added")] == ["one", "two"]
-    closed = world.events(ConnectionClosed)[0]
+    closed = world.events(ConnectionClosed)[-1]
     assert (closed.connection, closed.upstream_bytes, closed.downstream_bytes) == (1, 4, 4)
     assert one.enabled
 

@@ -1,0 +1,159 @@
+"""What was asked for, and whether anything came of it: the books of a whole process.
+
+An injection of a profile is not judged by itself. A profile on a proxy is one thing, and so is what a glob or a
+protocol of it means on several: it came to nothing only if nothing of the profile fired on any of these proxies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from .record.event import shortened
+from .record.finding import Finding
+from .shaping.injection import Injection
+
+CHANCE = "spared_by_chance"
+"""The cause of an injection that chance spared: another random seed, or more traffic, and it fires."""
+_RANKS = {CHANCE: 0, "clock_not_started": 2, "not_begun": 2}
+"""Which cause is told where injections of one profile have several; of equal ranks it is the first one's."""
+_MOST = 1000
+"""How many different injections are told apart; what is beyond them counts as one."""
+
+
+class Line:
+    """Equal injections under one name on one proxy, and what they did.
+
+    Of the `placed` ones `vacuous` did nothing, for the reason of the `finding`: the last one that is not chance, if
+    there is one. `refused` is how many connection
+    attempts failed on this machine meanwhile, None where nobody knows, or the fault does not close the port.
+    """
+
+    __slots__ = ("chosen", "closes_port", "finding", "fired", "injection", "key", "matched", "name", "placed",
+                 "profile", "proxy", "refused", "vacuous")  # fmt: skip
+
+    def __init__(self, injection: Injection) -> None:
+        self.proxy = injection.identity.proxy
+        self.profile = injection.profile
+        self.key = injection.key
+        self.name = injection.name
+        self.injection = shortened(injection.spec.to_mapping())
+        self.closes_port = injection.spec.fault.closes_port
+        self.placed = self.vacuous = self.matched = self.chosen = self.fired = 0
+        self.refused: int | None = None
+        self.finding: Finding | None = None
+
+    def add(self, injection: Injection, finding: Finding | None, refused: int | None, sign: int = 1) -> None:
+        """Count an injection, or take it back."""
+        self.placed += sign
+        self.matched += sign * injection.matched
+        self.chosen += sign * injection.chosen
+        self.fired += sign * injection.fired
+        if refused is not None:
+            self.refused = (self.refused or 0) + sign * refused
+        if finding is not None:
+            self.vacuous += sign
+            if self.finding is None or finding.cause != CHANCE:  # chance excuses nothing but what it has spared
+                self.finding = finding
+
+
+class Asked(NamedTuple):
+    """Something that was asked for: an injection, or what one key of a profile means.
+
+    `finding` is why nothing came of it, None where something did, or nobody can know.
+    """
+
+    profile: str
+    key: str
+    lines: tuple[Line, ...]
+    finding: Finding | None
+
+    @property
+    def spared(self) -> bool:
+        """Whether chance alone spared it."""
+        return self.finding is not None and self.finding.cause == CHANCE
+
+
+class Ledger:
+    """Counts every injection of a process that was healed."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[str, ...], Line] = {}
+
+    def add(self, injection: Injection, sign: int = 1) -> None:
+        """Count an injection that was healed; or take it back, with a `sign` of -1, since it will be placed again."""
+        _line(self._lines, injection).add(injection, injection.finding, injection.refused, sign)
+
+    def asked(self, placed: Iterable[tuple[Injection, Finding | None, int | None]]) -> list[Asked]:
+        """Return what was asked for so far, with those that are `placed` now and what is found of them."""
+        fresh = Ledger()
+        fresh._lines = {key: _copy(line) for key, line in self._lines.items()}
+        for injection, finding, refused in placed:
+            _line(fresh._lines, injection).add(injection, finding, refused)
+        return list(_judged([line for line in fresh._lines.values() if line.placed]))
+
+
+def _line(lines: dict[tuple[str, ...], Line], injection: Injection) -> Line:
+    settings = hashlib.blake2b(repr(injection.spec).encode(), digest_size=8).hexdigest()  # they may be long
+    key: tuple[str, ...] = (injection.profile, injection.key, injection.identity.proxy, injection.name, settings)
+    if key not in lines and len(lines) >= _MOST:
+        key = ("others",)
+    return lines.setdefault(key, Line(injection))
+
+
+def _copy(line: Line) -> Line:
+    copy = Line.__new__(Line)
+    for name in Line.__slots__:
+        setattr(copy, name, getattr(line, name))
+    return copy
+
+
+class Placed(Protocol):
+    """What units are made of: an injection that was placed on a proxy, by itself or by the key of a profile."""
+
+    @property
+    def proxy(self) -> str:
+        """The name of the proxy."""
+
+    @property
+    def profile(self) -> str:
+        """The name of the profile; empty for an injection by itself."""
+
+    @property
+    def key(self) -> str:
+        """The key of the profile that means the proxy."""
+
+
+P = TypeVar("P", bound=Placed)
+
+
+def units(placed: Sequence[P]) -> Iterator[tuple[P, tuple[P, ...]]]:
+    """Yield what is one thing to judge: an injection by itself, or all of a profile on the proxies that a key means.
+
+    Each comes with the first injection of that key.
+    """
+    seen: set[tuple[str, str]] = set()
+    for each in placed:
+        if not each.profile:
+            yield each, (each,)
+        elif (each.profile, each.key) not in seen:
+            seen.add((each.profile, each.key))
+            proxies = {other.proxy for other in placed if (other.profile, other.key) == (each.profile, each.key)}
+            yield each, tuple(other for other in placed if other.profile == each.profile and other.proxy in proxies)
+
+
+def _judged(lines: Sequence[Line]) -> Iterator[Asked]:
+    for first, unit in units(lines):
+        if first.profile:
+            yield Asked(first.profile, first.key, unit, _common(unit))
+        else:
+            yield Asked("", "", unit, first.finding if first.vacuous else None)
+
+
+def _common(lines: tuple[Line, ...]) -> Finding | None:
+    """Return why nothing came of several injections: the reason that tells most of what to do."""
+    if any(line.vacuous < line.placed for line in lines):
+        return None
+    findings = [line.finding for line in lines if line.finding is not None]
+    return min(findings, key=lambda each: _RANKS.get(each.cause, 1))

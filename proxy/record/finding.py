@@ -1,0 +1,35 @@
+"""What tells why a fault did nothing: how a proxy stood at two moments, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ...faults.fault import Stream
+
+
+class Finding(NamedTuple):
+    """Why nothing happened: a cause for programs, a text and a hint for people."""
+
+    cause: str
+    text: str
+    hint: str = ""
+
+
+class Scene(NamedTuple):
+    """What a proxy has carried until a moment, in all, and how it stands then.
+
+    `connections` were accepted so far, of which `open` ones are open. `requests` have ended so far; `operations` are
+    what was asked for, without what varies. `refused` counts the connection attempts that failed on this machine, and
+    the RSTs that it sent; None where that cannot be told.
+    `closed` says why the proxy does not listen, if it does not.
+    """
+
+    connections: int
+    open: int
+    bytes: Mapping[Stream, int]
+    requests: int
+    operations: tuple[str, ...]
+    refused: tuple[int, int] | None
+    address: str
+    closed: str = ""

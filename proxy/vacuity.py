@@ -1,0 +1,167 @@
+"""Why an injection did nothing that a peer could notice.
+
+An injection that has fired, or is inert, has no finding. Of those that have not, the first reason in the chain of
+events is told: it never began, nobody came, nothing was said, nothing matched, nothing was chosen, and so on to the
+last, that there was nothing to change.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from ..faults.exchange import ExchangeFault
+from ..faults.fault import Stream
+from .ledger import CHANCE
+from .record.finding import Finding, Scene
+from .shaping.injection import Injection
+
+_NAMED = 3
+"""How many operations are named that did not match."""
+
+
+def refused_since(injection: Injection, now: Scene) -> int | None:
+    """Return how many connection attempts have failed on this machine since a fault has closed the port.
+
+    None where nobody knows, or the fault does not close it.
+    """
+    began = injection.began
+    if not injection.spec.fault.closes_port or began is None or began.refused is None or now.refused is None:
+        return None
+    return now.refused[0] - began.refused[0]
+
+
+def find(injection: Injection, now: Scene) -> Finding | None:
+    """Return why an injection has not fired, or None: it has, it is not to, or nobody can know."""
+    fault, trigger, began = injection.spec.fault, injection.spec.trigger, injection.began
+    if injection.fired or fault.inert:
+        return None
+    if began is None:
+        if injection.countdown is not None and (sign := injection.countdown.waits_for) is not None:
+            hint = "clock: launch starts it at once"
+            return Finding("clock_not_started", f"its clock never started: no {sign} came", hint)
+        return Finding("not_begun", f"its start after {trigger.start} had not come", "give a shorter start")
+    if fault.closes_port:
+        return _unseen(began, now)
+    return next(_reasons(injection, began, now))
+
+
+def _unseen(began: Scene, now: Scene) -> Finding | None:
+    """Return the finding of a fault whose victims nobody counts, where it is certain that there was none."""
+    if now.refused is None or now.refused != began.refused:
+        return None
+    if now.closed:
+        return Finding("disabled", now.closed)
+    return Finding("nobody_refused", "nobody tried to connect while the port was closed", _wiring(now))
+
+
+def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding]:
+    trigger, connections = injection.spec.trigger, now.connections - began.connections + began.open
+    if not connections:
+        if now.closed:
+            yield Finding("disabled", now.closed)
+        lasted = f" in the {trigger.for_} that it lasted" if injection.expired else ""
+        yield Finding("no_connection", f"no connection came{lasted}", _wiring(now))
+    if not injection.matched:
+        if isinstance(injection.spec.fault, ExchangeFault):
+            yield from _unmatched(injection, connections, now.requests - began.requests, now.operations)
+        if injection.untouched_total:
+            yield Finding(
+                "older_connections",
+                f"{_many(injection.untouched_total, 'connection')} had been open before it, and it acts on new ones",
+                "inject it before the client connects",
+            )
+        yield from _moment(injection, connections)
+    if not injection.chosen:
+        yield _spared(injection)
+    if isinstance(injection.spec.fault, ExchangeFault):
+        yield from _unchanged_requests(injection)
+    yield from _unchanged_streams(injection, began, now)
+
+
+def _unmatched(injection: Injection, connections: int, requests: int, operations: tuple[str, ...]) -> Iterator[Finding]:
+    if injection.untouched_total:
+        yield _not_parsed(injection)
+    if not requests:
+        yield Finding("no_traffic", f"{_many(connections, 'connection')} and no request")
+    seen = ", ".join(_nearest(injection, operations))
+    yield Finding("nothing_matched", f"none of {_many(requests, 'request')} matched", f"seen: {seen}" if seen else "")
+
+
+def _not_parsed(injection: Injection) -> Finding:
+    connections = _many(injection.untouched_total, "connection")
+    return Finding("not_parsed", f"{connections} could not be parsed, or had a request that was too long to keep")
+
+
+def _nearest(injection: Injection, operations: tuple[str, ...]) -> list[str]:
+    """Return the operations that are most like what an injection matches."""
+    match = injection.spec.match
+    wanted = " ".join(map(str, match.to_mapping().values())) if match is not None else ""
+    return difflib.get_close_matches(wanted, operations, _NAMED, 0.0)
+
+
+def _spared(injection: Injection) -> Finding:
+    """Return why the trigger chose none of those that matched."""
+    trigger, matched = injection.spec.trigger, _many(injection.matched, "match")
+    if (injection.matched - trigger.after) // trigger.every < 1:
+        skipped = f"after: {trigger.after}" if trigger.after else f"every: {trigger.every}"
+        return Finding("trigger_not_reached", f"{skipped} was not reached, with {matched}")
+    if trigger.quota is not None and trigger.quota.hits:
+        return Finding(CHANCE, f"spared by chance: {trigger.quota} of {matched}", "let it meet more traffic")
+    if trigger.probability:
+        hint = "a quota, such as '1 of 10', hits exactly that many"
+        return Finding(CHANCE, f"spared by chance: {trigger.probability} of {matched}", hint)
+    return Finding("trigger_not_reached", "its trigger chooses none")
+
+
+def _unchanged_requests(injection: Injection) -> Iterator[Finding]:
+    missed = injection.missed
+    if missed.unchanged:
+        yield Finding("nothing_to_change", f"there was nothing to change in {_many(missed.unchanged, 'request')}")
+    if missed.ended and injection.untouched_total:
+        yield _not_parsed(injection)
+    if missed.ended:
+        yield Finding("ended_before", f"{_many(missed.ended, 'request')} ended before it could act")
+    yield Finding("moment_never_came", f"{_many(injection.chosen, 'request')} had no reply yet")
+
+
+def _unchanged_streams(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding]:
+    fault, spec, missed = injection.spec.fault, injection.spec, injection.missed
+    waiting = [hit for connection, hit in injection.hits.items() if not hit.fired and connection.open]
+    cut = missed.cut + sum("cut" in hit.shared for hit in waiting)
+    if cut:
+        yield Finding("cut_and_unused", f"{_many(cut, 'connection')} had been cut, and nobody used them afterwards")
+    carried = injection.chosen - missed.unopened - sum(not connection.open for connection in injection.hits)
+    if not carried:
+        yield Finding("ended_before", f"{_many(injection.chosen, 'connection')} ended before a byte was carried")
+    if not injection.bytes and fault.streams is None and not fault.acts_on_ends:
+        other: Stream = "downstream" if spec.stream == "upstream" else "upstream"
+        elsewhere = now.bytes[other] - began.bytes[other]
+        if elsewhere and spec.stream != "both":
+            text = f"no byte passed {spec.stream}, and {_many(elsewhere, 'byte')} did {other}"
+            yield Finding("wrong_stream", text, f"did you mean stream: {other}?")
+        yield Finding("no_traffic", f"{_many(carried, 'connection')} and not a byte")
+    if odds := fault.odds():
+        passed = _many(injection.bytes, "byte")
+        yield Finding(CHANCE, f"spared by chance: {odds}, of {passed}", "let it meet more traffic")
+    yield from _moment(injection, carried)
+    if not injection.bytes:
+        yield Finding("no_traffic", f"{_many(carried, 'connection')} and not a byte")
+    yield Finding("nothing_to_change", f"it changed nothing of {_many(injection.bytes, 'byte')}")
+
+
+def _moment(injection: Injection, connections: int) -> Iterator[Finding]:
+    if awaited := injection.spec.fault.awaits():
+        passed = f"{_many(injection.bytes, 'byte')} on {_many(connections, 'connection')}"
+        yield Finding("moment_never_came", f"its moment never came: {awaited} ({passed})")
+    if not injection.matched:
+        yield Finding("nothing_to_change", f"there was nothing to change on {_many(connections, 'connection')}")
+
+
+def _wiring(now: Scene) -> str:
+    return f"let the service connect to {now.address}"
+
+
+def _many(count: int, noun: str) -> str:
+    plural = {"match": "matches"}.get(noun, f"{noun}s")
+    return f"{count} {noun if count == 1 else plural}"
