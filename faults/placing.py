@@ -13,6 +13,9 @@ from .settings import Settings
 from .settings.names import free
 from .spec import Spec
 
+MOST = 1000
+"""How many injections a proxy may have."""
+
 
 class Placed(NamedTuple):
     """An injection of a profile: the proxy on which it is, its settings as the profile has them, and its name there.

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ..faults import placing
-from ..faults.placing import Placed
+from ..faults.placing import MOST, Placed
 from ..faults.profile import Profile
 from ..faults.settings.names import check, look_up
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
-from .injections import MOST, full
+from .injections import full
 from .launch import Launch
 from .ledger import Asked
 from .proxy import Proxy

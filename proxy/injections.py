@@ -20,6 +20,7 @@ from typing import Protocol
 import msgspec
 
 from ..faults.exchange import ExchangeFault, protocol_mismatch
+from ..faults.placing import MOST
 from ..faults.settings import unknown
 from ..faults.settings.names import free
 from ..faults.spec import Spec
@@ -36,8 +37,6 @@ from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
 
-MOST = 1000
-"""How many injections a proxy may have."""
 _KEPT = 1000
 """How many healed injections, and tallies of fault and name, are kept."""
 _KEPT_BYTES = 16 * 2**20

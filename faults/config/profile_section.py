@@ -9,6 +9,7 @@ from ...wire.errors import BrownoutError
 from ...wire.protocols import find, known
 from ..catalogue import CATALOGUE
 from ..exchange import protocol_mismatch
+from ..placing import MOST
 from ..profile import Profile, Start, Target
 from ..settings import SettingsError, names, unknown
 from ..spec import Spec
@@ -61,7 +62,9 @@ def _profile(reader: Reader, name: str, node: Node, key: str, protocols: Mapping
             clock = _clock(reader, child, below)
             continue
         _check_meaning(reader, meant, child, below, protocols)
-        found.append((meant, _injections(reader, child, below)))
+        items = _injections(reader, child, below)
+        if len(meant) <= names.LONGEST:  # a longer one is wrong, and as a glob it would take long
+            found.append((meant, items))
     _refuse_names_alike(reader, found, protocols)
     targets = tuple(Target(meant, tuple(item.spec for item in items)) for meant, items in found)
     return Profile(name, targets, description, clock)
@@ -79,10 +82,11 @@ def _clock(reader: Reader, node: Node, key: str) -> Start | None:
 def _check_meaning(reader: Reader, meant: str, node: Node, key: str, protocols: Mapping[str, str]) -> None:
     """Check that a profile's key can mean a proxy, and that it does where the file has proxies."""
     with reader.right(node, key):
+        if not meant.endswith(":"):
+            names.check(meant)
         if protocols and Target(meant, ()).names(protocols):
             return
         if not meant.endswith(":"):
-            names.check(meant)
             if protocols:
                 raise BrownoutError("meets no proxy of this file", unknown("proxy", meant, protocols).hint)
         elif not protocols and find(meant[:-1]) is None:
@@ -94,6 +98,9 @@ def _check_meaning(reader: Reader, meant: str, node: Node, key: str, protocols: 
 
 def _injections(reader: Reader, node: Node, key: str) -> list[_Item]:
     if node.bad:
+        return []
+    if isinstance(node.value, list) and len(node.value) > MOST:
+        reader.say(node, key, f"there are {len(node.value)} injections", f"a proxy has at most {MOST}")
         return []
     if isinstance(node.value, list):
         below = [(each, f"{key}[{index}]") for index, each in enumerate(node.value)]

@@ -440,3 +440,11 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read(path)
     assert caught.value.problems[0].message == "the file cannot be read: it is not a regular file"
+
+
+def test_a_list_of_too_many_injections_and_a_long_glob_are_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("proxies: {a: 'h:1'}\nprofiles: {p: {a: [" + "noop, " * 50_000 + "noop], '" + "*a" * 200 + "': [noop]}}")
+    first, second = caught.value.problems
+    assert (first.message, first.hint) == ("there are 50001 injections", "a proxy has at most 1000")
+    assert second.message == "the name '*a*a*a*a*a*a*a*a*a*a...' is too long"

@@ -3,11 +3,11 @@
 import pytest
 
 from brownout.faults import Spec
+from brownout.faults.placing import MOST
 from brownout.faults.profile import Profile, Target
 from brownout.faults.settings.units import Duration
 from brownout.faults.tcp.latency import Latency
 from brownout.faults.tcp.noop import Noop
-from brownout.proxy.injections import MOST
 from brownout.wire.errors import ConflictError
 
 
