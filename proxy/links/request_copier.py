@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -69,15 +70,33 @@ async def _send(copies: Copies, sent: Callable[[str, bool], None]) -> None:
 
 
 async def _ask(copies: Copies) -> tuple[str, bool]:
-    """Return the status of the reply to a copy, and whether there was one."""
-    loop, status, answered = asyncio.get_running_loop(), "closed", False
-    reader = copies.dialect.replies(lambda: copies.head)
+    """Return the status of the reply to a copy and whether there was one, as soon as that is known.
+
+    The reply may be there before all of the copy was read.
+    """
+    loop = asyncio.get_running_loop()
     with await dial(copies.upstream) as upstream:
-        await loop.sock_sendall(upstream, copies.data)
-        while (got := await loop.sock_recv(upstream, _READ)) and not reader.opaque:
-            for part, _, last, reply in reader.feed(got):
-                if part is Part.HEAD:
-                    status, answered = cast("ReplyHead", reply).status, True
-                if last:
-                    return status, answered
-    return status, answered
+        sending = loop.create_task(loop.sock_sendall(upstream, copies.data))
+        try:
+            status = await _reply(copies, upstream)
+            if not status and sending.done():
+                sending.result()  # may say why there is none
+            return status or "closed", bool(status)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _reply(copies: Copies, upstream: socket.socket) -> str:
+    """Return the status of the upstream's reply, or why it cannot be parsed; empty where none comes."""
+    loop, status = asyncio.get_running_loop(), ""
+    reader = copies.dialect.replies(lambda: copies.head)
+    while got := await loop.sock_recv(upstream, _READ):
+        for part, _, last, reply in reader.feed(got):
+            if part is Part.HEAD and not cast("ReplyHead", reply).interim:
+                status = cast("ReplyHead", reply).status
+            if last:
+                return status
+        if reader.opaque:
+            return status or reader.opaque
+    return status

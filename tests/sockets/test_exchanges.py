@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from brownout.proxy.record.event import Fired, ParsingStopped
+from brownout.proxy.record.event import Fired, ParsingStopped, RequestCopied
 
 from .conftest import spec
 from .shop import ELSEWHERE, RST, ask, dial, ok, open_shop, pair
@@ -237,6 +237,56 @@ async def test_a_duplicate_is_there_before_the_client_has_its_reply(world, copie
     assert await phone.reply() == (200, f"{copies + 1} /charge")
     assert await phone.reply() == (200, f"{copies + 2} /next")
     assert shop.got == ["POST /charge"] * (copies + 1) + ["GET /next"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "not HTTP/1"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "differing content-lengths"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n", "200"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x00", "101"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", "204"),
+    ],
+)
+async def test_a_copy_whose_reply_cannot_be_parsed_is_over_when_it_is_there(world, reply: bytes, status: str) -> None:
+    shop, proxy = await open_shop(world, charge=reply)
+    proxy.inject(spec({"fault": "http.duplicate", "copies": 2}))
+    phone = await dial(world, proxy)
+    await phone.say(ask("/charge"))
+    assert await phone.hear(len(reply)) == reply
+    assert [event.status for event in world.events(RequestCopied)] == [status, status]
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_a_copy_that_is_answered_before_it_was_read_is_over_then(world, leaves: bool, tmp_path) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()
+        writer.write(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+        if leaves:
+            await writer.drain()
+            writer.close()
+
+    await world.serve(refuse, path=tmp_path / "shop.sock")  # a unix socket does not take a megabyte unread
+    proxy = await world.proxy("shop", f"http+unix://{tmp_path}/shop.sock")
+    proxy.inject(spec({"fault": "http.duplicate", "copies": 2}))
+    phone = await dial(world, proxy)
+    await phone.say(ask("/charge", "POST", b"x" * 1_000_000))
+    await world.until(lambda: len(world.events(RequestCopied)) == 2)
+    assert [event.status for event in world.events(RequestCopied)] == ["413", "413"]
+
+
+async def test_a_client_of_http_1_0_uses_its_connection_again_behind_an_answer_of_ours(world) -> None:
+    shop, proxy = await open_shop(world)
+    proxy.inject(spec({"fault": "http.status", "status": 503, "body": "busy", "times": 2}))
+    phone = await dial(world, proxy)
+    for expected in [(503, "busy"), (503, "busy"), (200, "1 /a")]:
+        await phone.say(b"GET /a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")
+        while b"\r\n\r\n" not in phone.heard:
+            await phone._more()
+        assert expected[0] == 200 or b"\r\nconnection: keep-alive\r\n" in phone.heard
+        assert await phone.reply() == expected
 
 
 class TestArming:

@@ -138,7 +138,8 @@ def test_how_long_a_reply_is(line: str, fields: list[str], length: int | None, c
 )  # fmt: skip
 def test_whether_the_connection_stays(version: str, connection: list[str], persistent: bool) -> None:
     fields = [f"Connection: {value}" for value in connection]
-    assert request(f"GET / HTTP/{version}", *fields).persistent is persistent
+    head = request(f"GET / HTTP/{version}", *fields)
+    assert (head.persistent, head.asks_to_stay) == (persistent, persistent and version == "1.0")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,8 @@ class HttpRequest(NamedTuple):
 
     `host` is in lower case and without port, `query` raw and without `?`; either may be empty. `length` is the size of
     the body in bytes, None for a chunked one. `persistent`: the client wants to use the connection again; `expects`: it
-    may wait for `100 Continue`; `may_switch`: an upgrade or a tunnel is asked for.
+    may wait for `100 Continue`; `may_switch`: an upgrade or a tunnel is asked for;
+    `asks_to_stay`: the client speaks HTTP/1.0, is persistent, and takes the connection for closed unless it is told.
     """
 
     method: str
@@ -87,6 +88,7 @@ class HttpRequest(NamedTuple):
     size: int
     data: bytes
     may_switch: bool = False
+    asks_to_stay: bool = False
 
     def summary(self, *, values: bool = False) -> str:
         """Return method and target, without the values of its query unless `values` are to be shown."""
@@ -155,6 +157,7 @@ def request_head(data: bytes) -> HttpRequest:
         len(data),
         data,
         framing.upgrade or asked.method == "CONNECT",
+        framing.persistent and found[3] == b"0",
     )
 
 

@@ -42,7 +42,8 @@ def reply_to(
     that, or waits for a go-ahead: then it is open whether its body comes.
     """
     close = not request.persistent or request.expects
-    ours = {"date": http_date(), **({"connection": "close"} if close else {}), **(fields or {})}
+    connection = "close" if close else "keep-alive" if request.asks_to_stay else ""
+    ours = {"date": http_date(), **({"connection": connection} if connection else {}), **(fields or {})}
     said = {name.lower() for name in given or {}}
     told = {name: value for name, value in ours.items() if name not in said} | dict(given or {})
     return Reply(reply_bytes(code, reason, told.items(), body, head_only=request.method == "HEAD"), close)

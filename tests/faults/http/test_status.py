@@ -10,7 +10,7 @@ from brownout.faults.exchange import Request
 from brownout.faults.settings import SettingsError
 from brownout.wire.http1 import reply as module
 
-from .conftest import CLOSE, EXPECT, GET, HEAD, OLD, POST
+from .conftest import CLOSE, EXPECT, GET, HEAD, OLD, POST, asked
 
 NOON = 1_764_244_800.75
 """Thu, 27 Nov 2025 12:00:00 GMT, and a bit."""
@@ -122,6 +122,14 @@ def test_the_link_ends_where_the_client_wants_that_or_may_send_a_body_or_not(req
     assert found.close
     assert found.data == lines(
         "HTTP/1.1 503 Service Unavailable", DATE, "connection: close", "content-length: 0"
+    )  # fmt: skip
+
+
+def test_a_client_of_http_1_0_that_wants_the_link_to_go_on_is_told_so() -> None:
+    found = answered("http.status:503", asked("GET /cart HTTP/1.0", "Connection: Keep-Alive"))
+    assert not found.close
+    assert found.data == lines(
+        "HTTP/1.1 503 Service Unavailable", DATE, "connection: keep-alive", "content-length: 0"
     )  # fmt: skip
 
 
