@@ -24,7 +24,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from ..faults.fault import Stream
-from ..proxy.record.tally import SECONDS, Histogram, Tally
+from ..proxy.record.tally import Histogram, Tally
 
 if TYPE_CHECKING:
     from ..proxy import Fleet, Injection, Proxy
@@ -33,9 +33,9 @@ REASONS = ("dial_refused", "dial_timeout", "dial_unresolved", "dial_failed", "no
 """Why a connection can fail; each is a series from the start, so that rate() sees the first one."""
 
 ROWS = 10
-"""How many are written before the proxies have their turn: a millisecond's work."""
+HISTOGRAMS = 3
+"""How many rows, and how many histograms, are written before the proxies have their turn: a millisecond's work."""
 
-_BOUNDS = (*map(str, SECONDS), "+Inf")
 _STREAMS: tuple[Stream, ...] = ("upstream", "downstream")
 _FAULT = ("proxy", "fault", "name")
 
@@ -47,11 +47,12 @@ class Durations(NamedTuple):
 
     counts: tuple[int, ...]
     sum: float
+    bounds: Sequence[float]
 
     @classmethod
     def of(cls, histogram: Histogram) -> Durations:
         """Read a histogram."""
-        return cls(tuple(histogram.counts), histogram.sum)
+        return cls(tuple(histogram.counts), histogram.sum, histogram.bounds)
 
 
 Value = int | Durations
@@ -73,7 +74,8 @@ class Family(NamedTuple):
             histogram = HistogramMetricFamily(self.name, self.meaning, labels=self.labels, unit="seconds")
             for labels, value in rows:
                 assert isinstance(value, Durations)
-                histogram.add_metric(labels, list(zip(_BOUNDS, accumulate(value.counts), strict=True)), value.sum)
+                bounds = (*map(str, value.bounds), "+Inf")
+                histogram.add_metric(labels, list(zip(bounds, accumulate(value.counts), strict=True)), value.sum)
             return histogram
         kind = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
         numbers = kind(self.name, self.meaning, labels=self.labels)
@@ -218,9 +220,10 @@ async def expose(
     for family, rows in [(family, family.read(fleet)) for family in families]:
         head = encode(Piece(family.metric([]))).removesuffix(end)
         text.append(head)
-        for start in range(0, len(rows), ROWS):
+        step = HISTOGRAMS if family.kind == "histogram" else ROWS
+        for start in range(0, len(rows), step):
             await asyncio.sleep(0)
-            piece = encode(Piece(family.metric(rows[start : start + ROWS])))
+            piece = encode(Piece(family.metric(rows[start : start + step])))
             text.append(piece.removeprefix(head).removesuffix(end))
     if beside is not None:
         text.append(encode(beside).removesuffix(end))

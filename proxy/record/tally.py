@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """The upper bounds of a histogram's buckets; one more is without a bound."""
+
+_DECADE = (0.9, 1.1, 1.8, 2.2, 2.7, 3.3, 4.5, 5.5, 7.0)
+DELAYS = (*SECONDS[:3], *(round(bound * 10.0**power, 6) for power in range(-2, 2) for bound in _DECADE))
+"""The same for delays of faults. Round numbers lie in the middle of narrow buckets: a delay of 300 ms shows as 300."""
 
 OPERATIONS = 100
 """How many operations of a proxy are told apart."""
@@ -15,17 +20,18 @@ OTHERS = "others"
 
 
 class Histogram:
-    """How often which durations came, in buckets, and their sum, in seconds."""
+    """How often which durations came, in buckets up to each of the `bounds`, and their sum, in seconds."""
 
-    __slots__ = ("counts", "sum")
+    __slots__ = ("bounds", "counts", "sum")
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(SECONDS) + 1)
+    def __init__(self, bounds: Sequence[float] = SECONDS) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
     def observe(self, seconds: float) -> None:
         """Count one."""
-        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.counts[bisect_left(self.bounds, seconds)] += 1
         self.sum += seconds
 
 
@@ -39,7 +45,7 @@ class Tally:
         self.chosen = 0
         self.vacuous = 0
         self.fired = 0
-        self.delays = Histogram()
+        self.delays = Histogram(DELAYS)
 
 
 class OperationTally:

@@ -1,6 +1,26 @@
 """Operations of a proxy are counted apart, up to a bound."""
 
-from brownout.proxy.record.tally import Operations
+from itertools import accumulate
+
+import pytest
+
+from brownout.proxy.record.tally import DELAYS, Operations, Tally
+
+
+def quantile(share: float, counts: list[int]) -> float:
+    """As Prometheus estimates it (histogram_quantile): along a straight line within the bucket."""
+    rank, sums = share * sum(counts), list(accumulate(counts))
+    n = next(n for n, count in enumerate(sums) if count >= rank)
+    below = DELAYS[n - 1] if n else 0.0
+    return below + (DELAYS[n] - below) * (rank - (sums[n] - counts[n])) / counts[n]
+
+
+@pytest.mark.parametrize("delay", [0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.8, 1, 2, 3, 5, 10, 20, 30, 60])
+def test_a_delay_of_a_round_number_shows_as_that_number(delay) -> None:
+    tally = Tally()
+    for late in range(100):
+        tally.delays.observe(delay + late * 1e-6)  # as timers are late
+    assert abs(quantile(0.5, tally.delays.counts) / delay - 1) < 0.05
 
 
 def test_exchanges_are_counted_by_operation_and_outcome() -> None:
