@@ -234,7 +234,7 @@ class Lane:
                 each = each._replace(at=self._last)
             self._last = each.at
             self.waiting += len(each.data)
-            if self._fired is not None:
+            if each is not source and self._fired is not None:
                 self._watch(source, each, now)
             made_up = each.kind is not Kind.DATA and each.kind is not source.kind
             if each.at <= now and self._ready is None and not self._queue and not made_up:

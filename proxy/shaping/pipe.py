@@ -163,7 +163,9 @@ class Pipe:
         if self.stopped:
             return
         if not self.blocked and not self.outbox:
-            self._emit(segment)
+            if segment.kind is not Kind.DATA:
+                self._credit_end()
+            self._sink(segment)
             return
         self.outbox = deque() if self.outbox is None else self.outbox
         self.outbox.append(segment)
@@ -175,16 +177,16 @@ class Pipe:
     def _send(self, outbox: deque[Segment]) -> None:
         segment = outbox.popleft()
         self.outbox_bytes -= len(segment.data)
-        self._emit(segment)
-
-    def _emit(self, segment: Segment) -> None:
-        """Hand a segment to the sink; with an end, the fault that made it up has fired."""
         if segment.kind is not Kind.DATA:
-            maker = next((lane for lane in self.lanes if lane.end_left), None)
-            if maker is not None:
-                maker.end_left = False
-                maker.fire()
+            self._credit_end()
         self._sink(segment)
+
+    def _credit_end(self) -> None:
+        """Tell the fault that has made up the end which is delivered, if one has."""
+        maker = next((lane for lane in self.lanes if lane.end_left), None)
+        if maker is not None:
+            maker.end_left = False
+            maker.fire()
 
     def _run(self) -> None:
         """Move on what is due; the lanes nearest the sink first, so that nothing overtakes."""

@@ -104,9 +104,9 @@ class HttpRequest(NamedTuple):
         if key == "method":
             return self.method
         if key.startswith("header."):
-            return _fields(self.data).get(key[7:].lower())
+            return _field(self.data, key[7:].lower())
         if key == "content_type":
-            found = _fields(self.data).get("content-type")
+            found = _field(self.data, "content-type")
             return None if found is None else found.partition(";")[0].strip(" \t").lower()
         return {"host": self.host, "path": self.path, "query": self.query}.get(key) or None
 
@@ -130,7 +130,7 @@ class HttpReply(NamedTuple):
         """Return `status` or `reply_header.NAME`."""
         if key == "status":
             return self.status
-        return _fields(self.data).get(key[13:].lower()) if key.startswith("reply_header.") else None
+        return _field(self.data, key[13:].lower()) if key.startswith("reply_header.") else None
 
 
 @_Remembered
@@ -282,6 +282,13 @@ def _wrong(data: bytes, line: re.Pattern[bytes]) -> str:
     if not line.match(data):
         return "not HTTP/1"
     return next((why for pattern, why in _WRONG if pattern.search(data)), "unreadable name")
+
+
+def _field(data: bytes, name: str) -> str | None:
+    """Return the value of the fields of a name in lower case."""
+    if name.encode("latin-1", "replace") not in data.lower():  # most heads have no such field
+        return None
+    return _fields(data).get(name)
 
 
 @lru_cache(4)  # many keys of a match ask about the same head, which may be long
