@@ -1,7 +1,8 @@
 """What redis-py, psycopg and a plain socket see of every fault: docs/clients.md is what was seen.
 
-`BROWNOUT_WRITE_DOCS=1` rewrites the table. Times are rounded down to a unit of the row's own, so that a busy machine
-sees the same; of a message the words are kept that are the same each time.
+`BROWNOUT_WRITE_DOCS=1` rewrites the table. Times are rounded down to a unit of the row's own. A row with a unit that
+differs from the page is measured again, at most twice: a busy machine makes an answer late now and then, a fault each
+time. Of a message the words are kept that are the same each time.
 """
 
 from __future__ import annotations
@@ -36,10 +37,9 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 TEXT = b"x" * 8000
 REPLY = b"$8000\r\n" + TEXT + b"\r\n+OK\r\n"
-PATIENCE = 1.0
-"""The time-outs of redis-py and of the socket, in seconds."""
-PSYCOPGS = 2.0
-"""Those of psycopg, whose `connect_timeout` is never less."""
+PATIENCE = 2.0
+"""The time-outs of the clients, in seconds; psycopg's `connect_timeout` is never less."""
+TRIES = 3
 
 
 class Row(NamedTuple):
@@ -126,7 +126,7 @@ class Psycopg:
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def hello(self) -> None:
-        options = {"connect_timeout": PSYCOPGS, "autocommit": True}
+        options = {"connect_timeout": PATIENCE, "autocommit": True}
         self._connection = psycopg.connect(**self._address, **options)
 
     def ask(self) -> str:
@@ -196,7 +196,7 @@ def cut_off(fileno: int) -> Iterator[threading.Event]:
             sock.shutdown(socket.SHUT_RDWR)
 
     with socket.socket(fileno=os.dup(fileno)) as sock:
-        timer = threading.Timer(PSYCOPGS, cut)
+        timer = threading.Timer(PATIENCE, cut)
         timer.start()
         try:
             yield late
@@ -249,7 +249,10 @@ def at_ease(do: Callable[[], Said]) -> Said:
 
 def felt(town: Town, server: Server, row: Row, name: str) -> tuple[str, str]:
     """What a new connection sees of a fault, and one that was open before."""
-    gate = town.add(server.url, re.sub(r"\W+", "-", f"{row.fault} {name}"))
+    proxy = re.sub(r"\W+", "-", f"{row.fault} {name}")  # on which chances depend: measured again, it has the same
+    if proxy in town.fleet.proxies:
+        town.wait(lambda: town.fleet.remove(proxy))
+    gate = town.add(server.url, proxy)
     fault, *settings = row.fault.split()
     with contextlib.ExitStack() as stack:
         fresh, opened, healed = (stack.enter_context(contextlib.closing(CLIENTS[name](gate))) for _ in range(3))
@@ -295,11 +298,18 @@ def test_clients_see_of_every_fault_what_the_page_says(
     with socket.create_connection((redis_server.host, redis_server.port), timeout=PATIENCE) as sock:
         sock.sendall(b"SET page %b\r\n" % TEXT)
         assert sock.recv(5) == b"+OK\r\n"
-    with ThreadPoolExecutor(len(ROWS)) as threads:
-        cells = {
-            (row, name): threads.submit(felt, town, server, row, name)
-            for name, server in servers.items()
-            for row in ROWS
-        }
-        results = {row: {name: cells[row, name].result() for name in CLIENTS} for row in ROWS}
+
+    def measured(rows: list[Row]) -> dict[Row, dict[str, tuple[str, str]]]:
+        with ThreadPoolExecutor(len(ROWS)) as threads:
+            cells = {
+                (row, name): threads.submit(felt, town, server, row, name)
+                for name, server in servers.items()
+                for row in rows
+            }
+            return {row: {name: cells[row, name].result() for name in CLIENTS} for row in rows}
+
+    results, page = measured(ROWS), PAGE.read_text().splitlines()
+    for _ in range(TRIES - 1):
+        late = [row for row in ROWS if row.unit and not set(table({row: results[row]})) <= set(page)]
+        results |= measured(late)
     write_or_compare(PAGE, "tests/real/test_felt.py", table(results))
