@@ -13,7 +13,7 @@ demo: .venv/.base
 	$(BIN)/brownout demo
 
 quick: .venv/.test
-	$(BIN)/python -m pytest -q -n auto $(QUICK) $(ARGS)
+	$(BIN)/python -m pytest -q -n auto -m "not slow" $(QUICK) $(ARGS)
 
 test: .venv/.test
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)

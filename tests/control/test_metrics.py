@@ -394,6 +394,7 @@ def test_one_fault_under_two_names_is_two_series(running: Running) -> None:
     assert found("faults_matched_total", proxy="echo", fault="latency", name="latency-2") == 2
 
 
+@pytest.mark.slow
 def test_beyond_a_thousand_names_the_others_are_one(running: Running) -> None:
     proxy = add(running)
 

@@ -28,6 +28,8 @@ from brownout.proxy.shaping.budget import LIMITS
 
 from .talk import ANSWER, BUSY, CHUNKED, GET, OK, POST, Talk, does
 
+pytestmark = pytest.mark.slow
+
 
 class TestTransparency:
     """Whatever is said, in whatever pieces, and whenever faults that do not match come and go."""

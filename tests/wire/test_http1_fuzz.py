@@ -126,6 +126,7 @@ def ends_of(pieces: list[Piece]) -> list[int]:
     return ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["request", "reply"])
 def test_nonsense_raises_nothing_and_comes_out_whole(conversations: tuple[Any, ...], stream: str) -> None:
     rng = random.Random(f"{stream} 1")

@@ -57,6 +57,7 @@ def test_byte_by_byte(conversations: tuple[Any, ...], follow: Callable[..., Any]
         same(conversation, follow(conversation), follow(conversation, *cuts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["request", "reply"])
 def test_cut_once_anywhere(conversations: tuple[Any, ...], follow: Callable[..., Any], stream: str) -> None:
     for conversation in conversations:
