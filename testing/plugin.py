@@ -178,7 +178,9 @@ def pytest_runtest_makereport(
     if report.passed and call.when == "call" and chaos is not None:
         from .vacuity import nothing_fired
 
-        report.user_properties += [(_NOTHING, said) for said in nothing_fired(chaos.injected)]
+        found = [(_NOTHING, said) for said in nothing_fired(chaos.injected)]
+        report.user_properties += found  # for our summary
+        item.user_properties += found  # for JUnit, which reads the report of the teardown
     return report
 
 

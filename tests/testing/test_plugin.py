@@ -327,6 +327,41 @@ def test_without(): assert False
     assert len(sections) == 2
 
 
+NOTHING = """
+def test_it_fires(proxy, client): proxy.inject("latency:1ms"); trip(client)
+def test_nobody_connects(proxy): proxy.inject("latency:1ms")
+def test_healed_before(proxy, client):
+    with proxy.inject("reset", bytes="1GB"): trip(client)
+def test_a_profile_that_fires(chaos, client): chaos.profile("slow"); trip(client)
+def test_a_profile_that_does_not(chaos, proxy): chaos.profile("slow")
+def test_it_fails_by_itself(proxy): proxy.inject("latency:1ms"); assert False
+def test_it_is_skipped(proxy): proxy.inject("latency:1ms"); pytest.skip("no")
+def test_without_any(client): trip(client)
+"""
+SAID = [
+    "test_it.py::test_nobody_connects: latency on echo never fired: no connection came",
+    "test_it.py::test_healed_before: reset on echo never fired: its moment never came: 1GB of the reply (*",
+    "test_it.py::test_a_profile_that_does_not: slow on echo never fired: no connection came",
+]
+
+
+def test_faults_that_did_nothing_in_tests_that_passed_are_listed_at_the_end(run: Run) -> None:
+    Path("brownout.yaml").write_text(PROFILES)
+    result = run("--junit-xml=junit.xml", suite=NOTHING)
+    result.assert_outcomes(passed=6, failed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*= brownout: faults that did nothing =*", *SAID, "*= short test summary info =*"])
+    assert result.stdout.str().count(" never fired: ") == 4  # and in the section of the test that failed
+    assert Path("junit.xml").read_text().count('name="brownout_nothing_fired"') == 3
+
+
+@pytest.mark.slow
+def test_they_are_listed_of_workers_too(run: Run) -> None:
+    Path("brownout.yaml").write_text(PROFILES)
+    result = run("-n", "2", suite=NOTHING, within=ALONE)
+    result.assert_outcomes(passed=6, failed=1, skipped=1)
+    result.stdout.fnmatch_lines_random(SAID)
+
+
 def test_an_error_points_at_the_users_line(run: Run) -> None:
     result = run(
         suite="""
