@@ -454,3 +454,9 @@ class TestRewrite:
         talk.client(POST[:-1], POST[-1:])
         assert talk.at_server() == [(0, POST)]
         assert (talk.untouched_by, talk.copies, injection.matched) == ([injection], [], 0)
+
+    def test_a_request_that_is_just_short_enough_is_kept(self):
+        talk = Talk(LIMITS._replace(body=len(POST) - 1))  # what there is when its end has not come
+        injection = talk.inject(does(Repeat(), needs_whole=True))
+        talk.client(POST[:-1], POST[-1:])
+        assert (talk.untouched_by, len(talk.copies), injection.matched) == ([], 1, 1)

@@ -24,6 +24,13 @@ async def test_half_a_head_goes_on_with_the_end_of_its_stream(world, armed: bool
     assert await phone.rest() == (b"HTTP/1.1 200 OK\r\nCont", "FIN")
 
 
+async def test_an_open_connection_that_is_not_parsed_is_listed_as_untouched(world) -> None:
+    proxy, phone, up_reader, _ = await pair(world)
+    await phone.say(b"no HTTP\r\n\r\n")
+    assert await up_reader.readexactly(11) == b"no HTTP\r\n\r\n"
+    assert proxy.inject(spec("http.status:503")).untouched == [1]
+
+
 class TestPipelined:
     FIVE = b"".join(ask(f"/{number}") for number in range(1, 6))
 
