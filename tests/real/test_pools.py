@@ -33,6 +33,8 @@ TIMEOUT = 0.3
 """The socket_timeout of redis-py and the time-out of psycopg's pool, in seconds."""
 SLACK = 4.0
 """So much later is still the same, for the machine may be busy; what redis-py waits unless it is told to is 5 s."""
+CUT = 1.0
+"""Seconds after which a connection that may be idle for 200 ms has been cut, on a busy machine too: nothing tells when."""
 DEADLINE = 10.0
 
 pytestmark = pytest.mark.parametrize("loop", ["uvloop"])  # what pools do is no matter of the proxy's loop
@@ -209,7 +211,7 @@ def test_redis_idle_cut(redis_gate: Gate) -> None:
     connections stay in the pool, and each costs another time-out when it is needed."""
     with redis_pool(redis_gate, 2) as client:
         redis_gate.inject("idle_cut", idle="200ms")
-        time.sleep(0.5)
+        time.sleep(CUT)
         error, seconds = outcome(client.ping)
         assert error == "TimeoutError"
         assert TIMEOUT <= seconds < TIMEOUT + SLACK
@@ -225,7 +227,7 @@ def test_redis_idle_cut_with_a_check(redis_gate: Gate) -> None:
     """No error: the check finds out, after 0.3 s, and the command is sent once, over a new connection."""
     with redis_pool(redis_gate, 1, health_check_interval=0.2, retry=Retry(NoBackoff(), 1)) as client:
         redis_gate.inject("idle_cut", idle="200ms")
-        time.sleep(0.5)
+        time.sleep(CUT)
         error, seconds = outcome(lambda: client.incr("count"))
         assert error == ""
         assert TIMEOUT <= seconds < TIMEOUT + SLACK
@@ -237,7 +239,7 @@ def test_redis_idle_cut_with_a_check_and_no_retry(redis_gate: Gate) -> None:
     """The check finds out, after 0.3 s, and its `TimeoutError` is the command's. The check is worth nothing without a retry."""
     with redis_pool(redis_gate, 1, health_check_interval=0.2) as client:
         redis_gate.inject("idle_cut", idle="200ms")
-        time.sleep(0.5)
+        time.sleep(CUT)
         error, seconds = outcome(client.ping)
         assert error == "TimeoutError"
         assert TIMEOUT <= seconds < TIMEOUT + SLACK
@@ -256,13 +258,13 @@ def test_redis_idle_cut_by_reset(redis_gate: Gate) -> None:
         assert links(redis_gate) == 4
 
 
-@scenario("redis-py", "drain idle=200ms", "no retries")
+@scenario("redis-py", "drain idle=1s", "no retries")
 def test_redis_drain(redis_gate: Gate) -> None:
     """While connections are in use they work. An idle one is closed; the pool sees it when it hands it out, reconnects, and that
     is refused: `ConnectionError`. Healed, the next command answers."""
     with redis_pool(redis_gate, 1) as client:
-        redis_gate.inject("drain", idle="200ms")
-        end = time.monotonic() + 0.5
+        redis_gate.inject("drain", idle="1s")
+        end = time.monotonic() + 1.5
         while time.monotonic() < end:
             assert client.ping()
         redis_gate.settle()
@@ -459,7 +461,7 @@ def test_psycopg_idle_cut(postgres_gate: Gate, threads: ThreadPoolExecutor) -> N
     connection. Healed, the proxy closes those that lost bytes, and a waiting query gets `OperationalError`."""
     with psycopg_pool(postgres_gate, 2) as pool:
         postgres_gate.inject("idle_cut", idle="200ms")
-        time.sleep(0.5)
+        time.sleep(CUT)
         first = Waiting(threads, lambda: ask(pool), 2 * TIMEOUT)
         second = Waiting(threads, lambda: ask(pool), 2 * TIMEOUT)
         postgres_gate.heal()
@@ -474,7 +476,7 @@ def test_psycopg_idle_cut_with_a_check(postgres_gate: Gate, threads: ThreadPoolE
     that waited gets `PoolTimeout`, for its time is up, and the next one a new connection."""
     with psycopg_pool(postgres_gate, 1, check=ConnectionPool.check_connection) as pool:
         postgres_gate.inject("idle_cut", idle="200ms")
-        time.sleep(0.5)
+        time.sleep(CUT)
         waiting = Waiting(threads, lambda: ask(pool), 2 * TIMEOUT)
         postgres_gate.heal()
         assert waiting.ends() == "PoolTimeout"
@@ -482,12 +484,12 @@ def test_psycopg_idle_cut_with_a_check(postgres_gate: Gate, threads: ThreadPoolE
             connection.execute("SELECT 1")
 
 
-@scenario("psycopg_pool", "idle_cut idle=600ms", "a thread that calls `pool.check()` every 0.1 s")
+@scenario("psycopg_pool", "idle_cut idle=2s", "a thread that calls `pool.check()` every 0.1 s")
 def test_psycopg_idle_cut_with_checks_meanwhile(postgres_gate: Gate, threads: ThreadPoolExecutor) -> None:
     """No error: no connection is idle for long enough to be cut."""
     with psycopg_pool(postgres_gate, 2) as pool:
-        injection = postgres_gate.inject("idle_cut", idle="600ms")
-        end = time.monotonic() + 1.5
+        injection = postgres_gate.inject("idle_cut", idle="2s")
+        end = time.monotonic() + 3
         while time.monotonic() < end:
             pool.check()
             time.sleep(0.1)
@@ -522,13 +524,13 @@ def test_psycopg_idle_cut_by_reset_with_a_check(postgres_gate: Gate, threads: Th
             assert least <= seconds < most
 
 
-@scenario("psycopg_pool", "drain idle=200ms", "`check=ConnectionPool.check_connection`, `timeout=0.3`")
+@scenario("psycopg_pool", "drain idle=1s", "`check=ConnectionPool.check_connection`, `timeout=0.3`")
 def test_psycopg_drain(postgres_gate: Gate, threads: ThreadPoolExecutor) -> None:
     """A connection in use works on. An idle one is closed; the check finds out, and no new one can be had: `PoolTimeout`. Healed, the pool
     connects without help."""
     with psycopg_pool(postgres_gate, 1, check=ConnectionPool.check_connection) as pool:
-        postgres_gate.inject("drain", idle="200ms")
-        end = time.monotonic() + 0.5
+        postgres_gate.inject("drain", idle="1s")
+        end = time.monotonic() + 1.5
         while time.monotonic() < end:
             ask(pool)
         postgres_gate.settle()

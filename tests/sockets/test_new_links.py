@@ -411,6 +411,7 @@ async def test_a_silent_cut_is_noticed_by_nobody_until_it_is_healed(world: World
     proxy, reader, writer, up_reader, up_writer = await world.pair()
     proxy.inject(spec("idle_cut:30ms"))
     await asyncio.sleep(0.1)
+    await asyncio.sleep(0.01)  # a loop that was late for both may wake us first
     writer.write(b"lost")
     up_writer.write(b"lost")
     assert await silent(reader)
