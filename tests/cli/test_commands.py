@@ -101,8 +101,8 @@ def test_status_shows_what_there_is_and_what_to_do(brownout: Brownout) -> None:
             "KB",
         ]
         assert shown[4:] == [
-            "  latency  matched 1, chosen 0, fired 0 (nothing to change)  latency=300ms probability=0%",
-            "  nothing  matched 1, fired 0                                noop",
+            "  latency  matched 1, chosen 0, fired 0 (trigger not reached)  latency=300ms probability=0%",
+            "  nothing  matched 1, fired 0                                  noop",
         ]
     brownout.says("proxy", "rm", "echo")
     assert brownout.says("status") == f"{head}no proxies; add one: brownout proxy add redis redis://127.0.0.1:6379\n"

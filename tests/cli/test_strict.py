@@ -114,13 +114,21 @@ def test_another_port(run: Start, web: str) -> None:
     assert told.said[1].startswith("slow-network on other  fired: 4 of 4 injections")
 
 
-@pytest.mark.parametrize("read", [False, 0.05], ids=["closes at once", "listens"])
-def test_health_checks_alone(run: Start, web: str, read: object) -> None:
+@pytest.mark.parametrize(
+    ("read", "reasons"),
+    [
+        # As the moment has it, the connection has ended before its upstream was there.
+        (False, ("1 connection and not a byte", "1 connection ended before a byte was carried")),
+        (0.05, ("1 connection and not a byte",)),
+    ],
+    ids=["closes at once", "listens"],
+)
+def test_health_checks_alone(run: Start, web: str, read: object, reasons: tuple[str, ...]) -> None:
     told = strictly(run, "-p", f"web={web}", "--profile", "half-open", code=f"{ASK}ask(say=False, read={read})")
-    assert told == (3, [
-        "half-open on web  nothing fired: 1 connection and not a byte",
-        "exit 3, nothing fired: half-open on web (1 connection and not a byte)",
-    ])  # fmt: skip
+    assert told in [
+        (3, [f"half-open on web  nothing fired: {why}", f"exit 3, nothing fired: half-open on web ({why})"])
+        for why in reasons
+    ]
 
 
 def test_answers_that_came_from_a_cache(run: Start, web: str, tmp_path: Path) -> None:
@@ -238,7 +246,7 @@ with Chaos() as chaos:
     told = strictly(run, "-p", f"web={web}", code=ASK + code)
     assert told == (3, [
         "latency on web  matched 1, fired 1 (1 of 2 times nothing)",
-        "exit 3, nothing fired: latency on web (no connection came)",
+        "exit 3, nothing fired: latency on web (1 of 2 times: no connection came)",
     ])  # fmt: skip
 
 
