@@ -65,8 +65,8 @@ class Link:
     """
 
     __slots__ = (
-        "_deadline", "_dialling", "_host", "_is_finished", "_unread", "accepted_at", "budget", "client", "clock",
-        "conversation", "ending", "limits", "number", "open", "reason", "server", "task",
+        "_deadline", "_dialling", "_host", "_is_finished", "_unread", "accepted_at", "budget", "client",
+        "client_left", "clock", "conversation", "ending", "limits", "number", "open", "reason", "server", "task",
     )  # fmt: skip
 
     def __init__(self, host: LinkHost, shared: Shared, number: int) -> None:
@@ -81,7 +81,7 @@ class Link:
         self.client.peer, self.server.peer = self.server, self.client
         self.conversation: Conversation | None = None  # where the protocol is parsed
         self.accepted_at = self.clock.time()
-        self.open = False
+        self.open = self.client_left = False
         self.ending: Kind | None = None
         self.reason = ""
         self.task: asyncio.Task[None] | None = None
@@ -225,6 +225,7 @@ class Link:
         if self.client.disconnected and self.server.disconnected and (self.open or self.ending is not None):
             self._finished()
         elif not self.open and side is self.client:
+            self.client_left = True
             self.end(Kind.RESET, "client left")
         elif self.ending is None and (side is self.server or not side.eof_seen):
             if not side.eof_seen:

@@ -26,6 +26,8 @@ class Connection(Protocol):
 
     open: bool
     """Whether it has begun to carry."""
+    client_left: bool
+    """Whether its client left before that."""
 
     @property
     def number(self) -> int:
@@ -59,9 +61,9 @@ class Chosen(NamedTuple):
 class Missed:
     """What became of connections and exchanges that a fault chose and did not fire on, until they ended.
 
-    `unopened`: connections that ended before they carried anything. `cut`: those that were cut silently, and that
-    nobody used afterwards. `unchanged`: exchanges in which there was nothing to change. `ended`: exchanges that ended
-    before the fault could act.
+    `unopened`: connections that ended before they carried anything, and not by their client. `cut`: those that were cut
+    silently, and that nobody used afterwards. `unchanged`: exchanges in which there was nothing to change. `ended`:
+    exchanges that ended before the fault could act.
     """
 
     __slots__ = ("cut", "ended", "unchanged", "unopened")
@@ -203,7 +205,7 @@ class Injection:
         """Let go of a connection that has ended."""
         hit = self.hits.pop(connection, None)
         if hit is not None and not hit.fired:
-            self.missed.unopened += not connection.open
+            self.missed.unopened += not (connection.open or connection.client_left)
             self.missed.cut += "cut" in hit.shared
         self._untouched.discard(connection)
 

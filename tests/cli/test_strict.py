@@ -114,21 +114,13 @@ def test_another_port(run: Start, web: str) -> None:
     assert told.said[1].startswith("slow-network on other  fired: 4 of 4 injections")
 
 
-@pytest.mark.parametrize(
-    ("read", "reasons"),
-    [
-        # As the moment has it, the connection has ended before its upstream was there.
-        (False, ("1 connection and not a byte", "1 connection ended before a byte was carried")),
-        (0.05, ("1 connection and not a byte",)),
-    ],
-    ids=["closes at once", "listens"],
-)
-def test_health_checks_alone(run: Start, web: str, read: object, reasons: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("read", [False, 0.05], ids=["closes at once", "listens"])
+def test_health_checks_alone(run: Start, web: str, read: object) -> None:
     told = strictly(run, "-p", f"web={web}", "--profile", "half-open", code=f"{ASK}ask(say=False, read={read})")
-    assert told in [
-        (3, [f"half-open on web  nothing fired: {why}", f"exit 3, nothing fired: half-open on web ({why})"])
-        for why in reasons
-    ]
+    assert told == (3, [
+        "half-open on web  nothing fired: 1 connection and not a byte",
+        "exit 3, nothing fired: half-open on web (1 connection and not a byte)",
+    ])  # fmt: skip
 
 
 def test_answers_that_came_from_a_cache(run: Start, web: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ class Connection:
     def __init__(self, number: int) -> None:
         self.number = number
         self.open = True
+        self.client_left = False
 
 
 def test_an_untouched_connection_counts_once_also_behind_those_that_are_shown() -> None:
