@@ -100,7 +100,7 @@ async def test_a_clock_that_a_connection_has_started_starts_again_with_the_first
 
 async def test_what_happened_before_the_first_test_does_not_count(world) -> None:
     proxy = await world.proxy()
-    world.fleet.launch.apply(profile({"fault": "limit_data", "bytes": "1B", "for": "30ms"}))
+    world.fleet.launch.apply(profile({"fault": "limit_data", "bytes": "1B", "for": "1s"}))  # time to connect
     reader, writer = await world.connect(proxy)
     writer.write(b"12")
     assert await reader.read() == b"1"
