@@ -16,6 +16,7 @@ from ..control.toxiproxy.api import Toxiproxy
 from ..control.toxiproxy.gohttp import ToxiproxyError
 from ..control.toxiproxy.gojson import decode
 from ..control.toxiproxy.metrics import add_toxiproxy_metrics
+from ..faults.segment import Kind
 from ..proxy import Fleet, new_seed
 from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
@@ -54,7 +55,7 @@ async def _serve(asked: Asked) -> int:
     seed = new_seed() if asked.seed is None else asked.seed
     async with contextlib.AsyncExitStack() as stack:
         signals = stack.enter_context(Signals())
-        fleet = await stack.enter_async_context(Fleet(seed=seed))
+        fleet = await stack.enter_async_context(Fleet(seed=seed, undialled=Kind.CLOSE))
         fleet.journal.listeners.add(log.hear)
         log.write("info", "Starting Toxiproxy", version=importlib.metadata.version("brownout"), seed=seed)
 

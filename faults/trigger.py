@@ -41,6 +41,15 @@ class Trigger(Settings, frozen=True):
         if self.probability is not None and self.quota is not None:
             raise BrownoutError("probability and quota exclude each other", "give one of them")
 
+    @property
+    def sure(self) -> bool | None:
+        """What it says of every match, whatever comes: True chooses all, False none. None: it picks among them."""
+        share = 1 if self.probability is None else self.probability
+        if share <= 0:
+            return False
+        picks = self != Trigger(probability=self.probability, start=self.start, for_=self.for_)
+        return None if picks or share < 1 else True
+
     def chooses(self, n: int, chosen: int, identity: Identity, nth: int | None = None) -> bool:
         """Say whether the n-th match (1, 2, ...) is chosen, when `chosen` ones were before it.
 

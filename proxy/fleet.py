@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..faults import placing
 from ..faults.placing import MOST, Placed
 from ..faults.profile import Profile
+from ..faults.segment import Kind
 from ..faults.settings.names import check, look_up
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
@@ -47,8 +48,10 @@ class Fleet(Shared):
     As an async context manager it closes itself.
     """
 
-    def __init__(self, *, seed: int, limits: Limits = LIMITS, show_values: bool = False) -> None:
-        super().__init__(seed=seed, limits=limits, show_values=show_values)
+    def __init__(
+        self, *, seed: int, limits: Limits = LIMITS, show_values: bool = False, undialled: Kind = Kind.RESET
+    ) -> None:
+        super().__init__(seed=seed, limits=limits, show_values=show_values, undialled=undialled)
         self.proxies: dict[str, Proxy] = {}
         self.profiles: dict[str, Profile] = {}
         self.applied: dict[str, list[Placed]] = {}

@@ -175,6 +175,23 @@ class Injections(Mapping[str, Injection]):
         self._host.shared.journal.write(event.Changed(self._host.name, event.shortened(spec.to_mapping())))
         return injection
 
+    def judge_again(self, name: str) -> None:
+        """Let go of all links at once, or take all, where the trigger of a fault says so of every one by now.
+
+        `change` leaves to each link what it was judged to be; toxics ask for this. Raises NotFoundError.
+        """
+        injection = self.find(name)
+        sure = injection.spec.trigger.sure
+        for link in tuple(self._host.links.values()):
+            if sure is False and link in injection.hits:
+                link.heal(injection)
+                if link in injection.hits:  # one that lost bytes has ended
+                    injection.spare(link)
+            elif sure and link in injection.spared and link.ending is None and injection.spec.streams():
+                injection.take(link)
+                if link.open:
+                    link.join(injection)
+
     def heal(self, name: str | None = None) -> int:
         """Take out one injection, or all; return how many. What they hold goes on at once. Raises NotFoundError."""
         healed = list(self._placed.values()) if name is None else [self.find(name)]

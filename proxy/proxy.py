@@ -135,6 +135,7 @@ class Proxy:
                 self.settle_port()
                 self.shared.journal.write(event.ProxyEnabled(self.name, self.address.endpoint if self.address else ""))
             elif was and not enabled:
+                self.catch_up()  # who has connected is told as the others are
                 self.port.close()
                 self._close_links("proxy disabled")
                 self.shared.journal.write(event.ProxyDisabled(self.name))
@@ -251,7 +252,7 @@ class Proxy:
 
     def _close_links(self, reason: str) -> None:
         for link in tuple(self.links.values()):
-            link.end(Kind.CLOSE if link.open else Kind.RESET, reason)
+            link.end(Kind.CLOSE if link.open else self.shared.undialled, reason)
 
     # Faults
 
@@ -262,6 +263,10 @@ class Proxy:
     def change(self, name: str, values: Mapping[str, object]) -> Injection:
         """Change an injection: see `Injections.change`."""
         return self.injections.change(name, values)
+
+    def judge_again(self, name: str) -> None:
+        """Let go of all links, or take all: see `Injections.judge_again`."""
+        self.injections.judge_again(name)
 
     def heal(self, name: str | None = None) -> int:
         """Take out one injection, or all: see `Injections.heal`."""
@@ -306,6 +311,7 @@ class Proxy:
     def close(self) -> None:
         """Stop listening, close the links, heal; `gone()` waits until the links have ended."""
         self._removed = True
+        self.catch_up()
         self.port.close()
         self.copier.cancel()
         self._close_links("proxy closed")  # before healing, which would send what will not be read

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from ..faults.segment import Kind
 from .ledger import Ledger
 from .record.journal import Journal
 from .record.request_log import RequestLog
@@ -38,12 +39,14 @@ class Shared:
     """Made and used on a running event loop.
 
     `unread` are the sockets that the sweep looks after, once a second. `ledger` has the books of what was injected, and
-    `awaiting_connection` the clocks that the next connection starts.
+    `awaiting_connection` the clocks that the next connection starts. `undialled` is how a connection ends that has no
+    upstream yet: the dial failed, or the proxy was disabled or removed meanwhile.
     """
 
-    def __init__(self, *, seed: int, limits: Limits, show_values: bool) -> None:
+    def __init__(self, *, seed: int, limits: Limits, show_values: bool, undialled: Kind) -> None:
         self.seed = seed
         self.limits = limits
+        self.undialled = undialled
         self.journal = Journal()
         self.request_log = RequestLog(values=show_values)
         self.ledger = Ledger()

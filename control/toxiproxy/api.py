@@ -145,6 +145,8 @@ class Toxiproxy:
         toxic = toxic.changed(read_attributes(fields, toxic.type), read_toxicity(fields))
         if values := placing.changes(injection.spec, toxic.spec()):
             proxy.change(injection.name, values)
+        if "probability" in values:
+            proxy.judge_again(injection.name)
         self._words.keep_toxic(injection, toxic)
         return reply(toxic.answer())
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from ...faults import (
@@ -33,6 +34,7 @@ from ...faults import (
     Trigger,
 )
 from ...faults.fault import Stream
+from ...faults.tcp.toxic import ResetPeer, ResetPeerUpstream, TimeoutThatEnds
 
 STREAMS: tuple[Stream, ...] = ("upstream", "downstream")
 
@@ -75,10 +77,14 @@ class Attribute(NamedTuple):
 
 
 class Sort(NamedTuple):
-    """A type of toxic: the fault that does the same, and its attributes in their order."""
+    """A type of toxic: our fault with the same settings, its attributes in their order, and what it means by them.
+
+    `meant` has the faults that act in the place of ours, by stream, where a toxic does something else.
+    """
 
     fault: type[Fault]
     attributes: dict[str, Attribute]
+    meant: Mapping[Stream, type[Fault]] = MappingProxyType({})
 
 
 TYPES: dict[str, Sort] = {
@@ -87,8 +93,16 @@ TYPES: dict[str, Sort] = {
     ),
     "bandwidth": Sort(Bandwidth, {"rate": Attribute("rate", KILOBYTES_A_SECOND)}),
     "slow_close": Sort(SlowClose, {"delay": Attribute("delay", MILLISECONDS)}),
-    "timeout": Sort(Timeout, {"timeout": Attribute("timeout", MILLISECONDS, never=True)}),
-    "reset_peer": Sort(Reset, {"timeout": Attribute("delay", MILLISECONDS)}),
+    "timeout": Sort(
+        Timeout,
+        {"timeout": Attribute("timeout", MILLISECONDS, never=True)},
+        dict.fromkeys(STREAMS, TimeoutThatEnds),
+    ),
+    "reset_peer": Sort(
+        Reset,
+        {"timeout": Attribute("delay", MILLISECONDS)},
+        {"upstream": ResetPeerUpstream, "downstream": ResetPeer},
+    ),
     "slicer": Sort(
         Slicer,
         {
@@ -133,9 +147,9 @@ class Toxic(NamedTuple):
         probability = spec.trigger.probability
         if spec.stream not in STREAMS or spec.trigger != Trigger(probability=probability):
             return None
-        for kind, (fault, attributes) in TYPES.items():
-            if fault is type(spec.fault):
-                numbers = {name: attribute.number(spec.fault) for name, attribute in attributes.items()}
+        for kind, sort in TYPES.items():
+            if type(spec.fault) in (sort.fault, *sort.meant.values()):
+                numbers = {name: attribute.number(spec.fault) for name, attribute in sort.attributes.items()}
                 toxicity = 1.0 if probability is None else float(probability)
                 toxic = cls.make(kind, numbers, name=spec.name, stream=spec.stream, toxicity=toxicity)
                 return toxic if _alike(toxic.spec().fault, spec.fault) else None
@@ -153,9 +167,10 @@ class Toxic(NamedTuple):
 
     def spec(self) -> Spec:
         """Return the injection that does what this toxic says."""
-        fault, attributes = TYPES[self.type]
-        settings = {each.field: each.setting(self.attributes, name) for name, each in attributes.items()}
+        sort = TYPES[self.type]
+        settings = {each.field: each.setting(self.attributes, name) for name, each in sort.attributes.items()}
         chance = None if self.toxicity >= 1 else Share(max(0.0, self.toxicity))
+        fault = sort.meant.get(self.direction, sort.fault)
         return Spec(fault(**settings), Trigger(probability=chance), self.direction, self.name)
 
     def answer(self) -> dict[str, object]:

@@ -18,11 +18,11 @@ def check(name: str) -> str:
     """Return the name of a proxy or an injection. Raises BrownoutError for one that could not be used everywhere.
 
     Everything printable goes, also `/`, spaces and other alphabets, for people have names of their own. What does not:
-    control characters (they would write on terminals), and spaces at the ends.
+    control characters (they would write on terminals), and spaces at the ends, but for the name that is one space.
     """
     if not name:
         raise BrownoutError("a name is empty", "letters, digits, '.', '_' and '-' are best")
-    if not name.isprintable() or name != name.strip():
+    if not name.isprintable() or (name != name.strip() and name != " "):
         raise BrownoutError(f"{name!r} is not a name", "letters, digits, '.', '_' and '-' are best")
     if len(name) > LONGEST:
         raise BrownoutError(f"the name '{name[:20]}...' is too long", f"at most {LONGEST} characters")

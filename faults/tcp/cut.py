@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from ..fault import Fault
-from ..segment import Kind, Segment, Stage, StageContext
+from ..segment import Kind, Segment, Stage, StageContext, Stream
 from ..settings.units import Duration, Size
 
 
 class _Cut(Fault, frozen=True):
-    streams = ("downstream",)
+    streams: ClassVar[tuple[Stream, ...] | None] = ("downstream",)
     how: ClassVar[Kind]
 
     delay: Annotated[Duration, Meta(description="How long after the opening, or after the last byte.")] = Duration(0)

@@ -65,13 +65,14 @@ class Link:
     """
 
     __slots__ = (
-        "_deadline", "_dialling", "_host", "_is_finished", "_unread", "accepted_at", "budget", "client",
+        "_deadline", "_dialling", "_host", "_is_finished", "_undialled", "_unread", "accepted_at", "budget", "client",
         "client_left", "clock", "conversation", "ending", "limits", "number", "open", "reason", "server", "task",
     )  # fmt: skip
 
     def __init__(self, host: LinkHost, shared: Shared, number: int) -> None:
         self._host = host
         self._unread = shared.unread
+        self._undialled = shared.undialled
         self.number = number
         self.clock: Clock = GuardedClock(shared.clock, self.failed)
         self.budget = shared.budget
@@ -90,7 +91,7 @@ class Link:
         self._deadline = 0.0
 
     async def run(self, sock: socket.socket) -> None:
-        """Take an accepted connection, dial the upstream, and begin to carry; a dial that fails resets the client."""
+        """Take an accepted connection, dial the upstream, and begin to carry; a dial that fails ends the client."""
         try:
             await self._run(sock)
         except Exception as error:
@@ -137,7 +138,7 @@ class Link:
 
     def _dial_failed(self, reason: str, error: OSError | str) -> None:
         self._host.dial_failed(self, reason, error if isinstance(error, str) else sockets.explain(error))
-        self.end(Kind.RESET, reason)
+        self.end(self._undialled, reason)
         self._close_sockets()
 
     def _opened(self) -> None:

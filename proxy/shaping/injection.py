@@ -41,13 +41,14 @@ class Connection(Protocol):
 
 
 class Hit:
-    """A connection that a fault chose, its n-th match; `shared` is what the stages of both streams share."""
+    """A connection that a fault could hit, its n-th match; `shared` is what the stages of both streams share."""
 
-    __slots__ = ("fired", "n", "shared")
+    __slots__ = ("chosen", "fired", "n", "shared")
 
     def __init__(self, n: int) -> None:
         self.n = n
         self.shared: dict[str, float] = {}
+        self.chosen = False  # now, or once
         self.fired = False
 
 
@@ -85,8 +86,8 @@ class Injection:
 
     `matched` counts what it could hit since it began, `chosen` what its trigger picked of that, and `fired` on how many
     of those something happened that a peer could notice. `bytes` is what went through its stages. `hits` are the open
-    connections that it chose. `untouched` are the numbers of those that it could not act on, the first 1000 of
-    `untouched_total`. `tally` goes on when it is healed.
+    connections that it chose, `spared` those that it matched and leaves alone. `untouched` are the numbers of those
+    that it could not act on, the first 1000 of `untouched_total`. `tally` goes on when it is healed.
 
     Its `start` and `for` count from its `countdown`. `began` is how the proxy stood when it began. When it is healed,
     `finding` is why it never fired, if that is known, and `refused` how many connection attempts failed on this machine
@@ -95,8 +96,8 @@ class Injection:
 
     __slots__ = ("__weakref__", "_operations", "_shared", "_told", "_untouched", "active", "armed_at", "began",
                  "bytes", "chosen", "countdown", "expired", "finding", "fired", "healed_at", "hits", "identity", "key",
-                 "matched", "missed", "name", "profile", "refused", "spec", "tally", "timer", "untouched",
-                 "untouched_total")  # fmt: skip
+                 "matched", "missed", "name", "profile", "refused", "spared", "spec", "tally", "timer",
+                 "untouched", "untouched_total")  # fmt: skip
 
     def __init__(
         self,
@@ -127,6 +128,7 @@ class Injection:
         self.fired = 0
         self.bytes = 0
         self.hits: dict[Connection, Hit] = {}
+        self.spared: dict[Connection, Hit] = {}
         self.missed = Missed()
         self.untouched: list[int] = []
         self.untouched_total = 0
@@ -145,13 +147,23 @@ class Injection:
         return self.active and (bool(fault.streams or fault.streams is None) or fault.admit(ahead) != 0)
 
     def chooses(self, connection: Connection) -> bool:
-        """Count a connection and say whether the fault chooses it: once for each, changes do not ask again."""
+        """Count a connection and say whether the fault chooses it: once for each, changes draw no more."""
         self.matched += 1
+        self.spared[connection] = Hit(self.matched)
         if not self.spec.trigger.chooses(self.matched, self.chosen, self.identity):
             return False
-        self.chosen += 1
-        self.hits[connection] = Hit(self.matched)
+        self.take(connection)
         return True
+
+    def take(self, connection: Connection) -> None:
+        """Choose a connection that was spared."""
+        hit = self.hits[connection] = self.spared.pop(connection)
+        self.chosen += not hit.chosen
+        hit.chosen = True
+
+    def spare(self, connection: Connection) -> None:
+        """Leave a connection alone that was chosen, from now on."""
+        self.spared[connection] = self.hits.pop(connection)
 
     def choose_exchange(self, operation: str) -> Chosen | None:
         """Count an exchange; None where the fault does not choose it.
@@ -207,6 +219,7 @@ class Injection:
         if hit is not None and not hit.fired:
             self.missed.unopened += not (connection.open or connection.client_left)
             self.missed.cut += "cut" in hit.shared
+        self.spared.pop(connection, None)
         self._untouched.discard(connection)
 
     def change(self, spec: Spec) -> None:
@@ -221,6 +234,7 @@ class Injection:
         self.healed_at = time.time()
         for connection in tuple(self.hits):
             self.forget(connection)
+        self.spared.clear()
         self._untouched.clear()
         self.tally.matched += self.matched
         self.tally.chosen += self.chosen

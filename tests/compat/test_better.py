@@ -6,103 +6,14 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
-from .conftest import DEADLINE, Toxiproxy, served
+from .conftest import DEADLINE, Proxied, Serve, Toxiproxy, Upstream, echo, read, said, served, wait_until
 
 ENORMOUS = 2**62
 QUICK = 10.0  # Toxiproxy takes 25 s
 """A call that waits for nobody takes some milliseconds; a busy machine has some more."""
-
-Serve = Callable[[socket.socket], None]
-
-
-def echo(sock: socket.socket) -> None:
-    while data := sock.recv(65536):
-        sock.sendall(data)
-
-
-class Upstream:
-    """A server on a port of its own, a thread for each connection."""
-
-    def __init__(self, work: Serve) -> None:
-        self._work = work
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self.accepted: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                sock.settimeout(DEADLINE)
-                self.accepted.append(sock)
-                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            self._work(sock)
-            sock.close()
-
-    def close(self) -> None:
-        self._listener.close()
-        for sock in self.accepted:
-            sock.close()
-
-
-@pytest.fixture
-def upstream() -> Iterator[Callable[[Serve], Upstream]]:
-    made: list[Upstream] = []
-
-    def start(work: Serve) -> Upstream:
-        made.append(Upstream(work))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.close()
-
-
-class Proxied(contextlib.ExitStack):
-    """A proxy `p` before a server, and clients of it."""
-
-    def __init__(self, toxiproxy: Toxiproxy, address: str) -> None:
-        super().__init__()
-        self.api = toxiproxy
-        made = toxiproxy.done("POST", "/proxies", {"name": "p", "upstream": address, "listen": "127.0.0.1:0"})
-        self.listen = str(made["listen"])
-
-    def connect(self) -> socket.socket:
-        host, port = self.listen.split(":")
-        return self.enter_context(socket.create_connection((host, int(port)), timeout=DEADLINE))
-
-    def add(
-        self, kind: str, name: str = "t", *, stream: str = "downstream", toxicity: float = 1, **attributes: int
-    ) -> Any:
-        body = {"name": name, "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes}
-        return self.api.done("POST", "/proxies/p/toxics", body)
-
-    def change(self, name: str = "t", toxicity: float | None = None, **attributes: int) -> Any:
-        return self.api.done("PATCH", f"/proxies/p/toxics/{name}", {"toxicity": toxicity, "attributes": attributes})
-
-    def remove(self, name: str = "t") -> None:
-        self.api.done("DELETE", f"/proxies/p/toxics/{name}")
-
-
-def said(sock: socket.socket, text: bytes) -> bytes:
-    """What comes back of a text."""
-    sock.sendall(text)
-    return read(sock, len(text))
-
-
-def read(sock: socket.socket, count: int) -> bytes:
-    data = b""
-    while len(data) < count and (part := sock.recv(count - len(data))):
-        data += part
-    return data
 
 
 def reset(sock: socket.socket) -> None:
@@ -402,13 +313,6 @@ def test_no_call_waits_for_peers_that_do_not_read(toxiproxy: Toxiproxy, upstream
 
     with Proxied(toxiproxy, upstream(echo).address) as proxied:
         assert said(proxied.connect(), b"well") == b"well"
-
-
-def wait_until(claim: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not claim():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def wait_until_still(count: Callable[[], int]) -> None:

@@ -3,7 +3,7 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from brownout.control.client import Client
 from brownout.control.guard import NO_TOKEN, Guard
 from brownout.control.serve import Server, serve
+from brownout.faults.segment import Kind
 from brownout.proxy import Entry, Fleet, Proxy
 
 from ..written import Written
@@ -73,7 +74,13 @@ def running() -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def serving(guard: Guard = NO_TOKEN, seed: int = 7) -> Iterator[Running]:
+def serving(
+    guard: Guard = NO_TOKEN,
+    seed: int = 7,
+    *,
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    undialled: Kind = Kind.RESET,
+) -> Iterator[Running]:
     ready: list[Running] = []
     up, down = threading.Event(), threading.Event()
 
@@ -85,7 +92,7 @@ def serving(guard: Guard = NO_TOKEN, seed: int = 7) -> Iterator[Running]:
 
     async def live() -> None:
         upstream = await asyncio.start_server(echo, "127.0.0.1", 0)
-        async with upstream, Fleet(seed=seed) as fleet:
+        async with upstream, Fleet(seed=seed, undialled=undialled) as fleet:
             host, port = upstream.sockets[0].getsockname()
             server = await serve(fleet, "127.0.0.1:0", guard)
             ready.append(Running(fleet, server, asyncio.get_running_loop(), f"{host}:{port}"))
@@ -93,7 +100,11 @@ def serving(guard: Guard = NO_TOKEN, seed: int = 7) -> Iterator[Running]:
             await asyncio.to_thread(down.wait)
             await server.close()
 
-    thread = threading.Thread(target=asyncio.run, args=(live(),))
+    def run() -> None:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(live())
+
+    thread = threading.Thread(target=run)
     thread.start()
     assert up.wait(DEADLINE)
     try:

@@ -72,3 +72,22 @@ def test_a_raised_probability_only_adds() -> None:
     assert few < many
     assert 150 < len(few) < 250
     assert 350 < len(many) < 450
+
+
+@pytest.mark.parametrize(
+    ("trigger", "sure"),
+    [
+        (Trigger(), True),
+        (Trigger(probability=Share(1)), True),
+        (Trigger(start=Duration(1), for_=Duration(2)), True),
+        (Trigger(probability=Share(0)), False),
+        (Trigger(probability=Share(0), after=3), False),
+        (Trigger(probability=Share(0.999)), None),
+        (Trigger(after=1), None),
+        (Trigger(every=2), None),
+        (Trigger(times=5), None),
+        (Trigger(quota=Quota(1, 2)), None),
+    ],
+)
+def test_what_is_sure_of_every_match(trigger: Trigger, sure: bool | None) -> None:
+    assert trigger.sure is sure

@@ -22,6 +22,8 @@ from brownout.faults import (
     Timeout,
     Trigger,
 )
+from brownout.faults.tcp.toxic import ResetPeer, ResetPeerUpstream, TimeoutThatEnds
+from brownout.testing.conformance import check_fault
 
 ENORMOUS = 2**63 - 1
 
@@ -33,9 +35,9 @@ WORDS: list[tuple[str, dict[str, int], Fault]] = [
     ("bandwidth", {"rate": 32}, Bandwidth(rate=KBs(32))),
     ("bandwidth", {"rate": 0}, Bandwidth(rate=Rate(0))),
     ("slow_close", {"delay": 500}, SlowClose(delay=ms(500))),
-    ("timeout", {"timeout": 250}, Timeout(timeout=ms(250))),
-    ("timeout", {"timeout": 0}, Timeout()),
-    ("reset_peer", {"timeout": 40}, Reset(delay=ms(40))),
+    ("timeout", {"timeout": 250}, TimeoutThatEnds(timeout=ms(250))),
+    ("timeout", {"timeout": 0}, TimeoutThatEnds()),
+    ("reset_peer", {"timeout": 40}, ResetPeer(delay=ms(40))),
     (
         "slicer",
         {"average_size": 64, "size_variation": 32, "delay": 10},
@@ -56,6 +58,19 @@ def test_a_toxic_is_a_fault_and_the_fault_that_toxic(kind: str, attributes: dict
 
 
 @pytest.mark.parametrize(
+    ("kind", "fault", "attributes"),
+    [("reset_peer", Reset(delay=ms(40)), {"timeout": 40}), ("timeout", Timeout(timeout=ms(9)), {"timeout": 9})],
+)
+def test_a_fault_of_ours_with_the_same_words_is_a_toxic_too(
+    kind: str, fault: Fault, attributes: dict[str, int]
+) -> None:
+    toxic = Toxic.of(Spec(fault, name="t"))
+
+    assert toxic == Toxic("t", kind, "downstream", 1.0, attributes)
+    assert toxic.spec().to_mapping() == Spec(fault, name="t").to_mapping()
+
+
+@pytest.mark.parametrize(
     ("kind", "attributes", "fault"),
     [
         ("latency", {"latency": -5, "jitter": -1}, Latency(latency=ms(0))),
@@ -63,8 +78,8 @@ def test_a_toxic_is_a_fault_and_the_fault_that_toxic(kind: str, attributes: dict
         ("bandwidth", {"rate": -1}, Bandwidth(rate=Rate(0))),
         ("bandwidth", {"rate": ENORMOUS}, Bandwidth(rate=Rate(1e15))),
         ("slow_close", {"delay": -1}, SlowClose(delay=ms(0))),
-        ("timeout", {"timeout": -1}, Timeout()),
-        ("reset_peer", {"timeout": -1}, Reset()),
+        ("timeout", {"timeout": -1}, TimeoutThatEnds()),
+        ("reset_peer", {"timeout": -1}, ResetPeer()),
         ("slicer", {"average_size": -1, "size_variation": 7, "delay": -1}, Slicer(average_size=Size(0))),
         (
             "slicer",
@@ -138,10 +153,12 @@ def test_the_stream_is_kept_as_it_is_spelled() -> None:
     assert toxic.spec().stream == "upstream"
 
 
-def test_a_reset_of_a_whole_link_may_be_upstream_in_name() -> None:
+def test_reset_peer_acts_on_its_stream() -> None:
     toxic = Toxic.make("reset_peer", stream="upstream")
 
-    assert (toxic.stream, toxic.spec().streams()) == ("upstream", ("downstream",))
+    assert toxic.spec().fault == ResetPeerUpstream()
+    assert (toxic.stream, toxic.spec().streams()) == ("upstream", ("upstream",))
+    assert Toxic.of(toxic.spec()) == toxic
 
 
 def test_all_attributes_are_there_and_no_others() -> None:
@@ -180,3 +197,8 @@ def test_every_type_has_its_attributes() -> None:
         "limit_data": ["bytes"],
         "noop": [],
     }
+
+
+@pytest.mark.parametrize("fault", [ResetPeer(), ResetPeer(delay=ms(40)), ResetPeerUpstream(), TimeoutThatEnds()])
+def test_what_only_toxics_mean_keeps_to_what_every_fault_must(fault: Fault) -> None:
+    check_fault(fault)
