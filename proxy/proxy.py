@@ -161,6 +161,8 @@ class Proxy:
             connections=self.links_total,
             open=len(self.links),
             bytes={"upstream": self.bytes("upstream"), "downstream": self.bytes("downstream")},
+            sent={"upstream": self.sent("upstream"), "downstream": self.sent("downstream")},
+            undialled=sum(count for reason, count in self.errors.items() if reason.startswith("dial_")),
             requests=sum(tally.outcomes.total() for tally in tallies.values()),
             operations=tuple(tallies),
             refused=refusals() if closes_port else None,

@@ -39,7 +39,7 @@ def find(injection: Injection, now: Scene) -> Finding | None:
     if began is None:
         if injection.countdown is not None and (sign := injection.countdown.waits_for) is not None:
             hint = "clock: launch starts it at once"
-            return Finding("clock_not_started", f"its clock never started: no {sign} came", hint)
+            return Finding("clock_not_started", f"its clock never started: no {sign} yet", hint)
         return Finding("not_begun", f"its start after {trigger.start} had not come", "give a shorter start")
     if fault.closes_port:
         return _unseen(began, now)
@@ -56,12 +56,11 @@ def _unseen(began: Scene, now: Scene) -> Finding | None:
 
 
 def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding]:
-    trigger, connections = injection.spec.trigger, now.connections - began.connections + began.open
+    connections = now.connections - began.connections + began.open
     if not connections:
         if now.closed:
             yield Finding("disabled", now.closed)
-        lasted = f" in the {trigger.for_} that it lasted" if injection.expired else ""
-        yield Finding("no_connection", f"no connection came{lasted}", _wiring(now))
+        yield Finding("no_connection", f"no connection came{_lasted(injection)}", _wiring(now))
     if not injection.matched:
         if isinstance(injection.spec.fault, ExchangeFault):
             yield from _unmatched(injection, connections, now.requests - began.requests, now.operations)
@@ -84,6 +83,8 @@ def _unmatched(injection: Injection, connections: int, requests: int, operations
         yield _not_parsed(injection)
     if not requests:
         yield Finding("no_traffic", f"{_many(connections, 'connection')} and no request")
+    if injection.spec.match is None:
+        yield Finding("ended_before", f"{_many(requests, 'request')} ended before the whole of it was there")
     seen = ", ".join(_nearest(injection, operations))
     yield Finding("nothing_matched", f"none of {_many(requests, 'request')} matched", f"seen: {seen}" if seen else "")
 
@@ -103,15 +104,17 @@ def _nearest(injection: Injection, operations: tuple[str, ...]) -> list[str]:
 def _spared(injection: Injection) -> Finding:
     """Return why the trigger chose none of those that matched."""
     trigger, matched = injection.spec.trigger, _many(injection.matched, "match")
+    if (trigger.probability is not None and not trigger.probability) or (
+        trigger.quota is not None and not trigger.quota.hits
+    ):
+        return Finding("trigger_not_reached", "its trigger chooses none")
     if (injection.matched - trigger.after) // trigger.every < 1:
         skipped = f"after: {trigger.after}" if trigger.after else f"every: {trigger.every}"
         return Finding("trigger_not_reached", f"{skipped} was not reached, with {matched}")
-    if trigger.quota is not None and trigger.quota.hits:
-        return Finding(CHANCE, f"spared by chance: {trigger.quota} of {matched}", "let it meet more traffic")
-    if trigger.probability:
-        hint = "a quota, such as '1 of 10', hits exactly that many"
-        return Finding(CHANCE, f"spared by chance: {trigger.probability} of {matched}", hint)
-    return Finding("trigger_not_reached", "its trigger chooses none")
+    if trigger.quota is not None:
+        return Finding(CHANCE, f"spared by chance: quota {trigger.quota}, with {matched}", "let it meet more traffic")
+    hint = "a quota, such as '1 of 10', hits exactly that many"
+    return Finding(CHANCE, f"spared by chance: probability {trigger.probability}, with {matched}", hint)
 
 
 def _unchanged_requests(injection: Injection) -> Iterator[Finding]:
@@ -126,33 +129,55 @@ def _unchanged_requests(injection: Injection) -> Iterator[Finding]:
 
 
 def _unchanged_streams(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding]:
-    fault, spec, missed = injection.spec.fault, injection.spec, injection.missed
+    fault, missed = injection.spec.fault, injection.missed
     waiting = [hit for connection, hit in injection.hits.items() if not hit.fired and connection.open]
     cut = missed.cut + sum("cut" in hit.shared for hit in waiting)
     if cut:
-        yield Finding("cut_and_unused", f"{_many(cut, 'connection')} had been cut, and nobody used them afterwards")
-    carried = injection.chosen - missed.unopened - sum(not connection.open for connection in injection.hits)
+        yield Finding("cut_and_unused", f"{_many(cut, 'connection')} cut silently, and not used afterwards")
+    dialling = sum(not connection.open for connection in injection.hits)
+    carried = injection.chosen - missed.unopened - dialling
+    if not carried and dialling:
+        text = f"{_many(dialling, 'connection')} had not reached the upstream yet{_lasted(injection)}"
+        yield Finding("moment_never_came", text)
+    if not carried and now.undialled > began.undialled:
+        yield Finding("ended_before", "the upstream could not be reached", "is it running?")
     if not carried:
         yield Finding("ended_before", f"{_many(injection.chosen, 'connection')} ended before a byte was carried")
     if not injection.bytes and fault.streams is None and not fault.acts_on_ends:
-        other: Stream = "downstream" if spec.stream == "upstream" else "upstream"
-        elsewhere = now.bytes[other] - began.bytes[other]
-        if elsewhere and spec.stream != "both":
-            text = f"no byte passed {spec.stream}, and {_many(elsewhere, 'byte')} did {other}"
-            yield Finding("wrong_stream", text, f"did you mean stream: {other}?")
-        yield Finding("no_traffic", f"{_many(carried, 'connection')} and not a byte")
+        yield from _silent_stream(injection, began, now)
+        yield Finding("no_traffic", f"{_many(carried, 'connection')} and not a byte{_lasted(injection)}")
     if odds := fault.odds():
         passed = _many(injection.bytes, "byte")
         yield Finding(CHANCE, f"spared by chance: {odds}, of {passed}", "let it meet more traffic")
     yield from _moment(injection, carried)
     if not injection.bytes:
-        yield Finding("no_traffic", f"{_many(carried, 'connection')} and not a byte")
+        yield Finding("no_traffic", f"{_many(carried, 'connection')} and not a byte{_lasted(injection)}")
     yield Finding("nothing_to_change", f"it changed nothing of {_many(injection.bytes, 'byte')}")
+
+
+def _silent_stream(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding]:
+    """Tell why no byte came to a fault of one stream, where bytes have come to the proxy."""
+    if injection.spec.stream == "both":
+        return
+    stream: Stream = injection.spec.stream
+    other: Stream = "downstream" if stream == "upstream" else "upstream"
+    came, elsewhere = now.bytes[stream] - began.bytes[stream], now.sent[other] - began.sent[other]
+    if came:
+        yield Finding("held_by_another", f"{_many(came, 'byte')} came, and another fault kept them from it")
+    if elsewhere:
+        text = f"no byte passed {stream}, and {_many(elsewhere, 'byte')} did {other}"
+        yield Finding("wrong_stream", text, f"did you mean stream: {other}?")
+
+
+def _lasted(injection: Injection) -> str:
+    return f" in the {injection.spec.trigger.for_} that it lasted" if injection.expired else ""
 
 
 def _moment(injection: Injection, connections: int) -> Iterator[Finding]:
     if awaited := injection.spec.fault.awaits():
-        passed = f"{_many(injection.bytes, 'byte')} on {_many(connections, 'connection')}"
+        passed = _many(connections, "connection")
+        if injection.spec.streams():
+            passed = f"{_many(injection.bytes, 'byte')} on {passed}"
         yield Finding("moment_never_came", f"its moment never came: {awaited} ({passed})")
     if not injection.matched:
         yield Finding("nothing_to_change", f"there was nothing to change on {_many(connections, 'connection')}")

@@ -62,7 +62,7 @@ class ConnectionLimit(Fault, frozen=True):
 
     def awaits(self) -> str:
         """Wait for one connection too many."""
-        return f"more than {self.connections} connections at a time"
+        return f"more than {self.connections} connection{'' if self.connections == 1 else 's'} at a time"
 
 
 class Drain(Fault, frozen=True):

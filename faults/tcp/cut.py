@@ -46,7 +46,7 @@ class _Cut(Fault, frozen=True):
     def awaits(self) -> str:
         """Wait for bytes of the reply, or for time to pass."""
         first = f"{self.bytes} of the reply" if self.bytes else ""
-        return " and then ".join(part for part in (first, str(self.delay) if self.delay else "") if part)
+        return " and then ".join(part for part in (first, f"{self.delay} of waiting" if self.delay else "") if part)
 
 
 class Reset(_Cut, frozen=True):

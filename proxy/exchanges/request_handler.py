@@ -108,7 +108,9 @@ class RequestHandler:
             self._queue.put(self._slot(exchange), action.request)
             self._queue.end_message(self._slot(exchange))
             plan.swallow_request = True
-        for piece in plan.rewrite_request(pending):
+        if not plan.swallow_request:
+            pending = plan.rewrite_request(pending)
+        for piece in pending:
             self.add(exchange, piece)
         if plan.swallow_request and not isinstance(action, Replace):
             self._replies.act(exchange, plan)

@@ -211,9 +211,11 @@ class Link:
                 if not side.disconnected:
                     side.transport.close()
 
-    def client_ended(self) -> bool:
-        """Say whether the client has ended its stream, or is gone."""
-        return self.client.eof_seen or self.client.disconnected
+    def ends_seen(self) -> int:
+        """Return 0 while the client has not ended its stream, 1 when it has, 2 when the server has as well."""
+        if not (self.client.eof_seen or self.client.disconnected):
+            return 0
+        return 2 if self.server.eof_seen or self.server.disconnected else 1
 
     def let_go(self) -> None:
         """End both sides if both peers have left, and a fault keeps that from the other one: nobody waits for it."""

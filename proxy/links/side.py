@@ -58,8 +58,8 @@ class SideHost(Connection, Protocol):
     def eof_forwarded(self) -> None:
         """Take that a stream has come to its end, and the other side was told."""
 
-    def client_ended(self) -> bool:
-        """Say whether the client has ended its stream, or is gone."""
+    def ends_seen(self) -> int:
+        """Return 0 while the client has not ended its stream, 1 when it has, 2 when the server has as well."""
 
     def let_go(self) -> None:
         """End both sides if both peers have left, and a fault keeps that from the other one."""
@@ -271,7 +271,7 @@ class Side(asyncio.Protocol):
                 self._switch(self._mode())
         context = injection.context(self.link, self.stream, self.peer)
         fired = partial(injection.record_fired, self.link)
-        self.pipe.join(Lane(injection, context, fired=fired, client_ended=self.link.client_ended))
+        self.pipe.join(Lane(injection, context, fired=fired, ends_seen=self.link.ends_seen))
 
     def heal(self, injection: Injection) -> None:
         """Heal a fault of this stream; without another one it is a splice again."""

@@ -19,7 +19,8 @@ class Finding(NamedTuple):
 class Scene(NamedTuple):
     """What a proxy has carried until a moment, in all, and how it stands then.
 
-    `connections` were accepted so far, of which `open` ones are open. `requests` have ended so far; `operations` are
+    `connections` were accepted so far, of which `open` ones are open, and of `undialled` ones the upstream could not be
+    reached. `bytes` were read of each stream, and `sent` on. `requests` have ended so far; `operations` are
     what was asked for, without what varies. `refused` counts the connection attempts that failed on this machine, and
     the RSTs that it sent; None where that cannot be told.
     `closed` says why the proxy does not listen, if it does not.
@@ -28,6 +29,8 @@ class Scene(NamedTuple):
     connections: int
     open: int
     bytes: Mapping[Stream, int]
+    sent: Mapping[Stream, int]
+    undialled: int
     requests: int
     operations: tuple[str, ...]
     refused: tuple[int, int] | None

@@ -20,7 +20,8 @@ what waits of it, and what is behind `_cut_off`.
 A lane fires when a peer could notice what it does: once, by the call that it was given. That is when a changed or
 shorter piece is due, when bytes or an end were thrown away, when either has been held for `NOTICEABLE` (`_noticed_at`,
 for which the pipe rings), and when an end that the stage made up is delivered, of which the pipe knows (`end_left`).
-A late or swallowed end does not count once the client's own end has come, for then nobody waits for it.
+A late or swallowed end does not count once the client's own end has come, and one that the stage made up not once both
+have, for then nobody waits for it.
 
 `waiting` is the number of bytes in all of these. Every method that moves bytes in or out keeps it true; the pipe reads
 it, and charges the budget for it.
@@ -53,14 +54,14 @@ class Queued(NamedTuple):
 class Lane:
     """One injection on one stream of one link; or, with a `begin` of its own stage, on one message.
 
-    `fired` is called when it has done what a peer could notice, at most once; `client_ended` says whether the client's
-    own end has come. `lost`: bytes or an end were thrown away; `lost_end`: an end was. `end_left`: an end that the
-    stage made up has left. `fault` are the settings with which the stage started, `limit` is how many bytes may wait
-    for it, None where the pipe's own limit counts.
+    `fired` is called when it has done what a peer could notice, at most once; `ends_seen` says how many of the two
+    streams have ended, the client's first. `lost`: bytes or an end were thrown away; `lost_end`: an end was.
+    `end_left`: an end that the stage made up has left. `fault` are the settings with which the stage started, `limit`
+    is how many bytes may wait for it, None where the pipe's own limit counts.
     """
 
     __slots__ = (
-        "_alarm", "_begin", "_client_ended", "_context", "_cut_off", "_fired", "_inbox", "_last", "_noticed_at",
+        "_alarm", "_begin", "_context", "_cut_off", "_ends_seen", "_fired", "_inbox", "_last", "_noticed_at",
         "_pieces", "_queue", "_ready", "_source", "_stage", "end_left", "fault", "injection", "limit", "lost",
         "lost_end", "waiting",
     )  # fmt: skip
@@ -72,13 +73,13 @@ class Lane:
         begin: Callable[[StageContext], Stage] | None = None,
         *,
         fired: Callable[[], None] | None = None,
-        client_ended: Callable[[], bool] = lambda: False,
+        ends_seen: Callable[[], int] = lambda: 0,
     ) -> None:
         self.injection = injection
         self.waiting = 0
         self.lost = self.lost_end = self.end_left = False
         self._fired = fired  # None once it was called
-        self._client_ended = client_ended
+        self._ends_seen = ends_seen
         self._noticed_at = math.inf
         self._context = context
         self._begin = begin
@@ -107,6 +108,12 @@ class Lane:
         fired, self._fired, self._noticed_at = self._fired, None, math.inf
         if fired is not None:
             fired()
+
+    def end_delivered(self) -> None:
+        """Take that an end which the stage made up is delivered; where both peers had ended nobody waits for it."""
+        self.end_left = False
+        if self._ends_seen() < 2:
+            self.fire()
 
     def notice(self, now: float) -> None:
         """Fire if something has been held for long enough."""
@@ -255,4 +262,4 @@ class Lane:
 
     def _end_counts(self) -> bool:
         """Say whether somebody waits for the end that has come, if it is late or is swallowed."""
-        return self.fault.acts_on_ends or not self._client_ended()
+        return self.fault.acts_on_ends or not self._ends_seen()

@@ -185,8 +185,7 @@ class Pipe:
         """Tell the fault that has made up the end which is delivered, if one has."""
         maker = next((lane for lane in self.lanes if lane.end_left), None)
         if maker is not None:
-            maker.end_left = False
-            maker.fire()
+            maker.end_delivered()
 
     def _run(self) -> None:
         """Move on what is due; the lanes nearest the sink first, so that nothing overtakes."""

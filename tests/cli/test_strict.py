@@ -173,8 +173,8 @@ def test_the_wrong_stream(run: Start, web: str, tmp_path: Path) -> None:
     [
         ("after: 10", 3, "after: 10 was not reached, with 2 matches"),
         ("every: 7", 3, "every: 7 was not reached, with 2 matches"),
-        ("probability: 0.0001%", 0, "spared by chance: 0.0001% of 2 matches"),
-        ("quota: 1 of 1000", 0, "spared by chance: 1 of 1000 of 2 matches"),
+        ("probability: 0.0001%", 0, "spared by chance: probability 0.0001%, with 2 matches"),
+        ("quota: 1 of 1000", 0, "spared by chance: quota 1 of 1000, with 2 matches"),
     ],
 )
 def test_a_trigger_that_chose_none(run: Start, web: str, tmp_path: Path, trigger: str, code: int, said: str) -> None:

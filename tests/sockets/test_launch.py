@@ -72,7 +72,7 @@ async def test_tests_that_are_announced_start_the_clock_with_the_first_one(world
         await world.connect(proxy)
         await asyncio.sleep(0.15)
     assert waits_for(proxy) == ["first test"]
-    assert proxy.findings()[proxy.injections["limit_data"]][0].text == ("its clock never started: no first test came")
+    assert proxy.findings()[proxy.injections["limit_data"]][0].text == ("its clock never started: no first test yet")
     world.fleet.launch.first_test()
     await world.until(lambda: proxy.injections["limit_data"].active)
     world.fleet.launch.first_test()  # of another worker

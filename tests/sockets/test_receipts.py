@@ -133,6 +133,7 @@ STREAMS = {
     "slow_close": ("slow_close:10ms", [(0, MOMENT), (1, FIRED), (0, MOMENT)]),
     "timeout": ("timeout", [(0, NO_TRAFFIC), (0, NO_TRAFFIC), (1, FIRED)]),
     "timeout: near": ("timeout:10ms", [(1, FIRED), None, (1, FIRED)]),
+    "timeout: later": ("timeout:100ms", [None, (0, NO_TRAFFIC), (1, FIRED)]),
 }  # fmt: skip
 AT_THE_GATE = ("connect_delay", "connection_limit: full", "connection_limit: queue", "hang")
 CELLS = [
@@ -311,8 +312,8 @@ async def test_the_wrong_stream_is_told_from_silence(world) -> None:
     [
         ({"after": 3}, (0, "trigger_not_reached", "after: 3 was not reached, with 2 matches")),
         ({"every": 5}, (0, "trigger_not_reached", "every: 5 was not reached, with 2 matches")),
-        ({"probability": "0.00001%"}, (0, SPARED_BY_CHANCE, "spared by chance: 0.00001% of 2 matches")),
-        ({"quota": "1 of 1000"}, (0, SPARED_BY_CHANCE, "spared by chance: 1 of 1000 of 2 matches")),
+        ({"probability": "0.00001%"}, (0, SPARED_BY_CHANCE, "spared by chance: probability 0.00001%, with 2 matches")),
+        ({"quota": "1 of 1000"}, (0, SPARED_BY_CHANCE, "spared by chance: quota 1 of 1000, with 2 matches")),
         ({"probability": "0%"}, (0, "trigger_not_reached", "its trigger chooses none")),
     ],
 )
@@ -451,3 +452,85 @@ async def test_a_copy_that_nobody_answered_has_not_fired(world) -> None:
     copy_writer.transport.abort()
     await up_reader.readexactly(len(ask("/a")))
     assert (injection.chosen, injection.fired) == (1, 0)
+
+
+async def test_an_end_that_is_made_up_when_both_have_left_is_noticed_by_nobody(world) -> None:
+    proxy = await world.proxy()
+    injection = proxy.inject(spec("timeout:50ms"))
+    _, writer = await world.connect(proxy)
+    await arrived(world, proxy)
+    writer.close()
+    await world.until(lambda: not proxy.links)
+    assert found(proxy, injection) == (0, NO_TRAFFIC)
+
+
+async def test_a_reset_of_a_client_that_only_half_closed_and_waits_has_fired(world) -> None:
+    proxy, reader, writer, up_reader, _ = await world.pair()
+    await arrived(world, proxy)
+    injection = proxy.inject(spec({"fault": "reset", "delay": "30ms"}))
+    writer.write_eof()
+    await up_reader.read()
+    await world.until(lambda: not proxy.links)
+    assert found(proxy, injection) == (1, FIRED)
+
+
+@pytest.mark.parametrize("first", ["http.header", "http.lost_request"])
+async def test_a_request_that_is_lost_is_not_changed(world, first) -> None:
+    shop, proxy = await open_shop(world)
+    sources = {
+        "http.header": {"fault": "http.header", "set": {"x-a": "1"}, "message": "request"},
+        "http.lost_request": {"fault": "http.lost_request", "client_sees": "reset"},
+    }
+    injected = {name: proxy.inject(spec(sources[name])) for name in (first, *(set(sources) - {first}))}
+    phone = await dial(world, proxy)
+    await phone.say(ask("/a"))
+    assert (await phone.rest())[1] == "RST"
+    assert {name: each.fired for name, each in injected.items()} == {"http.header": 0, "http.lost_request": 1}
+
+
+@pytest.mark.parametrize("other", ["timeout", "latency:1h", "hang"])
+async def test_a_fault_that_gets_nothing_since_another_one_keeps_it_says_so(world, other) -> None:
+    proxy, reader, writer, up_reader, up_writer = await world.pair()
+    await arrived(world, proxy)
+    keeps, gets_nothing = proxy.inject(spec(other)), proxy.inject(spec("corrupt:100%"))
+    writer.write(b"ask")
+    up_writer.write(b"answer")
+    await world.until(lambda: keeps.fired and proxy.bytes("downstream") == 6)
+    assert found(proxy, gets_nothing) == (0, "held_by_another")
+
+
+async def test_a_fault_that_is_over_before_the_traffic_says_how_long_it_lasted(world) -> None:
+    proxy, reader, writer, up_reader, up_writer = await world.pair()
+    await arrived(world, proxy)
+    injection = proxy.inject(spec({"fault": "latency", "latency": "1s", "for": "20ms"}))
+    await world.until(lambda: injection.healed_at)
+    assert injection.finding is not None
+    assert injection.finding.text == "1 connection and not a byte in the 20ms that it lasted"
+
+
+async def test_a_fault_that_is_over_while_the_upstream_is_dialled_has_not_come(world) -> None:
+    proxy = await world.proxy()
+    injection = proxy.inject(spec("latency:1s"))
+    await world.connect(proxy)
+    await world.until(lambda: proxy.links_total)
+    opened = proxy.links[1].open
+    proxy.heal()
+    assert found(proxy, injection) == (0, NO_TRAFFIC if opened else MOMENT)
+
+
+async def test_an_upstream_that_is_down_is_not_told_as_the_clients_doing(world) -> None:
+    proxy = await world.proxy(upstream=world.reserve())
+    injection = proxy.inject(spec("half_open"))
+    await world.connect(proxy)
+    await world.until(lambda: proxy.links_total == 1 and not proxy.links)
+    assert proxy.findings()[injection][0].text == "the upstream could not be reached"
+
+
+async def test_a_request_that_is_never_whole_has_not_failed_to_match(world) -> None:
+    proxy, phone, up_reader, up_writer = await pair(world)
+    injection = proxy.inject(spec("http.duplicate"))
+    await phone.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nhello")
+    phone.finish()
+    up_writer.write_eof()
+    await world.until(lambda: not proxy.links)
+    assert found(proxy, injection) == (0, ENDED)
