@@ -88,7 +88,7 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="A name with dots by which the API may be called; not needed with a token.",
+    help="A name with dots by which the API may be called, or a glob; not needed with a token.",
 )
 @click.option("--seed", type=int, metavar="N", help="Random seed (default: FILE's, else random; always printed).")
 @click.option("--dial-timeout", metavar="DURATION", help="How long an upstream may take to accept.  [default: 10s]")

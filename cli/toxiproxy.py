@@ -63,7 +63,7 @@ class Flags(click.Command):
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="A name with dots by which the API may be called; not needed with a token.",
+    help="A name with dots by which the API may be called, or a glob; not needed with a token.",
 )
 @click.version_option(package_name="brownout", message="toxiproxy-server version %(version)s")
 def toxiproxy(

@@ -8,6 +8,7 @@ User-Agent   a browser's is refused, as Toxiproxy does it, where there is someth
 
 from __future__ import annotations
 
+import fnmatch
 import hmac
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,10 @@ BROWSER = "Mozilla/"
 """What the User-Agent of every browser begins with."""
 VIEWABLE = frozenset({"/metrics"})
 """What people look at."""
+
+
+PRIVATE = (".internal", ".local", ".localhost", ".svc")
+"""How names end that public DNS has not: containers and clusters have them."""
 
 
 class RefusedError(BrownoutError):
@@ -39,7 +44,8 @@ class UnauthorizedError(BrownoutError):
 class Guard(msgspec.Struct, frozen=True):
     """Who may use an API: those who have its `token`, or where that is empty, those who call it by one of its `hosts`.
 
-    IP addresses, names of loopback and names without a dot are always right. `viewable` are paths for browsers too.
+    A host may be a glob. IP addresses, names without a dot and those that end as only private ones do are always right,
+    and no name is because of the address that it has. `viewable` are paths for browsers too.
     """
 
     token: str = ""
@@ -91,7 +97,7 @@ class Guard(msgspec.Struct, frozen=True):
         )
 
     def _knows(self, name: str) -> bool:
-        if "." not in name or name.endswith(".localhost") or name in self.hosts:
+        if "." not in name or name.endswith(PRIVATE) or any(fnmatch.fnmatchcase(name, each) for each in self.hosts):
             return True
         try:
             return bool(ipaddress.ip_address(name))

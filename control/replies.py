@@ -89,7 +89,7 @@ def guarded(guard: Guard, to_browsers: Callable[[], web.Response]) -> Middleware
         try:
             guard.check(request.headers)
         except BrownoutError as error:
-            return reply_error(error)
+            return reply_error(error if _is_ours(request) else _whole(error))
         there = request.match_info.http_exception is None
         if not there or not guard.turns_away(request.headers.get("User-Agent", ""), request.path):
             return await handler(request)
@@ -98,6 +98,11 @@ def guarded(guard: Guard, to_browsers: Callable[[], web.Response]) -> Middleware
         return to_browsers()
 
     return let_in
+
+
+def _whole(error: BrownoutError) -> HttpError:
+    """Return a refusal for clients of Toxiproxy, which show the error and no hint."""
+    return HttpError(HTTPStatus(error.status), f"{error.message}: {error.hint}" if error.hint else error.message)
 
 
 @web.middleware

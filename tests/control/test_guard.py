@@ -34,7 +34,7 @@ def answer(running: Running, path: str, method: str = "GET", **headers: str) -> 
 
 @pytest.fixture(scope="module")
 def plain() -> Iterator[Running]:
-    with serving(Guard.of(None, ["Chaos.Example.com"])) as running:
+    with serving(Guard.of(None, ["Chaos.Example.com", "*.Default", "proxy-?.test.example"])) as running:
         yield running
 
 
@@ -86,6 +86,20 @@ HOSTS = [
     ("toxiproxy", 200),
     ("chaos.example.com:8474", 200),
     ("CHAOS.example.COM", 200),
+    ("host.docker.internal:8474", 200),
+    ("host.testcontainers.internal:{port}", 200),
+    ("Toxiproxy.local", 200),
+    ("toxiproxy.default.svc:8474", 200),
+    ("toxiproxy.default.svc.cluster.local:8474", 200),
+    ("toxiproxy.default:8474", 200),
+    ("proxy-1.test.example", 200),
+    ("proxy-10.test.example", 403),
+    ("toxiproxy.other", 403),
+    ("default.evil.example", 403),
+    ("internal.evil.example", 403),
+    ("evil-internal.example", 403),
+    ("localtest.me", 403),
+    ("127-0-0-1.nip.io", 403),
     ("evil.example:{port}", 403),
     ("chaos.example.com.evil.example", 403),
     ("127.0.0.1.evil.example:{port}", 403),
@@ -122,6 +136,14 @@ def test_a_host_that_is_refused_learns_of_allow_host(plain: Running) -> None:
         "hint": "start it with --allow-host evil.example, or with a --token",
         "status": 403,
     }
+
+
+def test_clients_of_toxiproxy_learn_of_it_in_the_error_itself(plain: Running) -> None:
+    code, body, _ = answer(plain, "/proxies", Host="toxiproxy.other:8474")
+    assert (code, json.loads(body)["error"]) == (
+        403,
+        "this API is not called 'toxiproxy.other': start it with --allow-host toxiproxy.other, or with a --token",
+    )
 
 
 def test_a_request_without_a_host_is_no_browsers(plain: Running) -> None:
