@@ -23,6 +23,7 @@ from ..proxy.record.event import (
     ProxyRemoved,
     Reloaded,
     TextTooLong,
+    ToxicLeftOut,
 )
 from . import figures
 
@@ -77,6 +78,8 @@ class News:
                 return self._failure(recorded, reason, f"no client taken: {error}")
             case ListenFailed(error=error):
                 return f"does not listen: {error}"
+            case ToxicLeftOut(toxic=toxic, reason=reason):
+                return f"toxic {toxic} left out: {reason}"
             case Reloaded() as reloaded:
                 return _reloaded(reloaded)
             case ProxyRemoved():

@@ -16,6 +16,7 @@ from ..proxy.record.event import (
     Event,
     Fired,
     ListenFailed,
+    ToxicLeftOut,
 )
 from .output import LONGEST, Output
 
@@ -30,6 +31,7 @@ _LEVELS_OF_KINDS: dict[type[Event], str] = {
     ConnectionOpened: "debug",
     ConnectionClosed: "debug",
     Fired: "debug",
+    ToxicLeftOut: "warn",
     AcceptFailed: "error",
     DialFailed: "error",
     ListenFailed: "error",

@@ -84,7 +84,7 @@ async def _serve(asked: Asked) -> int:
 async def _populate(toxiproxy: Toxiproxy, path: str, log: Log) -> None:
     """Make the proxies of a file; what is wrong with it is logged, and those before it stay."""
     try:
-        made = await toxiproxy.populate(decode(Path(path).read_bytes()))
+        made = await toxiproxy.populate(decode(Path(path).read_bytes()), toxics=True)
     except OSError as error:
         log.write("error", "the config file cannot be read", config=path, error=error.strerror or str(error))
     except BrownoutError as error:

@@ -4,7 +4,7 @@
     GET, POST, PATCH, DELETE /proxies/P      {upstream?, listen?, enabled?}
     GET, POST /proxies/P/toxics              {type, name?, stream?, toxicity?, attributes?}
     GET, POST, PATCH, DELETE /proxies/P/toxics/T          {toxicity?, attributes?}
-    POST /populate                           a list of proxies, each with its `toxics` if it has some
+    POST /populate                           a list of proxies; with ?toxics=1 each has its `toxics`
     POST /reset   GET /version
 
 Where Toxiproxy hangs, crashes or loses something this one does not; docs/toxiproxy.md has the differences.
@@ -109,18 +109,21 @@ class Toxiproxy:
     async def populate_all(self, request: web.Request) -> web.Response:
         """Make the proxies of a list (201)."""
         try:
-            return reply({"proxies": await self.populate(decode(await request.read()))}, HTTPStatus.CREATED)
+            entries, toxics = decode(await request.read()), request.query.get("toxics") == "1"
+            return reply({"proxies": await self.populate(entries, toxics=toxics)}, HTTPStatus.CREATED)
         except BrownoutError as error:
             proxies = error.proxies if isinstance(error, ToxiproxyError) else None
             raise ToxiproxyError(error.status, error.message, proxies or []) from None
 
-    async def populate(self, entries: object) -> list[dict[str, object]]:
-        """Make the proxies of a list of JSON, each with its toxics; return them. What is there and equal is kept as is.
+    async def populate(self, entries: object, *, toxics: bool) -> list[dict[str, object]]:
+        """Make the proxies of a list of JSON, and return them. What is there and equal is kept as is.
+
+        With `toxics` each has its own; one that is wrong is left out, and the journal says so.
 
         Raises ToxiproxyError: nothing was done where an entry is wrong (400); `proxies` were made where a later one
         could not be had.
         """
-        return await self._proxies.populate(entries)
+        return await self._proxies.populate(entries, toxics=toxics)
 
     # Toxics
 

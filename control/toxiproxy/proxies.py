@@ -5,13 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from ...proxy.record.event import ToxicLeftOut
 from ...proxy.system.listener import ListenError
 from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError
 from .gohttp import ToxiproxyError
 from .gojson import array
 from .golisten import same_place, shown, upstream_address
-from .request_params import Entry, bind_error, read_entry, read_listen
+from .request_params import Entry, LeftOut, bind_error, read_entry, read_listen
 from .toxics import Toxic
 from .words import Words
 
@@ -36,9 +37,14 @@ class Proxies:
                 raise
             at = Address(shown(entry.listen), 0)  # no place at all, which matters when it is enabled
 
+        left_out = [*entry.left_out]
+
         def place(proxy: Proxy) -> None:
             for toxic in entry.toxics:
-                self.inject(proxy, toxic)
+                try:
+                    self.inject(proxy, toxic)
+                except BrownoutError as error:  # more of them than a proxy may have
+                    left_out.append(LeftOut(toxic.name, error.message))
 
         try:
             if instead_of is None:
@@ -50,6 +56,8 @@ class Proxies:
         except ConflictError:  # made by another call while we looked for the address
             raise ToxiproxyError(HTTPStatus.CONFLICT, "proxy already exists") from None
         self._words.keep(proxy, listen=entry.listen, upstream=entry.upstream)
+        for toxic, reason in left_out:
+            self._fleet.journal.write(ToxicLeftOut(entry.name, toxic, reason))
         return proxy
 
     async def change(self, proxy: Proxy, upstream: str | None, listen: str | None, enabled: bool | None) -> None:
@@ -85,14 +93,16 @@ class Proxies:
             raise wrong
         self._fleet.heal()
 
-    async def populate(self, entries: object) -> list[dict[str, object]]:
-        """Make the proxies of a list of JSON, each with its toxics; return them. What is there and equal is kept as is.
+    async def populate(self, entries: object, *, toxics: bool) -> list[dict[str, object]]:
+        """Make the proxies of a list of JSON, and return them. What is there and equal is kept as is.
+
+        With `toxics` each has its own; one that is wrong is left out, and the journal says so.
 
         Raises ToxiproxyError: nothing was done where an entry is wrong (400); `proxies` were made where a later one
         could not be had.
         """
         try:
-            wanted = [read_entry(each, number) for number, each in enumerate(array(entries), 1)]
+            wanted = [read_entry(each, number, toxics=toxics) for number, each in enumerate(array(entries), 1)]
         except BrownoutError as error:
             raise ToxiproxyError(error.status, error.message, []) from None
         done: list[Proxy] = []

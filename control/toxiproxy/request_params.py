@@ -6,38 +6,69 @@ from collections.abc import Collection
 from http import HTTPStatus
 from typing import NamedTuple
 
-from ...faults.settings.names import check
+from ...faults.settings.names import LONGEST, check
 from ...proxy.system.listener import ListenError
 from ...wire.address import Address, AddressError
-from ...wire.errors import BrownoutError
+from ...wire.errors import BrownoutError, cut
 from .gohttp import ToxiproxyError
 from .gojson import DecodeError, Fields
 from .golisten import listen_address
 from .toxics import STREAMS, TYPES, Toxic, single
 
 
+class LeftOut(NamedTuple):
+    """A toxic of a list that is not added, and why."""
+
+    toxic: str
+    reason: str
+
+
 class Entry(NamedTuple):
-    """A proxy that somebody wants."""
+    """A proxy that somebody wants, and what is left out of it."""
 
     name: str
     upstream: str
     listen: str
     enabled: bool
     toxics: list[Toxic]
+    left_out: list[LeftOut]
 
 
-def read_entry(value: object, number: int | None = None) -> Entry:
-    """Read a proxy to be made; one of a list says its number in errors, and may have toxics. Raises BrownoutError."""
+def read_entry(value: object, number: int | None = None, *, toxics: bool = False) -> Entry:
+    """Read a proxy to be made; one of a list says its number in errors. Raises BrownoutError.
+
+    With `toxics` it has those that it is given; what is wrong with one of them is no error, it is left out.
+    """
     fields, where = Fields(value), "" if number is None else f" at proxy {number}"
     name, upstream = fields.text("name"), fields.text("upstream")
     listen, enabled = fields.text("listen") or "", fields.switch("enabled")
     for key, text in (("name", name), ("upstream", upstream)):
         if not text:
             raise ToxiproxyError(HTTPStatus.BAD_REQUEST, f"missing required field: {key}{where}")
-    toxics: list[Toxic] = []
-    for each in (fields.items("toxics") or []) if number is not None else []:
-        toxics.append(read_toxic(each, [toxic.name for toxic in toxics]))
-    return Entry(_name(name or ""), upstream or "", listen, enabled is not False, toxics)
+    found, left_out = _toxics(None if number is None else fields.get("toxics"), wanted=toxics)
+    return Entry(_name(name or ""), upstream or "", listen, enabled is not False, found, left_out)
+
+
+def _toxics(given: object, *, wanted: bool) -> tuple[list[Toxic], list[LeftOut]]:
+    """Read the toxics of a proxy, and why which are left out."""
+    if given is not None and not isinstance(given, list):
+        return [], [LeftOut("", "toxics is not a list")]
+    found: list[Toxic] = []
+    left_out: list[LeftOut] = []
+    for each in given or []:
+        try:
+            if not wanted:
+                raise BrownoutError("a list adds toxics only where it is asked to: POST /populate?toxics=1")
+            found.append(read_toxic(each, [toxic.name for toxic in found]))
+        except BrownoutError as error:
+            left_out.append(LeftOut(_called(each), error.message))
+    return found, left_out
+
+
+def _called(toxic: object) -> str:
+    """Return what a toxic calls itself, be it ill-formed."""
+    said = toxic if isinstance(toxic, dict) else {}
+    return cut(str(said.get("name") or said.get("type") or ""), LONGEST)
 
 
 def read_toxic(value: object, taken: Collection[str]) -> Toxic:

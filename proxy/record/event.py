@@ -94,6 +94,13 @@ class Injected(Event, frozen=True):
     injection: Mapping[str, object]
 
 
+class ToxicLeftOut(Event, frozen=True):
+    """The `toxic` of a proxy in a list was not added: of `/populate`, or of a config file; `reason` says why."""
+
+    toxic: str
+    reason: str
+
+
 class Changed(Event, frozen=True):
     """The settings of an injection changed; `injection` is its new flat mapping, of long values the beginning."""
 

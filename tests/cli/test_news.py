@@ -22,6 +22,7 @@ from brownout.proxy.record.event import (
     ProxyDisabled,
     ProxyRemoved,
     Reloaded,
+    ToxicLeftOut,
 )
 
 
@@ -67,6 +68,11 @@ def test_a_connection_that_is_no_longer_parsed_is_news() -> None:
 def test_a_proxy_that_cannot_listen_is_news() -> None:
     told = said(News(), ListenFailed("redis", "127.0.0.1:6379 is in use"))
     assert told == "00:00:00 redis: does not listen: 127.0.0.1:6379 is in use"
+
+
+def test_a_toxic_that_was_left_out_is_news() -> None:
+    told = said(News(), ToxicLeftOut("redis", "slow", "invalid toxic type"))
+    assert told == "00:00:00 redis: toxic slow left out: invalid toxic type"
 
 
 def test_a_proxy_that_stops_listening_or_goes_is_news() -> None:

@@ -200,6 +200,18 @@ def test_a_config_is_in_place_before_the_first_answer(
         assert link.recv(1) == b""
 
 
+def test_a_toxic_of_a_config_that_is_wrong_is_warned_of_and_left_out(start: Start, echo: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    toxics = [{"type": "nope", "name": "typo"}, {"type": "noop"}]
+    config.write_text(json.dumps([{"name": "one", "listen": "127.0.0.1:0", "upstream": echo, "toxics": toxics}]))
+    process = start("-host=127.0.0.1", "-port=0", f"-config={config}")
+    shown = json.loads(process.ask("/proxies")[1])
+    assert [toxic["name"] for toxic in shown["one"]["toxics"]] == ["noop_downstream"]
+    assert ("warn", "toxic left out", "one", "typo", "invalid toxic type") in process.logged(
+        "level", "message", "proxy", "toxic", "reason"
+    )
+
+
 def test_an_entry_that_fails_stops_the_list(start: Start, echo: str, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     entries = [

@@ -336,3 +336,25 @@ def test_a_name_may_be_one_space(echoed: Proxied) -> None:
     answer = echoed.api.ask("POST", "/proxies", {"name": " ", "upstream": address, "listen": "127.0.0.1:0"})
     assert (answer.status, answer.json["name"]) == (201, " ")
     assert echoed.api.done("GET", "/proxies/%20")["name"] == " "
+
+
+def test_populate_takes_the_proxies_and_leaves_out_what_is_wrong_with_their_toxics(echoed: Proxied) -> None:
+    ok = {"upstream": echoed.api.done("GET", "/proxies/p")["upstream"], "listen": "127.0.0.1:0"}
+    entries = [
+        {"name": "a", **ok, "toxics": [{"type": "nope"}]},
+        {"name": "b", **ok, "toxics": {}},
+        {"name": "c", **ok},
+    ]
+    for path in ("/populate", "/populate?toxics=1"):
+        answer = echoed.api.ask("POST", path, entries)
+        assert (answer.status, [proxy["name"] for proxy in answer.json["proxies"]]) == (201, ["a", "b", "c"])
+        for name in "abc":
+            echoed.api.done("DELETE", f"/proxies/{name}")
+
+
+def test_populate_with_what_was_listed_brings_no_toxic_back(echoed: Proxied) -> None:
+    echoed.add("latency", latency=1000)
+    listed = list(echoed.api.done("GET", "/proxies").values())
+    echoed.api.done("DELETE", "/proxies/p")
+    [proxy] = echoed.api.done("POST", "/populate", listed)["proxies"]
+    assert proxy["toxics"] == []

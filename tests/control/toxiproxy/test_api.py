@@ -10,6 +10,7 @@ import pytest
 
 from brownout.control.toxiproxy.api import Toxiproxy
 from brownout.control.toxiproxy.gohttp import ToxiproxyError
+from brownout.proxy.record.event import ToxicLeftOut
 
 from ..conftest import Running
 
@@ -150,9 +151,11 @@ def test_a_port_that_was_given_survives_a_second_populate(running: Running) -> N
     assert ask(running, "POST", "/populate", [entry])[1]["proxies"][0]["listen"] == first
 
 
-def test_populate_takes_toxics(running: Running) -> None:
+def test_populate_takes_toxics_where_it_is_asked_to(running: Running) -> None:
     slow = {"type": "latency", "attributes": {"latency": 5}}
-    status, answer = ask(running, "POST", "/populate", [{"name": "p", **OK, "toxics": [slow, {"type": "noop"}]}])
+    status, answer = ask(
+        running, "POST", "/populate?toxics=1", [{"name": "p", **OK, "toxics": [slow, {"type": "noop"}]}]
+    )
 
     assert status == 201
     assert [toxic["name"] for toxic in answer["proxies"][0]["toxics"]] == ["latency_downstream", "noop_downstream"]
@@ -161,23 +164,62 @@ def test_populate_takes_toxics(running: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("toxics", "error"),
+    ("toxics", "made", "left_out"),
     [
-        ([{"type": "nope"}], "invalid toxic type"),
-        ([{"type": "noop"}, {"type": "noop"}], "toxic already exists"),
-        ({}, "bad request body: json: cannot unmarshal object into toxics of type array"),
+        ([{"type": "nope"}, {"type": "noop"}], ["noop_downstream"], [("nope", "invalid toxic type")]),
+        ([{"type": "noop"}, {"type": "noop"}], ["noop_downstream"], [("noop", "toxic already exists")]),
+        ([{"type": "latency", "name": "slow", "attributes": {"latency": "5"}}], [],
+         [("slow", "bad request body: json: cannot unmarshal string into latency of type int64")]),
+        ([{"type": "noop", "stream": "down"}], [],
+         [("noop", "stream was invalid, can be either upstream or downstream")]),
+        (["x"], [], [("", "bad request body: json: cannot unmarshal string into the body of type object")]),
+        ({}, [], [("", "toxics is not a list")]),
     ],
-)
-def test_wrong_toxics_make_nothing(running: Running, toxics: object, error: str) -> None:
-    _, answer = ask(running, "POST", "/populate", [{"name": "o", **OK}, {"name": "p", **OK, "toxics": toxics}])
+)  # fmt: skip
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_toxic_that_is_wrong_is_left_out_and_told_of(
+    running: Running, toxics: object, made: list[str], left_out: list[tuple[str, str]], enabled: bool
+) -> None:
+    entries = [{"name": "o", **OK}, {"name": "p", **OK, "toxics": toxics, "enabled": enabled}]
+    status, answer = ask(running, "POST", "/populate?toxics=1", entries)
 
-    assert (answer["error"], answer["proxies"]) == (error, [])
-    assert running.fleet.proxies == {}
+    assert (status, [proxy["name"] for proxy in answer["proxies"]]) == (201, ["o", "p"])
+    assert [toxic["name"] for toxic in answer["proxies"][1]["toxics"]] == made
+    assert told(running) == [("p", *each) for each in left_out]
+
+
+def told(running: Running) -> list[tuple[str, str, str]]:
+    """Which toxics were left out of which proxies, and why."""
+    events = [recorded.event for recorded in running.fleet.journal.events()]
+    return [(each.proxy, each.toxic, each.reason) for each in events if isinstance(each, ToxicLeftOut)]
+
+
+def test_more_toxics_than_a_proxy_may_have_are_left_out(running: Running) -> None:
+    toxics = [{"type": "noop", "name": f"t{number}"} for number in range(1002)]
+    status, answer = ask(running, "POST", "/populate?toxics=1", [{"name": "p", **OK, "toxics": toxics}])
+    assert (status, len(answer["proxies"][0]["toxics"])) == (201, 1000)
+    assert [toxic for _, toxic, _ in told(running)] == ["t1000", "t1001"]
+
+
+def test_what_was_listed_may_be_populated_again_without_its_toxics(running: Running) -> None:
+    made(running)
+    ask(running, "POST", "/proxies/p/toxics", {"type": "latency", "attributes": {"latency": 5}})
+    body = list(ask(running, "GET", "/proxies")[1].values())
+    ask(running, "DELETE", "/proxies/p")
+
+    status, answer = ask(running, "POST", "/populate", body)
+    assert (status, [proxy["toxics"] for proxy in answer["proxies"]]) == (201, [[]])
+    reason = "a list adds toxics only where it is asked to: POST /populate?toxics=1"
+    assert told(running) == [("p", "latency_downstream", reason)]
+    ask(running, "DELETE", "/proxies/p")
+    assert ask(running, "POST", "/populate?toxics=1", body)[1]["proxies"] == body
 
 
 def test_populate_tells_what_it_made_before_the_error(running: Running) -> None:
     with pytest.raises(ToxiproxyError) as raised:
-        running.call(Toxiproxy(running.fleet).populate([{"name": "o", **OK}, {"name": "p", **OK, "listen": "x"}]))
+        running.call(
+            Toxiproxy(running.fleet).populate([{"name": "o", **OK}, {"name": "p", **OK, "listen": "x"}], toxics=True)
+        )
 
     assert (raised.value.status, raised.value.message) == (500, "listen tcp: address x: missing port in address")
     assert [proxy["name"] for proxy in raised.value.proxies or ()] == ["o"]
