@@ -8,7 +8,7 @@ piece after the other that says nothing.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -18,7 +18,7 @@ class Part(enum.IntEnum):
     HEAD = 0
     """All that is known before the body, in one piece; `Piece.head` is what it says."""
     BODY = 1
-    """Payload."""
+    """Payload; with what frames it, if `Piece.spans` says where the payload is."""
     FRAME = 2
     """What frames the payload: sizes of chunks, trailers; empty where the end of the stream ends a message."""
     STRAY = 3
@@ -80,12 +80,34 @@ class ReplyHead(Protocol):
 
 
 class Piece(NamedTuple):
-    """Some bytes of a stream. With the `last` one a message is whole."""
+    """Some bytes of a stream. With the `last` one a message is whole.
+
+    `spans` says where in a piece of the body its payload is, from and to, if what frames it is in there too: a piece
+    for each of a thousand small parts would take too long.
+    """
 
     part: Part
     data: bytes
     last: bool = False
     head: RequestHead | ReplyHead | None = None
+    spans: Sequence[tuple[int, int]] | None = None
+
+    @property
+    def payload(self) -> bytes:
+        """The payload in it: nothing, if it is not of the body."""
+        if self.part is not Part.BODY:
+            return b""
+        if self.spans is None:
+            return self.data
+        return b"".join([self.data[start:end] for start, end in self.spans])
+
+    def up_to(self, count: int) -> bytes:
+        """Return its bytes up to the last one of so much payload, or all of them."""
+        for start, end in self.spans or ((0, len(self.data)),):
+            if count <= end - start:
+                return self.data[: start + count]
+            count -= end - start
+        return self.data
 
 
 class Reader(Protocol):

@@ -73,7 +73,7 @@ def shortened(data: bytes, asked: HttpRequest, kept: Callable[[int], int]) -> by
     reader = Http1().replies(lambda: asked)
     pieces = [*reader.feed(data), *reader.eof()]
     *interim, head = (piece.data for piece in pieces if piece.part is Part.HEAD)
-    body = b"".join(piece.data for piece in pieces if piece.part is Part.BODY)
+    body = b"".join(piece.payload for piece in pieces)
     body = body[: kept(len(body))]
     return b"".join((*interim, edit_fields(head, ("transfer-encoding", "trailer"), _length(len(body))), body))
 

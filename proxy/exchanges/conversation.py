@@ -362,7 +362,7 @@ class Conversation:
 
         `answered`: the upstream has replied to it, so it is too late to judge it.
         """
-        part, data, last, head = piece
+        part, data, last, head, spans = piece
         data, self._request_overlap = data[self._request_overlap :], max(0, self._request_overlap - len(data))
         if self._request_mode is FORWARDED or self._request_mode is QUEUED:
             if part is Part.OPAQUE:
@@ -383,11 +383,11 @@ class Conversation:
         assert exchange is not None
         exchange.request_bytes += len(piece.data)
         if part is Part.BODY:
-            exchange.digest(piece.data)
+            exchange.digest(piece.payload)
         if last:
             self._incoming = None
         if mode is QUEUED and data:
-            self._request_handler.add(exchange, Piece(part, data, last))
+            self._request_handler.add(exchange, Piece(part, data, last, spans=spans))
         exchange.request_complete = last
         if last and exchange.reply_sent:  # the reply came before the request's end
             self._record(exchange)
@@ -413,7 +413,7 @@ class Conversation:
 
     def _add_behind(self, piece: Piece) -> None:
         """Take a piece of which only a reply will say what it is."""
-        part, data, _, head = piece
+        part, data, _, head, _ = piece
         before, self._bytes_behind = self._bytes_behind, self._bytes_behind + len(data)
         self._behind.append(piece)
         if self._request_mode is QUEUED and self._request_overlap >= before:
@@ -504,7 +504,7 @@ class Conversation:
 
     def _reply(self, piece: Piece) -> None:
         """Take a piece of the upstream's stream; where it is not queued, the bytes are on their way."""
-        part, data, last, head = piece
+        part, data, last, head, spans = piece
         data, self._reply_overlap = data[self._reply_overlap :], max(0, self._reply_overlap - len(data))
         if part is Part.OPAQUE and (self._reply_mode is FORWARDED or self._reply_mode is QUEUED):
             self._stop_parsing(self._reply_reader.opaque)
@@ -528,7 +528,7 @@ class Conversation:
             if last:
                 self._reply_sent(exchange)
         elif plan is None or not plan.swallow_reply or (head is not None and cast("ReplyHead", head).interim):
-            self._reply_handler.add(exchange, Piece(part, data, last, head))
+            self._reply_handler.add(exchange, Piece(part, data, last, head, spans))
         else:
             plan.reply_swallowed = True
             if plan.winner is not None:

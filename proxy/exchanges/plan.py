@@ -204,7 +204,7 @@ class Plan:
         rewrites = [each for each in self.rewrites if each.action.message == "reply" and each.action.whole]
         self.rewrites = []
         if not complete or not rewrites:
-            self._find_cut(sum(len(piece.data) for piece in kept if piece.part is Part.BODY), complete=complete)
+            self._find_cut(sum(len(piece.payload) for piece in kept), complete=complete)
             return None, [each.injection for each in rewrites]
         data = b"".join(piece.data for piece in kept)
         for each in rewrites:
@@ -217,6 +217,6 @@ class Plan:
             return piece.data, False
         if piece.part is not Part.BODY:
             return piece.data, self.remaining == 0 and not piece.last and piece.part is Part.HEAD
-        data = piece.data[: self.remaining]
-        self.remaining -= len(data)
+        data = piece.up_to(self.remaining)
+        self.remaining -= min(self.remaining, len(piece.payload))
         return data, self.remaining == 0 and not (piece.last and len(data) == len(piece.data))

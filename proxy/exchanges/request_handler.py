@@ -6,7 +6,7 @@ from functools import partial
 
 from ...faults.action import Answer, Close, Drop, Repeat, Replace, Reset, Rewrite
 from ...faults.exchange import Request
-from ...wire.dialect import Part, Piece
+from ...wire.dialect import Piece
 from ..shaping.budget import Limits
 from ..shaping.injection import Injection
 from .exchange import Exchange
@@ -81,7 +81,7 @@ class RequestHandler:
     def _decide(self, exchange: Exchange, plan: Plan, pending: list[Piece]) -> None:
         """Judge an exchange, and do what its request becomes."""
         plan.pending_request, complete = None, pending[-1].last
-        body = b"".join(piece.data for piece in pending if piece.part is Part.BODY)
+        body = b"".join(piece.payload for piece in pending)
         data = b"".join(piece.data for piece in pending) if complete else b""
         plan.request = Request(exchange.head, body, complete, data)
         if len(body) > plan.rules.index.reach:

@@ -92,10 +92,10 @@ async def _reply(copies: Copies, upstream: socket.socket) -> str:
     loop, status = asyncio.get_running_loop(), ""
     reader = copies.dialect.replies(lambda: copies.head)
     while got := await loop.sock_recv(upstream, _READ):
-        for part, _, last, reply in reader.feed(got):
-            if part is Part.HEAD and not cast("ReplyHead", reply).interim:
-                status = cast("ReplyHead", reply).status
-            if last:
+        for piece in reader.feed(got):
+            if piece.part is Part.HEAD and not cast("ReplyHead", piece.head).interim:
+                status = cast("ReplyHead", piece.head).status
+            if piece.last:
                 return status
         if reader.opaque:
             return status or reader.opaque

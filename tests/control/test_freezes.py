@@ -147,6 +147,9 @@ MATCHES: tuple[dict[str, str], ...] = (
 HEAD = b"POST /%s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
 
 
+CHUNKED = b"POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
 def body(data: bytes) -> bytes:
     return HEAD % (b"a", len(data)) + data
 
@@ -169,6 +172,9 @@ SAID = {
     "a value of a megabyte": body(b'{"a": "' + b"a" * ROOM + b'"}'),
     "empty lines": b"\r\n" * (ROOM // 2),
     "line feeds": b"\n" * ROOM,
+    "chunks of a byte": CHUNKED + b"1\r\na\r\n" * 150_000 + b"0\r\n\r\n",
+    "chunks of all sizes": CHUNKED + b"".join(b"%x;a\r\n%s\r\n" % (n, b"a" * n) for n in range(1, 10)) * 9000 + b"0\r\n\r\n",
+    "trailers": CHUNKED + b"0\r\n" + b"a:\r\n" * 16_000 + b"\r\n",
     "requests": b"GET / HTTP/1.1\r\n\r\n" * 999,
 }  # fmt: skip
 

@@ -84,7 +84,9 @@ def test_a_repeat_within_a_repeat_is_refused(text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["(a?){30}a", "a?" * 12 + "a" * 12, "(?:a[ab]?){60}!", "^.*a.*b.*c.*d.*e", ".*a.*b.*c.*d"])
+@pytest.mark.parametrize(
+    "text", ["(a?){30}a", "a?" * 12 + "a" * 12, "(?:a[ab]?){60}!", "^.*a.*b.*c.*d.*e", ".*a.*b.*c.*d"]
+)
 def test_an_expression_with_too_many_ways_is_refused(text: str) -> None:
     with pytest.raises(BrownoutError) as caught:
         Pattern.parse(f"~{text}")

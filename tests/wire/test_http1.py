@@ -55,7 +55,15 @@ REQUESTS: dict[str, tuple[tuple[bytes | None, ...], Shown]] = {
     "a body like a request": ((POST + b"GET /" + GET,), [("HEAD", POST), ("BODY.", b"GET /"), ("HEAD.", GET)]),
     "chunks": (
         (CHUNKS + b"5\r\nhello\r\n0\r\n\r\n",),
-        [("HEAD", CHUNKS), ("FRAME", b"5\r\n"), ("BODY", b"hello"), ("FRAME", b"\r\n"), ("FRAME", b"0\r\n"), ("FRAME.", b"\r\n")],
+        [("HEAD", CHUNKS), ("BODY", b"5\r\nhello\r\n"), ("FRAME", b"0\r\n"), ("FRAME.", b"\r\n")],
+    ),
+    "whole chunks and one in parts": (
+        (CHUNKS + b"1\r\na\r\n2;x\r\nbc\r\n3\r\nd", b"ef\r\n1\r\ng\r\n"),
+        [("HEAD", CHUNKS), ("BODY", b"1\r\na\r\n2;x\r\nbc\r\n"), ("FRAME", b"3\r\n"), ("BODY", b"d"), ("BODY", b"ef"), ("FRAME", b"\r\n"), ("BODY", b"1\r\ng\r\n")],
+    ),
+    "no CRLF behind a chunk": (
+        (CHUNKS + b"1\r\na\r\n1\r\nbc\r\n",),
+        [("HEAD", CHUNKS), ("BODY", b"1\r\na\r\n"), ("FRAME", b"1\r\n"), ("BODY", b"b"), ("OPAQUE", b"c\r\n")],
     ),
     "a chunk in parts": (
         (CHUNKS, b"A;x", b"=y\r", b"\n01234", b"56789\r", b"\n"),
@@ -317,3 +325,18 @@ def test_what_is_not_one_last_reply_does_not_come_whole(asked: bytes, data: byte
     for known in (EMPTY, OK + b"hello"):
         reader.read_whole(known, request_head(GET))
         assert reader.read_whole(data, request_head(asked)) is None
+
+
+def test_whole_chunks_are_one_piece_that_knows_its_payload() -> None:
+    _, piece = RequestReader().feed(CHUNKS + b"1\r\na\r\n2;x\r\nbc\r\n")
+    assert piece.payload == b"abc"
+    assert piece.up_to(1) == b"1\r\na"
+    assert piece.up_to(2) == b"1\r\na\r\n2;x\r\nb"
+    assert piece.up_to(3) == b"1\r\na\r\n2;x\r\nbc"
+    assert piece.up_to(4) == piece.data
+
+
+@pytest.mark.parametrize(("part", "payload"), [(Part.BODY, b"ab"), (Part.FRAME, b""), (Part.HEAD, b"")])
+def test_the_payload_of_other_pieces_is_a_body(part: Part, payload: bytes) -> None:
+    assert Piece(part, b"ab").payload == payload
+    assert Piece(Part.BODY, b"ab").up_to(1) == b"a"

@@ -27,7 +27,7 @@ def boundaries(pieces: list[Piece]) -> list[tuple[str, int]]:
 
 
 def payload(pieces: list[Piece]) -> bytes:
-    return b"".join(piece.data for piece in pieces if piece.part is Part.BODY)
+    return b"".join(piece.payload for piece in pieces)
 
 
 def test_every_conversation_is_seen_as_it_is(conversations: tuple[Any, ...], follow: Callable[..., Any]) -> None:

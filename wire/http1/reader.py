@@ -3,6 +3,8 @@
     start -> by_length -> start          start -> until_eof          start -> chunk_size -> chunk -> chunk_end
           -> opaque                                                                      -> trailers -> start
 
+Chunks that are whole are one piece together, whose spans are their payload.
+
 Payload is never kept back, nor is what frames it: only heads are. Where two programs could find different ends of a
 message, a reader finds none and turns opaque.
 """
@@ -157,6 +159,24 @@ class _Reader:
         return at + len(piece)
 
     def _chunk_size(self, data: bytes, at: int, pieces: list[Piece]) -> int:
+        end = at if self._line else self._whole_chunks(data, at, pieces)
+        return self._size_line(data, at, pieces) if end == at else end
+
+    def _whole_chunks(self, data: bytes, at: int, pieces: list[Piece]) -> int:
+        """Take all chunks but the last one, as far as they are whole, in one piece."""
+        begin, spans = at, []
+        while size := _SIZE.match(data, at):
+            start = size.end()
+            end = start + int(size[1], 16)
+            if end == start or start - at > CHUNK_LINE_LIMIT or data[end : end + 2] != b"\r\n":
+                break
+            spans.append((start - begin, end - begin))
+            at = end + 2
+        if spans:
+            pieces.append(Piece(BODY, data[begin:at], spans=spans))
+        return at
+
+    def _size_line(self, data: bytes, at: int, pieces: list[Piece]) -> int:
         end = data.find(b"\n", at) + 1 or len(data)
         self._line += data[at:end]
         if len(self._line) > CHUNK_LINE_LIMIT:
