@@ -183,7 +183,7 @@ def _profiles(
 def _check_free(name: str, entries: Sequence[ProxyEntry], *, for_child: bool) -> None:
     for each in entries:
         if each.name == name:
-            raise ConflictError(f"two proxies are named '{name}'", "give each its own name")
+            raise ConflictError(f"two proxies are named '{mask(name)}'", "give each its own name")
         if for_child and prefix(each.name) == prefix(name):
             raise ConflictError(
                 f"'{each.name}' and '{name}' are both {prefix(name)} in the command's environment",

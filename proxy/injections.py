@@ -26,6 +26,7 @@ from ..faults.settings.names import free
 from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
+from ..wire.mask import mask
 from . import vacuity
 from .exchanges.rules import Rules
 from .links.gate import Gate
@@ -95,7 +96,7 @@ class Injections(Mapping[str, Injection]):
             return self._placed[name]
         except KeyError:
             problem = unknown("injection", name, self._placed)
-            raise NotFoundError(f"{self._host.name} has no injection named '{name}'", problem.hint) from None
+            raise NotFoundError(f"{self._host.name} has no injection named '{mask(name)}'", problem.hint) from None
 
     @property
     def closes_port(self) -> bool:

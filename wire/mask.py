@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 _PARAMETER = re.compile(r"(?<=[?&;])([^?&;=]*)=([^&;]*)")
+_NO_PORT = re.compile(r"([^\[\]/?#\s:]*):(?![0-9]*(?:[/?#\s,]|\Z))[^/?#\s]*")
 _SECRETS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key")
 
 
@@ -15,12 +16,19 @@ def mask(text: str) -> str:
     """Return a text with `***` in place of the password of each URL in it, and of parameters that are named like one.
 
     A password is what stands between the first `:` and the last `@`, for it may hold what it should not: `/`, `?`, `#`.
-    What has no `://` is taken for a URL without a scheme.
+    Without an `@` it is what stands behind `://` in the place of a port, and is none. What has no `://` is taken for a
+    URL without a scheme.
     """
     *before, last = text.split("://")
     if not before:
         return _masked(last)
-    return "://".join([before[0], *map(_masked, before[1:]), _masked(last)])
+    return "://".join([before[0], *(_masked(_without_at(url)) for url in (*before[1:], last))])
+
+
+def _without_at(url: str) -> str:
+    """Mask what can be no port in a URL, behind its scheme, that has no user."""
+    found = None if "@" in url else _NO_PORT.match(url)
+    return f"{found[1]}:***{url[found.end() :]}" if found else url
 
 
 def _masked(url: str) -> str:

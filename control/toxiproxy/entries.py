@@ -86,7 +86,8 @@ class Entry(msgspec.Struct):
         """Return the toxic of a name. Raises NotFoundError with the nearest one."""
         known = {toxic.name: toxic for toxic in self.toxics}
         if name not in known:
-            raise NotFoundError(f"{self.name} has no injection named '{name}'", unknown("injection", name, known).hint)
+            hint = unknown("injection", name, known).hint
+            raise NotFoundError(f"{self.name} has no injection named '{mask(name)}'", hint)
         return known[name]
 
     def view(self, armed: Mapping[tuple[str, str], str]) -> ProxyView:

@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping
 from typing import TypeVar
 
 from ...wire.errors import BrownoutError, NotFoundError
+from ...wire.mask import mask
 from .settings import unknown
 
 LONGEST = 100
@@ -18,12 +19,15 @@ def check(name: str) -> str:
     """Return the name of a proxy or an injection. Raises BrownoutError for one that could not be used everywhere.
 
     Everything printable goes, also `/`, spaces and other alphabets, for people have names of their own. What does not:
-    control characters (they would write on terminals), and spaces at the ends, but for the name that is one space.
+    control characters (they would write on terminals), a URL with a password (names are shown everywhere), and spaces
+    at the ends, but for the name that is one space.
     """
     if not name:
         raise BrownoutError("a name is empty", "letters, digits, '.', '_' and '-' are best")
     if not name.isprintable() or (name != name.strip() and name != " "):
-        raise BrownoutError(f"{name!r} is not a name", "letters, digits, '.', '_' and '-' are best")
+        raise BrownoutError(f"{mask(name)!r} is not a name", "letters, digits, '.', '_' and '-' are best")
+    if "://" in name and (shown := mask(name)) != name:
+        raise BrownoutError(f"the name '{shown[:LONGEST]}' holds a password", "everybody sees names; use another one")
     if len(name) > LONGEST:
         raise BrownoutError(f"the name '{name[:20]}...' is too long", f"at most {LONGEST} characters")
     return name
@@ -43,5 +47,5 @@ def comes_from(name: str, base: str) -> bool:
 def look_up(noun: str, name: str, known: Mapping[str, T]) -> T:
     """Return what a name stands for. Raises NotFoundError with the nearest known name."""
     if name not in known:
-        raise NotFoundError(f"there is no {noun} named '{name}'", unknown(noun, name, known).hint)
+        raise NotFoundError(f"there is no {noun} named '{mask(name)}'", unknown(noun, name, known).hint)
     return known[name]

@@ -55,9 +55,9 @@ class Lane:
     """One injection on one stream of one link; or, with a `begin` of its own stage, on one message.
 
     `fired` is called when it has done what a peer could notice, at most once; `ends_seen` says how many of the two
-    streams have ended, the client's first. `lost`: bytes or an end were thrown away; `lost_end`: an end was.
-    `end_left`: an end that the stage made up has left. `fault` are the settings with which the stage started, `limit`
-    is how many bytes may wait for it, None where the pipe's own limit counts.
+    streams have ended, the client's first. `lost`: bytes or an end were thrown away; `lost_end`: an end was, or waits
+    until healing. `end_left`: an end that the stage made up has left. `fault` are the settings with which the stage
+    started, `limit` is how many bytes may wait for it, None where the pipe's own limit counts.
     """
 
     __slots__ = (
@@ -240,6 +240,7 @@ class Lane:
             if each.at < self._last:
                 each = each._replace(at=self._last)
             self._last = each.at
+            self.lost_end |= each.at == math.inf and each.kind is not Kind.DATA
             self.waiting += len(each.data)
             if each is not source and self._fired is not None:
                 self._watch(source, each, now)

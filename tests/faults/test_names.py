@@ -15,6 +15,16 @@ def test_what_could_not_be_used_everywhere_is_none(text: str) -> None:
         name.check(text)
 
 
+def test_a_name_holds_no_password() -> None:
+    assert name.check("redis://127.0.0.1:6379") == "redis://127.0.0.1:6379"
+    with pytest.raises(BrownoutError) as error:
+        name.check("redis://app:secret@h")
+    assert error.value.message == "the name 'redis://app:***@h' holds a password"
+    with pytest.raises(NotFoundError) as error:
+        name.look_up("proxy", "redis://app:secret@h", {})
+    assert error.value.message == "there is no proxy named 'redis://app:***@h'"
+
+
 def test_the_first_name_that_is_not_taken_is_free() -> None:
     assert name.free("a", ()) == "a"
     assert name.free("a", {"a", "a-3"}) == "a-2"

@@ -89,3 +89,69 @@ async def test_an_end_that_is_only_late_is_waited_for(world) -> None:
     assert await reader.read() == b"hello"
     await world.until(lambda: not proxy.links)
     assert [event.reason for event in world.events(ConnectionClosed)] == ["closed"]
+
+
+def leave(writer: asyncio.StreamWriter, how: str) -> None:
+    if how == "RST":
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        writer.transport.abort()
+    else:
+        writer.close()
+
+
+@pytest.mark.parametrize("how", ["FIN", "RST"])
+async def test_a_hang_keeps_nothing_for_peers_that_have_both_left(world, how: str) -> None:
+    proxy, _, writer, _, answer = await world.pair()
+    proxy.inject(Spec.parse("hang"))
+    leave(writer, how)
+    await world.until(lambda: proxy.links[1].client.eof_seen or proxy.links[1].client.disconnected)
+    await sweeps(3)
+    assert proxy.links  # the server is still there
+    answer.close()
+    await world.until(lambda: not proxy.links)
+
+
+async def test_a_client_that_resets_before_a_hang_has_dialled_is_let_go(world) -> None:
+    proxy = await world.proxy("p", await world.serve())
+    proxy.inject(Spec.parse("hang"))
+    _, writer = await world.connect(proxy)
+    await world.until(lambda: proxy.links)
+    leave(writer, "RST")
+    await world.until(lambda: not proxy.links)
+
+
+async def test_the_request_of_a_client_that_closed_during_a_hang_is_done_when_healed(world) -> None:
+    proxy = await world.proxy("p", await world.serve())
+    hang = proxy.inject(Spec.parse("hang"))
+    _, writer = await world.connect(proxy)
+    await world.until(lambda: proxy.links)
+    writer.write(b"hello")
+    writer.close()
+    await writer.wait_closed()
+    await sweeps(3)
+    proxy.heal(hang.name)
+    reader, answer = await world.accepted()
+    assert await reader.read() == b"hello"
+    answer.close()
+    await world.until(lambda: not proxy.links)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"fault": "half_open"}, {"fault": "timeout"}, {"fault": "hang"}, {"fault": "idle_cut", "idle": "10ms"}],
+    ids=lambda fault: fault["fault"],
+)
+async def test_a_half_closed_client_hears_nothing_while_its_server_is_there(world, fault: dict[str, str]) -> None:
+    proxy, reader, writer, _, answer = await world.pair()
+    proxy.inject(Spec.parse({"how": "silent", **fault} if fault["fault"] == "idle_cut" else fault))
+    await sweeps(2)
+    writer.write_eof()
+    await world.until(lambda: proxy.links[1].client.eof_seen)
+    answer.write(b"hello")
+    await sweeps(3)
+    assert proxy.links[1].open
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.read(1), 0.02)
+    answer.close()  # a client that has closed looks the same from here: neither is kept any longer
+    assert await reader.read() == b""
+    await world.until(lambda: not proxy.links)
