@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..proxy import LIMITS, Fleet, Recorded, new_seed
 from ..proxy.record.event import ProxyAdded, ProxyEnabled
-from ..proxy.system import loops
 from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
 from . import child, errors, figures, summary
 from .environment import variables
 from .errors import CombinedError
+from .loop import freeze, on_a_loop
 from .news import News, wrong_in
 from .output import Output
 from .plan import Plan
@@ -34,21 +33,6 @@ WRONG = 2
 def run(plan: Plan) -> int:
     """Run a plan and return the exit code. Raises BrownoutError."""
     return on_a_loop(_session(plan))
-
-
-def on_a_loop(work: Coroutine[None, None, int]) -> int:
-    """Run what returns an exit code on uvloop, or on asyncio where there is none."""
-    try:
-        with asyncio.Runner(loop_factory=loops.fastest()) as runner:
-            return runner.run(work)
-    except KeyboardInterrupt:  # where a loop takes no signal handlers
-        return 0
-
-
-def freeze() -> None:
-    """Let garbage collections pass over what is here from the start on: a full one would hold up connections."""
-    gc.collect()
-    gc.freeze()
 
 
 async def _session(plan: Plan) -> int:

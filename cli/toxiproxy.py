@@ -8,6 +8,7 @@ import sys
 import click
 
 from ..control import bearer
+from ..control.toxiproxy import VERSION
 from .options import examples
 
 _BOOLEANS = {
@@ -65,7 +66,7 @@ class Flags(click.Command):
     metavar="NAME",
     help="A name with dots by which the API may be called, or a glob; not needed with a token.",
 )
-@click.version_option(package_name="brownout", message="toxiproxy-server version %(version)s")
+@click.version_option(VERSION, message="toxiproxy-server version %(version)s")
 def toxiproxy(
     host: str,
     port: int,

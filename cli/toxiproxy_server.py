@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.metadata
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..control.guard import Guard
 from ..control.serve import serve
+from ..control.toxiproxy import VERSION
 from ..control.toxiproxy.api import Toxiproxy
 from ..control.toxiproxy.gohttp import ToxiproxyError
 from ..control.toxiproxy.gojson import decode
-from ..control.toxiproxy.metrics import add_toxiproxy_metrics
 from ..faults.segment import Kind
 from ..proxy import Fleet, new_seed
 from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
-from .session import freeze, on_a_loop
+from .loop import freeze, on_a_loop
 from .signals import Signals
 from .toxiproxy_log import Log
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 
 class Asked(NamedTuple):
@@ -42,6 +44,13 @@ class Asked(NamedTuple):
         host = self.host or "0.0.0.0"  # noqa: S104 (what the user asked for)
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
+    def metrics(self, app: web.Application, fleet: Fleet) -> None:
+        """Let an application answer `/metrics`, if that is asked for."""
+        if self.proxy_metrics or self.runtime_metrics:
+            from ..control.toxiproxy.metrics import add_toxiproxy_metrics  # slow to import, and seldom wanted
+
+            add_toxiproxy_metrics(app, fleet, proxies=self.proxy_metrics, runtime=self.runtime_metrics)
+
 
 def run(asked: Asked) -> int:
     """Serve until a signal comes, and return the exit code. Raises BrownoutError where the API cannot listen."""
@@ -57,15 +66,16 @@ async def _serve(asked: Asked) -> int:
         signals = stack.enter_context(Signals())
         fleet = await stack.enter_async_context(Fleet(seed=seed, undialled=Kind.CLOSE))
         fleet.journal.listeners.add(log.hear)
-        log.write("info", "Starting Toxiproxy", version=importlib.metadata.version("brownout"), seed=seed)
+        log.write(
+            "info", "Starting Toxiproxy", version=VERSION, brownout=importlib.metadata.version("brownout"), seed=seed
+        )
 
         async def populate(toxiproxy: Toxiproxy) -> None:
             if asked.config:
                 await _populate(toxiproxy, asked.config, log)
 
-        metrics = functools.partial(add_toxiproxy_metrics, proxies=asked.proxy_metrics, runtime=asked.runtime_metrics)
         try:
-            server = await serve(fleet, asked.api, asked.guard, metrics=metrics, first=populate)
+            server = await serve(fleet, asked.api, asked.guard, metrics=asked.metrics, first=populate)
         except BrownoutError as error:
             raise BrownoutError(error.message, "choose another --host or --port, or end who has it") from None
         stack.push_async_callback(server.close)

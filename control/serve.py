@@ -17,7 +17,6 @@ from ..wire.errors import BrownoutError, ConflictError
 from .api import add_routes
 from .guard import NO_TOKEN, Guard, is_loopback
 from .holder import holder
-from .metrics import add_metrics
 from .replies import LARGEST_BODY, errors_as_json, guarded
 from .toxiproxy.api import Toxiproxy, add_toxiproxy
 from .toxiproxy.gohttp import go_routing, to_browsers
@@ -53,6 +52,13 @@ class Server:
 
 Offer = Callable[[web.Application, "Fleet"], None]
 """What lets an application answer something for a fleet."""
+
+
+def add_metrics(app: web.Application, fleet: Fleet) -> None:
+    """Let an application answer `/metrics`."""
+    from . import metrics  # slow to import, and `brownout toxiproxy` needs none of it
+
+    metrics.add_metrics(app, fleet)
 
 
 async def _nothing(toxiproxy: Toxiproxy) -> None:

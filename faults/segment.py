@@ -64,7 +64,7 @@ _SILENT = _Silent()
 
 
 class StageContext:
-    """What a stage finds when it starts, and what outlives it when settings change.
+    """What a stage finds when it starts, and what outlives it when settings change; a seed may be drawn when needed.
 
     Three dicts hold state: `state` is for this stream of this connection (bytes counted), `connection` for both streams
     of this connection (when one of them last moved), `shared` for this stream of every connection (a rate in common). A
@@ -76,7 +76,7 @@ class StageContext:
 
     def __init__(
         self,
-        seed: int = 0,
+        seed: int | Callable[[], int] = 0,
         *,
         connection: dict[str, float] | None = None,
         shared: dict[str, float] | None = None,
@@ -95,5 +95,6 @@ class StageContext:
     def rng(self) -> random.Random:
         """The random numbers of this stage: the same seed and the same connection draw the same."""
         if self._rng is None:
-            self._rng = random.Random(self._seed)  # noqa: S311 (draws that must be repeatable)
+            seed = self._seed if isinstance(self._seed, int) else self._seed()
+            self._rng = random.Random(seed)  # noqa: S311 (draws that must be repeatable)
         return self._rng

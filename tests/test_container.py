@@ -44,6 +44,28 @@ def test_what_runs_is_brownout_in_exec_form_and_not_as_root() -> None:
     assert not {name for name, text in instructions()[names.index("USER") :] if name == "RUN"}
 
 
+def stage(name: str) -> dict[str, str]:
+    """The last of each instruction in a stage."""
+    start = next(n for n, (_, text) in enumerate(instructions()) if text.endswith(f"AS {name}"))
+    rest = instructions()[start + 1 :]
+    end = next((n for n, (word, _) in enumerate(rest) if word == "FROM"), len(rest))
+    return dict(rest[:end])
+
+
+def test_the_stage_for_users_of_toxiproxy_runs_it_as_theirs_does() -> None:
+    found = stage("toxiproxy")
+    assert json.loads(found["ENTRYPOINT"]) == ["/toxiproxy"]
+    assert json.loads(found["CMD"]) == ["-host=0.0.0.0"]
+    assert found["ENV"] == "LOG_LEVEL=info"
+    cli.commands["toxiproxy"].make_context("toxiproxy", json.loads(found["CMD"]), resilient_parsing=True)
+    installed = stage("installed")["RUN"]
+    for script, words in (
+        ("/toxiproxy", "brownout toxiproxy"),
+        ("/toxiproxy-cli", "python -m brownout.cli.toxiproxy_cli"),
+    ):
+        assert f"""printf '#!/bin/sh\\nexec {words} "$@"\\n' > {script} """ in installed
+
+
 def test_nothing_that_the_build_needs_is_ignored() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tests"}
@@ -51,7 +73,8 @@ def test_nothing_that_the_build_needs_is_ignored() -> None:
 
 
 def test_the_images_are_pinned_to_a_version() -> None:
-    images = [text.split()[0] for name, text in instructions() if name == "FROM"]
+    sources = [text.split() for name, text in instructions() if name == "FROM"]
+    images = [words[0] for words in sources if words[0] not in {words[-1] for words in sources}]
     images += [service["image"] for service in COMPOSE["services"].values() if "image" in service]
     assert all(re.fullmatch(r"[a-z]+:\d[\w.-]*", image) for image in images)
 

@@ -9,3 +9,6 @@
 
 toxics: what a toxic is, and which of our faults does the same
 """
+
+VERSION = "2.12.0"
+"""The release of Toxiproxy that is spoken: clients choose their calls by it."""

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from ...faults import placing
 from ...wire.errors import BrownoutError
+from . import VERSION
 from .gohttp import ToxiproxyError, answering, nothing, reply
 from .gojson import Fields, decode
 from .proxies import Proxies
@@ -28,9 +29,6 @@ from .words import Words
 
 if TYPE_CHECKING:
     from ...proxy import Fleet, Injection, Proxy
-
-VERSION = "2.12.0"
-"""The release of Toxiproxy that is spoken: clients choose their calls by it."""
 
 
 class Toxiproxy:

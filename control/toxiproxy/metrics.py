@@ -57,9 +57,7 @@ def process() -> CollectorRegistry:
 
 
 def add_toxiproxy_metrics(app: web.Application, fleet: Fleet, *, proxies: bool, runtime: bool) -> None:
-    """Let an application answer `/metrics` with the bytes of the proxies, this process's metrics, or neither (404)."""
-    if not proxies and not runtime:
-        return
+    """Let an application answer `/metrics` with the bytes of the proxies, this process's metrics, or both."""
     families, beside = FAMILIES if proxies else (), process() if runtime else None
 
     async def metrics(request: web.Request) -> web.Response:

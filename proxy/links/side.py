@@ -27,8 +27,8 @@ from ..system import sockets
 from ..system.clock import Clock
 
 
-class Pause(enum.IntFlag):
-    """Why a side is not read. Counted here and not in a protocol, for protocols come and go."""
+class Pause(enum.IntEnum):
+    """Why a side is not read: bits of a number. Kept here and not in a protocol, for protocols come and go."""
 
     SINK = 1
     PIPE = 2

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from ...faults.chance import draw
@@ -181,7 +182,7 @@ class Injection:
     def context(self, connection: Connection, stream: Stream, other: Counted) -> StageContext:
         """Return the context of this fault's stage on one stream of a connection; `other` is its other stream."""
         hit, shared = self.hits[connection], self._shared.setdefault(stream, {})
-        seed = draw(*self.identity, hit.n, stream)
+        seed = partial(draw, *self.identity, hit.n, stream)
         return StageContext(seed, connection=hit.shared, shared=shared, other=other, stream=stream)
 
     # What happened to them

@@ -100,7 +100,7 @@ def test_flags_have_one_dash_or_two(start: Start, args: tuple[str, ...], reserve
 def test_the_version_has_the_form_of_the_servers() -> None:
     for flag in ("-version", "--version", "-version=true"):
         result = command("toxiproxy", flag)
-        assert (result.exit_code, result.stdout) == (0, "toxiproxy-server version 0.1.0\n")
+        assert (result.exit_code, result.stdout) == (0, "toxiproxy-server version 2.12.0\n")
 
 
 @pytest.mark.parametrize(
