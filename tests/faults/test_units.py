@@ -101,6 +101,7 @@ def test_python_callers_may_give_text_but_no_bare_number() -> None:
         (Size, "1000001GB", "'1000001GB' is more than 1000000GB"),
         (Duration, "1" * 400 + "s", "'11111111111111111111...' is not a duration"),
         (Quota, "1" * 5000 + " of 10", f"'{'1' * 100}... (5006 characters)' is not a quota"),
+        (Quota, "1 of 10001", "'1 of 10001' shuffles too many at once"),
         (Quota, "1" * 90 + " of 10", f"'{'1' * 90} of 10' is not a quota"),
     ],
 )

@@ -111,6 +111,18 @@ def test_a_call_does_not_come_before_its_moment(run: Run) -> None:
     assert early == []
 
 
+def test_a_moment_that_no_timer_could_hold_keeps_nobody_waiting(run: Run) -> None:
+    async def scenario(clock: ClosableClock) -> None:
+        came = asyncio.Event()
+        for seconds in (1e300, 1e12, 1e8):
+            clock.call_at(clock.time() + seconds, lambda: None)
+        clock.call_at(clock.time() + 0.01, came.set)
+        await came.wait()
+        await pause(clock, 0.01)
+
+    assert run(scenario) == []
+
+
 def test_a_moment_that_has_passed_comes_at_once_and_not_within_the_call(run: Run) -> None:
     called: list[str] = []
 

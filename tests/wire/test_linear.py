@@ -11,7 +11,7 @@ import pytest
 
 from brownout.wire.address import Address
 from brownout.wire.errors import BrownoutError
-from brownout.wire.http1.head import UnreadableError, reply_head, request_head
+from brownout.wire.http1.head import UnreadableError, _fields, reply_head, request_head
 from brownout.wire.http1.operation import operation
 from brownout.wire.http1.reader import RequestReader
 from brownout.wire.mask import mask
@@ -76,6 +76,7 @@ def cpu_seconds(read: Callable[[str], object], text: str) -> float:
     """Return the least of two measurements, of which the second one is made only where the first one is long."""
     taken: list[float] = []
     while not taken or (len(taken) < 2 and taken[0] > NOISE):
+        _fields.cache_clear()  # what is remembered takes no time
         began = time.process_time()
         with contextlib.suppress(BrownoutError, UnreadableError):
             read(text)
@@ -102,6 +103,10 @@ def test_a_long_name_before_a_bad_line_is_read_once() -> None:
 
 def test_spaces_in_a_value_are_read_once() -> None:
     assert_linear(read_request_head, "x: a", " ", "b\r\n\r\n")
+
+
+def test_spaces_that_begin_a_line_are_read_once() -> None:
+    assert_linear(read_request_head, "x: a\r\n", " ", ":\r\nb@d: x\r\n\r\n")
 
 
 class Counting:
