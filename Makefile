@@ -36,6 +36,7 @@ bench: .venv/.test
 	$(BIN)/python bench/stalled.py
 	$(BIN)/python bench/scrape.py
 	$(BIN)/python bench/plugin.py
+	$(BIN)/python bench/toxiproxy.py
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Brownout needs Python 3.11 or newer; make PYTHON=python3.13 names another one")'

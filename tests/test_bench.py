@@ -20,6 +20,7 @@ BENCH = Path(__file__).parents[1] / "bench"
         "scrape.py",
         "stalled.py",
         "throughput.py",
+        "toxiproxy.py",
     ],
 )
 def test_a_benchmark_says_what_it_takes(script: str) -> None:
