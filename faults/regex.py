@@ -21,7 +21,7 @@ LONGEST_TEXT = 8192
 
 _SHORTEST_TEXT = 64
 """An expression that could not look at that many characters is refused."""
-_MOST_COST = 75_000_000
+_MOST_COST = 80_000_000
 """What looking at a text may cost, in nanoseconds, roughly."""
 _MOST_CHOICES = 1000
 """How many ways `a?`, `a{1,3}` and alternatives that begin alike may have together."""
@@ -154,7 +154,7 @@ def _cost(nodes: Sequence[_Node]) -> int:
         if name in _REPEATS:
             single = len(what[2]) == 1 and str(what[2][0][0]) in _SINGLE
             times = what[1] if what[1] <= _MANY else max(1, min(what[0], _MANY))
-            step = 50 if not single else 16 if name == "MIN_REPEAT" else 0
+            step = 50 if not single else 20 if name == "MIN_REPEAT" else 0
             cost += (_cost(what[2]) + step) * times
         elif name == "SUBPATTERN":
             cost += 10 + _cost(what[3])

@@ -115,7 +115,7 @@ def test_what_people_write_looks_at_eight_kilobytes(text: str) -> None:
             ("error.*code", 2048),
             ("[a-z]+@", 2048),
             (r"(?m)^a+$", 2048),
-            (r"^(a+)\1b", 1024),
+            (r"^(a+)\1b", 2048),
         ),
         *(("a.*b.*c", 256), ("(?:ab|ac){500}x", 128), ("a.*b.*c.*d", 64)),
     ],
