@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
 
-from ..control.views import AskedView, ProxyView, asked_view, injection_view, moment, proxy_view
+from ..control.receipts import AskedView, asked_view, injection_view, moment
+from ..control.views import ProxyView, proxy_view
 from ..wire.errors import BrownoutError
 from ..wire.mask import mask
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..control.views import moment
+from ..control.receipts import moment
 from ..proxy.record.event import (
     AcceptFailed,
     ConnectionClosed,

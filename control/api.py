@@ -36,13 +36,13 @@ from ..faults.settings import SettingsError, convert
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
 from .follower import Follower, event_message, request_message
+from .receipts import injection_view
 from .replies import ROOT, HttpError, read_json, read_mapping, reply, reply_list
 from .request_params import JournalQuery, ProxyPatch, ProxyPut, RequestsQuery
 from .views import (
     ProfileView,
     event_view,
     fault_view,
-    injection_view,
     placed_view,
     profile_view,
     proxy_view,

@@ -1,11 +1,10 @@
 """Proxies, injections, faults and what happened as JSON has it: the one shape of `/v1`, of the client and of `--json`.
 
-An injection is its flat mapping (`brownout.faults.spec`) with a `receipt` in it.
+Injections are those of `receipts`: a flat mapping with a `receipt` in it.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict, final
 
 from ..faults.exchange import ExchangeFault
@@ -13,80 +12,10 @@ from ..faults.fault import Fault, opening_line
 from ..faults.profile import Profile
 from ..faults.settings import Field, Settings, fields
 from ..faults.spec import Spec
+from .receipts import found_view, injection_view, moment
 
 if TYPE_CHECKING:
     from ..proxy import Entry, Injection, Proxy, Recorded
-    from ..proxy.ledger import Asked
-    from ..proxy.record.finding import Finding
-
-
-class Receipt(TypedDict):
-    """What an injection did: since when, to how many, and which connections it could not act on."""
-
-    seed: int | None
-    """None: a Toxiproxy has none."""
-    armed_at: str
-    """When it was placed: ISO 8601, UTC. Empty for a toxic that is not ours, since a Toxiproxy does not tell."""
-    active: bool
-    """False while its `start` has not come."""
-    matched: int
-    """How many connections or requests it could have hit since it began."""
-    chosen: int
-    """How many of those its trigger picked."""
-    fired: int
-    """On how many of those something happened that the client or the server could notice."""
-    bytes: int
-    untouched: list[int]
-    """The numbers of connections that it could not act on: at most the first 1000."""
-    untouched_total: int
-    unseen: bool
-    """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
-    refused: int | None
-    """How many connection attempts failed on this machine while it had the port closed; null: it does not, or nobody
-    knows."""
-    cause: str
-    """Why it has not fired, as a word for programs; empty where it has, or nobody can know."""
-    reason: str
-    """The same as a sentence."""
-    hint: str
-    """What to do about it."""
-    waits_for: str
-    """What its clock waits for: `first connection`, `first test`; empty where it runs."""
-    profile: str
-    """The profile that says so; empty for one that was injected by itself."""
-    key: str
-    """The key of the profile that means the proxy."""
-    healed_at: str | None
-
-
-class AskedLine(TypedDict):
-    """Equal injections under one name on a proxy."""
-
-    proxy: str
-    injection: dict[str, object]
-    placed: int
-    """How often it was injected."""
-    vacuous: int
-    """How often nothing came of it."""
-    matched: int
-    chosen: int
-    fired: int
-    refused: int | None
-    """How many connection attempts failed on this machine meanwhile; null: see `Receipt`."""
-    cause: str
-    reason: str
-
-
-class AskedView(TypedDict):
-    """Something that was asked for: an injection, or what one key of a profile means."""
-
-    profile: str
-    """Empty for an injection by itself."""
-    key: str
-    cause: str
-    """Why nothing came of it, as a word for programs; empty where something did, or nobody can know."""
-    reason: str
-    injections: list[AskedLine]
 
 
 class Connections(TypedDict):
@@ -249,63 +178,7 @@ def proxy_view(proxy: Proxy) -> ProxyView:
         "connections": {"open": len(proxy.links), "total": proxy.links_total},
         "bytes": {"upstream": proxy.bytes("upstream"), "downstream": proxy.bytes("downstream")},
         "errors": dict(proxy.errors),
-        "injections": [_injection_view(each, *found) for each, found in findings.items()],
-    }
-
-
-def injection_view(proxy: Proxy, injection: Injection) -> dict[str, object]:
-    """Return an injection of a proxy, placed or healed, as JSON has it: its flat mapping and its receipt."""
-    healed = (injection.finding, injection.refused)
-    return _injection_view(injection, *(healed if injection.healed_at is not None else proxy.findings()[injection]))
-
-
-def _injection_view(injection: Injection, finding: Finding | None, refused: int | None) -> dict[str, object]:
-    waits = injection.countdown is not None and injection.timer is not None and injection.countdown.waits_for
-    receipt: Receipt = {
-        "seed": injection.identity.seed,
-        "armed_at": moment(injection.armed_at),
-        "active": injection.active,
-        "matched": injection.matched,
-        "chosen": injection.chosen,
-        "fired": injection.fired,
-        "bytes": injection.bytes,
-        "untouched": list(injection.untouched),
-        "untouched_total": injection.untouched_total,
-        "unseen": injection.spec.fault.closes_port,
-        "refused": refused,
-        "cause": "" if finding is None else finding.cause,
-        "reason": "" if finding is None else finding.text,
-        "hint": "" if finding is None else finding.hint,
-        "waits_for": waits or "",
-        "profile": injection.profile,
-        "key": injection.key,
-        "healed_at": None if injection.healed_at is None else moment(injection.healed_at),
-    }
-    return {**injection.spec.to_mapping(), "receipt": receipt}
-
-
-def asked_view(asked: Asked) -> AskedView:
-    """Return what was asked for as JSON has it."""
-    return {
-        "profile": asked.profile,
-        "key": asked.key,
-        "cause": "" if asked.finding is None else asked.finding.cause,
-        "reason": "" if asked.finding is None else asked.finding.text,
-        "injections": [
-            {
-                "proxy": line.proxy,
-                "injection": dict(line.injection),
-                "placed": line.placed,
-                "vacuous": line.vacuous,
-                "matched": line.matched,
-                "chosen": line.chosen,
-                "fired": line.fired,
-                "refused": line.refused,
-                "cause": "" if line.finding is None else line.finding.cause,
-                "reason": "" if line.finding is None else line.finding.text,
-            }
-            for line in asked.lines
-        ],
+        "injections": [found_view(each, *found) for each, found in findings.items()],
     }
 
 
@@ -378,11 +251,6 @@ def request_view(entry: Entry) -> RequestView:
         "fingerprint": entry.fingerprint,
         "faults": list(entry.faults),
     }
-
-
-def moment(seconds: float) -> str:
-    """Return a unix time as ISO 8601 in UTC, with milliseconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _written(spec: Spec) -> dict[str, object]:

@@ -7,7 +7,8 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
 
-from ..control.views import ProxyView, injection_view, proxy_view
+from ..control.receipts import injection_view
+from ..control.views import ProxyView, proxy_view
 from ..faults.config.file import Config
 from ..faults.spec import Spec
 from ..proxy import Fleet, Injection, Proxy

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, Self, cast
 
-from ..control import views
+from ..control import receipts
 from .driver import Placed, hidden
 
 __tracebackhide__ = hidden
@@ -76,7 +76,7 @@ class Handle:
     @property
     def receipt(self) -> Receipt:
         """What it did so far, or until it was healed."""
-        told = cast(views.Receipt, self._placed.view()["receipt"])
+        told = cast(receipts.Receipt, self._placed.view()["receipt"])
         return Receipt(
             self.proxy,
             self.name,

@@ -11,7 +11,8 @@ from typing import cast
 
 from ..control.client import UnsupportedError
 from ..control.client_at import AnyClient, client_at
-from ..control.views import ProxyView, Receipt, moment
+from ..control.receipts import Receipt, moment
+from ..control.views import ProxyView
 from ..faults.profile import Profile
 from ..faults.spec import Spec
 from ..wire.address import Address

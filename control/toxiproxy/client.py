@@ -20,6 +20,7 @@ from ...faults.spec import Spec
 from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError, NotFoundError
 from ..client import SCHEME, TIMEOUT, UnsupportedError
+from ..receipts import moment
 from ..views import (
     EventView,
     FaultView,
@@ -30,7 +31,6 @@ from ..views import (
     ProxyView,
     RequestView,
     fault_view,
-    moment,
     profile_view,
 )
 from .consumer import Consumer, path

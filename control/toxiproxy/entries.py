@@ -10,7 +10,8 @@ from ...faults.settings import unknown
 from ...wire.address import Address
 from ...wire.errors import BrownoutError, NotFoundError
 from ...wire.mask import mask
-from ..views import ProxyView, Receipt
+from ..receipts import Receipt
+from ..views import ProxyView
 from .toxics import TYPES, Toxic
 
 _OF = "~"
