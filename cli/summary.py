@@ -54,15 +54,14 @@ class _Group(NamedTuple):
 
 def _groups(asked: Sequence[Asked]) -> Iterator[_Group]:
     """Yield what the summary has a line for."""
-    groups: dict[tuple[str, str], list[Line]] = {}
+    groups: dict[tuple[str, str, Line | None], list[Line]] = {}
     for each in asked:
         for line in each.lines:
-            key = (each.profile, line.proxy) if each.profile else (f"{line.name} {id(line)}", line.proxy)
-            group = groups.setdefault(key, [])
-            if line not in group:
+            group = groups.setdefault((each.profile, line.proxy, None if each.profile else line), [])
+            if line not in group:  # two keys of a profile may mean one proxy
                 group.append(line)
-    for (profile, proxy), found in groups.items():
-        yield _Group(f"{profile if found[0].profile else found[0].name} on {proxy}", found)
+    for (profile, proxy, _), found in groups.items():
+        yield _Group(f"{profile or found[0].name} on {proxy}", found)
 
 
 def _lines(group: _Group) -> Iterator[tuple[str, str]]:

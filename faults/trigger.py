@@ -45,7 +45,7 @@ class Trigger(Settings, frozen=True):
     def sure(self) -> bool | None:
         """What it says of every match, whatever comes: True chooses all, False none. None: it picks among them."""
         share = 1 if self.probability is None else self.probability
-        if share <= 0:
+        if share <= 0 or (self.quota is not None and not self.quota.hits):
             return False
         picks = self != Trigger(probability=self.probability, start=self.start, for_=self.for_)
         return None if picks or share < 1 else True

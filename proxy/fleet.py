@@ -42,8 +42,8 @@ class Fleet(Shared):
     """Proxies by name, in the order of adding, with what they share. Made and used on a running event loop.
 
     `profiles` are those of the configuration file, `applied` what each profile that was applied put where. `launch`
-    places what is there from the beginning. With
-    `show_values` the record of exchanges has the values that may be secrets.
+    places what is there from the beginning. With `show_values` the record of exchanges has the values that may be
+    secrets.
 
     As an async context manager it closes itself.
     """
@@ -199,8 +199,8 @@ class Fleet(Shared):
     def apply(self, profile: Profile, countdown: Countdown | None = None) -> list[Injection]:
         """Inject what a profile says, all or nothing; what it put there before is healed first.
 
-        Its `start` and `for` count from the `countdown`, or from now.
-        Raises ProfileError for a key that meets no proxy, ConflictError for a name that is taken.
+        Its `start` and `for` count from the `countdown`, or from now. Raises ProfileError for a key that meets no
+        proxy, ConflictError for a name that is taken.
         """
         placed = placing.place(profile.name, profile.resolve(self.protocols), self._taken(profile.name))
         self._check_room(profile.name, placed)

@@ -7,9 +7,9 @@ They count from the first sign of the work. That is the first test, if the comma
 announces itself before any of the user's code is imported; else it is the first connection to any proxy. A profile that
 closes a port from the beginning is an exception: nothing could connect, so its clock runs from the launch on.
 
-The first test comes late: by then a connection, of a migration for example, may have started the clock, and so may the
-launch. Then the profile begins again with that test: what counts by the clock is taken out and placed anew, and what it
-did before is not counted. `clock` in a profile says otherwise.
+By the time of the first test, a connection (of a migration, for example) or the launch may have started the clock.
+The first test then restarts it: injections that have a `start` or a `for` are healed and injected again, and what they
+did before is not counted. A profile's `clock` chooses another moment.
 """
 
 from __future__ import annotations

@@ -6,12 +6,14 @@ protocol of it means on several: it came to nothing only if nothing of the profi
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from .record.event import shortened
 from .record.finding import Finding
+from .record.tally import OTHERS
 from .shaping.injection import Injection
 
 CHANCE = "spared_by_chance"
@@ -26,8 +28,8 @@ class Line:
     """Equal injections under one name on one proxy, and what they did.
 
     Of the `placed` ones `vacuous` did nothing, for the reason of the `finding`: the last one that is not chance, if
-    there is one. `refused` is how many connection
-    attempts failed on this machine meanwhile, None where nobody knows, or the fault does not close the port.
+    there is one. `refused` is how many connection attempts failed on this machine meanwhile, None where nobody knows,
+    or the fault does not close the port.
     """
 
     __slots__ = ("chosen", "closes_port", "finding", "fired", "injection", "key", "matched", "name", "placed",
@@ -88,7 +90,7 @@ class Ledger:
     def asked(self, placed: Iterable[tuple[Injection, Finding | None, int | None]]) -> list[Asked]:
         """Return what was asked for so far, with those that are `placed` now and what is found of them."""
         fresh = Ledger()
-        fresh._lines = {key: _copy(line) for key, line in self._lines.items()}
+        fresh._lines = {key: copy.copy(line) for key, line in self._lines.items()}
         for injection, finding, refused in placed:
             _line(fresh._lines, injection).add(injection, finding, refused)
         return list(_judged([line for line in fresh._lines.values() if line.placed]))
@@ -98,15 +100,12 @@ def _line(lines: dict[tuple[str, ...], Line], injection: Injection) -> Line:
     settings = hashlib.blake2b(repr(injection.spec).encode(), digest_size=8).hexdigest()  # they may be long
     key: tuple[str, ...] = (injection.profile, injection.key, injection.identity.proxy, injection.name, settings)
     if key not in lines and len(lines) >= _MOST:
-        key = ("others",)
-    return lines.setdefault(key, Line(injection))
-
-
-def _copy(line: Line) -> Line:
-    copy = Line.__new__(Line)
-    for name in Line.__slots__:
-        setattr(copy, name, getattr(line, name))
-    return copy
+        key = (OTHERS,)
+    if key not in lines:
+        lines[key] = Line(injection)
+        if key == (OTHERS,):
+            lines[key].name, lines[key].profile = OTHERS, ""
+    return lines[key]
 
 
 class Placed(Protocol):

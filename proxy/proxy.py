@@ -274,14 +274,19 @@ class Proxy:
         """Take out one injection, or all: see `Injections.heal`."""
         return self.injections.heal(name)
 
-    def findings(self) -> Mapping[Injection, tuple[Finding | None, int | None]]:
-        """Return what is found of each injection so far.
+    def findings(self, *wanted: Injection) -> Mapping[Injection, tuple[Finding | None, int | None]]:
+        """Return what is found of injections so far: of those that are `wanted`, else of all that are placed.
 
-        That is why it has not fired (None: it has, it is not to, or nobody can know), and how many connection attempts
-        failed on this machine while it had the port closed.
+        That is why one has not fired (None: it has, it is not to, or nobody can know), and how many connection attempts
+        failed on this machine while it had the port closed. A healed one keeps what was found then.
         """
-        now = self.scene(closes_port=any(each.spec.fault.closes_port for each in self.injections.values()))
-        return {each: (vacuity.find(each, now), vacuity.refused_since(each, now)) for each in self.injections.values()}
+        now = self.scene(closes_port=self.injections.closes_port)
+        return {
+            each: (each.finding, each.refused)
+            if each.healed_at is not None
+            else (vacuity.find(each, now), vacuity.refused_since(each, now))
+            for each in wanted or self.injections.values()
+        }
 
     @property
     def rules(self) -> Rules:

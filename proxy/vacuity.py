@@ -104,9 +104,7 @@ def _nearest(injection: Injection, operations: tuple[str, ...]) -> list[str]:
 def _spared(injection: Injection) -> Finding:
     """Return why the trigger chose none of those that matched."""
     trigger, matched = injection.spec.trigger, _many(injection.matched, "match")
-    if (trigger.probability is not None and not trigger.probability) or (
-        trigger.quota is not None and not trigger.quota.hits
-    ):
+    if trigger.sure is False:
         return Finding("trigger_not_reached", "its trigger chooses none")
     if (injection.matched - trigger.after) // trigger.every < 1:
         skipped = f"after: {trigger.after}" if trigger.after else f"every: {trigger.every}"
@@ -143,13 +141,13 @@ def _unchanged_streams(injection: Injection, began: Scene, now: Scene) -> Iterat
         yield Finding("ended_before", "the upstream could not be reached", "is it running?")
     if not carried:
         yield Finding("ended_before", f"{_many(injection.chosen, 'connection')} ended before a byte was carried")
-    if not injection.bytes and fault.streams is None and not fault.acts_on_ends:
-        yield from _silent_stream(injection, began, now)
-        yield Finding("no_traffic", f"{_many(carried, 'connection')} and not a byte{_lasted(injection)}")
-    if odds := fault.odds():
+    if injection.bytes and (odds := fault.odds()):
         passed = _many(injection.bytes, "byte")
         yield Finding(CHANCE, f"spared by chance: {odds}, of {passed}", "let it meet more traffic")
-    yield from _moment(injection, carried)
+    if injection.bytes or fault.streams is not None or fault.acts_on_ends:
+        yield from _moment(injection, carried)
+    else:
+        yield from _silent_stream(injection, began, now)
     if not injection.bytes:
         yield Finding("no_traffic", f"{_many(carried, 'connection')} and not a byte{_lasted(injection)}")
     yield Finding("nothing_to_change", f"it changed nothing of {_many(injection.bytes, 'byte')}")

@@ -20,10 +20,9 @@ class Scene(NamedTuple):
     """What a proxy has carried until a moment, in all, and how it stands then.
 
     `connections` were accepted so far, of which `open` ones are open, and of `undialled` ones the upstream could not be
-    reached. `bytes` were read of each stream, and `sent` on. `requests` have ended so far; `operations` are
-    what was asked for, without what varies. `refused` counts the connection attempts that failed on this machine, and
-    the RSTs that it sent; None where that cannot be told.
-    `closed` says why the proxy does not listen, if it does not.
+    reached. `bytes` were read of each stream, and `sent` on. `requests` have ended so far; `operations` are what was
+    asked for, without what varies. `refused` counts the connection attempts that failed on this machine, and the RSTs
+    that it sent; None where that cannot be told. `closed` says why the proxy does not listen, if it does not.
     """
 
     connections: int

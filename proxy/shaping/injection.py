@@ -46,10 +46,10 @@ class Hit:
 
     __slots__ = ("chosen", "fired", "n", "shared")
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, chosen: bool) -> None:
         self.n = n
         self.shared: dict[str, float] = {}
-        self.chosen = False  # now, or once
+        self.chosen = chosen  # now, or once
         self.fired = False
 
 
@@ -150,11 +150,10 @@ class Injection:
     def chooses(self, connection: Connection) -> bool:
         """Count a connection and say whether the fault chooses it: once for each, changes draw no more."""
         self.matched += 1
-        self.spared[connection] = Hit(self.matched)
-        if not self.spec.trigger.chooses(self.matched, self.chosen, self.identity):
-            return False
-        self.take(connection)
-        return True
+        chosen = self.spec.trigger.chooses(self.matched, self.chosen, self.identity)
+        (self.hits if chosen else self.spared)[connection] = Hit(self.matched, chosen)
+        self.chosen += chosen
+        return chosen
 
     def take(self, connection: Connection) -> None:
         """Choose a connection that was spared."""

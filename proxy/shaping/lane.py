@@ -240,11 +240,13 @@ class Lane:
             if each.at < self._last:
                 each = each._replace(at=self._last)
             self._last = each.at
-            self.lost_end |= each.at == math.inf and each.kind is not Kind.DATA
             self.waiting += len(each.data)
             if each is not source and self._fired is not None:
                 self._watch(source, each, now)
-            made_up = each.kind is not Kind.DATA and each.kind is not source.kind
+            made_up = False
+            if each.kind is not Kind.DATA:
+                made_up = each.kind is not source.kind
+                self.lost_end |= each.at == math.inf
             if each.at <= now and self._ready is None and not self._queue and not made_up:
                 self._ready = each
             else:

@@ -92,4 +92,8 @@ def test_what_is_beyond_a_thousand_counts_as_one() -> None:
     for number in range(1, 1101):
         ledger.add(injected(fault=f"latency:{number}ms", fired=1))
     found = ledger.asked(())
-    assert (len(found), found[-1].lines[0].placed, sum(each.lines[0].placed for each in found)) == (1001, 100, 1100)
+    assert (found[-1].lines[0].name, found[-1].finding) == ("others", None)
+    ledger.add(injected(SILENT, fault="latency:1101ms"))
+    found = ledger.asked(())
+    assert found[-1].finding == SILENT  # and --strict does not miss it
+    assert (len(found), found[-1].lines[0].placed, sum(each.lines[0].placed for each in found)) == (1001, 101, 1101)
