@@ -49,7 +49,7 @@ class Api:
 
 
 def pairs(address: str, count: int, links: int) -> float:
-    """Return the seconds of adding and removing a toxic so many times."""
+    """Return how many seconds it takes to add and remove a toxic that often."""
     api = Api(address)
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=links + 1))

@@ -149,4 +149,5 @@ def _open_what_is_closed() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-            setattr(sys, name, open(number, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115
+            stream = open(number, "r" if name == "stdin" else "w", closefd=False)  # noqa: SIM115 (it stays open)
+            setattr(sys, name, stream)

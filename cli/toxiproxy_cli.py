@@ -1,6 +1,7 @@
 """The commands of toxiproxy-cli, for containers whose scripts call it: `python -m brownout.cli.toxiproxy_cli list`.
 
-It says what that says, tab by tab, and ends with the same codes: 1 for an error, 3 for a command that there is not.
+It prints the same lines, separated by the same tabs, and exits with the same codes: 1 for an error, 3 for an unknown
+command.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Commands(click.Group):
     """Commands that have short names too."""
 
     def __init__(self, *args: object, aliases: Mapping[str, str], **more: object) -> None:
-        super().__init__(*args, **more)  # type: ignore[arg-type]  # as click declares them
+        super().__init__(*args, **more)  # type: ignore[arg-type]  # click checks them: they are its own
         self._aliases = aliases
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -107,7 +108,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command; one that there is not ends all with 3."""
+        """Find a command. Exits with 3 for an unknown one."""
         if self.get_command(ctx, args[0]) is None:
             click.echo(f"No help topic for '{args[0]}'", err=True)
             ctx.exit(UNKNOWN)
@@ -234,7 +235,7 @@ def add(
 @proxy_name
 @api
 def update(at: Api, name: str, toxicity: float | None, attributes: dict[str, object], proxy: str) -> None:
-    """Change attributes, or the toxicity, of a toxic; what is not said stays."""
+    """Change the attributes or the toxicity of a toxic. Settings that are not given stay as they are."""
     body = {"attributes": attributes, **({} if toxicity is None else {"toxicity": toxicity})}
     at.ask("POST", ("proxies", proxy, "toxics", name), Toxic, body)
     click.echo(f"Updated toxic '{name}' on proxy '{proxy}'")
@@ -251,7 +252,7 @@ def remove(at: Api, name: str, proxy: str) -> None:
 
 
 def main() -> None:
-    """Run a command; every error ends with 1."""
+    """Run a command. Every error exits with 1."""
     try:
         code = cli.main(prog_name="toxiproxy-cli", standalone_mode=False)
     except click.ClickException as error:
