@@ -224,7 +224,7 @@ class Proxy:
 
     def conversation_for(self, link: Link) -> Conversation | None:
         """Return the conversation of a link that begins to carry, where its protocol can be parsed."""
-        dialect = dialect_of(self.upstream.scheme)
+        dialect = dialect_of(self.upstream.protocol)
         return None if dialect is None else conversation_of(link, self, dialect)
 
     def opened(self, link: Link) -> None:

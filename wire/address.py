@@ -2,8 +2,10 @@
 
     127.0.0.1:6379   [::1]:6379   unix:///tmp/redis.sock                      (listen and upstream)
     redis://user:secret@localhost:6379/0   postgres://db/shop   redis+unix:///tmp/redis.sock   (upstream)
+    postgresql+psycopg://db/shop                                              (upstream, as SQLAlchemy writes it)
 
-The scheme of an upstream says which protocol is spoken there, by its name or an alias; none is `tcp`.
+The scheme of an upstream says which protocol is spoken there, by its name or an alias; none is `tcp`. After a `+`
+stands how it is reached (`unix`), or the client's driver, which means nothing here.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from .protocols import UNIX, broken, canonical, find, known
 
 LONGEST = 2048
 """The longest address, in characters."""
+NO_DRIVERS = ("cluster", "sentinel", "socket", "srv", "ssl", "tls")
+"""What, after a `+`, says that there is more between than a host and port, as DNS records or TLS; no driver's name."""
 _ENCODE = "percent-encode what is special in a password: / is %2F, ? is %3F, # is %23, @ is %40"
+_DRIVER = re.compile(r"[a-z][a-z0-9_]*")
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where others listen)
 
 
@@ -34,7 +39,8 @@ class Address(NamedTuple):
     port: int
     path: str = ""
     scheme: str = "tcp"
-    """As it was written, for clients: some take `postgresql` and not `postgres`. What is spoken is the `protocol`."""
+    """As it was written, for clients: some take `postgresql` and not `postgres`, or want `postgresql+psycopg`. What is
+    spoken is the `protocol`."""
     url: str = ""
     """The URL as given, for upstreams that came as one; it may hold a password: print `masked`."""
     wrong: str = ""
@@ -60,10 +66,11 @@ class Address(NamedTuple):
         check_length(text)
         if "://" not in text:
             text = f"tcp://{text}"
-        scheme, plus, transport = text.partition("://")[0].lower().partition("+")
+        written = text.partition("://")[0].lower()
+        scheme, plus, reached = written.partition("+")
         if scheme == UNIX:
-            scheme, plus, transport = "tcp", "+", UNIX
-        protocol = None if plus and transport != UNIX else find(scheme)
+            scheme, plus, reached = "tcp", "+", UNIX
+        protocol = find(scheme) if not plus or reached == UNIX or _is_driver(reached) else None
         if protocol is None:
             raise AddressError(f"unknown scheme in '{mask(text)}'", _nearest(scheme))
         try:
@@ -72,7 +79,7 @@ class Address(NamedTuple):
             raise AddressError(f"'{mask(text)}' is not an address", "write it like redis://HOST:PORT") from None
         if _has_stray_at(parts):
             raise AddressError(f"'{mask(text)}' is not an address: there is an @ behind the host", _ENCODE)
-        if transport == UNIX:
+        if reached == UNIX:
             return cls._unix(text, scheme, parts.path)
         host, port = _host_port(parts.netloc.rpartition("@")[2], mask(text))
         port = protocol.port if port is None else port
@@ -80,7 +87,7 @@ class Address(NamedTuple):
             raise AddressError(
                 f"'{mask(text)}' has no {'port' if host else 'host'}", f"write it like {scheme}://HOST:PORT"
             )
-        return cls(host, port, scheme=scheme, url=text)
+        return cls(host, port, scheme=written, url=text)
 
     @classmethod
     def _unix(cls, text: str, scheme: str, path: str) -> Self:
@@ -92,8 +99,8 @@ class Address(NamedTuple):
 
     @property
     def protocol(self) -> str:
-        """The name of the protocol that is spoken there: `postgres` for `postgresql://` too."""
-        return canonical(self.scheme)
+        """The name of the protocol that is spoken there: `postgres` for `postgresql://` and `postgresql+psycopg://`."""
+        return canonical(self.scheme.partition("+")[0])
 
     @property
     def endpoint(self) -> str:
@@ -117,7 +124,7 @@ class Address(NamedTuple):
     def url_at(self, other: Address) -> str:
         """Return this upstream's URL with its host and port replaced by another address: what a client is to use."""
         if other.path:
-            scheme = "unix" if self.scheme == "tcp" else f"{self.scheme}+unix"
+            scheme = "unix" if self.scheme == "tcp" else f"{self.scheme.partition('+')[0]}+unix"
             return f"{scheme}://{other.path}"
         if self.path or not self.url:
             return f"{self.scheme}://{other.endpoint}"
@@ -130,6 +137,11 @@ def check_length(text: str) -> None:
     """Check that a text is not too long for an address. Raises AddressError."""
     if len(text) > LONGEST:
         raise AddressError(f"an address of {len(text)} characters is too long", f"at most {LONGEST}")
+
+
+def _is_driver(word: str) -> bool:
+    """Say whether what follows a `+` in a scheme can be the name of a driver."""
+    return _DRIVER.fullmatch(word) is not None and word not in NO_DRIVERS
 
 
 def _has_stray_at(parts: SplitResult) -> bool:

@@ -11,6 +11,7 @@ from typing import get_args
 
 from msgspec import inspect
 
+from ...wire.address import NO_DRIVERS
 from ...wire.protocol import Key
 from ...wire.protocols import known
 from ..catalogue import CATALOGUE
@@ -81,8 +82,9 @@ def _proxy() -> Schema:
 
 def _upstream() -> Schema:
     schemes = "|".join(_any_case(scheme) for scheme in known())
-    unix = _any_case("unix")
-    return {"type": "string", "pattern": rf"^(?:{unix}://|(?:{schemes})(?:\+{unix})?://|(?!.*://).*:[0-9]+$)"}
+    unix, none = _any_case("unix"), "|".join(_any_case(word) for word in NO_DRIVERS)
+    driver = rf"\+(?!(?:{none}):)[A-Za-z][A-Za-z0-9_]*"  # or +unix
+    return {"type": "string", "pattern": rf"^(?:{unix}://|(?:{schemes})(?:{driver})?://|(?!.*://).*:[0-9]+$)"}
 
 
 def _profile() -> Schema:

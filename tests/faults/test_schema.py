@@ -153,14 +153,25 @@ def test_an_injection_that_is_wrong(given: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "upstream", ["h:1", "127.0.0.1:80", "[::1]:80", "redis://h", "REDIS://h", "redis+unix:///a", "unix:///a", "${U}"]
+    "upstream",
+    [
+        "h:1",
+        "127.0.0.1:80",
+        "[::1]:80",
+        "redis://h",
+        "REDIS://h",
+        "redis+unix:///a",
+        "unix:///a",
+        "${U}",
+        "mysql+PyMySQL://h",
+    ],
 )
 def test_an_upstream_that_is_right(upstream: str) -> None:
     parse(yaml.safe_dump({"proxies": {"a": upstream}}), environ={"U": "h:1"})
     assert VALIDATOR.is_valid({"proxies": {"a": upstream, "b": {"upstream": upstream, "listen": 80}}})
 
 
-@pytest.mark.parametrize("upstream", ["h", "reddis://h", "http+tls://h", "", 80, None, True])
+@pytest.mark.parametrize("upstream", ["h", "reddis://h", "http+tls://h", "mongodb+SRV://h", "", 80, None, True])
 def test_an_upstream_that_is_wrong(upstream: object) -> None:
     with pytest.raises(ConfigError):
         parse(yaml.safe_dump({"proxies": {"a": {"upstream": upstream}}}), environ={})

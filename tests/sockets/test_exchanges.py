@@ -8,7 +8,7 @@ import pytest
 from brownout.proxy.record.event import Fired, ParsingStopped, RequestCopied
 
 from .conftest import spec
-from .shop import ELSEWHERE, RST, ask, dial, ok, open_shop, pair
+from .shop import ELSEWHERE, RST, Shop, ask, dial, ok, open_shop, pair
 
 
 @pytest.mark.parametrize("armed", [False, True], ids=["no fault", "a fault for others"])
@@ -29,6 +29,14 @@ async def test_an_open_connection_that_is_not_parsed_is_listed_as_untouched(worl
     await phone.say(b"no HTTP\r\n\r\n")
     assert await up_reader.readexactly(11) == b"no HTTP\r\n\r\n"
     assert proxy.inject(spec("http.status:503")).untouched == [1]
+
+
+async def test_requests_are_parsed_whatever_driver_the_scheme_names(world) -> None:
+    proxy = await world.proxy("shop", f"http+requests://{await world.serve(Shop())}")
+    proxy.inject(spec("http.status:503"))
+    phone = await dial(world, proxy)
+    await phone.say(ask("/a"))
+    assert (await phone.reply())[0] == 503
 
 
 class TestPipelined:

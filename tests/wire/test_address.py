@@ -28,6 +28,9 @@ def test_listen(text: str, endpoint: str) -> None:
         ("postgres://u:p@q:r@db/shop", "postgres", "db:5432", "postgres://u:***@db/shop", "postgres://u:p@q:r@127.0.0.1:5555/shop"),
         ("redis+unix:///tmp/x", "redis", "unix:///tmp/x", "redis+unix:///tmp/x", "redis://127.0.0.1:5555"),
         ("unix:///tmp/x", "tcp", "unix:///tmp/x", "unix:///tmp/x", "tcp://127.0.0.1:5555"),
+        ("postgresql+psycopg://u:p@h/shop", "postgresql+psycopg", "h:5432", "postgresql+psycopg://u:***@h/shop", "postgresql+psycopg://u:p@127.0.0.1:5555/shop"),
+        ("postgresql+asyncpg://h", "postgresql+asyncpg", "h:5432", "postgresql+asyncpg://h", "postgresql+asyncpg://127.0.0.1:5555"),
+        ("MySQL+PyMySQL://u:p@h/shop", "mysql+pymysql", "h:3306", "MySQL+PyMySQL://u:***@h/shop", "mysql+pymysql://u:p@127.0.0.1:5555/shop"),
         ("HTTP://[::1]:99/a", "http", "[::1]:99", "HTTP://[::1]:99/a", "http://127.0.0.1:5555/a"),
     ],
 )  # fmt: skip
@@ -53,6 +56,25 @@ def test_a_listener_on_all_addresses_is_reachable_by_loopback(text: str, reachab
 def test_the_url_of_a_unix_listener_keeps_the_protocol() -> None:
     assert Address.upstream("redis://h").url_at(Address.listen("unix:///tmp/a")) == "redis+unix:///tmp/a"
     assert Address.upstream("h:1").url_at(Address.listen("unix:///tmp/a")) == "unix:///tmp/a"
+    driven = Address.upstream("postgresql+psycopg://h").url_at(Address.listen("unix:///tmp/a"))
+    assert driven == "postgresql+unix:///tmp/a"
+    assert Address.upstream(driven).protocol == "postgres"
+
+
+def test_a_driver_after_a_plus_is_not_part_of_the_protocol() -> None:
+    protocols = [
+        Address.upstream(f"{text}://h").protocol for text in ("postgresql+psycopg2", "mysql+aiomysql", "redis+x")
+    ]
+    assert protocols == ["postgres", "mysql", "redis"]
+
+
+@pytest.mark.parametrize(
+    "scheme", ["mongodb+srv", "redis+sentinel", "amqp+ssl", "smtp+TLS", "redis+", "redis++x", "redis+x+unix", "redis+1"]
+)
+def test_what_reaches_a_server_in_another_way_is_no_driver(scheme: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        Address.upstream(f"{scheme}://h:1")
+    assert caught.value.message == f"unknown scheme in '{scheme}://h:1'"
 
 
 @pytest.mark.parametrize(
