@@ -43,6 +43,8 @@ def check(files: tuple[str, ...], as_json: bool) -> None:
         for each in checked:
             if each.config is not None:
                 click.echo(f"{each.file}: {_contents(each.config)}")
+                for name, template in each.config.env.items():
+                    click.echo(f"  {name}={template.masked}")
             if each.error is not None:
                 show(each.error)
     if any(each.error for each in checked):
@@ -85,6 +87,7 @@ def _view(checked: _Checked) -> dict[str, object]:
     return {
         "file": checked.file,
         "proxies": None if config is None else list(config.proxies),
+        "env": None if config is None else {name: template.masked for name, template in config.env.items()},
         "profiles": None if config is None else list(config.profiles),
         "seed": None if config is None else config.seed,
         "problems": [] if error is None else [problem._asdict() for problem in error.problems],

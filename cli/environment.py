@@ -1,15 +1,17 @@
-"""What the COMMAND of `run` finds in its environment: where the proxies and the API are."""
+"""What the COMMAND of `run` finds in its environment: where the proxies and the API are, and what `env:` says."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..control import bearer
 from ..control.client import VARIABLE
+from ..wire.errors import BrownoutError
 
 if TYPE_CHECKING:
+    from ..faults.config.template import Field, Template
     from ..proxy import Proxy
     from ..wire.address import Address
 
@@ -39,3 +41,15 @@ def variables(proxies: Iterable[Proxy], api: Address | None, token: str = "") ->
             found[f"{prefix(proxy.name)}_HOST"] = address.host
             found[f"{prefix(proxy.name)}_PORT"] = str(address.port)
     return found
+
+
+def filled(env: Mapping[str, Template], proxies: Mapping[str, Proxy]) -> dict[str, str]:
+    """Return the variables of `env:`. Raises BrownoutError for a proxy that is disabled."""
+
+    def find(field: Field) -> str:
+        proxy = proxies[field.proxy]
+        if proxy.address is None:
+            raise BrownoutError(f"{proxy.name} is disabled, so it has no address")
+        return field.of(proxy.upstream, proxy.address.reachable)
+
+    return {name: template.fill(find) for name, template in env.items()}

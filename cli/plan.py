@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,10 +21,12 @@ from .file import File
 if TYPE_CHECKING:
     from ..faults.config.file import Config
     from ..faults.config.proxy_section import ProxyEntry
+    from ..faults.config.template import Template
     from ..faults.profile import Profile
 
 FREE = "127.0.0.1:0"
 NONE = "none"
+_ENV = "brownout run brownout.yaml --env DATABASE_URL={db.url} -- pytest"
 _STRICT = "brownout run brownout.yaml --profile blackout --strict -- pytest"
 
 
@@ -47,10 +49,24 @@ def entry(text: str) -> ProxyEntry:
     return ProxyEntry(name, upstream, listen)
 
 
+def template(text: str) -> tuple[str, Template]:
+    """Read the value of one --env, `NAME=TEMPLATE`. Raises BrownoutError."""
+    from ..faults.config.template import Template, variable
+
+    name, equals, rest = text.partition("=")
+    if not equals or not rest:
+        raise BrownoutError(f"--env {mask(name)} has no template", "write it like --env DATABASE_URL={db.url}")
+    try:
+        return variable(name), Template.parse(rest)
+    except BrownoutError as error:
+        raise BrownoutError(f"--env {mask(name)}: {error.message}", error.hint) from None
+
+
 class Plan(NamedTuple):
     """A whole `run`; `api` is None where there is to be none, `seed` None where one is to be drawn.
 
-    `proxies` are the file's and those of -p, `profiles` what is applied before they listen. `dial` is how long an
+    `proxies` are the file's and those of -p, `profiles` what is applied before they listen, `env` what COMMAND finds
+    in its environment. `dial` is how long an
     upstream may take to accept a connection, None for the usual time. `show_values`: see `proxy.Fleet`. `strict`: what
     did nothing fails the run; `quiet`: no summary is written.
     """
@@ -63,6 +79,7 @@ class Plan(NamedTuple):
     file: File | None = None
     config: Config | None = None
     profiles: tuple[Profile, ...] = ()
+    env: Mapping[str, Template] = {}
     watch: bool = False
     strict: bool = False
     quiet: bool = False
@@ -80,6 +97,7 @@ def make(
     *,
     file: str | None = None,
     profiles: Sequence[str] = (),
+    env: Sequence[str] = (),
     watch: bool = False,
     strict: bool = False,
     quiet: bool = False,
@@ -108,6 +126,9 @@ def make(
         except BrownoutError as error:
             wrong.append(error)
     chosen = _profiles(profiles, config, entries, wrong) if known else []
+    mapped = _env(env, config, entries, wrong) if command else {}
+    if env and not command:
+        wrong.append(BrownoutError("--env is for a COMMAND, and there is none", _ENV))
     if api is None:
         api = FREE if command else DEFAULT
     try:
@@ -140,6 +161,7 @@ def make(
         file=source,
         config=config,
         profiles=tuple(chosen),
+        env=mapped,
         watch=watch,
         strict=strict or (config is not None and config.strict),
         quiet=quiet,
@@ -178,6 +200,31 @@ def _profiles(
         except BrownoutError as error:
             wrong.append(error)
     return found
+
+
+def _env(
+    asked: Sequence[str], config: Config | None, entries: Sequence[ProxyEntry], wrong: list[BrownoutError]
+) -> dict[str, Template]:
+    """Read the templates of --env, which go before the file's, and check that there is what they name."""
+    complete = not wrong  # else a proxy that a template names may be one that could not be read
+    given: dict[str, Template] = {}
+    for text in asked:
+        try:
+            name, found = template(text)
+            if name in given:
+                raise ConflictError(f"--env {name} is given twice", "leave one of them")
+            given[name] = found
+        except BrownoutError as error:
+            wrong.append(error)
+    known = {each.name: each for each in entries}
+    merged = {**(config.env if config else {}), **given}
+    for name, each in merged.items() if complete else ():
+        try:
+            each.check(known)
+        except BrownoutError as error:
+            source = "--env" if name in given else "env"
+            wrong.append(BrownoutError(f"{source} {name}: {error.message}", error.hint))
+    return merged
 
 
 def _check_free(name: str, entries: Sequence[ProxyEntry], *, for_child: bool) -> None:

@@ -152,6 +152,8 @@ class Reloader:
             wrong.append(BrownoutError(f"the seed stays {fleet.seed} while it runs", f"restart to use {new.seed}"))
         if new.strict != old.strict:
             wrong.append(BrownoutError("strict stays as it is while it runs", "restart to use the new one"))
+        if new.env != old.env:
+            wrong.append(BrownoutError("env stays as it is while it runs", "restart to use the new one"))
         fleet.profiles = new.profiles
         for name in steps.removed:
             await fleet.remove(name)

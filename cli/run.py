@@ -50,6 +50,7 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
         "brownout run -p db=127.0.0.1:15432=postgres://127.0.0.1:5432 --seed 7",
         "brownout run -p redis=redis://127.0.0.1:6379 -- pytest tests",
         "brownout run brownout.yaml --profile slow-network -- pytest tests",
+        "brownout run -p db=postgres://127.0.0.1:5432/shop --env DATABASE_URL={db.url} -- ./serve",
     ),
 )
 @click.argument("file", required=False, type=click.Path(), metavar="[FILE]")
@@ -68,6 +69,13 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     metavar="NAME",
     shell_complete=_profiles,
     help="A profile of FILE, or one that ships with Brownout, applied before anything can connect.",
+)
+@click.option(
+    "--env",
+    "env",
+    multiple=True,
+    metavar="NAME=TEMPLATE",
+    help="With COMMAND: a variable that leads to proxies, like DATABASE_URL={db.url}; goes before FILE's.",
 )
 @click.option("--watch", is_flag=True, help="Reread FILE whenever it changes, as on SIGHUP.")
 @click.option(
@@ -100,6 +108,7 @@ def run(
     file: str | None,
     proxies: tuple[str, ...],
     profiles: tuple[str, ...],
+    env: tuple[str, ...],
     watch: bool,
     strict: bool,
     quiet: bool,
@@ -115,8 +124,10 @@ def run(
     """Run the proxies of FILE and of -p until ctrl-C, or as long as COMMAND runs.
 
     COMMAND finds in its environment BROWNOUT_API and BROWNOUT_TOKEN, and of each proxy BROWNOUT_<NAME>_ADDRESS, _HOST,
-    _PORT and _URL (NAME in capitals, with _ for anything but letters and digits). Its exit code is ours. With a COMMAND
-    the API takes a free port, so that two can run at once. -p, --profile and --allow-host may come several times.
+    _PORT and _URL (NAME in capitals, with _ for anything but letters and digits), and what FILE's `env:` and --env say:
+    {db.url}, {db.host}, {db.port} and {db.address} are those of the proxy db. Its exit code is ours. With a COMMAND
+    the API takes a free port, so that two can run at once. -p, --env, --profile and --allow-host may come
+    several times.
     """
     from . import plan
 
@@ -130,6 +141,7 @@ def run(
         dial_timeout,
         file=file,
         profiles=profiles,
+        env=env,
         watch=watch,
         strict=strict,
         quiet=quiet,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..faults.config.mapping import mapping
+from ..faults.config.problem import listed
 from ..proxy import LIMITS, Fleet, Recorded, new_seed
 from ..proxy.record.event import ProxyAdded, ProxyEnabled
 from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
 from . import child, errors, figures, summary
-from .environment import variables
+from .environment import filled, variables
 from .errors import CombinedError
 from .loop import freeze, on_a_loop
 from .news import News, wrong_in
@@ -48,6 +51,8 @@ async def _session(plan: Plan) -> int:
             stack.push_async_callback(server.close)
         stack.callback(signals.let_go)
         _announce(fleet, server, output)
+        if plan.command and plan.env:
+            output.say(f"env {listed(plan.env)} {'points' if len(plan.env) == 1 else 'point'} at the proxies")
         if plan.file is not None and plan.config is not None:
             reloader = Reloader(fleet, plan.file, plan.config, watch=plan.watch)
             stack.enter_context(_task(reloader.run()))
@@ -69,6 +74,7 @@ async def _last(fleet: Fleet, server: Server | None, plan: Plan, output: Output,
     """Wait for the end, and return the exit code."""
     if plan.command:
         found = variables(fleet.proxies.values(), None if server is None else server.address, plan.guard.token)
+        found |= mapping(filled(plan.env, fleet.proxies), os.environ)
         with _heard(fleet, output.say, output.say):
             return await child.run(plan.command, found, signals, started=raise_file_limit)
     raise_file_limit()

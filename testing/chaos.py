@@ -90,6 +90,16 @@ class Chaos:
                 proxy = self._proxies[name] = self._reach(name, upstream)
             return proxy
 
+    def env(self) -> dict[str, str]:
+        """Return the variables that `env:` of the configuration names, with the addresses of the proxies in them.
+
+        Raises NotFoundError for a proxy that is not there, BrownoutError for what it has not got.
+        """
+        return {
+            name: template.fill(lambda field: self[field.proxy].filled(field))
+            for name, template in self.config.env.items()
+        }
+
     def profile(self, name: str) -> ProfileHandle:
         """Inject what a profile says, of the configuration or shipped; applied again it is healed first.
 

@@ -1,12 +1,14 @@
-"""The pytest plugin: the fixtures `brownout` and `chaos`, the marker `brownout`, two options.
+"""The pytest plugin: the fixtures `brownout` and `chaos`, the marker `brownout`, two options, the variables of `env:`.
 
-pytest imports this in every run of every user, so it imports pytest alone; the rest comes with the first fixture.
+pytest imports this in every run of every user, so it imports pytest alone; the rest comes with the first fixture, or
+with a file that has `env:`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +18,9 @@ import pytest
 if TYPE_CHECKING:
     from ..faults.config.file import Config
     from ..faults.config.proxy_section import ProxyEntry
+    from ..wire.errors import BrownoutError
     from .chaos import Chaos
+    from .environment import Environment
 
 FILE = "brownout.yaml"
 VARIABLE = "BROWNOUT_API"
@@ -24,6 +28,10 @@ NONE = "none"
 
 _DRAWN = pytest.StashKey[int]()
 _CHAOS = pytest.StashKey["Chaos"]()
+_EARLY = pytest.StashKey["Chaos"]()
+"""The proxies of a session that began with the variables of `env:`."""
+_ENVIRONMENT = pytest.StashKey["Environment"]()
+_ENV = re.compile(rb"(?m)(?:^|[{,])\s*[\"']?env[\"']?\s*:")
 _BEGUN = pytest.StashKey[bool]()
 _NOTHING = "brownout_nothing_fired"
 """The property of a test that passed although a fault did nothing in it; JUnit has it as well."""
@@ -43,18 +51,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("brownout_config", f"The file with proxies and profiles, from the root folder (default: {FILE}).")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests() -> None:
-    """Say that tests are to come, before any of the user's code is imported."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+    """Say that tests are to come, and set the variables of `env:`, before any of the user's code is imported."""
     _tell("announce_tests")
+    if _may_have_env(early_config):
+        _begin_env(early_config)
+    result = yield
+    if (environment := early_config.stash.get(_ENVIRONMENT, None)) is not None:
+        environment.look("conftest.py or a plugin")
+    return result
+
+
+@pytest.hookimpl(specname="pytest_load_initial_conftests")
+def pytest_look_before_conftests(early_config: pytest.Config) -> None:
+    """Look what plugins, such as pytest-env, have made of the variables of `env:`."""
+    if (environment := early_config.stash.get(_ENVIRONMENT, None)) is not None:
+        from .environment import plugins
+
+        environment.look(plugins(early_config))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and draw a seed for when none is given: one for all workers of xdist."""
     config.addinivalue_line("markers", MARKER)
     handed: int | None = getattr(config, "workerinput", {}).get("brownout_seed")
-    # Not by the random module: other plugins seed it.
-    config.stash[_DRAWN] = int.from_bytes(os.urandom(4), "big") % 10**6 if handed is None else handed
+    if handed is not None:
+        config.stash[_DRAWN] = handed
+    _drawn(config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -88,15 +112,13 @@ def brownout(request: pytest.FixtureRequest) -> Iterator[Chaos]:
     from .chaos import Chaos
 
     config = request.config
+    if (begun := config.stash.get(_EARLY, None)) is not None:
+        yield begun
+        return
     worker: dict[str, object] | None = getattr(config, "workerinput", None)
     with _plainly():
         if _api(config) == NONE:
-            found = _read(_path(config))
-            seed = _seed(config, found)
-            if found and worker:
-                entries = [_free(entry, str(worker["workerid"])) for entry in found.proxies.values()]
-                found = found._replace(proxies={entry.name: entry for entry in entries})
-            session = Chaos(config=found, seed=seed, api=NONE)
+            session = _embedded(config, _read(_path(config)), str(worker["workerid"]) if worker else None)
         elif worker and int(str(worker["workercount"])) > 1:
             pytest.fail(
                 f"{worker['workercount']} workers cannot share what is at {_api(config)}: "
@@ -215,8 +237,12 @@ def _plainly() -> Iterator[None]:
         yield
         return
     except BrownoutError as error:
-        said = f"{error.message}\nhint: {error.hint}" if error.hint else error.message
+        said = _said(error)
     pytest.fail(said, pytrace=False)
+
+
+def _said(error: BrownoutError) -> str:
+    return f"{error.message}\nhint: {error.hint}" if error.hint else error.message
 
 
 def _tell(what: Literal["announce_tests", "begin_tests"]) -> None:
@@ -231,8 +257,67 @@ def _tell(what: Literal["announce_tests", "begin_tests"]) -> None:
         getattr(Client(api, timeout=2), what)()
 
 
+def _may_have_env(config: pytest.Config) -> bool:
+    """Say, without YAML, whether the file may have `env:` and there will be tests."""
+    path, options = _path(config), config.known_args_namespace
+    if path is None or options.help or options.version:
+        return False
+    try:
+        return path.is_file() and _ENV.search(path.read_bytes()) is not None
+    except OSError:  # an error of the tests that use it
+        return False
+
+
+def _begin_env(config: pytest.Config) -> None:
+    """Set the variables of `env:`, with the proxies to which they lead. Raises UsageError."""
+    from ..wire.errors import BrownoutError
+
+    try:
+        found = _read(_path(config))
+        if found is None or not found.env:
+            return
+        begun = config.stash[_ENVIRONMENT] = _environment(config, found)
+    except BrownoutError as error:
+        raise pytest.UsageError(_said(error)) from None
+    config.add_cleanup(begun.end)
+    config.pluginmanager.register(begun, "brownout-env")
+
+
+def _environment(config: pytest.Config, found: Config) -> Environment:
+    from . import environment
+
+    if _api(config) != NONE:
+        return environment.AttachedEnvironment(found.env, _api(config))
+    for template in found.env.values():
+        template.check(found.proxies)
+    handed = environment.seed_of_controller()
+    if handed is None and environment.distributes(config.known_args_namespace):
+        return environment.WorkersEnvironment(found, _drawn(config))
+    if handed is not None:
+        config.stash[_DRAWN] = handed
+    chaos = _embedded(config, found, None if handed is None else os.environ["PYTEST_XDIST_WORKER"])
+    config.stash[_EARLY] = chaos
+    config.add_cleanup(chaos.close)
+    return environment.OwnEnvironment(chaos)
+
+
+def _embedded(config: pytest.Config, found: Config | None, worker: str | None) -> Chaos:
+    """Return the proxies of this process; in a worker of xdist they listen where no other worker does."""
+    from .chaos import Chaos
+
+    if found and worker:
+        entries = [_free(entry, worker) for entry in found.proxies.values()]
+        found = found._replace(proxies={entry.name: entry for entry in entries})
+    return Chaos(config=found, seed=_seed(config, found), api=NONE)
+
+
+def _drawn(config: pytest.Config) -> int:
+    """Return the drawn seed. It does not come from the random module: other plugins seed that."""
+    return config.stash.setdefault(_DRAWN, int.from_bytes(os.urandom(4), "big") % 10**6)
+
+
 def _api(config: pytest.Config) -> str:
-    return config.getoption("brownout_api") or os.environ.get(VARIABLE) or NONE
+    return config.known_args_namespace.brownout_api or os.environ.get(VARIABLE) or NONE
 
 
 def _running(api: str) -> str:
@@ -265,10 +350,10 @@ def _read(path: Path | None) -> Config | None:
 
 def _seed(config: pytest.Config, found: Config | None) -> int:
     """Return the seed of the command line, else of the file, else the drawn one."""
-    said: int | None = config.getoption("brownout_seed")
+    said: int | None = config.known_args_namespace.brownout_seed
     if said is None and found is not None:
         said = found.seed
-    return config.stash[_DRAWN] if said is None else said
+    return _drawn(config) if said is None else said
 
 
 def _free(entry: ProxyEntry, worker: str) -> ProxyEntry:

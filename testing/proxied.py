@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from ..control.views import ProxyView
+from ..faults.config.template import Field
 from ..faults.fault import Fault
 from ..faults.spec import Spec
 from ..wire.address import Address
@@ -59,6 +60,10 @@ class Proxied:
                 f'name the upstream here too: chaos.proxy("{self.name}", upstream=...)',
             )
         return self._upstream.url_at(self._reached())
+
+    def filled(self, field: Field) -> str:
+        """Return what a template of `env:` has in the place of one of our fields."""
+        return self.url if field.field == "url" else field.of(self._upstream, self._reached())
 
     @property
     def upstream(self) -> str:

@@ -1,9 +1,11 @@
-"""What a configuration file says: the seed, the proxies, the profiles.
+"""What a configuration file says: the seed, the proxies, the variables that lead to them, the profiles.
 
     seed: 7
     proxies:
       payments: {listen: "127.0.0.1:18080", upstream: "http://127.0.0.1:8080"}
       cache: redis://127.0.0.1:6379
+    env:
+      REDIS_URL: "{cache.url}"
     profiles:
       flaky-payments:
         payments:
@@ -28,11 +30,14 @@ from msgspec import Meta
 from ..profile import Profile
 from ..text_file import open_regular
 from . import nodes
+from .env_section import read_env
+from .mapping import as_user_set
 from .nodes import Node
 from .problem import ConfigError, ConfigProblem, Place, Problems
 from .profile_section import read_profiles
 from .proxy_section import ProxyEntry, read_proxies
 from .reader import Reader, shape, switch
+from .template import Template
 
 __all__ = ["Config", "ConfigError", "ConfigProblem", "ProxyEntry", "parse", "read", "shipped"]
 
@@ -49,6 +54,9 @@ class Config(NamedTuple):
     proxies: Annotated[dict[str, ProxyEntry], Meta(description="The proxies by name.")] = {}
     profiles: Annotated[dict[str, Profile], Meta(description="Named sets of injections.")] = {}
     strict: Annotated[bool, Meta(description="`brownout run -- COMMAND` fails if a fault did nothing.")] = False
+    env: Annotated[
+        dict[str, Template], Meta(description="Variables that lead to the proxies: templates like {db.url}.")
+    ] = {}
 
 
 def read(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -57,27 +65,32 @@ def read(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def parse(text: str, name: str = "brownout.yaml", environ: Mapping[str, str] = os.environ) -> Config:
-    """Read the text of a configuration file; `name` stands in the errors. Raises ConfigError."""
+    """Read the text of a configuration file; `name` stands in the errors. Raises ConfigError.
+
+    What `env:` has set in the environment is read as the user set it before.
+    """
     problems = Problems(name)
+    environ = as_user_set(environ)
     root = nodes.load(text, problems, environ)
-    config = Config(name) if root is None else _config(Reader(problems, Path(name).parent), root, name)
+    config = Config(name) if root is None else _config(Reader(problems, Path(name).parent), root, name, environ)
     problems.check()
     return config
 
 
-def _config(reader: Reader, root: Node, name: str) -> Config:
+def _config(reader: Reader, root: Node, name: str, environ: Mapping[str, str]) -> Config:
     """Return what the file says; it holds only if no problem was found."""
     begin = "begin with proxies: or profiles:"
     if root.value is None and not root.bad:
         reader.say(root._replace(place=Place()), "", "the file is empty", begin)
     items = reader.mapping(root, "", begin)
     reader.refuse_unknown(items, Config._fields[1:], "")
-    proxies, protocols = read_proxies(reader, items.get("proxies"))
+    proxies = read_proxies(reader, items.get("proxies"))
     return Config(
         name,
         seed=_seed(reader, items.get("seed")),
-        proxies=proxies,
-        profiles=read_profiles(reader, items.get("profiles"), protocols),
+        proxies=proxies.entries,
+        env=read_env(reader, items.get("env"), proxies, environ),
+        profiles=read_profiles(reader, items.get("profiles"), proxies.protocols),
         strict=_strict(reader, items.get("strict")),
     )
 

@@ -24,6 +24,7 @@ from ..spec import Streams, match_keys, trigger_keys
 from ..trigger import Trigger
 from .file import SEEDS, Config
 from .proxy_section import ProxyEntry
+from .template import FIELDS
 
 Schema = dict[str, object]
 
@@ -41,7 +42,7 @@ _UNTOLD: Schema = {"type": "object", "properties": {"fault": _VARIABLE}, "requir
 
 def schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of a configuration file."""
-    seed, proxies, profiles, strict = (_about(field) for field in _fields(Config)[1:])
+    seed, proxies, profiles, strict, env = (_about(field) for field in _fields(Config)[1:])
     by_fault = {f"fault-{name}": _injection(fault) for name, fault in CATALOGUE.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -51,6 +52,7 @@ def schema() -> Schema:
             {
                 "seed": {**seed, **_any(_SEED, _NULL, _VARIABLE)},
                 "proxies": {**proxies, **_any(_named(_any(_upstream(), _proxy(), _VARIABLE)), _NULL)},
+                "env": {**env, **_any(_variables(), _NULL)},
                 "profiles": {**profiles, **_any(_named(_profile()), _NULL)},
                 "strict": {**strict, **_any({"type": "boolean"}, _NULL, _VARIABLE)},
             }
@@ -85,6 +87,16 @@ def _upstream() -> Schema:
     unix, none = _any_case("unix"), "|".join(_any_case(word) for word in NO_DRIVERS)
     driver = rf"\+(?!(?:{none}):)[A-Za-z][A-Za-z0-9_]*"  # or +unix
     return {"type": "string", "pattern": rf"^(?:{unix}://|(?:{schemes})(?:{driver})?://|(?!.*://).*:[0-9]+$)"}
+
+
+def _variables() -> Schema:
+    fields = "|".join(FIELDS)
+    template: Schema = {"type": "string", "pattern": rf"\{{[^{{}}]+\.(?:{fields})\}}"}
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": "^(?!BROWNOUT_)[A-Za-z_][A-Za-z0-9_]*$"},
+        "additionalProperties": _any(template, _NULL),
+    }
 
 
 def _profile() -> Schema:

@@ -71,6 +71,23 @@ def test_a_good_file_says_what_it_holds(tmp_path: Path, monkeypatch: pytest.Monk
     assert result.stdout == "a.yaml: 2 proxies, 1 profile, seed 7\nb.yaml: 1 proxy, 0 profiles, no seed\n"
 
 
+def test_variables_are_shown_as_they_are_written_without_passwords(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECRET", "hunter2")
+    Path("a.yaml").write_text(
+        'proxies: {db: "postgres://h"}\n'
+        'env: {URL: "{db.url}", DSN: "x://me:hunter2@{db.address}", OTHER: "{db.host} ${SECRET}"}\n'
+    )
+    result = command("check", "a.yaml")
+    assert result.stdout == (
+        "a.yaml: 1 proxy, 0 profiles, no seed\n  URL={db.url}\n  DSN=x://me:***@{db.address}\n  OTHER={db.host} ${SECRET}\n"
+    )
+    shown = {"URL": "{db.url}", "DSN": "x://me:***@{db.address}", "OTHER": "{db.host} ${SECRET}"}
+    assert json.loads(command("check", "--json", "a.yaml").stdout)["files"][0]["env"] == shown
+
+
 def test_a_good_file_is_reported_beside_a_broken_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.yaml").write_text("seed: x")
@@ -92,9 +109,12 @@ def test_json_has_the_contents_and_the_problems(tmp_path: Path, monkeypatch: pyt
     assert (result.exit_code, result.stderr) == (2, "")
     assert json.loads(result.stdout) == {
         "files": [
-            {"file": "a.yaml", "proxies": ["cache", "db"], "profiles": ["slow"], "seed": 7, "problems": []},
             {
-                "file": "b.yaml", "proxies": None, "profiles": None, "seed": None,
+                "file": "a.yaml", "proxies": ["cache", "db"], "env": {}, "profiles": ["slow"], "seed": 7,
+                "problems": [],
+            },
+            {
+                "file": "b.yaml", "proxies": None, "env": None, "profiles": None, "seed": None,
                 "problems": [
                     {
                         "file": "b.yaml", "line": 2, "column": 1, "key": "profils", "message": "unknown key",

@@ -165,3 +165,46 @@ def test_what_is_no_word_of_run_is_said(file: str) -> None:
         "error: 'pytest' is one word too many: a command comes after --",
         "hint:  brownout run [OPTIONS] [FILE] [-- COMMAND...], see brownout run --help",
     ]
+
+
+def test_env_of_the_command_line_goes_before_the_files(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text('proxies: {db: "h:1"}\nenv: {URL: "{db.url}", PORT: "{db.port}"}')
+    given = ["PORT={b.port}", "HOST={db.host}=x"]
+    made = plan.make(["b=h:2"], None, None, ("true",), file=str(tmp_path / "a.yaml"), env=given)
+    written = {name: template.written for name, template in made.env.items()}
+    assert written == {"URL": "{db.url}", "PORT": "{b.port}", "HOST": "{db.host}=x"}
+    assert plan.make([], None, None, (), file=str(tmp_path / "a.yaml")).env == {}
+
+
+@pytest.mark.parametrize(
+    ("env", "message", "hint"),
+    [
+        (["URL"], "--env URL has no template", "write it like --env DATABASE_URL={db.url}"),
+        (["URL="], "--env URL has no template", "write it like --env DATABASE_URL={db.url}"),
+        (["a-b={db.url}"], "--env a-b: 'a-b' is not a variable's name", "letters, digits and _ make one"),
+        (["U={dbb.url}"], "--env U: there is no proxy named 'dbb'", "did you mean db?"),
+        (["U={db.prot}"], "--env U: {db.prot} is not an address of a proxy", "did you mean port?"),
+        (["U={db.url}", "U={db.port}"], "--env U is given twice", "leave one of them"),
+        (["U=redis://me:hunter2@h"], "--env U: the template names no proxy", "write it like {db.url}"),
+        (
+            ["redis://me:hunter2@h"],
+            "--env redis://me:***@h has no template",
+            "write it like --env DATABASE_URL={db.url}",
+        ),
+    ],
+)
+def test_what_is_wrong_with_env_is_said(env: list[str], message: str, hint: str) -> None:
+    with pytest.raises(CombinedError) as caught:
+        plan.make(["db=h:1"], None, None, ("true",), env=env)
+    assert [(error.message, error.hint) for error in errors.parts(caught.value)] == [(message, hint)]
+
+
+def test_env_is_for_a_command_and_names_proxies_that_have_an_address(file: str) -> None:
+    with pytest.raises(CombinedError, match=r"^--env is for a COMMAND, and there is none$"):
+        plan.make(["a=h:1"], None, None, (), env=["U={a.url}"])
+    with pytest.raises(CombinedError, match=r"^--env U: db is disabled, so it has no address$"):
+        plan.make([], None, None, ("true",), file=file, env=["U={db.url}"])
+    nested = Path(file).with_name("nested.yaml")
+    nested.write_text('env: {U: "{db.url}"}')
+    with pytest.raises(CombinedError, match=r"^env U: there is no proxy named 'db'$"):
+        plan.make(["a=h:1"], None, None, ("true",), file=str(nested))

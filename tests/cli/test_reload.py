@@ -319,6 +319,12 @@ def test_a_port_that_is_taken_is_said_and_the_rest_is_done(edited: Callable[...,
     assert list(it.injected("busy")) == ["everywhere"]
 
 
+def test_env_stays_and_that_is_said_once(edited: Callable[..., Edited], echo: str) -> None:
+    it = edited(FILE.format(echo=echo))
+    assert it.hang_up(f"env: {{U: '{{a.url}}'}}\n{FILE.format(echo=echo)}") == "nothing changed, 1 error"
+    assert it.told[:2] == ["error: env stays as it is while it runs", "hint:  restart to use the new one"]
+
+
 def test_strict_stays_and_that_is_said_once(edited: Callable[..., Edited], echo: str) -> None:
     it = edited(FILE.format(echo=echo))
     assert it.hang_up(f"strict: true\n{FILE.format(echo=echo)}") == "nothing changed, 1 error"

@@ -173,6 +173,32 @@ def test_the_command_finds_the_proxies_and_the_api(run: Start, echo: str, tmp_pa
     ]
 
 
+def test_the_command_finds_the_variables_of_env(run: Start, echo: str, tmp_path: Path) -> None:
+    file = tmp_path / "brownout.yaml"
+    file.write_text('proxies: {db: "${DATABASE_URL}"}\nenv: {DATABASE_URL: "{db.url}", PORT: "{db.port}"}')
+    show = "import os; print(*(os.environ[name] for name in ('DATABASE_URL', 'PORT', 'HOST')))"
+    process = run(
+        str(file), "--env", "PORT=<{db.port}>", "--env", "HOST={db.host}", *python(show),
+        DATABASE_URL=f"postgresql+psycopg://me:secret@{echo}/shop",
+    )  # fmt: skip
+    assert process.wait() == 0
+    lines = process.err.all()
+    at = lines[0].split()[2]
+    assert lines[0] == f"proxy db {at} -> postgresql+psycopg://me:***@{echo}/shop"
+    assert lines[3] == "env DATABASE_URL, PORT and HOST point at the proxies"
+    assert process.out.all() == [f"postgresql+psycopg://me:secret@{at}/shop <{at.split(':')[1]}> 127.0.0.1"]
+    assert "secret" not in "".join(lines)
+
+
+def test_a_run_beneath_a_run_stands_before_what_the_user_has_set(run: Start, echo: str, tmp_path: Path) -> None:
+    file = tmp_path / "brownout.yaml"
+    file.write_text("proxies: {db: '${DATABASE_URL}'}\nenv: {DATABASE_URL: '{db.url}'}")
+    inner = [*PROGRAM, "run", str(file), *python("pass")]
+    process = run(str(file), "--", *inner, DATABASE_URL=f"redis://{echo}")
+    assert process.wait() == 0
+    assert [line.split(" -> ")[1] for line in process.err.all() if "->" in line] == [f"redis://{echo}"] * 2
+
+
 def test_without_an_api_the_command_finds_none(run: Start) -> None:
     process = run("--api", "none", *python("import os; print(os.environ.get('BROWNOUT_API'))"), BROWNOUT_API="h:1")
     assert process.wait() == 0

@@ -237,3 +237,27 @@ def test_a_match_has_the_keys_of_its_protocol_that_its_fault_can_see() -> None:
 @pytest.mark.parametrize("path", sorted(BROKEN.glob("match-*.yaml")), ids=lambda path: path.stem)
 def test_a_wrong_match_is_refused(path: Path) -> None:
     assert not jsonschema.Draft202012Validator(schema()).is_valid(value(path.read_text()))
+
+
+@pytest.mark.parametrize("env", [{"DATABASE_URL": "{a.url}"}, {"_P1": "x{a.port}"}, {"U": None}, {}, None])
+def test_variables_that_are_right(env: object) -> None:
+    parse(yaml.safe_dump({"proxies": {"a": "h:1"}, "env": env}), environ={})
+    assert VALIDATOR.is_valid({"env": env})
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"A-B": "{a.url}"},
+        {"BROWNOUT_API": "{a.url}"},
+        {"U": "a.url"},
+        {"U": "{a.uri}"},
+        {"U": 5},
+        {"U": {"a.url": None}},
+        [],
+    ],
+)
+def test_variables_that_are_wrong(env: object) -> None:
+    with pytest.raises(ConfigError):
+        parse(yaml.safe_dump({"proxies": {"a": "h:1"}, "env": env}), environ={})
+    assert not VALIDATOR.is_valid({"env": env})
