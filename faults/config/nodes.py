@@ -199,6 +199,8 @@ class _Loader:
     def _key(self, event: Event, key: str, depth: int) -> str | None:
         """Return the text of a key; None for one that is not text, which was reported."""
         place = _place(event)
+        if isinstance(event, ScalarEvent):
+            self._problems.keep_secret(event.value)
         if isinstance(event, ScalarEvent) and event.tag is None:
             if event.anchor is not None:
                 self._problems.add(place, key, "an anchor on a key", "put it before the value")
@@ -233,9 +235,9 @@ class _Loader:
     def _scalar(self, event: ScalarEvent, key: str, place: Place) -> Node:
         raw = text = str(event.value)
         plain = event.style is None
+        self._problems.keep_secret(raw)
         try:
             text = substitute(raw, self._environ)
-            self._problems.keep_secret(raw)
             self._problems.keep_secret(text)
             text.encode()
             value = resolve(text) if plain else text

@@ -9,10 +9,11 @@ from ...wire.errors import BrownoutError
 from ...wire.protocols import find, known
 from ..catalogue import CATALOGUE
 from ..exchange import protocol_mismatch
+from ..fault import Fault
 from ..placing import MOST
 from ..profile import Profile, Start, Target
-from ..settings import SettingsError, names, unknown
-from ..spec import Spec
+from ..settings import SettingsError, fields, names, unknown
+from ..spec import Spec, match_keys
 from ..trigger import RESERVED
 from .nodes import Node
 from .problem import path
@@ -127,7 +128,7 @@ def _injection(reader: Reader, node: Node, key: str) -> Spec | None:
         if "fault" not in node.value:
             reader.say(node, key, "no fault is named", _intended(node.value))
             return None
-        source, lost = _settings(reader, node.value, key)
+        source, lost = _settings(reader, node.value, key, CATALOGUE.get(str(node.value["fault"].value)))
         if "fault" in lost:
             return None
     else:
@@ -148,23 +149,37 @@ def _injection(reader: Reader, node: Node, key: str) -> Spec | None:
     return None
 
 
-def _settings(reader: Reader, items: dict[str, Node], key: str) -> tuple[dict[str, object], set[str]]:
-    """Return the settings of an injection, and the keys of those that could not be read."""
+def _settings(
+    reader: Reader, items: dict[str, Node], key: str, kind: type[Fault] | None, *, match: bool = False
+) -> tuple[dict[str, object], set[str]]:
+    """Return the settings of an injection, or of its match, and the keys of those that could not be read.
+
+    One without a value is as if it were not there, unless the fault has no such setting.
+    """
     given: dict[str, object] = {}
     lost: set[str] = set()
     for name, node in items.items():
         if name == "match" and isinstance(node.value, dict) and not node.bad:
-            match, unread = _settings(reader, node.value, path(key, name))
-            if match or not unread:
-                given[name] = match
+            found, unread = _settings(reader, node.value, path(key, name), kind, match=True)
+            if found or not unread:
+                given[name] = found
         elif not node.readable():
             lost.add(name)
         elif isinstance(node.value, list | dict) and name in RESERVED and name != "match":
             reader.say(node, path(key, name), f"{shape(node)} stands where one value is due", "write the value alone")
             lost.add(name)
-        elif node.value is not None:
+        elif node.value is not None or not _has(kind, name, match=match):
             given[name] = node.plain()
     return given, lost
+
+
+def _has(kind: type[Fault] | None, name: str, *, match: bool) -> bool:
+    """Say whether a fault, or its match, has a setting of that name; one that is not known might have any."""
+    if kind is None:
+        return True
+    if match:
+        return any(key.asked(name) is not None for key in match_keys(kind))
+    return name in RESERVED or any(field.name == name for field in fields(kind))
 
 
 def _tell(reader: Reader, error: SettingsError, node: Node, key: str, lost: set[str]) -> None:

@@ -116,7 +116,10 @@ def _profile() -> Schema:
 def _injection(fault: type[Fault]) -> Schema:
     settings, triggers = _fields(fault), _fields(Trigger)
     common: dict[str, Schema] = {
-        "name": {"description": "Its name; else the fault's.", **_any(_NAME, _NULL, _VARIABLE)}
+        "name": {
+            "description": "Its name; else the fault's.",
+            **_any({"type": "string", "maxLength": LONGEST}, _NULL, _VARIABLE),
+        }
     }
     if fault.streams is None:
         choices: Schema = {"enum": list(get_args(Streams))}

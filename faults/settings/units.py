@@ -15,7 +15,7 @@ from ...wire.errors import BrownoutError, cut
 
 LONGEST = 100
 """The longest text of a quantity, in characters."""
-_NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)\s*([A-Za-zµ%/]*)")
+_NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*([A-Za-zµ%/]*)")
 
 _DECIMAL = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
@@ -66,7 +66,8 @@ class _Quantity(float):
             raise UnitError(f"'{text}' is not {cls.noun}", f"write it like {cls.example}")
         if total > cls.maximum:
             raise UnitError(f"'{text}' is more than {cls(cls.maximum)}")
-        return cls(total)
+        smallest = 1e-9 * cls.units[cls.proposed[0]]  # `_short()` has nine places
+        return cls(total if total >= smallest else 0)
 
     @classmethod
     def pattern(cls) -> str:

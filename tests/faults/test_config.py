@@ -129,6 +129,16 @@ def test_an_optional_setting_without_a_value_is_as_if_it_were_not_there() -> Non
     ]
 
 
+def test_a_key_that_nobody_knows_is_an_error_without_a_value_too() -> None:
+    assert problems("profiles: {a: {'*': [{fault: noop, tymes: }]}}") == [
+        (1, 22, 'profiles.a."*"[0]', "unknown setting 'tymes'", "did you mean times?")
+    ]
+    text = "profiles: {a: {'*': [{fault: http.status, status: 503, match: {method: POST, pth: , path: }}]}}"
+    assert problems(text) == [
+        (1, 22, 'profiles.a."*"[0]', "match.pth: unknown key", "did you mean path?"),
+    ]
+
+
 def test_a_setting_may_be_a_mapping_or_a_list() -> None:
     text = """\
 profiles:
@@ -323,6 +333,18 @@ def test_a_password_is_never_shown_wherever_it_comes_to_stand(password: str) -> 
         found = problems(text, environ)
         assert found
         assert not [problem for problem in found if "ter2" in str(problem)]
+
+
+def test_a_password_is_not_shown_where_a_key_or_the_name_of_a_variable_is_due() -> None:
+    url = "redis://admin:hunter2@127.0.0.1:6379"
+    for text in (
+        f"{url}: x",
+        f"proxies: {{'{url}': 3}}",
+        f"proxies: {{a: '${{{url}}}'}}",
+        f"proxies: {{a: {{'{url}': 1}}}}",
+    ):
+        assert "redis://admin:***@127.0.0.1:6379" in str(problems(text))
+        assert "hunter2" not in str(problems(text))
 
 
 # Files.

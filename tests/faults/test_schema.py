@@ -112,7 +112,7 @@ GOOD_INJECTIONS = [
     {"fault": "latency", "latency": "${LATENCY}", "times": "${TIMES:-3}"},
     {"fault": "reset", "quota": "3 of 10", "after": 0, "every": 1, "start": "1s", "for": "1s"},
     {"fault": "bandwidth", "rate": "56kbit/s", "burst": "64KiB", "shared": True},
-    {"fault": "refuse", "start": "1s", "for": "2s"},
+    {"fault": "refuse", "start": "1s", "for": "2s"}, {"fault": "reset", "name": ""},
     {"fault": "idle_cut", "idle": "1m", "how": "silent"},
     "http.status:503", "http.lost_reply:504", "http.lost_reply", "http.header:etag,vary", "http.truncate:1KB",
     {"fault": "http.lost_reply", "client_sees": 504}, {"fault": "http.lost_reply", "client_sees": "504"},
@@ -135,7 +135,7 @@ BAD_INJECTIONS = [
     {"fault": "http.status", "status": 200, "headers": ["X-A"]}, {"fault": "http.status", "status": 200, "json": 5},
     {"fault": "http.header", "remove": [1]}, {"fault": "http.header", "remove": {"etag": "x"}},
     {"fault": "http.header", "remove": "a", "stream": "both"}, {"fault": "latency", "latency": ["1s"]},
-    {"fault": "latency", "latency": "1s", "name": ["a"]},
+    {"fault": "latency", "latency": "1s", "name": ["a"]}, {"fault": "latency", "latency": "1s", "tymes": None},
 ]  # fmt: skip
 
 

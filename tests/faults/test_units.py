@@ -15,6 +15,7 @@ from brownout.faults.settings.units import UnitError
         (" 2 s ", 2.0, "2s"),
         ("0", 0.0, "0ms"),
         ("0.1234567s", 0.1234567, "123.4567ms"),
+        ("0.00001us", 1e-11, "0.00000001ms"),
     ],
 )
 def test_durations_are_read_and_written_back(text: str, seconds: float, again: str) -> None:
@@ -71,6 +72,7 @@ def test_shares_and_quotas() -> None:
         (Share, "3", "3 has no unit", "a share is written like 3%"),
         (Duration, "soon", "'soon' is not a duration", "write it like 300ms or 1.5s"),
         (Duration, "-3s", "'-3s' is not a duration", "write it like 300ms or 1.5s"),
+        (Duration, "٣s", "'٣s' is not a duration", "write it like 300ms or 1.5s"),
         (Duration, "1s x", "'1s x' is not a duration", "write it like 300ms or 1.5s"),
         (Duration, "", "'' is not a duration", "write it like 300ms or 1.5s"),
         (Rate, "1MB", "'1MB' is not a rate", "write it like 100KB/s or 56kbit/s"),
@@ -109,6 +111,10 @@ def test_what_is_enormous_is_refused(unit: type, text: str, message: str) -> Non
     with pytest.raises(UnitError) as caught:
         unit.parse(text)
     assert caught.value.message == message
+
+
+def test_what_is_too_little_to_be_written_is_nothing() -> None:
+    assert Duration.parse("0.0000001us") == 0
 
 
 def test_the_most_is_read_back() -> None:
