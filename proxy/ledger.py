@@ -154,5 +154,20 @@ def _common(lines: tuple[Line, ...]) -> Finding | None:
     """Return why nothing came of several injections: the reason that tells most of what to do."""
     if any(line.vacuous < line.placed for line in lines):
         return None
-    findings = [line.finding for line in lines if line.finding is not None]
-    return min(findings, key=lambda each: _RANKS.get(each.cause, 1))
+    return foremost([line.finding for line in lines if line.finding is not None])
+
+
+class Caused(Protocol):
+    """Something that tells why an injection did nothing."""
+
+    @property
+    def cause(self) -> str:
+        """The reason as a word for programs."""
+
+
+C = TypeVar("C", bound=Caused)
+
+
+def foremost(found: Iterable[C]) -> C:
+    """Return the reason of several injections that tells most of what to do."""
+    return min(found, key=lambda each: _RANKS.get(each.cause, 1))

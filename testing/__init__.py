@@ -2,7 +2,10 @@
 
     plugin (pytest) -> chaos -> proxied -> handle         what a test calls
                                  driver                   the seam: embedded (a thread) or remote (a running Brownout)
-    thread, failure                                       the loop of `embedded`; what reports of failed tests say
+    pytest_session                                        the API, the file and the seed of a pytest run
+    witness, vacuity, failure                             which tests prove nothing; what reports of failed tests say
+    variants                                              the marker `faults`
+    thread                                                the loop of `embedded`
     servers    conformance, clock                         real Redis and Postgres; what every fault must keep to
 
 The plugin is imported in every pytest run of every user, and this file on its way there: it imports nothing until a

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -11,7 +12,7 @@ from ..control.client import VARIABLE
 from ..faults.config.file import Config
 from ..proxy import new_seed
 from ..wire.address import Address
-from ..wire.errors import NotFoundError
+from ..wire.errors import BrownoutError, NotFoundError
 from .driver import Driver, hidden
 from .embedded import Embedded
 from .handle import Handle, ProfileHandle
@@ -51,6 +52,8 @@ class Chaos:
         self._lock = threading.Lock()
         self.injected: list[Handle] = []
         """What was injected since the last reset."""
+        self.watchers: list[Callable[[Handle], None]] = []
+        """Called with each handle that is made."""
         self._driver = _driver(api or os.environ.get(VARIABLE) or NONE, self.config, seed)
 
     def __enter__(self) -> Self:
@@ -77,6 +80,8 @@ class Chaos:
 
     @seed.setter
     def seed(self, seed: int) -> None:
+        if not isinstance(seed, int):
+            raise BrownoutError(f"a random seed is a number, not {seed!r}")
         self._driver.reseed(seed)
 
     def proxy(self, name: str, upstream: str | None = None) -> Proxied:
@@ -100,13 +105,15 @@ class Chaos:
             for name, template in self.config.env.items()
         }
 
-    def profile(self, name: str) -> ProfileHandle:
+    def profile(self, name: str, *, allow_unused: bool = False) -> ProfileHandle:
         """Inject what a profile says, of the configuration or shipped; applied again it is healed first.
 
-        Raises NotFoundError with the nearest name, ProfileError for a key of it that meets no proxy.
+        With `allow_unused` a test may pass although nothing of it fires. Raises NotFoundError with the nearest name,
+        ProfileError for a key of it that meets no proxy.
         """
-        handles = [Handle(placed) for placed in self._driver.apply(name)]
-        self.injected += handles
+        handles = [Handle(placed, allow_unused=allow_unused) for placed in self._driver.apply(name)]
+        for handle in handles:
+            self._keep(handle)
         return ProfileHandle(name, handles)
 
     def heal(self) -> int:
@@ -138,13 +145,21 @@ class Chaos:
         # A Toxiproxy has no scheme either.
         same = [address for address in known if view["upstream"] in (address.masked, f"tcp://{address.endpoint}")]
         found = same[0] if same else Address.upstream(view["upstream"])
-        return Proxied(self._driver, view, found, self.injected.append)
+        return Proxied(self._driver, view, found, self._keep)
+
+    def _keep(self, handle: Handle) -> None:
+        self.injected.append(handle)
+        for watcher in tuple(self.watchers):
+            watcher(handle)
 
 
 def _read(path: str | Path) -> Config:
     from ..faults.config.file import read  # YAML, which most tests do without
 
-    return read(path)
+    try:
+        return read(path)
+    except BrownoutError as error:  # where it was found out helps nobody
+        raise error.with_traceback(None) from None
 
 
 def _driver(api: str, config: Config, seed: int | None) -> Driver:

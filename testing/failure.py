@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
+
 from ..faults import injection_line
 from ..wire.errors import BrownoutError
 from .chaos import Chaos
 from .handle import Handle, Receipt
 
 
-def section(chaos: Chaos) -> str:
-    """Return the seed, and what was injected since the last reset with what it did."""
+def section(chaos: Chaos, nodeid: str) -> str:
+    """Return the seed, how to repeat the test, and what was injected since the last reset with what it did."""
+    test = f"pytest {shlex.quote(nodeid)}"
     if chaos.where == "embedded":
-        lines = [f"random seed {chaos.seed}; to repeat it: --brownout-seed {chaos.seed}"]
+        lines = [f"random seed {chaos.seed}; to repeat it: {test} --brownout-seed {chaos.seed}"]
     elif chaos.seed is None:
         lines = [f"{chaos.where} has no seed"]
     else:
-        lines = [
-            f"random seed {chaos.seed} of the Brownout at {chaos.where}; to repeat it: brownout run --seed {chaos.seed}"
-        ]
+        again = f"brownout run --seed {chaos.seed} ... -- {test}"
+        lines = [f"random seed {chaos.seed} of the Brownout at {chaos.where}; to repeat it: {again}"]
     for handle in tuple(chaos.injected):
         try:
             lines.append(_line(handle))

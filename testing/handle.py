@@ -56,9 +56,11 @@ class Receipt(NamedTuple):
 class Handle:
     """An injection. As a context manager it heals itself at the end of the block."""
 
-    def __init__(self, placed: Placed) -> None:
+    def __init__(self, placed: Placed, *, allow_unused: bool = False) -> None:
         self.proxy = placed.proxy
         self.name = placed.name
+        self.allow_unused = allow_unused
+        """Whether a test may pass although it never fires."""
         self._placed = placed
 
     def __enter__(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from ..control.views import ProxyView
@@ -10,7 +10,7 @@ from ..faults.config.template import Field
 from ..faults.fault import Fault
 from ..faults.spec import Spec
 from ..wire.address import Address
-from ..wire.errors import BrownoutError
+from ..wire.errors import BrownoutError, cut
 from .driver import Driver, hidden
 from .handle import Handle
 
@@ -70,14 +70,15 @@ class Proxied:
         """What it stands before, without the password."""
         return self._upstream.masked
 
-    def inject(self, fault: str | Fault, /, **settings: object) -> Handle:
+    def inject(self, fault: str | Fault, /, *, allow_unused: bool = False, **settings: object) -> Handle:
         """Inject a fault: `inject("latency", latency="300ms", probability="30%", for_="5s")`.
 
         `fault` is a name, the short form `latency:300ms`, or an instance of a fault of your own; `settings` are the
-        keys of a profile (`for_` is `for`), `match={"path": "/charge*"}` among them. Raises SettingsError with all that
-        is wrong, ConflictError where a name is taken.
+        keys of a profile (`for_` is `for`), `match={"path": "/charge*"}` among them. With `allow_unused` a test may
+        pass although the fault never fires. Raises SettingsError with all that is wrong, ConflictError where a name is
+        taken.
         """
-        handle = Handle(self._driver.inject(self.name, _spec(fault, _keys(settings))))
+        handle = Handle(self._driver.inject(self.name, spec_of(fault, settings)), allow_unused=allow_unused)
         self._placed(handle)
         return handle
 
@@ -112,13 +113,10 @@ class Proxied:
         raise BrownoutError(f"{self.name} is disabled and was never enabled", f'chaos["{self.name}"].enable()')
 
 
-def _keys(settings: dict[str, object]) -> dict[str, object]:
-    return {"for" if key == "for_" else key: value for key, value in settings.items()}
-
-
-def _spec(fault: str | Fault, settings: dict[str, object]) -> Spec:
+def spec_of(fault: str | Fault, settings: Mapping[str, object]) -> Spec:
+    """Return what `inject` makes of its arguments. Raises SettingsError with all that is wrong."""
     try:
-        return _parsed(fault, settings)
+        return _parsed(fault, {"for" if key == "for_" else key: value for key, value in settings.items()})
     except BrownoutError as error:  # where it was found out helps nobody
         raise error.with_traceback(None) from None
 
@@ -127,4 +125,7 @@ def _parsed(fault: str | Fault, settings: dict[str, object]) -> Spec:
     if isinstance(fault, str):
         short = Spec.parse(fault).to_mapping() if ":" in fault else {"fault": fault}
         return Spec.parse({**short, **settings})
-    return Spec.of(fault, settings)
+    if isinstance(fault, Fault):
+        return Spec.of(fault, settings)
+    hint = "give a name such as 'latency', the short form 'latency:300ms', or an instance of a fault"
+    raise BrownoutError(f"{cut(repr(fault))} is not a fault", hint)

@@ -1,26 +1,79 @@
-"""Which of the faults that a test asked for did nothing."""
+"""Whether the faults that a test asked for did anything. A test whose faults fire on nothing proves nothing.
+
+What a profile injects on the proxies that a key means is one thing: it came to nothing only if none of it fired.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from ..proxy.ledger import units
+from ..faults.catalogue import find
+from ..faults.exchange import ExchangeFault
+from ..proxy.ledger import CHANCE, foremost, units
 from ..wire.errors import BrownoutError
 from .handle import Handle, Receipt
 
 
-def nothing_fired(injected: Iterable[Handle]) -> list[str]:
-    """Return a sentence for each thing that was asked for and came to nothing; an unreachable Brownout tells none."""
+class Vacuous(NamedTuple):
+    """Something that was asked for and came to nothing; `spared`: by chance alone, which proves no mistake."""
+
+    said: str
+    hint: str
+    spared: bool
+
+
+class Trial:
+    """What a test has asked for, and what had fired when its call phase began."""
+
+    def __init__(self) -> None:
+        self.handles: list[Handle] = []
+        self.over = False
+        """Whether its call phase has ended."""
+        self._before: dict[Handle, Receipt] = {}
+
+    def begin(self) -> None:
+        """Begin the call phase."""
+        self._before = {handle: receipt for handle, receipt in _asked(self.handles) if not receipt.healed_at}
+
+    def vacuous(self) -> list[Vacuous]:
+        """Return what came to nothing."""
+        return list(_vacuous([self._in_call(handle, receipt) for handle, receipt in _asked(self.handles)]))
+
+    def _in_call(self, handle: Handle, receipt: Receipt) -> Receipt:
+        """Return a receipt that tells of the call phase alone, as far as that is known.
+
+        A fault of requests fires on each of them, so what it did before can be left out. A fault of connections fires
+        once on each, and may go on acting on those that were opened before.
+        """
+        before = self._before.get(handle)
+        if before is None or not before.fired or receipt.fired > before.fired or not _of_requests(handle):
+            return receipt
+        reason = "it fired while the test was set up, and not in the test itself"
+        return receipt._replace(cause="set_up_only", reason=reason, hint="")
+
+
+def of_session(handles: Iterable[Handle]) -> list[Vacuous]:
+    """Return what came to nothing of what no test asked for."""
+    return list(_vacuous([receipt for _, receipt in _asked(handles)]))
+
+
+def _asked(handles: Iterable[Handle]) -> list[tuple[Handle, Receipt]]:
+    """Return the handles of which something must come, with their receipts; none where Brownout is gone."""
     try:
-        receipts = [handle.receipt for handle in tuple(injected)]
+        return [(handle, handle.receipt) for handle in tuple(handles) if not handle.allow_unused]
     except BrownoutError:
         return []
-    return list(_vacuous(receipts))
 
 
-def _vacuous(receipts: list[Receipt]) -> Iterator[str]:
+def _of_requests(handle: Handle) -> bool:
+    return issubclass(find(str(handle.settings["fault"])), ExchangeFault)
+
+
+def _vacuous(receipts: list[Receipt]) -> Iterator[Vacuous]:
     for first, unit in units(receipts):
         if all(receipt.cause for receipt in unit):
+            why = foremost(unit)
             name = first.profile or first.name
             proxies = ", ".join(dict.fromkeys(receipt.proxy for receipt in unit))
-            yield f"{name} on {proxies} never fired: {first.reason}"
+            yield Vacuous(f"{name} on {proxies} never fired: {why.reason}", why.hint, why.cause == CHANCE)

@@ -29,6 +29,8 @@ settings.register_profile(
 )
 settings.load_profile("brownout")  # no example is wrong because the machine was busy
 
+os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:rerunfailures"  # for the processes that run pytest
+
 
 def pytest_xdist_auto_num_workers() -> int:
     """Three workers for two cores: half of the time a test waits, for a server, a process or a fault."""

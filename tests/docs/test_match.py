@@ -13,7 +13,7 @@ from .conftest import DOCS, write_or_compare
 
 PAGE = DOCS["configuration.md"]
 TABLE = r"(?<=\| key \| what it looks at \|\n\| --- \| --- \|\n)(\|.*\n)+"
-EXAMPLES = [text.replace("\\|", "|") for text in re.findall(r"^\| `(\{.*\})` \|", PAGE, re.MULTILINE)]
+EXAMPLES = [text.replace("\\|", "|") for text in re.findall(r"^\| `(\{\S+: .*\})` \|", PAGE, re.MULTILINE)]
 
 
 def test_the_page_has_the_keys_of_a_match() -> None:

@@ -2,7 +2,9 @@
 
 import contextlib
 import random
+import re
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -153,14 +155,25 @@ def expression(draw: random.Random, depth: int = 0) -> str:
     return "".join(parts)
 
 
-def taken(pattern: Pattern, value: str) -> float:
-    """Return the CPU time of a look: of the quickest of three, since a busy machine makes some of them slow."""
+def taken(look: Callable[[], object], rounds: int) -> float:
+    """Return the CPU time of a look: of the quickest round, since a busy machine makes some of them slow."""
     times: list[float] = []
-    while not times or (len(times) < 3 and min(times) >= 0.1):
+    for _ in range(rounds):
         began = time.process_time()
-        pattern.fits(value)
+        look()
         times.append(time.process_time() - began)
     return min(times)
+
+
+def is_quick(pattern: Pattern, value: str) -> bool:
+    """Say whether a look takes less than 0.1 s of CPU time, as an idle machine has it.
+
+    On a busy one the CPU itself is slower: there a look is compared with 0.1 s of the same kind of work.
+    """
+    if taken(lambda: pattern.fits(value), 1) < 0.1:
+        return True
+    work = re.compile("a.*b.*c")  # backtracks for 13 ms
+    return taken(lambda: pattern.fits(value), 3) < 8 * taken(lambda: work.search("ab" * 340), 3)
 
 
 def longest_texts(pattern: Pattern) -> list[str]:
@@ -177,7 +190,7 @@ def test_no_expression_takes_long(seed: int) -> None:
         with contextlib.suppress(BrownoutError):
             pattern = Pattern.parse(text)
             accepted += 1
-            assert max(taken(pattern, value) for value in longest_texts(pattern)) < 0.1, text
+            assert all(is_quick(pattern, value) for value in longest_texts(pattern)), text
 
 
 @pytest.mark.parametrize(
@@ -195,4 +208,4 @@ def test_no_text_takes_long(text: str, value: str) -> None:
     except BrownoutError:
         return  # it is refused, which is quick
     for length in (10_000, 100_000, 8192, 2048, 1024, 512, 256, 128, 64):
-        assert taken(pattern, (value * length)[:length]) < 0.1
+        assert is_quick(pattern, (value * length)[:length])

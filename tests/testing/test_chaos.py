@@ -515,7 +515,7 @@ def test_a_short_import_brings_nothing_heavy() -> None:
         print(sorted(name for name in sys.modules if name.startswith("brownout.")))
     """)
     assert (code, err) == (0, "")
-    assert out == "['brownout.testing', 'brownout.testing.plugin']\n"
+    assert out == "['brownout.testing', 'brownout.testing.plugin', 'brownout.testing.pytest_session']\n"
 
 
 # A running Brownout
@@ -604,7 +604,10 @@ def test_an_injection_has_a_match(where: str, echo: str) -> None:
         assert handle.settings["match"] == {"method": "POST", "json.paid": "true"}
         handle.change(match={"path": "/a*", "header.x": "1"})
         assert handle.settings["match"] == {"path": "/a*", "header.x": "1"}
-        assert section(chaos).splitlines()[1] == "http.status on api: status=503 match: path=/a* header.x=1"
+        assert (
+            section(chaos, "test_it.py::test_it").splitlines()[1]
+            == "http.status on api: status=503 match: path=/a* header.x=1"
+        )
         fault = Spec.parse("http.status:500").fault
         assert proxy.inject(fault, name="own", match={"path": "/b"}).settings["match"] == {"path": "/b"}
         with pytest.raises(SettingsError, match=r"^match\.pth: unknown key"):

@@ -19,6 +19,8 @@ from brownout.testing import Chaos, Proxied
 from brownout.testing.failure import section
 from brownout.wire.errors import BrownoutError, ConflictError, NotFoundError
 
+from .suites import WITHOUT
+
 pytest_plugins = ["pytester"]
 
 DEADLINE = 60.0
@@ -181,7 +183,7 @@ def test_it_has_no_seed(chaos: Chaos, running: str) -> None:
 
 def test_a_failed_test_says_what_is_not_known(chaos: Chaos, running: str) -> None:
     chaos["before"].inject("latency:300ms")
-    assert section(chaos) == (
+    assert section(chaos, "test_it.py::test_it") == (
         f"toxiproxy://{running} has no seed\nlatency on before: latency=300ms\n  nobody can count what it hit"
     )
 
@@ -204,7 +206,7 @@ def test_a_seed(chaos): pass
 """
     )
     args = ["-W", "error", "-p", "no:cacheprovider", "--brownout-api", f"toxiproxy://{running}"]
-    result = pytester.run(sys.executable, "-m", "pytest", *args, timeout=60)
+    result = pytester.run(sys.executable, "-m", "pytest", *WITHOUT, *args, timeout=60)
     result.assert_outcomes(passed=3, errors=2)
     assert f"brownout: the Toxiproxy at {running}, no seed" in result.outlines
     result.stdout.fnmatch_lines(["profile lost: half_open on before: a Toxiproxy has no such fault; *"])

@@ -8,6 +8,8 @@ import pytest
 
 from brownout.testing import servers
 
+from .suites import WITHOUT
+
 pytest_plugins = ["pytester"]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pytest.md").read_text()
@@ -27,9 +29,9 @@ def test_the_files_are_a_suite_that_passes(pytester: pytest.Pytester) -> None:
     with servers.redis() as redis:
         for name, text in FILES.items():
             (pytester.path / name).write_text(text.replace("6379", str(redis.port)))
-        args = ["-W", "error", "-p", "no:cacheprovider", "--strict-markers"]
-        pytester.runpytest_inprocess(*args).assert_outcomes(passed=9)
-        pytester.runpytest_inprocess(*args, "-n", "2").assert_outcomes(passed=9)
+        args = ["-W", "error", "-p", "no:cacheprovider", "--strict-markers", *WITHOUT]
+        pytester.runpytest_inprocess(*args).assert_outcomes(passed=14, failed=1)  # test_mistake.py
+        pytester.runpytest_inprocess(*args, "-n", "2").assert_outcomes(passed=14, failed=1)
         for name in ("test_case.py", "script.py"):
             done = pytester.run(sys.executable, "-W", "error", name, timeout=30)
             assert done.ret == 0

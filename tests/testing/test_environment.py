@@ -18,6 +18,7 @@ from brownout.testing import Chaos
 from brownout.testing.environment import SEED
 
 from ..cli.conftest import Run as BrownoutRun
+from .suites import WITHOUT
 
 pytest_plugins = ["pytester"]
 
@@ -63,7 +64,7 @@ def run(pytester: pytest.Pytester, echo: str, monkeypatch: pytest.MonkeyPatch) -
 
     def run(*args: str, suite: str = SUITE, within: tuple[str, ...] | None = None) -> pytest.RunResult:
         pytester.makepyfile(test_it=suite)
-        options = ["-W", "error", "-p", "no:cacheprovider", *args]
+        options = ["-W", "error", "-p", "no:cacheprovider", *WITHOUT, *args]
         if within is None:
             return pytester.runpytest_inprocess(*options)
         return pytester.run(*within, sys.executable, "-m", "pytest", *options, timeout=DEADLINE)

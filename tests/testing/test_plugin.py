@@ -5,6 +5,7 @@ workers of xdist, and for `brownout run -- pytest`.
 """
 
 import contextlib
+import glob
 import os
 import re
 import sys
@@ -16,76 +17,11 @@ import pytest
 import brownout.testing.failure  # noqa: F401 - what an inner run imports first, it takes away with it
 
 from ..cli.conftest import Run as BrownoutRun
+from .suites import ALONE, PROFILES, Run, header, told
 
 pytest_plugins = ["pytester"]
 
-Run = Callable[..., pytest.RunResult]
-
-CONFTEST = """
-import socket
-import pytest
-
-ECHO = "{echo}"
-
-@pytest.fixture
-def proxy(chaos):
-    return chaos.proxy("echo", upstream=ECHO)
-
-@pytest.fixture
-def client(proxy):
-    with socket.create_connection((proxy.host, proxy.port), timeout=20) as client:
-        yield client
-
-def trip(client):
-    client.sendall(b"x")
-    assert client.recv(1) == b"x"
-
-def hits(proxy, count=50):
-    found = []
-    for number in range(1, count + 1):
-        try:
-            with socket.create_connection((proxy.host, proxy.port), timeout=20) as client:
-                trip(client)
-        except ConnectionError:
-            found.append(number)
-    return found
-"""
-PROFILES = """
-seed: 7
-profiles:
-  slow: {"*": ["latency:100ms"]}
-  slower: {"*": [{fault: latency, latency: 200ms, name: slower}]}
-"""
 HITS_OF_SEED_7 = [1, 3, 8, 10, 12, 13, 18, 19, 23, 24, 25, 35, 36, 37, 40, 44, 45, 48, 49]  # on echo, reset, 30%
-
-ALONE: tuple[str, ...] = ()
-"""The words that start a process of its own: none but those of pytest."""
-DEADLINE = 120.0
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester, echo: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Write a suite and run it, with every warning an error: here, or as a process that is started by other words."""
-    monkeypatch.setenv("ECHO", echo)
-    (pytester.path / "conftest.py").write_text(CONFTEST.replace("{echo}", echo))
-
-    def run(*args: str, suite: str | None = None, within: tuple[str, ...] | None = None) -> pytest.RunResult:
-        if suite is not None:
-            pytester.makepyfile(test_it=f"import socket, pytest\nfrom conftest import hits, trip\n{suite}")
-        options = ["-W", "error", "-p", "no:cacheprovider", "--strict-markers", "--strict-config", *args]
-        if within is None:
-            return pytester.runpytest_inprocess(*options)
-        return pytester.run(*within, sys.executable, "-m", "pytest", *options, timeout=DEADLINE)
-
-    return run
-
-
-def header(result: pytest.RunResult) -> str:
-    return next(line for line in result.outlines if line.startswith("brownout: "))
-
-
-def told(result: pytest.RunResult) -> str:
-    return "\n".join(result.outlines)
 
 
 # What is left of a test
@@ -93,7 +29,7 @@ def told(result: pytest.RunResult) -> str:
 
 def test_the_next_test_meets_health_whatever_the_last_one_left(run: Run) -> None:
     result = run(suite="""
-def test_a_fault_is_left(proxy): proxy.inject("half_open")
+def test_a_fault_is_left(proxy): proxy.inject("half_open", allow_unused=True)
 def test_after_it(client): client.settimeout(5); trip(client)
 def test_it_fails(proxy): proxy.inject("half_open"); assert False
 def test_after_the_failure(client): client.settimeout(5); trip(client)
@@ -122,7 +58,7 @@ def polite(client):
     client.settimeout(5)
     client.sendall(b"q")
     assert client.recv(1) == b"q"
-def test_it_hangs(polite, proxy): proxy.inject("latency:100s")
+def test_it_hangs(polite, proxy): proxy.inject("latency:100s", allow_unused=True)
 """
     )
     result.assert_outcomes(passed=1)
@@ -153,7 +89,7 @@ import sys, threading
 def test_it():
     assert [thread.name for thread in threading.enumerate() if thread.name == "brownout"] == []
     loaded = sorted(name for name in sys.modules if name.startswith("brownout."))
-    assert loaded == ["brownout.testing", "brownout.testing.plugin"]
+    assert loaded == ["brownout.testing", "brownout.testing.plugin", "brownout.testing.pytest_session"]
 """,
     )
     result.assert_outcomes(passed=1)
@@ -169,6 +105,7 @@ from brownout.testing import Chaos
 class Marked(unittest.TestCase):
     def test_it(self):
         assert len(self.chaos.injected) == 1
+        assert hits(self.chaos["echo"], 1) == []
     @pytest.fixture(autouse=True)
     def take(self, chaos, proxy): self.chaos = chaos
 class Own(unittest.TestCase):
@@ -186,10 +123,10 @@ def test_a_marker_applies_profiles_when_the_fixtures_are_there(run: Run) -> None
     Path("brownout.yaml").write_text(PROFILES)
     result = run(
         suite="""
-pytestmark = pytest.mark.brownout("slow")
+pytestmark = pytest.mark.brownout("slow", allow_unused=True)
 def names(chaos): return [(handle.name, handle.receipt.matched) for handle in chaos.injected]
 def test_of_the_module(chaos, client): assert names(chaos) == [("latency", 1)]
-@pytest.mark.brownout("slower")
+@pytest.mark.brownout("slower", allow_unused=True)
 class TestOfTheClass:
     def test_both(self, chaos, client): assert names(chaos) == [("latency", 1), ("slower", 1)]
     @pytest.mark.brownout(seed=9)
@@ -263,7 +200,7 @@ def test_two(proxy): proxy.inject("latency:1ms"); met("two", proxy)
 def test_three(chaos):
     proxy = chaos.proxy("echo-3", upstream=os.environ["ECHO"])
     met("three", proxy)
-    proxy.inject("reset", probability="30%")
+    proxy.inject("reset", probability="30%", allow_unused=True)
 """
     runs = {
         "suite": [],
@@ -310,7 +247,7 @@ def test_without(): assert False
     lines = [line for line in sections[0].splitlines()[1:] if not line.startswith("___")][:9]
     said = lines[-1]
     assert lines == [
-        "random seed 7; to repeat it: --brownout-seed 7",
+        "random seed 7; to repeat it: pytest test_it.py::test_it --brownout-seed 7",
         "latency on echo: stream=both latency=1ms",
         "  matched 1, chosen 1, fired 1, 2 bytes; healed",
         "reset on echo: probability=0%",
@@ -323,54 +260,53 @@ def test_without(): assert False
     assert re.sub("it never fired: nobody tried to connect while the port was closed; ", "", said) == (
         "  nobody can count what it hit; connections that it could not act on: 1"
     )
-    assert sections[1].splitlines()[1:3] == ["random seed 7; to repeat it: --brownout-seed 7", "nothing was injected"]
+    assert sections[1].splitlines()[1:3] == [
+        "random seed 7; to repeat it: pytest test_it.py::test_nothing_injected --brownout-seed 7",
+        "nothing was injected",
+    ]
     assert len(sections) == 2
 
 
-NOTHING = """
-def test_it_fires(proxy, client): proxy.inject("latency:1ms"); trip(client)
-def test_nobody_connects(proxy): proxy.inject("latency:1ms")
-def test_healed_before(proxy, client):
-    with proxy.inject("reset", bytes="1GB"): trip(client)
-def test_a_profile_that_fires(chaos, client): chaos.profile("slow"); trip(client)
-def test_a_profile_that_does_not(chaos, proxy): chaos.profile("slow")
-def test_it_fails_by_itself(proxy): proxy.inject("latency:1ms"); assert False
-def test_it_is_skipped(proxy): proxy.inject("latency:1ms"); pytest.skip("no")
-def test_without_any(client): trip(client)
-"""
-SAID = [
-    "test_it.py::test_nobody_connects: latency on echo never fired: no connection came",
-    "test_it.py::test_healed_before: reset on echo never fired: its moment never came: 1GB of the reply (*",
-    "test_it.py::test_a_profile_that_does_not: slow on echo never fired: no connection came",
-]
-
-
-def test_faults_that_did_nothing_in_tests_that_passed_are_listed_at_the_end(run: Run) -> None:
-    Path("brownout.yaml").write_text(PROFILES)
-    result = run("--junit-xml=junit.xml", suite=NOTHING)
-    result.assert_outcomes(passed=6, failed=1, skipped=1)
-    result.stdout.fnmatch_lines(["*= brownout: faults that did nothing =*", *SAID, "*= short test summary info =*"])
-    assert result.stdout.str().count(" never fired: ") == 4  # and in the section of the test that failed
-    assert Path("junit.xml").read_text().count('name="brownout_nothing_fired"') == 3
-
-
-@pytest.mark.slow
-def test_they_are_listed_of_workers_too(run: Run) -> None:
-    Path("brownout.yaml").write_text(PROFILES)
-    result = run("-n", "2", suite=NOTHING, within=ALONE)
-    result.assert_outcomes(passed=6, failed=1, skipped=1)
-    result.stdout.fnmatch_lines_random(SAID)
-
-
-def test_an_error_points_at_the_users_line(run: Run) -> None:
-    result = run(
-        suite="""
-def test_it(proxy):
-    proxy.inject("latncy")
-"""
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('proxy.inject("latncy")', ["unknown fault 'latncy'", "hint: did you mean latency?"]),
+        ("proxy.inject(3)", ["3 is not a fault", "hint: give a name such as 'latency', *"]),
+        (
+            'proxy.inject("latency", latency=3)',
+            ["latency: 3 has no unit", "hint: a duration is written like 3ms or 3s"],
+        ),
+        ('chaos["ehco"]', ["there is no proxy named 'ehco'", "hint: did you mean echo?*"]),
+        ('chaos.profile("blckout")', ["there is no profile named 'blckout'", "hint: did you mean blackout?"]),
+        ('chaos.seed = "7"', ["a random seed is a number, not '7'"]),
+        ('chaos.proxy("echo", "127.0.0.1:9")', ["the proxy echo stands before *", "hint: give the other one *"]),
+        ('Chaos(config="nope.yaml")', ["nope.yaml: there is no such file (check the path)"]),
+    ],
+)
+def test_an_error_points_at_the_users_line_and_is_told_once(run: Run, line: str, said: list[str]) -> None:
+    result = run(suite=f"""
+from brownout.testing import Chaos
+def test_it(chaos, proxy):
+    {line}
+""")  # fmt: skip
+    first, *rest = said
+    result.stdout.fnmatch_lines(
+        [f">   *{glob.escape(line)}", f"E*Error: {first}", *(f"E*{each}" for each in rest), "test_it.py:6: *"]
     )
-    result.stdout.fnmatch_lines(['>*proxy.inject("latncy")', "E*SettingsError: unknown fault 'latncy'"])
-    assert "proxied.py" not in told(result)
+    assert [line for line in result.outlines if re.match(r"\S+\.py:\d+: ", line)] == [
+        next(line for line in result.outlines if line.startswith("test_it.py:6: "))
+    ]
+    assert len(re.findall(r"^E .*Error: ", told(result), re.MULTILINE)) == 1
+
+
+def test_the_command_that_repeats_a_test_is_one_that_a_shell_takes(run: Run) -> None:
+    result = run("--brownout-seed", "7", suite="""
+@pytest.mark.parametrize("path", ["/a b"])
+def test_it(chaos, path): assert False
+""")  # fmt: skip
+    result.stdout.fnmatch_lines(
+        ["random seed 7; to repeat it: pytest 'test_it.py::test_it[[]/a b[]]' --brownout-seed 7"]
+    )
 
 
 # The configuration
@@ -401,7 +337,7 @@ def test_without(): pass
     )
     result.assert_outcomes(errors=1, passed=1)
     result.stdout.fnmatch_lines(
-        ["brownout: embedded, config *brownout.yaml*", "*brownout.yaml:1: sede*", "*brownout.yaml:2: *"]
+        ["brownout: embedded, *brownout.yaml:1: sede: *", "*brownout.yaml:1: sede*", "*brownout.yaml:2: *"]
     )
     assert "Traceback" not in told(result)
 
@@ -454,13 +390,13 @@ import threading, time
 def test_the_run_has_a_profile(chaos, client):
     start = time.monotonic(); trip(client)
     assert time.monotonic() - start >= 0.1
-    chaos["echo"].inject("half_open")
+    chaos["echo"].inject("half_open", allow_unused=True)
 def test_it_stays_and_ours_is_gone(chaos, client):
     start = time.monotonic(); trip(client)
     assert time.monotonic() - start >= 0.1
     assert chaos.heal() == 0
     assert not any(thread.name == "brownout" for thread in threading.enumerate())
-@pytest.mark.brownout("slower")
+@pytest.mark.brownout("slower", allow_unused=True)
 def test_the_marker_too(chaos, proxy): assert [handle.name for handle in chaos.injected] == ["slower"]
 @pytest.mark.brownout(seed=9)
 def test_another_seed(chaos): pass

@@ -1,0 +1,225 @@
+"""The marker `faults`: a test runs healthy, then once under each fault. As suites of users see it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import brownout.testing.failure  # noqa: F401 - what an inner run imports first, it takes away with it
+
+from .suites import Run, told
+
+pytest_plugins = ["pytester"]
+
+
+def outcomes(result: pytest.RunResult) -> list[tuple[str, str]]:
+    """Return what became of each test, in their order."""
+    return re.findall(r"^test_it\.py::(\S.*?) (PASSED|FAILED|SKIPPED|ERROR|XFAIL|XPASS)", told(result), re.MULTILINE)
+
+
+def test_a_marked_test_runs_healthy_and_once_under_each_fault_with_ids_that_tell_which(run: Run) -> None:
+    result = run("-v", suite="""
+from brownout.faults import Latency
+seen = []
+@pytest.mark.faults("web", [
+    "http.status:503",
+    {"fault": "http.status", "status": 429, "match": {"path": "/a*"}},
+    ["http.delay:1ms", "latency:1ms"],
+])
+@pytest.mark.parametrize("path", ["/a", "/ab"])
+def test_pay(web, browser, path, brownout_fault, chaos):
+    seen.append((brownout_fault, ask(browser, path), [handle.name for handle in chaos.injected]))
+def test_what_was_seen():
+    assert seen == 2 * [
+        ("healthy", 200, []),
+        ("web-http.status:503", 503, ["http.status"]),
+        ("web-status=429 match: path=/a*", 429, ["http.status"]),
+        ("web-http.delay:1ms+latency:1ms", 200, ["http.delay", "latency"]),
+    ]
+""")  # fmt: skip
+    faults = ["healthy", "web-http.status:503", "web-status=429 match: path=/a*", "web-http.delay:1ms+latency:1ms"]
+    assert outcomes(result) == [
+        *((f"test_pay[{path}-{fault}]", "PASSED") for path in ("/a", "/ab") for fault in faults),
+        ("test_what_was_seen", "PASSED"),
+    ]
+
+
+def test_an_instance_of_a_fault_and_markers_on_class_and_module_add_up(run: Run) -> None:
+    result = run("-v", suite="""
+from brownout.faults import Latency
+from brownout.faults.settings.units import Duration
+pytestmark = pytest.mark.faults("echo", [Latency(latency=Duration(0.001))])
+@pytest.mark.faults("echo", ["slicer:1B"], allow_unused=True)
+class TestIt:
+    @pytest.mark.faults("web", ["http.status:500"])
+    def test_it(self, client, web, browser): trip(client); ask(browser)
+""")  # fmt: skip
+    assert [name for name, _ in outcomes(result)] == [
+        f"TestIt::test_it[{each}]"
+        for each in ("healthy", "echo-latency=1ms", "echo-average_size=1B", "web-http.status:500")
+    ] or [name for name, _ in outcomes(result)] == [
+        f"TestIt::test_it[{each}]" for each in ("healthy", "echo-latency=1ms", "echo-slicer:1B", "web-http.status:500")
+    ]
+    result.assert_outcomes(passed=4)
+
+
+def test_a_test_that_fails_while_healthy_is_skipped_under_faults_with_that_reason(run: Run) -> None:
+    result = run("-v", "-rs", suite="""
+@pytest.mark.faults("echo", ["latency:1ms", "reset"])
+def test_it_fails(client): assert False
+@pytest.mark.faults("echo", ["latency:1ms"])
+@pytest.mark.xfail
+def test_it_is_known_to_fail(client): assert False
+@pytest.fixture
+def broken(): raise RuntimeError
+@pytest.mark.faults("echo", ["latency:1ms"])
+def test_its_set_up_fails(broken, client): pass
+@pytest.mark.faults("echo", ["latency:1ms"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_one_of_two(client, number): trip(client); assert number == 2
+""")  # fmt: skip
+    assert outcomes(result) == [
+        ("test_it_fails[healthy]", "FAILED"),
+        ("test_it_fails[echo-latency:1ms]", "SKIPPED"),
+        ("test_it_fails[echo-reset]", "SKIPPED"),
+        ("test_it_is_known_to_fail[healthy]", "XFAIL"),
+        ("test_it_is_known_to_fail[echo-latency:1ms]", "SKIPPED"),
+        ("test_its_set_up_fails[healthy]", "ERROR"),
+        ("test_its_set_up_fails[echo-latency:1ms]", "SKIPPED"),
+        ("test_one_of_two[1-healthy]", "FAILED"),
+        ("test_one_of_two[1-echo-latency:1ms]", "SKIPPED"),
+        ("test_one_of_two[2-healthy]", "PASSED"),
+        ("test_one_of_two[2-echo-latency:1ms]", "PASSED"),
+    ]
+    result.stdout.fnmatch_lines_random([
+        "SKIPPED * test_it.py:*: it fails while healthy, so faults tell nothing",
+        "SKIPPED * test_it.py:*: it xfails while healthy, so faults tell nothing",
+    ])  # fmt: skip
+
+
+def test_the_healthy_run_comes_first_whatever_shuffles_the_tests(run: Run) -> None:
+    with Path("conftest.py").open("a") as conftest:
+        conftest.write("\ndef pytest_collection_modifyitems(items): items.reverse()\n")
+    result = run("-v", suite="""
+@pytest.mark.faults("echo", ["latency:1ms", "slicer:1B"], allow_unused=True)
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(client, number): trip(client)
+""")  # fmt: skip
+    names = [name for name, _ in outcomes(result)]
+    assert [name for name in names if "healthy" in name] == ["test_it[2-healthy]", "test_it[1-healthy]"]
+    assert names.index("test_it[2-healthy]") == 0
+    assert names.index("test_it[1-healthy]") == 3
+    result.assert_outcomes(passed=6)
+
+
+def test_a_test_that_hangs_is_healed_fails_and_says_where_it_was(run: Run) -> None:
+    result = run("-v", suite="""
+@pytest.mark.faults("echo", ["hang"], timeout=0.2)
+def test_it_waits_for_ever(proxy):
+    with socket.create_connection((proxy.host, proxy.port), timeout=60) as waiting:
+        trip(waiting)
+@pytest.mark.faults("echo", [["hang", "timeout"]], timeout="200ms")
+def test_it_is_cut_off(proxy):
+    with socket.create_connection((proxy.host, proxy.port), timeout=60) as waiting:
+        trip(waiting)
+@pytest.mark.faults("echo", ["hang"], timeout="200ms")
+@pytest.mark.xfail(reason="it waits for ever")
+def test_it_is_known_to_hang(proxy, brownout_fault):
+    assert brownout_fault != "healthy" or pytest.fail("this one too")
+    with socket.create_connection((proxy.host, proxy.port), timeout=60) as waiting:
+        trip(waiting)
+@pytest.mark.faults("echo", ["hang"])
+def test_it_gives_up(proxy):
+    with socket.create_connection((proxy.host, proxy.port), timeout=60) as impatient:
+        if proxy.inject("noop") and not hits: pass
+""")  # fmt: skip
+    said = dict(outcomes(result))
+    assert said["test_it_waits_for_ever[healthy]"] == "PASSED"
+    assert said["test_it_waits_for_ever[echo-hang]"] == "FAILED"
+    assert said["test_it_is_cut_off[echo-hang+timeout]"] == "FAILED"
+    assert said["test_it_is_known_to_hang[echo-hang]"] == "SKIPPED"
+    assert said["test_it_gives_up[echo-hang]"] == "PASSED"
+    result.stdout.fnmatch_lines([
+        "it hung for 0.2 s under echo-hang, and passed when they were healed",
+        "it hung for 0.2 s under echo-hang; until they were healed it was here:",
+        '*test_it.py", line *, in test_it_waits_for_ever',
+        "*conftest.py*, in trip",
+        "*hang on echo:*",
+    ])  # fmt: skip
+
+
+def test_a_fault_that_does_nothing_fails_its_variant_alone(run: Run) -> None:
+    result = run("-v", suite="""
+@pytest.mark.faults("web", ["http.status:503", {"fault": "http.status", "status": 503, "match": {"path": "/b"}}])
+def test_it(web, browser): ask(browser, "/a")
+""")  # fmt: skip
+    assert [outcome for _, outcome in outcomes(result)] == ["PASSED", "PASSED", "FAILED"]
+    result.stdout.fnmatch_lines(["http.status on web never fired: none of 1 request matched"])
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        ('"web"', ["the marker faults takes a proxy and a list of faults, not ('web')", "hint: @pytest.mark.faults(*"]),
+        ('"web", "hang"', ["the marker faults takes a proxy and a list of faults, not ('web', 'hang')"]),
+        ('"web", []', ["the marker faults takes a proxy and a list of faults, not ('web', [[]])"]),
+        ('"web", ["hang"], tiemout=3', ["the marker faults takes a proxy * tiemout=3)"]),
+        ('"web", ["hnag"]', ["unknown fault 'hnag'", "hint: did you mean hang?"]),
+        ('"web", ["latency:5"]', ["latency: 5 has no unit"]),
+        ('"web", [{"latency": "5s"}]', ["*fault*"]),
+        ('"web", [3]', ["3 is not a fault"]),
+        ('"web", ["hang"], timeout=0', ["timeout=0 is not a number of seconds above 0"]),
+        ('"web", ["hang"], timeout="5"', ["5 has no unit", "hint: a duration is written like 5ms or 5s"]),
+    ],
+)
+def test_a_wrong_marker_is_an_error_of_collecting_that_says_what_is_right(run: Run, mark: str, said: list[str]) -> None:
+    result = run(suite=f"@pytest.mark.faults({mark})\ndef test_it(web): pass")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(said)
+    assert "Traceback" not in told(result)
+    assert "variants.py" not in told(result)
+
+
+def test_a_wrong_proxy_is_an_error_that_says_what_is_right(run: Run) -> None:
+    result = run(suite="""
+@pytest.mark.faults("wbe", ["hang"])
+def test_it(web): pass
+""")  # fmt: skip
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["there is no proxy named 'wbe'", "hint: did you mean web?*"])
+    assert "variants.py" not in told(result)
+
+
+def test_a_method_of_a_test_case_is_refused_with_the_way_out(run: Run) -> None:
+    result = run(suite="""
+import unittest
+@pytest.mark.faults("echo", ["hang"])
+class Case(unittest.TestCase):
+    def test_it(self): pass
+""")  # fmt: skip
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["the marker faults cannot run a method of a TestCase more than once", "hint: make*"])
+
+
+ASYNC = """
+import asyncio
+@MARK
+@pytest.mark.faults("echo", ["latency:1ms", "hang"], timeout="200ms")
+async def test_it(proxy):
+    reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+    writer.write(b"x")
+    assert await reader.readexactly(1) == b"x"
+    writer.close()
+    await writer.wait_closed()
+"""
+
+
+@pytest.mark.parametrize(("plugin", "mark"), [("asyncio", "pytest.mark.asyncio"), ("anyio", "pytest.mark.anyio")])
+def test_async_tests_run_under_faults_too(run: Run, plugin: str, mark: str) -> None:
+    options = ["-o", "asyncio_default_fixture_loop_scope=function"] if plugin == "asyncio" else []
+    suite = ASYNC.replace("@MARK", f"@{mark}")
+    if plugin == "anyio":
+        suite += '\n@pytest.fixture\ndef anyio_backend(): return "asyncio"\n'
+    result = run("-v", *options, suite=suite, plugins=(plugin,))
+    assert [outcome for _, outcome in outcomes(result)] == ["PASSED", "PASSED", "FAILED"]
+    result.stdout.fnmatch_lines(["it hung for 0.2 s under echo-hang, and passed when they were healed"])
