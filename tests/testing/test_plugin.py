@@ -381,6 +381,20 @@ def test_it(chaos, number):
     assert {at for _, _, at in met.values()} == {f"unix://{sock}.gw{number}" for number in range(2)}
 
 
+@pytest.mark.slow
+def test_two_hundred_tests_with_faults_of_their_own_in_four_workers_meet_no_fault_of_another(run: Run) -> None:
+    result = run("-n", "4", "-q", within=ALONE, suite="""
+@pytest.mark.parametrize("code", range(400, 600))
+def test_it(web, browser, proxy, client, code):
+    with web.inject("http.status", status=code, times=1) as status, proxy.inject("latency:1ms") as latency:
+        assert [ask(browser), ask(browser)] == [code, 200]
+        trip(client)
+    assert (status.receipt.matched, status.receipt.fired, latency.receipt.fired) == (2, 1, 1)
+    web.inject("http.delay:1ms", match={"path": f"/{code}"}, allow_unused=True)  # left to the fixture
+""")  # fmt: skip
+    result.assert_outcomes(passed=200)
+
+
 # A running Brownout
 
 
