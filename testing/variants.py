@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import pytest
 
+from ..faults import injection_line
 from ..faults.fault import Fault
-from ..faults.injection_line import fault_and_settings
 from ..faults.settings.units import Duration
 from ..wire.errors import BrownoutError
 from .chaos import Chaos
@@ -114,7 +114,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     with budget:
         result = yield
     if budget.waited:
-        pytest.fail(f"{_hung(item)}, and passed when they were healed", pytrace=False)
+        pytest.fail(f"{_hung(item)}, and passed only once it was healed", pytrace=False)
     return result
 
 
@@ -129,14 +129,14 @@ def pytest_runtest_makereport(
         item.config.stash.setdefault(_SICK, {})[_family(item)] = "fails" if report.failed else "xfails"
     budget = item.stash.get(_BUDGET, None)
     if budget is not None and budget.waited and call.when == "call":
-        report.sections.append(("brownout", f"{_hung(item)}; until they were healed it was here:\n{budget.waited}"))
+        report.sections.append(("brownout", f"{_hung(item)}; it was waiting here:\n{budget.waited}"))
     return report
 
 
 def _hung(item: pytest.Item) -> str:
     variant = _variant(item)
     assert variant is not None
-    return f"it hung for {variant.timeout:g} s under {variant.id}"
+    return f"the test hung for {variant.timeout:g} s under {variant.id}"
 
 
 def _variant(item: pytest.Item) -> Variant | None:
@@ -185,8 +185,8 @@ def _placement(one: object) -> Placement:
 def _text(one: object) -> str:
     if isinstance(one, str):
         return one
-    spec = spec_of(*_placement(one))
-    return fault_and_settings(spec._replace(name=spec.name or spec.fault.name).to_mapping())
+    mapping = spec_of(*_placement(one)).to_mapping()
+    return f"{mapping['fault']} {injection_line.settings(mapping)}".rstrip()
 
 
 def _seconds(timeout: object) -> float:
