@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import click
@@ -11,6 +13,10 @@ import click
 from ..faults.config.problem import ConfigError
 from ..faults.settings import SettingsError
 from ..wire.errors import BrownoutError
+
+INDENT = " " * len("error: ")
+NARROWEST = 20
+"""The least number of characters in a line that is wrapped."""
 
 
 class CombinedError(BrownoutError):
@@ -54,7 +60,22 @@ def show_usage(error: click.ClickException) -> None:
 
 def _write(message: str, hint: str) -> None:
     color = False if os.environ.get("NO_COLOR") else None
+    said, *lines = hint.split("\n")
     with contextlib.suppress(OSError):  # the exit code says it as well
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True, color=color)
+        click.echo(_fitted(click.style("error:", fg="red", bold=True), message), err=True, color=color)
         if hint:
-            click.echo(f"{click.style('hint:', bold=True)}  {hint}", err=True, color=color)
+            click.echo(_fitted(click.style("hint: ", bold=True), said), err=True, color=color)
+        for line in lines:  # to be copied, so it is not wrapped
+            click.echo(f"{INDENT}{line}", err=True, color=color)
+
+
+def _fitted(label: str, text: str) -> str:
+    """Return a text behind its label, on a terminal in lines that fit it."""
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+    except OSError:
+        width = 0
+    if width <= len(INDENT) + NARROWEST:
+        return f"{label} {text}"
+    lines = textwrap.wrap(text, width - len(INDENT), break_on_hyphens=False, break_long_words=False)
+    return f"\n{INDENT}".join([f"{label} {lines[0] if lines else ''}", *lines[1:]])

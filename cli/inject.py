@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import msgspec
 
 from ..control.client_at import AnyClient
+from ..control.views import PlacedView
 from ..faults import injection_line
 from ..faults.catalogue import find
-from ..faults.settings import fields, plain
-from ..faults.spec import Spec, from_short
-from ..wire.errors import BrownoutError
+from ..faults.exchange import protocol_mismatch
+from ..faults.settings import SettingsError, fields, plain
+from ..faults.spec import Spec
+from ..wire.errors import BrownoutError, NotFoundError
 from . import complete, figures
+from .injection_words import Inject, InjectionWords
 from .options import api_option, examples, json_option, pairs, trigger_options, trigger_values, write_json
+from .typed import Typed, refusal
+
+EVERYWHERE = "*"
+"""In place of a proxy's name: all of them."""
+ALL = "all"
+"""What people type for that."""
 
 match_option = click.option(
     "--match",
@@ -27,12 +38,13 @@ match_option = click.option(
 
 
 @click.command(
+    cls=Inject,
     epilog=examples(
         "brownout inject redis latency:300ms",
         "brownout inject redis latency latency=300ms jitter=100ms --probability 30%",
         "brownout inject db reset bytes=4KB --times 1 --for 10s",
         "brownout inject api http.status:503 --match method=POST --match 'path=/a*'",
-    )
+    ),
 )
 @click.argument("proxy", shell_complete=complete.proxies)
 @click.argument("fault", shell_complete=complete.faults)
@@ -48,7 +60,10 @@ match_option = click.option(
 @click.option("--name", metavar="NAME", help="What to call it; else it is named after its fault.")
 @api_option
 @json_option
+@click.pass_context
 def inject(
+    ctx: click.Context,
+    /,
     proxy: str,
     fault: str,
     settings: tuple[str, ...],
@@ -61,17 +76,35 @@ def inject(
 ) -> None:
     """Inject FAULT on PROXY, including on connections that are already open.
 
-    FAULT is a name (see `brownout faults`), or short NAME:VALUE, which sets its first setting.
+    PROXY is a name, or '*' for every proxy. FAULT is a name (see `brownout faults`), or short NAME:VALUE, which sets
+    its first setting.
     """
+    words = InjectionWords(Typed.of(ctx), proxy, fault, settings)
+    kind, given = words.given(lambda name: _protocol(client, name))
     named = {key: value for key, value in (("stream", stream), ("name", name)) if value is not None}
     options = named | trigger_values(keywords)
-    given = _merge(from_short(fault), _settings(settings, fault), options)
-    spec = Spec.parse({**given, **_match(matches)}, text=True, folder=Path())
-    answer = client.inject(proxy, spec.to_mapping())
+    given = _merge(given, options)
+    try:
+        spec = Spec.parse({**given, **_match(matches)}, text=True, folder=Path())
+    except SettingsError as error:
+        raise words.explained(error, kind, given) from None
+    if proxy == EVERYWHERE:
+        placed = _everywhere(client, spec)
+        if as_json:
+            write_json(placed)
+        for each in () if as_json else placed:
+            click.echo(_line("injected", each["proxy"], each["injection"]))
+        return
+    try:
+        answer = client.inject(proxy, spec.to_mapping())
+    except NotFoundError as error:
+        raise words.on_all(error, EVERYWHERE) if proxy == ALL else error from None
     if as_json:
         write_json(answer)
-    else:
-        click.echo(_line("injected", proxy, answer))
+        return
+    click.echo(_line("injected", proxy, answer))
+    if not name and answer["name"] != kind.name:
+        _note_others(client, proxy, answer)
 
 
 @click.command(
@@ -122,8 +155,15 @@ def change(
 @json_option
 def heal(proxy: str | None, name: str | None, client: AnyClient, as_json: bool) -> None:
     """Heal the injection NAME, all of PROXY, or everything."""
+    if proxy == EVERYWHERE and name is None:
+        proxy = None
     if proxy is None or name is None:
-        healed = client.heal(proxy)
+        try:
+            healed = client.heal(proxy)
+        except NotFoundError as error:
+            raise (
+                refusal(error.message, "all of them are healed by", ["brownout heal"]) if proxy == ALL else error
+            ) from None
         if as_json:
             write_json({"healed": healed})
         else:
@@ -134,6 +174,43 @@ def heal(proxy: str | None, name: str | None, client: AnyClient, as_json: bool) 
         write_json(answer)
     else:
         click.echo(f"healed {name} on {proxy}: {figures.counts(answer)}")
+
+
+def _protocol(client: AnyClient, proxy: str) -> str:
+    """Return what a proxy speaks; empty where nobody knows."""
+    try:
+        return client.proxy(proxy)["protocol"]
+    except BrownoutError:
+        return ""
+
+
+def _everywhere(client: AnyClient, spec: Spec) -> list[PlacedView]:
+    """Inject on every proxy on which the fault can act, all or nothing."""
+    views = client.proxies()
+    found = [view["name"] for view in views if protocol_mismatch(spec.fault, view["name"], view["protocol"]) is None]
+    if not found:
+        raise BrownoutError(
+            f"there is no proxy on which {spec.fault.name} can act", "brownout status lists the proxies"
+        )
+    placed: list[PlacedView] = []
+    try:
+        for name in found:
+            placed.append({"proxy": name, "injection": client.inject(name, spec.to_mapping())})
+    except BrownoutError:
+        for each in placed:
+            client.heal_one(each["proxy"], str(each["injection"]["name"]))
+        raise
+    return placed
+
+
+def _note_others(client: AnyClient, proxy: str, made: Mapping[str, object]) -> None:
+    """Say that there is more than one injection of a fault for the same connections or requests: all of them act."""
+    kind = (made["fault"], made.get("match"))
+    every = [str(each["name"]) for each in client.injections(proxy) if (each["fault"], each.get("match")) == kind]
+    others = [name for name in every if name != made["name"]]
+    if others:
+        back = shlex.join(["brownout", "heal", proxy, str(made["name"])])
+        click.echo(f"{' and '.join([*others, str(made['name'])])} act together; only the first: {back}", err=True)
 
 
 def _line(verb: str, proxy: str, injection: dict[str, object]) -> str:

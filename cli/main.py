@@ -12,14 +12,15 @@ from typing import Any, NoReturn
 
 import click
 
-from ..faults.settings import unknown
 from ..wire.errors import BrownoutError
 from . import errors
 from .catalogue import faults
 from .check import check, schema
 from .demo.command import demo
+from .group import Group
 from .inject import change, heal, inject
 from .log import log
+from .meant import MEANT
 from .options import examples, json_option, write_json
 from .profile import profile
 from .proxies import proxy
@@ -40,7 +41,7 @@ def _stop_writing() -> None:
     os.close(null)
 
 
-class Program(click.Group):
+class Program(Group):
     """A group whose errors are a sentence and a hint on stderr, with exit code 2."""
 
     def main(
@@ -70,22 +71,11 @@ class Program(click.Group):
             sys.exit(WRONG)
         sys.exit(code if isinstance(code, int) else 0)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command by its name. Raises BrownoutError with the nearest one."""
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            problem = unknown("command", args[0], self.commands)
-            raise BrownoutError(problem.message, problem.hint)
-        return super().resolve_command(ctx, args)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the commands in the order of their use, not of the alphabet."""
-        return list(self.commands)
-
 
 @click.group(
     cls=Program,
+    aliases={"logs": "log"},
+    meant=MEANT,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
         "brownout run -p redis=redis://127.0.0.1:6379      a proxy before a Redis",

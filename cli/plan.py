@@ -17,6 +17,7 @@ from . import report as reports
 from .environment import prefix
 from .errors import CombinedError
 from .file import File
+from .upstream import FREE, split
 
 if TYPE_CHECKING:
     from ..faults.config.file import Config
@@ -24,26 +25,16 @@ if TYPE_CHECKING:
     from ..faults.config.template import Template
     from ..faults.profile import Profile
 
-FREE = "127.0.0.1:0"
 NONE = "none"
 _ENV = "brownout run brownout.yaml --env DATABASE_URL={db.url} -- pytest"
 _STRICT = "brownout run brownout.yaml --profile blackout --strict -- pytest"
 
 
 def entry(text: str) -> ProxyEntry:
-    """Read the value of one -p, `NAME=UPSTREAM` or `NAME=LISTEN=UPSTREAM`. Raises BrownoutError.
-
-    What follows NAME= is LISTEN=UPSTREAM where an `=` comes before any URL, since URLs may hold one of their own.
-    """
+    """Read the value of one -p. Raises BrownoutError."""
     from ..faults.config.proxy_section import ProxyEntry
 
-    name, equals, rest = text.partition("=")
-    if not equals or not rest or "://" in name:
-        raise BrownoutError(f"-p {mask(text)} is not NAME=UPSTREAM", "write it like -p redis=redis://127.0.0.1:6379")
-    names.check(name)
-    listen, equals, upstream = rest.partition("=")
-    if not equals or ("://" in listen and not listen.startswith("unix://")):
-        listen, upstream = FREE, rest
+    name, listen, upstream = split(text)
     Address.listen(listen)
     Address.upstream(upstream)
     return ProxyEntry(name, upstream, listen)

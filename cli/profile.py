@@ -13,6 +13,7 @@ from ..faults.settings.names import look_up
 from ..wire.errors import BrownoutError
 from . import complete, figures
 from .columns import align, wrap
+from .group import Group
 from .options import api_option, examples, json_option, write_json
 
 
@@ -26,7 +27,7 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     ]
 
 
-@click.group()
+@click.group(cls=Group, aliases={"ls": "list"})
 def profile() -> None:
     """List, show, apply or heal profiles: named sets of injections."""
 

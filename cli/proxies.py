@@ -7,10 +7,13 @@ import click
 from ..control.client_at import AnyClient
 from ..control.views import ProxyView
 from . import complete
+from .group import Group
+from .meant import PROXY_MEANT
 from .options import api_option, examples, json_option, write_json
+from .upstream import full
 
 
-@click.group()
+@click.group(cls=Group, meant=PROXY_MEANT)
 def proxy() -> None:
     """Add, remove, enable or disable proxies of a running Brownout."""
 
@@ -28,8 +31,8 @@ def proxy() -> None:
 @api_option
 @json_option
 def add(name: str, upstream: str, listen: str, disabled: bool, client: AnyClient, as_json: bool) -> None:
-    """Add a proxy NAME before UPSTREAM."""
-    _answer(client.add(name, upstream, listen, enabled=not disabled), as_json)
+    """Add a proxy NAME before UPSTREAM, a URL, HOST:PORT or a port of this machine."""
+    _answer(client.add(name, full(name, upstream), listen, enabled=not disabled), as_json)
 
 
 @proxy.command(epilog=examples("brownout proxy rm redis"))

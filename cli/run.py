@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +15,11 @@ from click.shell_completion import CompletionItem
 from ..control import bearer
 from ..control.client import DEFAULT, VARIABLE
 from ..wire.errors import BrownoutError
+from ..wire.mask import mask
+from ..wire.protocols import PROTOCOLS
 from .options import examples
+from .typed import Change, Typed, keep, refusal
+from .upstream import named
 
 if TYPE_CHECKING:
     from ..faults.profile import Profile
@@ -25,11 +31,25 @@ class Run(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take what stands after `--` as it is. Raises UsageError for a command that does not."""
         end = args.index("--") if "--" in args else len(args)
+        typed = keep(ctx, args)
         rest = super().parse_args(ctx, args[:end])
-        if (stray := ctx.params["command"]) and not ctx.resilient_parsing:
-            raise click.UsageError(f"'{stray[0]}' is one word too many: a command comes after --", ctx)
+        if not ctx.resilient_parsing:
+            _check_words(typed, ctx.params["file"], ctx.params["command"])
         ctx.params["command"] = tuple(args[end + 1 :])
         return rest
+
+
+def _check_words(typed: Typed, file: str | None, stray: Sequence[str]) -> None:
+    """Check that what stands in the place of FILE is none of what people put there. Raises BrownoutError."""
+    absent = file is not None and not os.path.lexists(file)
+    if file is not None and absent and ("=" in file or "://" in file or file in PROTOCOLS):
+        at = typed.words.index(file)
+        line = typed.line([Change(at, ("-p", named(file)))])
+        raise refusal(f"{mask(file)}: there is no such file", "a proxy comes behind -p", [line])
+    command = file if file is not None and absent and shutil.which(file) else stray[0] if stray else None
+    if command is not None:
+        line = typed.line([Change(typed.words.index(command), ("--", command))])
+        raise refusal(f"'{command}' is one word too many", "a command comes after --", [line])
 
 
 def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -50,7 +70,7 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
         "brownout run -p db=127.0.0.1:15432=postgres://127.0.0.1:5432 --seed 7",
         "brownout run -p redis=redis://127.0.0.1:6379 -- pytest tests",
         "brownout run brownout.yaml --profile slow-network -- pytest tests",
-        "brownout run -p db=postgres://127.0.0.1:5432/shop --env DATABASE_URL={db.url} -- ./serve",
+        "brownout run -p db=postgres://127.0.0.1:5432 --env DB={db.url} -- ./serve",
     ),
 )
 @click.argument("file", required=False, type=click.Path(), metavar="[FILE]")

@@ -8,6 +8,7 @@ import sys
 import click
 
 from ..control.client_at import AnyClient
+from . import complete
 from .board import Line, Style, with_addresses
 from .columns import shorten
 from .options import api_option, examples, json_option, write_json
@@ -22,12 +23,13 @@ STYLES: dict[Style, dict[str, object]] = {
 }
 
 
-@click.command(epilog=examples("brownout status", "brownout status --json"))
+@click.command(epilog=examples("brownout status", "brownout status redis", "brownout status --json"))
+@click.argument("name", required=False, metavar="[PROXY]", shell_complete=complete.proxies)
 @api_option
 @json_option
-def status(client: AnyClient, as_json: bool) -> None:
-    """Show the proxies, their connections and bytes, and what each fault hit."""
-    health, proxies = client.health(), client.proxies()
+def status(name: str | None, client: AnyClient, as_json: bool) -> None:
+    """Show the proxies, or one, with connections and bytes, and what each fault hit."""
+    health, proxies = client.health(), client.proxies() if name is None else [client.proxy(name)]
     if as_json:
         known = {key: value for key, value in health.items() if key != "status"}
         write_json({"api": client.where, **known, "proxies": proxies})

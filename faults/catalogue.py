@@ -12,7 +12,8 @@ from ..wire.plugins import PluginError, Plugins
 from .fault import Fault
 from .http import Delay, Duplicate, Header, LostReply, LostRequest, Status, Truncate
 from .http import Drip as HttpDrip
-from .settings import SettingsError, fields, unknown
+from .settings import Problem, SettingsError, fields, unknown
+from .synonyms import meant
 from .tcp.bandwidth import Bandwidth
 from .tcp.connect import ConnectDelay, ConnectionLimit, Drain, Refuse
 from .tcp.corrupt import Corrupt
@@ -45,7 +46,11 @@ def find(name: str) -> type[Fault]:
     """Return the fault of a name. Raises SettingsError with the nearest known name, PluginError for a broken one."""
     fault = CATALOGUE.get(name) or PLUGINS.get(name)
     if fault is None:
-        raise SettingsError([unknown("fault", name, [*CATALOGUE, *PLUGINS.names()])._replace(key="fault")])
+        known = [*CATALOGUE, *PLUGINS.names()]
+        problem = unknown("fault", name, known)
+        if found := meant(name, known):
+            problem = problem._replace(hint=f"did you mean {' or '.join(found)}?")
+        raise SettingsError([Problem("fault", problem.message, problem.hint)])
     return fault
 
 

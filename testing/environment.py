@@ -111,7 +111,7 @@ class OwnEnvironment(Environment):
     """Variables of this process that lead to proxies of this process."""
 
     def __init__(self, chaos: Chaos) -> None:
-        super().__init__(chaos.config.env, chaos.env(), lambda proxy: Address.listen(chaos[proxy].address))
+        super().__init__(chaos.config.env, chaos.env(), lambda proxy: Address.listen(chaos[proxy].endpoint))
         self.put(mapping(self._held, os.environ))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

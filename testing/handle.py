@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple, Self, cast
 
 from ..control import receipts
+from ..faults.settings import plain
 from .driver import Placed, hidden
 
 __tracebackhide__ = hidden
@@ -112,7 +113,7 @@ class Handle:
 
         Raises NotFoundError where it is healed, SettingsError with all that is wrong.
         """
-        self._placed.change(settings)
+        self._placed.change({key: plain(value) for key, value in settings.items()})
 
     def heal(self) -> None:
         """Take it out; what it holds goes on at once. Healed already, it stays so."""

@@ -34,8 +34,19 @@ class Proxied:
         return f"<proxy {self.name} {at} -> {self.upstream}>"
 
     @property
-    def address(self) -> str:
-        """`HOST:PORT`, an IPv6 host in brackets, or `unix:///path`; it stays the same, also while disabled."""
+    def address(self) -> tuple[str, int]:
+        """The host and the port, as `socket.create_connection` takes them; they stay, also while it is disabled.
+
+        Raises BrownoutError for a unix socket, which has neither: see `endpoint`.
+        """
+        reached = self._reached()
+        if reached.path:
+            raise BrownoutError(f"{self.name} listens at {reached.endpoint}, which has no port", "take its endpoint")
+        return reached.host, reached.port
+
+    @property
+    def endpoint(self) -> str:
+        """The same as text: `HOST:PORT`, an IPv6 host in brackets, or `unix:///path`."""
         return self._reached().endpoint
 
     @property

@@ -4,6 +4,6 @@ settings (structs from mappings) -> units (quantities), composite (settings of m
 names (what a proxy or an injection may be called), renamed (what settings used to be called)
 """
 
-from .settings import Field, Problem, Settings, SettingsError, convert, fields, plain, unknown
+from .settings import Field, Problem, Settings, SettingsError, convert, fields, plain, proposals, unknown
 
-__all__ = ["Field", "Problem", "Settings", "SettingsError", "convert", "fields", "plain", "unknown"]
+__all__ = ["Field", "Problem", "Settings", "SettingsError", "convert", "fields", "plain", "proposals", "unknown"]

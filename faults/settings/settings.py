@@ -9,6 +9,7 @@ import difflib
 import functools
 import types
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Annotated, Literal, NamedTuple, Self, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -16,7 +17,7 @@ import msgspec
 from ...wire.errors import BrownoutError, cut
 from .composite import COMPOSITES, Composite
 from .renamed import new_name
-from .units import UNITS, Unit
+from .units import UNITS, Duration, Unit
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +156,8 @@ def unknown(noun: str, name: str, known: Iterable[str]) -> Problem:
 
 def plain(value: object) -> object:
     """Return a setting's value as JSON and YAML have it."""
+    if isinstance(value, timedelta):
+        value = Duration.of(value)
     return str(value) if isinstance(value, UNITS) else list(value) if isinstance(value, tuple) else value
 
 
@@ -210,9 +213,18 @@ def _inside(value: object) -> Iterable[object]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
+def proposals(struct: type[Settings], key: str, text: str) -> tuple[str, ...]:
+    """Return how a value may be written whose unit is missing; empty for another mistake, or another kind of value."""
+    declared = {field.encode_name: field.type for field in _declared(struct)}
+    unit = _unit_of(declared.get(key))
+    return () if unit is None else unit.proposals(text)
+
+
 def _read_unit(unit: type[Unit], value: object) -> Unit:
     if isinstance(value, unit):
         return value
+    if isinstance(value, timedelta) and unit is Duration:
+        return Duration.of(value)
     if isinstance(value, str) or (value == 0 and not isinstance(value, bool)):
         return unit.parse(str(value))
     raise unit.without_unit(value)

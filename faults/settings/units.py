@@ -2,13 +2,14 @@
 
 Each is a float or an int in the base unit (seconds, bytes, bytes per second, a share of 1), so faults calculate with
 them as they are; `str()` writes them back with a unit. Text needs its unit: `300` could be seconds or milliseconds, and
-the error proposes both. Only `0` is the same in every unit.
+the error proposes both. Only `0` is the same in every unit. Upper and lower case are the same, except for the B of a
+rate: `8Mb/s` could be bits or bytes, and the error proposes both.
 """
 
 from __future__ import annotations
 
-import math
 import re
+from datetime import timedelta
 from typing import ClassVar, NamedTuple, Self
 
 from ...wire.errors import BrownoutError, cut
@@ -16,6 +17,7 @@ from ...wire.errors import BrownoutError, cut
 LONGEST = 100
 """The longest text of a quantity, in characters."""
 _NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*([A-Za-zµ%/]*)")
+_BITS_OR_BYTES = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*([KkMmGg]?i?)([bB])(?:|p|ps|/s|/sec)")
 
 _DECIMAL = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
@@ -39,6 +41,8 @@ class _Quantity(float):
     units: ClassVar[dict[str, float]]
     proposed: ClassVar[tuple[str, ...]]
     maximum: ClassVar[float]
+    exact: ClassVar[str] = ""
+    """The letters of units of which the case counts."""
 
     __slots__ = ()
 
@@ -48,10 +52,10 @@ class _Quantity(float):
         if len(text) > LONGEST:
             raise UnitError(f"'{text[:20]}...' is not {cls.noun}", f"write it like {cls.example}")
         total, end = 0.0, 0
-        spelled = {unit.lower(): factor for unit, factor in cls.units.items()}
+        spelled = {cls._folded(unit): factor for unit, factor in cls.units.items()}
         for match in _NUMBER.finditer(text := text.strip()):
             number, unit = match.groups()
-            factor = cls.units.get(unit, spelled.get(unit.lower()))
+            factor = cls.units.get(unit, spelled.get(cls._folded(unit)))
             if match.start() != end or (factor is None and unit):
                 break
             if factor is None:
@@ -73,7 +77,10 @@ class _Quantity(float):
     def pattern(cls) -> str:
         """Return the regular expression of what `parse()` reads, as JSON Schema has them."""
         letters = {
-            char: f"[{char.lower()}{char.upper()}]" for unit in cls.units for char in unit if "a" <= char.lower() <= "z"
+            char: f"[{char.lower()}{char.upper()}]"
+            for unit in cls.units
+            for char in unit
+            if "a" <= char.lower() <= "z" and char not in cls.exact
         }
         units = sorted({"".join(letters.get(char, char) for char in unit) for unit in cls.units})
         return rf"(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)\s*(?:{'|'.join(units)}))+|0+(?:\.0*)?|\.0+"
@@ -83,6 +90,17 @@ class _Quantity(float):
         """Return the error for a bare number."""
         likely = " or ".join(f"{number}{unit}" for unit in cls.proposed)
         return UnitError(f"{number} has no unit", f"{cls.noun} is written like {likely}")
+
+    @classmethod
+    def proposals(cls, text: str) -> tuple[str, ...]:
+        """Return what a text may mean that lacks its unit; empty for one that has its unit, or is no number."""
+        bare = _NUMBER.fullmatch(text.strip())
+        return tuple(f"{text.strip()}{unit}" for unit in cls.proposed) if bare and not bare[2] else ()
+
+    @classmethod
+    def _folded(cls, unit: str) -> str:
+        """Return a unit without the case of its letters."""
+        return unit.lower()
 
     def __str__(self) -> str:
         """Write it in the unit that makes the shortest text; read again, it is the same quantity."""
@@ -106,6 +124,13 @@ class Duration(_Quantity):
     proposed = ("ms", "s")
     maximum = 3600.0 * 10**6  # a century, so that a date that is so far ahead has a year of four digits
 
+    @classmethod
+    def of(cls, time: timedelta) -> Self:
+        """Return what Python has as a timedelta. Raises UnitError for a negative one, or one that is too long."""
+        if not 0 <= time.total_seconds() <= cls.maximum:
+            raise UnitError(f"{time!r} is not {cls.noun}", f"it is from 0 to {cls(cls.maximum)}")
+        return cls(time.total_seconds())
+
 
 class Rate(_Quantity):
     """Bytes per second: `100KB/s`, `1MiB/s`, `56kbit/s`, `10Mbit/s` (K = 1000, Ki = 1024, 8 bits a byte)."""
@@ -116,6 +141,34 @@ class Rate(_Quantity):
     units = {f"{unit}/s": factor for unit, factor in (_BITS | _BYTES).items()}
     proposed = ("KB/s", "kbit/s")
     maximum = 1e15
+    exact = "B"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read text such as `100KB/s`; raises UnitError with what it may mean where that is not certain."""
+        found = _BITS_OR_BYTES.fullmatch(text.strip())
+        if found is not None and found[3] == "b":
+            raise UnitError(f"'{text}' could be bits or bytes", f"write {' or '.join(cls.proposals(text))}")
+        if found is not None and not found[0].endswith("/s"):
+            raise UnitError(f"'{text}' is not {cls.noun}", f"write {cls.proposals(text)[0]}")
+        return super().parse(text)
+
+    @classmethod
+    def proposals(cls, text: str) -> tuple[str, ...]:
+        """Return what a text may mean that lacks its unit, or does not say whether it means bits or bytes."""
+        found = _BITS_OR_BYTES.fullmatch(text.strip())
+        if found is None or text.strip().endswith("B/s"):
+            return super().proposals(text)
+        number, prefix, letter = found.groups()
+        size = f"{number}{prefix[:1].upper()}{prefix[1:].lower()}B/s"
+        bits = f"{number}{'k' if prefix[:1] in ('k', 'K') else prefix[:1].upper()}bit/s"
+        return (size,) if letter == "B" else (bits, size)
+
+    @classmethod
+    def _folded(cls, unit: str) -> str:
+        """Return a unit without the case of its letters, except for the B of bytes."""
+        folded = unit.lower()
+        return f"{folded[:-3]}B/s" if unit[-3:-1] == "B/" else folded
 
 
 class Share(_Quantity):
@@ -135,13 +188,17 @@ class Share(_Quantity):
     @classmethod
     def without_unit(cls, number: object) -> UnitError:
         """Propose per cent for a number that looks like a fraction of 1."""
+        found = cls.proposals(str(number))
+        return UnitError(f"{number} has no unit", f"a share is written like {found[0] if found else f'{number}%'}")
+
+    @classmethod
+    def proposals(cls, text: str) -> tuple[str, ...]:
+        """Return what a bare number may mean: a fraction of 1 is that many per cent."""
         try:
-            fraction = float(str(number))
+            fraction = float(text)
         except ValueError:
-            fraction = math.inf
-        if 0 < fraction <= 1:
-            return UnitError(f"{number} has no unit", f"a share is written like {fraction * 100:g}%")
-        return super().without_unit(number)
+            return ()
+        return (f"{fraction * 100:g}%",) if 0 < fraction <= 1 else super().proposals(text)
 
 
 class Size(int):
@@ -164,6 +221,11 @@ class Size(int):
     def without_unit(cls, number: object) -> UnitError:
         """Return the error for a bare number."""
         return _Size.without_unit(number)
+
+    @classmethod
+    def proposals(cls, text: str) -> tuple[str, ...]:
+        """Return what a bare number may mean."""
+        return _Size.proposals(text)
 
     def __str__(self) -> str:
         """Write it in the unit that makes the shortest text."""
@@ -191,8 +253,8 @@ class Quota(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `3 of 10`; raises UnitError otherwise."""
-        match = re.fullmatch(r"\s*([0-9]+)\s+of\s+([0-9]+)\s*", text) if len(text) <= LONGEST else None
+        """Read `3 of 10`, or `3/10`; raises UnitError otherwise."""
+        match = re.fullmatch(r"\s*([0-9]+)(?:\s+of\s+|/)([0-9]+)\s*", text) if len(text) <= LONGEST else None
         if match is None:
             raise UnitError(f"'{cut(text, LONGEST)}' is not a quota", "write it like '3 of 10'")
         quota = cls(int(match[1]), int(match[2]))
@@ -205,12 +267,17 @@ class Quota(NamedTuple):
     @classmethod
     def pattern(cls) -> str:
         """Return the regular expression of what `parse()` reads, as JSON Schema has them."""
-        return r"[0-9]+\s+of\s+[0-9]+"
+        return r"[0-9]+(?:\s+of\s+|/)[0-9]+"
 
     @classmethod
     def without_unit(cls, number: object) -> UnitError:
         """Return the error for a bare number."""
         return UnitError(f"{number} is not a quota", f"write it like '{number} of 10'")
+
+    @classmethod
+    def proposals(cls, text: str) -> tuple[str, ...]:
+        """Return what a bare number may mean."""
+        return (f"{text} of 10",) if text.isdecimal() and 0 < int(text[:4]) <= 10 else ()
 
     def __str__(self) -> str:
         """Write it as it is read."""

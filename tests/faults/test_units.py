@@ -1,6 +1,9 @@
+from datetime import timedelta
+
 import pytest
 
-from brownout.faults import Duration, Latency, Quota, Rate, Share, Size
+from brownout.faults import Bandwidth, Duration, Latency, Quota, Rate, Share, Size, Spec
+from brownout.faults.settings import plain
 from brownout.faults.settings.units import UnitError
 
 
@@ -32,6 +35,8 @@ def test_durations_are_read_and_written_back(text: str, seconds: float, again: s
         ("56kbit/s", 7000.0, "7KB/s"),
         ("10Mbit/s", 1.25e6, "10Mbit/s"),
         ("1.5Mbit/s", 187_500.0, "1.5Mbit/s"),
+        ("100kB/s", 1e5, "100KB/s"),
+        ("8MBIT/S", 1e6, "1MB/s"),
     ],
 )
 def test_rates_are_bytes_per_second(text: str, rate: float, again: str) -> None:
@@ -58,7 +63,8 @@ def test_sizes_are_whole_bytes(text: str, size: int, again: str) -> None:
 def test_shares_and_quotas() -> None:
     assert Share.parse("30%") == 0.3
     assert str(Share.parse("12.5%")) == "12.5%"
-    assert Quota.parse("3 of 10") == (3, 10)
+    assert Quota.parse("3 of 10") == Quota.parse("3/10") == (3, 10)
+    assert str(Quota.parse("3/10")) == "3 of 10"
     assert str(Quota.parse("3 of 10")) == "3 of 10"
 
 
@@ -75,7 +81,13 @@ def test_shares_and_quotas() -> None:
         (Duration, "٣s", "'٣s' is not a duration", "write it like 300ms or 1.5s"),
         (Duration, "1s x", "'1s x' is not a duration", "write it like 300ms or 1.5s"),
         (Duration, "", "'' is not a duration", "write it like 300ms or 1.5s"),
-        (Rate, "1MB", "'1MB' is not a rate", "write it like 100KB/s or 56kbit/s"),
+        (Rate, "1MB", "'1MB' is not a rate", "write 1MB/s"),
+        (Rate, "1mBps", "'1mBps' is not a rate", "write 1MB/s"),
+        (Rate, "8Mb/s", "'8Mb/s' could be bits or bytes", "write 8Mbit/s or 8MB/s"),
+        (Rate, " 8 Mbps ", "' 8 Mbps ' could be bits or bytes", "write 8Mbit/s or 8MB/s"),
+        (Rate, "56kb/s", "'56kb/s' could be bits or bytes", "write 56kbit/s or 56KB/s"),
+        (Rate, "1.5kibps", "'1.5kibps' could be bits or bytes", "write 1.5kbit/s or 1.5KiB/s"),
+        (Rate, "1MB/s 500kb/s", "'1MB/s 500kb/s' is not a rate", "write it like 100KB/s or 56kbit/s"),
         (Share, "101%", "'101%' is more than 100%", ""),
         (Quota, "11 of 10", "'11 of 10' is not a quota", "it takes at most all: 3 of 10, 10 of 10"),
         (Quota, "3", "'3' is not a quota", "write it like '3 of 10'"),
@@ -85,6 +97,45 @@ def test_what_is_wrong_is_said_and_what_would_be_right(unit: type, text: str, me
     with pytest.raises(UnitError) as caught:
         unit.parse(text)
     assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_a_timedelta_is_a_duration() -> None:
+    assert Latency(latency=timedelta(milliseconds=300)) == Latency(latency="300ms")
+    spec = Spec.parse({"fault": "latency", "latency": timedelta(seconds=1), "for": timedelta(hours=1)})
+    assert spec.to_mapping() == {
+        "fault": "latency", "name": "", "stream": "downstream", "latency": "1s", "for": "1h",
+    }  # fmt: skip
+    assert plain(timedelta(minutes=2)) == "2m"
+    for wrong in (timedelta(seconds=-1), timedelta.max):
+        with pytest.raises(UnitError, match="is not a duration") as error:
+            Duration.of(wrong)
+        assert error.value.hint == "it is from 0 to 1000000h"
+    with pytest.raises(UnitError):
+        Bandwidth(rate=timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "meant"),
+    [
+        (Duration, "5", ("5ms", "5s")),
+        (Duration, "5s", ()),
+        (Duration, "soon", ()),
+        (Share, "0.5", ("50%",)),
+        (Share, "50", ("50%",)),
+        (Share, "half", ()),
+        (Size, "4", ("4B", "4KB")),
+        (Rate, "8Mb/s", ("8Mbit/s", "8MB/s")),
+        (Rate, "8MB", ("8MB/s",)),
+        (Rate, "8", ("8KB/s", "8kbit/s")),
+        (Rate, "8MB/s", ()),
+        (Quota, "3", ("3 of 10",)),
+        (Quota, "11", ()),
+    ],
+)
+def test_what_a_text_may_mean_that_lacks_its_unit(unit: type, text: str, meant: tuple[str, ...]) -> None:
+    assert unit.proposals(text) == meant
+    for each in meant:
+        unit.parse(each)
 
 
 def test_python_callers_may_give_text_but_no_bare_number() -> None:

@@ -137,7 +137,8 @@ def test_a_fault_is_felt_on_an_open_link_until_its_block_ends(chaos: Chaos, echo
 def test_it_says_where_it_is_and_keeps_the_secret(chaos: Chaos, echo: str) -> None:
     proxy = chaos.proxy("early-secret", upstream=f"redis://user:secret@{echo}/3")
     assert proxy.host == "127.0.0.1"
-    assert proxy.address == f"127.0.0.1:{proxy.port}" != echo
+    assert proxy.address == ("127.0.0.1", proxy.port)
+    assert proxy.endpoint == f"127.0.0.1:{proxy.port}" != echo
     assert proxy.url == f"redis://user:secret@127.0.0.1:{proxy.port}/3"
     assert proxy.upstream == f"redis://user:***@{echo}/3"
     assert "secret@" not in repr(proxy)
@@ -560,7 +561,7 @@ def test_a_proxy_on_every_address_is_reached_where_its_brownout_is(listen: str, 
     driver.host = host
     view = {"name": "wide", "address": listen}
     proxy = Proxied(driver, view, Address.upstream("redis://db/1"), lambda handle: None)
-    assert (proxy.address, proxy.url) == (reached, f"redis://{reached}/1")
+    assert (proxy.endpoint, proxy.url) == (reached, f"redis://{reached}/1")
 
 
 def test_another_seed_than_it_runs_with_is_an_error(running: str) -> None:
@@ -586,7 +587,7 @@ def test_a_password_that_only_the_other_one_knows(running: str, echo: str) -> No
             ):
                 _ = chaos["guarded"].url
             proxy = chaos.proxy("guarded", upstream=f"redis://:secret@{echo}")
-            assert proxy.url == f"redis://:secret@{proxy.address}"
+            assert proxy.url == f"redis://:secret@{proxy.endpoint}"
         assert client.proxy("guarded")["name"] == "guarded"
     finally:
         client.remove("guarded")

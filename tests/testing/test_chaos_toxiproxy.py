@@ -149,7 +149,7 @@ def test_what_others_heal_is_healed(chaos: Chaos, there: Client) -> None:
 def test_proxies_are_made_disabled_enabled_and_gone(running: str, echo: str, there: Client) -> None:
     with Chaos(api=f"toxiproxy://{running}") as chaos:
         proxy = chaos.proxy("own", upstream=f"redis://:secret@{echo}/1")
-        assert proxy.url == f"redis://:secret@{proxy.address}/1"
+        assert proxy.url == f"redis://:secret@{proxy.endpoint}/1"
         assert proxy.upstream == f"redis://:***@{echo}/1"
         assert chaos.proxy("own", upstream=f"redis://:secret@{echo}/1") is proxy
         with pytest.raises(

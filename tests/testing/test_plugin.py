@@ -363,7 +363,7 @@ import os, pathlib, time
 @pytest.mark.parametrize("number", range(2))
 def test_it(chaos, number):
     worker = os.environ["PYTEST_XDIST_WORKER"]
-    pathlib.Path(f"met-{worker}").write_text(f"{chaos.seed} {chaos['fixed'].port} {chaos['path'].address}")
+    pathlib.Path(f"met-{worker}").write_text(f"{chaos.seed} {chaos['fixed'].port} {chaos['path'].endpoint}")
     deadline = time.monotonic() + 20  # until each worker has a fleet
     while len(list(pathlib.Path(".").glob("met-*"))) < 2:
         assert time.monotonic() < deadline

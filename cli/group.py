@@ -1,0 +1,76 @@
+"""A command with commands of its own: what it says of a word that is none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from ..faults.settings import unknown
+from ..wire.errors import BrownoutError
+from .typed import Typed, refusal
+
+
+class Meant(NamedTuple):
+    """What a word that is no command may mean: lines to type, made of the words behind it."""
+
+    lines: Callable[[list[str]], list[str]]
+    hint: str = "did you mean this?"
+
+
+def fixed(*lines: str) -> Meant:
+    """Return lines that are always the same."""
+    return Meant(lambda words: list(lines))
+
+
+def instead(*command: str) -> Meant:
+    """Return a line of other words, and the rest as it was typed."""
+    return Meant(lambda words: [Typed("brownout", (*command, *words)).line()])
+
+
+class Group(click.Group):
+    """A group whose commands are listed in the order of their use.
+
+    `help` is `--help`, `aliases` are other names of its commands, and `meant` has the lines to type for words that
+    people try.
+    """
+
+    def __init__(
+        self,
+        *args: Any,  # as click declares it
+        aliases: Mapping[str, str] | None = None,
+        meant: Mapping[str, Meant] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(*args, **extra)
+        self._aliases = aliases or {}
+        self._meant = meant or {}
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command by its name or another name of it."""
+        return super().get_command(ctx, self._aliases.get(cmd_name, cmd_name))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant. Raises BrownoutError with the nearest one, or the line to type."""
+        if args and args[0] == "help" and not ctx.resilient_parsing:
+            if len(args) == 1:
+                click.echo(ctx.get_help())
+                ctx.exit()
+            args = [*args[1:], "--help"]
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise self._unknown(args[0], args[1:])
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the commands in the order of their use, not of the alphabet."""
+        return list(self.commands)
+
+    def _unknown(self, word: str, rest: Sequence[str]) -> BrownoutError:
+        problem = unknown("command", word, self.commands)
+        meant = self._meant.get(word.lower())
+        if meant is None:
+            return BrownoutError(problem.message, problem.hint)
+        return refusal(problem.message, meant.hint, meant.lines(list(rest)))
