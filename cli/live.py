@@ -1,4 +1,8 @@
-"""The live table of `run` on a terminal: written twice a second, and only where it has changed."""
+"""The live table of `run` on a terminal: written twice a second, and only where it has changed.
+
+It is drawn while `run` is in the foreground. Behind `&`, and from ctrl-Z and `bg` on, the screen is the shell's; after
+`fg` a new table begins below what the shell has written meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -40,30 +44,37 @@ class Table:
     def __init__(self, fleet: Fleet, output: Output) -> None:
         self._fleet = fleet
         self._output = output
-        screen = cast("TextIO", Screen(sys.stdout))  # all of it that a console uses
-        self._console = Console(file=screen, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, redirect_stderr=False, redirect_stdout=False)
+        self._console = _console()
+        self._live: Live | None = None
         self._news: deque[str] = deque(maxlen=NEWS)
         self._before: tuple[float, dict[str, Rates]] | None = None
         self._shown = ""
 
     def __enter__(self) -> Table:
-        """Take the lower end of the terminal."""
-        self._live.start()
+        """Take the lower end of the terminal, once it is ours."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave the last table standing."""
         self._write()
-        self._live.stop()
+        if self._live is not None:
+            self._live.stop()
 
     def say(self, line: str) -> None:
         """Show a line of news below the table."""
         self._news.append(line)
 
+    def warn(self, line: str) -> None:
+        """Write a line that matters where there is no table to show it."""
+        if not self._output.is_foreground():
+            self._output.say(line)
+
     def write_above(self, line: str) -> None:
         """Write a line above the table, where it stays."""
-        self._console.print(line, markup=False, soft_wrap=True)
+        if self._live is None or not self._output.is_foreground():
+            self._output.say(line)
+        else:
+            self._console.print(line, markup=False, soft_wrap=True)
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -72,8 +83,12 @@ class Table:
             await asyncio.sleep(PERIOD)
 
     def _write(self) -> None:
+        if not self._output.is_foreground():
+            self._live = None
+            return
         if not self._output.is_ready():
             return
+        live = self._live or self._begin()
         views = [proxy_view(proxy) for proxy in self._fleet.proxies.values()]
         lines = with_rates(views, self._rates(views)) if views else []
         blank, news = Line("", "hint"), [Line(line, "head") for line in self._news]
@@ -82,7 +97,15 @@ class Table:
         # An idle table costs a comparison.
         if (shown := repr(text)) != self._shown:
             self._shown = shown
-            self._live.update(Text("\n").join(text), refresh=True)
+            live.update(Text("\n").join(text), refresh=True)
+
+    def _begin(self) -> Live:
+        """Begin a table where the cursor is."""
+        self._console, self._shown = _console(), ""
+        self._live = Live(console=self._console, auto_refresh=False, redirect_stderr=False, redirect_stdout=False)
+        self._live.start()
+        self._console.show_cursor(True)  # whoever stops us by ctrl-Z types on
+        return self._live
 
     def _rates(self, views: Sequence[ProxyView]) -> dict[str, Rates]:
         now = monotonic()
@@ -96,6 +119,11 @@ class Table:
             for name, total in totals.items()
             for old in (before.get(name, total),)
         }
+
+
+def _console() -> Console:
+    screen = cast("TextIO", Screen(sys.stdout))  # all of it that a console uses
+    return Console(file=screen, highlight=False)
 
 
 def _fitted(lines: Sequence[Line], width: int, height: int) -> list[Text]:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 PAUSE = 1.0
 """Seconds between two lines about the same failure of the same proxy; what happens in between is counted."""
 
+TROUBLE = (AcceptFailed, ConnectionFailed, DialFailed, ListenFailed, ParsingStopped, ToxicLeftOut)
+"""Events of which a person should know who looks at nothing."""
+
 
 class News:
     """Turns events into lines; most events have none."""

@@ -26,6 +26,13 @@ class Output:
         """Whether it is a terminal on which text can be moved about."""
         return self._stream.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
 
+    def is_foreground(self) -> bool:
+        """Return whether the terminal is ours to draw on: behind a shell's `&`, or after `bg`, it is the shell's."""
+        try:
+            return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
+        except (AttributeError, OSError, ValueError):  # Windows; a terminal that controls nobody
+            return True
+
     def is_ready(self) -> bool:
         """Return whether a line would be taken at once: no pipe is full, no terminal stopped (ctrl-S)."""
         if sys.platform == "win32":

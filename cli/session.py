@@ -19,7 +19,7 @@ from . import child, errors, figures, summary
 from .environment import filled, variables
 from .errors import CombinedError
 from .loop import freeze, on_a_loop
-from .news import News, wrong_in
+from .news import TROUBLE, News, wrong_in
 from .output import Output
 from .plan import Plan
 from .proxies import line
@@ -173,7 +173,7 @@ def _where(fleet: Fleet, name: str) -> str:
 async def _watch(fleet: Fleet, output: Output, signals: Signals) -> None:
     from .live import Table
 
-    with Table(fleet, output) as table, _heard(fleet, table.write_above, table.say):
+    with Table(fleet, output) as table, _heard(fleet, table.write_above, table.say), _warned(fleet, table.warn):
         task = asyncio.get_running_loop().create_task(table.run())
         try:
             await signals.next()
@@ -195,6 +195,22 @@ def _heard(fleet: Fleet, say_where: Callable[[str], None], say_news: Callable[[s
             say_where(text)
         if (said := news.line(recorded)) is not None:
             say_news(said)
+
+    fleet.journal.listeners.add(hear)
+    try:
+        yield
+    finally:
+        fleet.journal.listeners.discard(hear)
+
+
+@contextlib.contextmanager
+def _warned(fleet: Fleet, warn: Callable[[str], None]) -> Iterator[None]:
+    """Say what goes wrong."""
+    news = News()
+
+    def hear(recorded: Recorded) -> None:
+        if isinstance(recorded.event, TROUBLE) and (said := news.line(recorded)) is not None:
+            warn(said)
 
     fleet.journal.listeners.add(hear)
     try:

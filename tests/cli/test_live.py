@@ -24,14 +24,29 @@ CONTROLLING = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
+SHELL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if not job:
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+signal.signal(signal.SIGUSR1, lambda *_: os.tcsetpgrp(0, job))
+signal.signal(signal.SIGUSR2, lambda *_: os.tcsetpgrp(0, os.getpgrp()))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
+"""
+"""A shell with one job, in the background until SIGUSR1 (`fg`), and there again after SIGUSR2."""
+
 
 class Terminal:
-    def __init__(self, columns: int, rows: int, *args: str, **env: str) -> None:
+    def __init__(self, columns: int, rows: int, *args: str, session: str = CONTROLLING, **env: str) -> None:
         self._ours, theirs = pty.openpty()
         self.resize(columns, rows)
         self.raw = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-c", CONTROLLING, *PROGRAM, *args],
+            [sys.executable, "-c", session, *PROGRAM, *args],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
             env={key: value for key, value in environment(**{"TERM": "xterm-256color", **env}).items()
                  if key not in ("COLUMNS", "LINES", "NO_COLOR") or key in env},
@@ -51,6 +66,13 @@ class Terminal:
             assert time.monotonic() < deadline, f"{part!r} is not in {shown!r}"
             assert self._read(), f"{part!r} is not in {shown!r}"
         return shown
+
+    def until_foreground(self, group: int) -> None:
+        """Wait until the terminal belongs to a process group."""
+        deadline = time.monotonic() + DEADLINE
+        while os.tcgetpgrp(self._ours) != group:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     def end(self) -> int:
         """Read to the end and return the exit code."""
@@ -166,6 +188,43 @@ def test_an_idle_table_is_not_written_again(terminal: Callable[..., Terminal], e
     client.add("end", echo)
     screen.until("end            0/0")
     assert plain(screen.raw).count("PROXY  ") <= 5  # at first, and twice for each line that was written above it
+
+
+def test_in_the_background_the_screen_is_the_shells(
+    terminal: Callable[..., Terminal], echo: str, reserve: Callable[[], str]
+) -> None:
+    words = ("run", "-p", f"echo={echo}", "-p", f"dead={reserve()}", "--api", "127.0.0.1:0")
+    screen = terminal(80, 24, *words, session=SHELL)
+    client = api(screen)
+    host, port = str(client.proxy("dead")["address"]).split(":")
+    client.inject("echo", "noop")
+    fail_to_connect(host, int(port))
+    shown = screen.until("dead: no connection to")
+    assert ("PROXY" in shown, "injected" in shown, "\x1b" in screen.raw) == (False, False, False)
+
+    screen.process.send_signal(signal.SIGUSR1)
+    shown = screen.until("dead: no connection to", len(screen.raw))
+    assert shown.startswith("\nPROXY")
+    assert "echo: injected noop" in shown
+
+    screen.process.send_signal(signal.SIGUSR2)
+    screen.until_foreground(screen.process.pid)
+    client.add("mark", echo)
+    screen.until("proxy mark")
+    since = len(screen.raw)
+    client.heal()
+    time.sleep(1.2)  # in which a table would be written twice
+    made = client.add("more", echo)
+    assert f"proxy more {made['address']} -> tcp://{echo}\n" == screen.until("-> tcp", since)
+    screen.process.send_signal(signal.SIGUSR1)
+    screen.until("more           0/0", since)
+    screen.type("\x03")
+    assert screen.end() == 0
+
+
+def fail_to_connect(host: str, port: int) -> None:
+    with pytest.raises(ConnectionResetError), socket.create_connection((host, port), timeout=DEADLINE) as link:
+        link.recv(1)
 
 
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"TERM": ""}])
