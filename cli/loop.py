@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Coroutine
+import sys
+from collections.abc import Callable, Coroutine
 
 from ..proxy.system import loops
 
+INTERRUPTED = 130
 
-def on_a_loop(work: Coroutine[None, None, int]) -> int:
+
+def on_a_loop(work: Callable[[], Coroutine[None, None, int]]) -> int:
     """Run what returns an exit code on uvloop, or on asyncio where there is none."""
     try:
         with asyncio.Runner(loop_factory=loops.fastest()) as runner:
-            return runner.run(work)
-    except KeyboardInterrupt:  # where a loop takes no signal handlers
-        return 0
+            return runner.run(work())
+    except KeyboardInterrupt:  # before the handlers are set; on Windows there are none, and it is the usual end
+        return 0 if sys.platform == "win32" else INTERRUPTED
 
 
 def freeze() -> None:

@@ -30,8 +30,19 @@ from .toxiproxy import toxiproxy
 
 WRONG = 2
 INTERRUPTED = 130
+_WITH_FILES = ("run", "check", "toxiproxy")
+"""Commands that take the names of files, which may be any bytes."""
 _UNWRITABLE = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a disk that is full, or a terminal that is gone, says."""
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Check that words are UTF-8, as what is sent to the API must be. Raises BrownoutError."""
+    for word in () if words[:1] and words[0] in _WITH_FILES else words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise BrownoutError(f"{word!r} is not UTF-8", "names and settings are text") from None
 
 
 def _stop_writing() -> None:
@@ -54,6 +65,7 @@ class Program(Group):
     ) -> NoReturn:
         """Run a command and exit."""
         try:
+            _check_text(sys.argv[1:] if args is None else args)
             code = super().main(args, "brownout", complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
             errors.show_usage(error)

@@ -85,7 +85,7 @@ class Report:
             "seed": self._fleet.seed,
             "started": moment(self._started),
             "ended": moment(time.time()),
-            "command": [mask(word) for word in self._command],
+            "command": [mask(_as_text(word)) for word in self._command],
             "exit_code": exit_code,
             "profiles": list(self._applied | dict.fromkeys(self._fleet.applied)),
             "asked": [asked_view(each) for each in self._fleet.asked()],
@@ -100,12 +100,17 @@ class Report:
         }
 
 
+def _as_text(word: str) -> str:
+    """Return a word that JSON can hold: bytes that are not UTF-8 become U+FFFD."""
+    return word.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def check(path: str) -> Path:
     """Return where a report goes, found out by writing beside it. Raises BrownoutError."""
-    place = Path(path).resolve()
-    if place.exists() and not place.is_file():
-        raise BrownoutError(f"--report {path}: it is not a file", "write it like --report report.json")
     try:
+        place = Path(path).resolve()
+        if place.exists() and not place.is_file():
+            raise BrownoutError(f"--report {path}: it is not a file", "write it like --report report.json")
         with tempfile.TemporaryFile(dir=place.parent):
             return place
     except OSError as error:

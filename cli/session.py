@@ -35,7 +35,7 @@ WRONG = 2
 
 def run(plan: Plan) -> int:
     """Run a plan and return the exit code. Raises BrownoutError."""
-    return on_a_loop(_session(plan))
+    return on_a_loop(lambda: _session(plan))
 
 
 async def _session(plan: Plan) -> int:

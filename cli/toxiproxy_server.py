@@ -54,7 +54,7 @@ class Asked(NamedTuple):
 
 def run(asked: Asked) -> int:
     """Serve until a signal comes, and return the exit code. Raises BrownoutError where the API cannot listen."""
-    return on_a_loop(_serve(asked))
+    return on_a_loop(lambda: _serve(asked))
 
 
 async def _serve(asked: Asked) -> int:

@@ -49,7 +49,7 @@ class Address(NamedTuple):
     @classmethod
     def listen(cls, text: str) -> Self:
         """Read `HOST:PORT`, `PORT` (then on 127.0.0.1) or `unix:///path`. Port 0 is a free one. Raises AddressError."""
-        check_length(text)
+        check_text(text)
         if text.startswith("unix://"):
             return cls._unix(text, "tcp", urlsplit(text).path)
         host, port = _host_port(f":{text}" if text.isdecimal() else text, mask(text))
@@ -63,7 +63,7 @@ class Address(NamedTuple):
 
         Raises AddressError, and PluginError for a protocol of another package that cannot be used.
         """
-        check_length(text)
+        check_text(text)
         if "://" not in text:
             text = f"tcp://{text}"
         written = text.partition("://")[0].lower()
@@ -133,10 +133,12 @@ class Address(NamedTuple):
         return urlunsplit(parts._replace(netloc=f"{user}{at}{other.endpoint}"))
 
 
-def check_length(text: str) -> None:
-    """Check that a text is not too long for an address. Raises AddressError."""
+def check_text(text: str) -> None:
+    """Check that a text is not too long for an address, and can be printed. Raises AddressError."""
     if len(text) > LONGEST:
         raise AddressError(f"an address of {len(text)} characters is too long", f"at most {LONGEST}")
+    if not text.isprintable():
+        raise AddressError(f"{mask(text)!r} is not an address", "write it like HOST:PORT, IPv6 as [::1]:PORT")
 
 
 def _is_driver(word: str) -> bool:

@@ -11,7 +11,7 @@ import ipaddress
 import re
 import socket
 
-from ...wire.address import Address, AddressError, check_length
+from ...wire.address import Address, AddressError, check_text
 from ...wire.errors import BrownoutError
 from ...wire.mask import mask
 
@@ -42,7 +42,7 @@ def upstream_address(text: str) -> Address:
 
     Raises AddressError for text that is too long for one.
     """
-    check_length(text)
+    check_text(text)
     try:
         return Address.upstream(f"localhost{text}" if text.startswith(":") else text)
     except BrownoutError as error:

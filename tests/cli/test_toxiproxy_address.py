@@ -23,8 +23,9 @@ def toxiproxy(brownout: Brownout) -> Brownout:
 
 def test_inject_change_heal(toxiproxy: Brownout, brownout: Brownout) -> None:
     assert toxiproxy.says("inject", "echo", "latency:300ms") == "injected latency on echo: latency=300ms\n"
+    words = ("inject", "echo", "latency:1s", "jitter=5ms", "--stream", "upstream", "--probability", "30%")
     assert (
-        toxiproxy.says("inject", "echo", "latency:1s", "jitter=5ms", "--stream", "upstream", "--probability", "30%")
+        toxiproxy(*words).stdout
         == "injected latency-2 on echo: stream=upstream latency=1s jitter=5ms probability=30%\n"
     )
     assert toxiproxy.says("inject", "echo", "reset", "--name", "mine") == "injected mine on echo\n"
