@@ -17,6 +17,7 @@ from ..proxy.record.event import (
     Fired,
     Healed,
     Injected,
+    LeaseExpired,
     ListenFailed,
     ParsingStopped,
     ProxyDisabled,
@@ -83,6 +84,8 @@ class News:
                 return f"does not listen: {error}"
             case ToxicLeftOut(toxic=toxic, reason=reason):
                 return f"toxic {toxic} left out: {reason}"
+            case LeaseExpired(duration=duration):
+                return f"a client that held a lease is gone (silent for {duration}): what it had made is undone"
             case Reloaded() as reloaded:
                 return _reloaded(reloaded)
             case ProxyRemoved():

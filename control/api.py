@@ -12,6 +12,9 @@
     GET    /v1/profiles  /v1/profiles/N
     POST   /v1/profiles/N/apply         injects what the profile says, all or nothing
     POST   /v1/profiles/N/heal          takes that back, and answers how many
+    POST   /v1/leases                   {duration?}: what is made under it is undone when it ends, or is not renewed
+    POST   /v1/leases/L/renew
+    DELETE /v1/leases/L
     POST   /v1/tests/announce           tests are to come: what `run` placed waits for the first one
     POST   /v1/tests/begin              the first test begins
     GET    /v1/journal?proxy=&kind=&since=&follow=1
@@ -35,11 +38,14 @@ from ..faults.profile import Profile
 from ..faults.settings import SettingsError, convert
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
+from .client import LEASE
 from .follower import Follower, event_message, request_message
+from .leases import Lease, Leases
 from .receipts import injection_view
-from .replies import ROOT, HttpError, read_json, read_mapping, reply, reply_list
-from .request_params import JournalQuery, ProxyPatch, ProxyPut, RequestsQuery
+from .replies import ROOT, Handler, HttpError, read_json, read_mapping, reply, reply_list
+from .request_params import JournalQuery, LeasePost, ProxyPatch, ProxyPut, RequestsQuery
 from .views import (
+    LeaseView,
     ProfileView,
     event_view,
     fault_view,
@@ -60,12 +66,14 @@ class Api:
         self._fleet = fleet
         self._version = importlib.metadata.version("brownout")  # from the disk, for which there may be no descriptor
         self._followers: set[Follower[Recorded] | Follower[Entry]] = set()
+        self._leases = Leases(fleet)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of `/v1`."""
         proxy = ROOT + "/proxies/{proxy:[^/]+}"
         injection = proxy + "/injections/{injection:[^/]+}"
         profile = ROOT + "/profiles/{profile:[^/]+}"
+        lease = ROOT + "/leases/{lease:[^/]+}"
         return [
             web.get(f"{ROOT}/health", self.health),
             web.get(f"{ROOT}/faults", self.faults),
@@ -86,6 +94,9 @@ class Api:
             web.get(profile, self.profile),
             web.post(f"{profile}/apply", self.apply),
             web.post(f"{profile}/heal", self.heal_profile),
+            web.post(f"{ROOT}/leases", self.begin_lease),
+            web.post(f"{lease}/renew", self.renew_lease),
+            web.delete(lease, self.end_lease),
             web.post(f"{ROOT}/tests/announce", self.announce_tests),
             web.post(f"{ROOT}/tests/begin", self.begin_tests),
             web.get(f"{ROOT}/journal", self.journal),
@@ -123,6 +134,8 @@ class Api:
         known = await self._fleet.settled(name)
         if known is None:
             proxy = await self._fleet.add(name, asked.upstream, asked.listen, enabled=asked.enabled)
+            if (lease := self._lease(request)) is not None:
+                lease.made(proxy)
             return self._proxy_reply(proxy, HTTPStatus.CREATED)
         same = (
             known.upstream == Address.upstream(asked.upstream)
@@ -137,6 +150,8 @@ class Api:
         """Change a proxy."""
         proxy = self._proxy(request)
         asked = convert(ProxyPatch, await read_mapping(request))
+        if asked.enabled is not None and (lease := self._lease(request)) is not None:
+            lease.switches(proxy)
         await proxy.update(upstream=asked.upstream, listen=asked.listen, enabled=asked.enabled)
         return self._proxy_reply(proxy)
 
@@ -156,7 +171,10 @@ class Api:
         asked = await read_json(request)
         if not isinstance(asked, (dict, str)):
             raise HttpError(HTTPStatus.BAD_REQUEST, "the body is not an injection", 'send one like {"fault": "reset"}')
-        return self._injection_reply(proxy, proxy.inject(Spec.parse(asked)), HTTPStatus.CREATED)
+        injection = proxy.inject(Spec.parse(asked))
+        if (lease := self._lease(request)) is not None:
+            lease.injected([(proxy, injection)])
+        return self._injection_reply(proxy, injection, HTTPStatus.CREATED)
 
     async def heal_proxy(self, request: web.Request) -> web.Response:
         """Heal all injections of a proxy."""
@@ -194,12 +212,35 @@ class Api:
 
     async def apply(self, request: web.Request) -> web.Response:
         """Inject what a profile says, all or nothing; what it put there before is healed first."""
-        placed = self._fleet.apply(self._profile(request))
-        return reply([placed_view(self._fleet.proxies[each.identity.proxy], each) for each in placed])
+        injections = self._fleet.apply(self._profile(request))
+        placed = [(self._fleet.proxies[each.identity.proxy], each) for each in injections]
+        if (lease := self._lease(request)) is not None:
+            lease.injected(placed)
+        return reply([placed_view(*each) for each in placed])
 
     async def heal_profile(self, request: web.Request) -> web.Response:
         """Heal what a profile put there."""
         return reply({"healed": self._fleet.heal_profile(self._profile(request).name)})
+
+    async def begin_lease(self, request: web.Request) -> web.Response:
+        """Begin a lease (201)."""
+        asked = convert(LeasePost, await read_mapping(request) if request.can_read_body else {})
+        return reply(_lease_view(self._leases.begin(asked.duration)), HTTPStatus.CREATED)
+
+    async def renew_lease(self, request: web.Request) -> web.Response:
+        """Renew a lease."""
+        return reply(_lease_view(self._leases.renew(request.match_info["lease"])))
+
+    async def end_lease(self, request: web.Request) -> web.Response:
+        """End a lease, and undo what was made under it."""
+        return reply({"healed": await self._leases.end(request.match_info["lease"])})
+
+    @web.middleware
+    async def under_lease(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Renew the lease that a request names. Raises LeaseError where it has ended."""
+        if LEASE in request.headers and request.path.startswith(f"{ROOT}/"):
+            self._leases.renew(request.headers[LEASE])
+        return await handler(request)
 
     async def announce_tests(self, request: web.Request) -> web.Response:
         """Let the clocks of what was placed at launch wait for the first test."""
@@ -254,6 +295,10 @@ class Api:
     def _proxy(self, request: web.Request) -> Proxy:
         return self._fleet.proxy(request.match_info["proxy"])
 
+    def _lease(self, request: web.Request) -> Lease | None:
+        """Return the lease under which a request makes what it makes."""
+        return self._leases.renew(request.headers[LEASE]) if LEASE in request.headers else None
+
     def _profile(self, request: web.Request) -> Profile:
         return self._fleet.profile(request.match_info["profile"])
 
@@ -268,8 +313,13 @@ class Api:
         return reply(injection_view(proxy, injection), status)
 
 
+def _lease_view(lease: Lease) -> LeaseView:
+    return {"id": lease.id, "duration": str(lease.duration)}
+
+
 def add_routes(app: web.Application, fleet: Fleet) -> None:
     """Add `/v1` to an application; its middlewares must be those of `replies`."""
     api = Api(fleet)
+    app.middlewares.append(api.under_lease)
     app.add_routes(api.routes())
     app.on_shutdown.append(api.end_followers)

@@ -13,6 +13,7 @@ import msgspec
 
 from ..faults.profile import Profile
 from ..faults.settings import Problem, SettingsError
+from ..faults.settings.units import Duration
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from . import bearer
@@ -20,6 +21,7 @@ from .views import (
     EventView,
     FaultView,
     Health,
+    LeaseView,
     MissedView,
     PlacedView,
     ProblemView,
@@ -35,6 +37,8 @@ SCHEME = "toxiproxy://"
 VARIABLE = "BROWNOUT_API"
 """The environment variable that says where the API is."""
 TIMEOUT = 10.0
+LEASE = "Brownout-Lease"
+"""The header that names the lease of a request."""
 FOLLOW_TIMEOUT = 30.0
 """Seconds of silence, without even a keep-alive line, after which a followed API counts as gone."""
 
@@ -81,6 +85,8 @@ class Client:
         if self._token:
             bearer.checked(self._token)
         self._timeout = timeout
+        self.lease = ""
+        """The lease under which it makes what it makes, if any."""
 
     @property
     def where(self) -> str:
@@ -174,6 +180,20 @@ class Client:
         """Heal what a profile put there, and return how many injections that were."""
         return self._ask("POST", _path("profiles", name, "heal"), _Healed)["healed"]
 
+    def begin_lease(self, seconds: float) -> None:
+        """Begin a lease: what is made from now on is undone when it ends, or is not renewed for so many seconds."""
+        body = {"duration": str(Duration(seconds))}
+        self.lease = self._ask("POST", "leases", LeaseView, body)["id"]
+
+    def renew_lease(self) -> None:
+        """Say that we live. Raises BrownoutError with the status 410 where the lease has ended."""
+        self._ask("POST", _path("leases", self.lease, "renew"), LeaseView)
+
+    def end_lease(self) -> None:
+        """End the lease: what is left of what was made under it is undone."""
+        lease, self.lease = self.lease, ""
+        self._ask("DELETE", _path("leases", lease), _Healed)
+
     def announce_tests(self) -> None:
         """Say that tests are to come: what `run` placed at launch waits for the first one."""
         self._ask("POST", "tests/announce", dict[str, bool])
@@ -239,6 +259,8 @@ class Client:
         headers = {"Content-Type": "application/json"} if body else {}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
+        if self.lease:
+            headers[LEASE] = self.lease
         connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=timeout)
         try:
             connection.request(method, path, body, headers)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..faults.settings import Settings, SettingsError, unknown
+from ..faults.settings import Problem, Settings, SettingsError, unknown
+from ..faults.settings.units import Duration
 from ..proxy.record.event import KINDS
 from ..proxy.record.request_log import KEPT
 
 if TYPE_CHECKING:
     from ..proxy import Entry, Recorded
+
+LONGEST_LEASE = 3600.0
+"""Seconds that a lease may last without a sign of life."""
 
 
 class ProxyPut(Settings, frozen=True):
@@ -26,6 +30,19 @@ class ProxyPatch(Settings, frozen=True):
     upstream: str | None = None
     listen: str | None = None
     enabled: bool | None = None
+
+
+class LeasePost(Settings, frozen=True):
+    """The body of a POST of a lease."""
+
+    duration: Duration = Duration(30.0)
+
+    def __post_init__(self) -> None:
+        """Refuse a lease that ends at once, or lasts. Raises SettingsError."""
+        super().__post_init__()
+        if not 0 < self.duration <= LONGEST_LEASE:
+            wrong = f"{self.duration} is not the duration of a lease"
+            raise SettingsError([Problem("duration", wrong, "more than 0s, and at most 1h")])
 
 
 class JournalQuery(Settings, frozen=True):

@@ -73,6 +73,13 @@ class FaultView(TypedDict):
     settings: list[Setting]
 
 
+class LeaseView(TypedDict):
+    """A lease: what is made under it is undone unless it is renewed within its duration."""
+
+    id: str
+    duration: str
+
+
 class ProfileView(TypedDict):
     """A profile: what it would inject, and whether it is applied."""
 

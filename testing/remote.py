@@ -1,15 +1,17 @@
 """A Brownout or a Toxiproxy that runs elsewhere, driven over its API.
 
-What it was told before we came belongs to others: the injections that were there stay, and so do its proxies.
+What it was told before we came belongs to others: the injections that were there stay, and so do its proxies. What we
+make there has a lease: if this process is killed, the Brownout undoes it. A Toxiproxy has no leases.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import cast
 
-from ..control.client import UnsupportedError
+from ..control.client import Client, UnsupportedError
 from ..control.client_at import AnyClient, client_at
 from ..control.receipts import Receipt, moment
 from ..control.views import ProxyView
@@ -18,6 +20,7 @@ from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from .driver import differs, hidden
+from .lease import DURATION, ENDED, Lease
 
 __tracebackhide__ = hidden
 
@@ -39,6 +42,8 @@ class Remote:
         self._listening = {view["name"]: view["enabled"] for view in there}
         self._before = {(view["name"], _mark(each)) for view in there for each in view["injections"]}
         self._added: list[str] = []
+        self._lease: Lease | None = None
+        self._beginning = threading.Lock()
 
     def reseed(self, seed: int) -> None:
         """Take the seed that it has; it cannot be given another one."""
@@ -56,6 +61,7 @@ class Remote:
 
     def add(self, name: str, upstream: str) -> ProxyView:
         """Make a proxy on a free port, gone when we close, or find it there."""
+        self._hold()
         try:
             view = self._client.add(name, upstream)
         except ConflictError:
@@ -70,14 +76,17 @@ class Remote:
 
     def enable(self, name: str, enabled: bool) -> ProxyView:
         """Let a proxy listen, or release its port and close its connections."""
+        self._hold()
         return self._client.update(name, enabled=enabled)
 
     def inject(self, proxy: str, spec: Spec) -> _Placed:
         """Place a fault on a proxy."""
+        self._hold()
         return _Placed(self._client, proxy, self._client.inject(proxy, spec.to_mapping()))
 
     def apply(self, profile: str) -> list[_Placed]:
         """Inject what a profile says: one of the file with which it runs, or shipped; for a Toxiproxy, of ours."""
+        self._hold()
         return [_Placed(self._client, each["proxy"], each["injection"]) for each in self._client.apply(profile)]
 
     def heal(self, proxy: str | None = None) -> int:
@@ -87,7 +96,22 @@ class Remote:
         return sum(self._heal(name, each) for name, each in ours if self._since(name, each))
 
     def reset(self) -> None:
-        """Heal what was injected since we came, and let every proxy listen, or not, as it did at first."""
+        """Heal what was injected since we came, and let every proxy listen, or not, as it did at first.
+
+        Raises BrownoutError where the lease has ended meanwhile: what was tested since has met no fault.
+        """
+        try:
+            self._reset()
+        except BrownoutError as error:
+            if error.status != ENDED or self._lease is None:
+                raise
+            self._lease.forget()
+            self._lease = None
+            self._added.clear()
+            self._reset()
+            raise
+
+    def _reset(self) -> None:
         self.heal()
         for view in self._client.proxies():
             enabled = self._listening.get(view["name"], view["enabled"])
@@ -99,6 +123,15 @@ class Remote:
         self.reset()
         while self._added:
             self._client.remove(self._added.pop())
+        if self._lease is not None:
+            lease, self._lease = self._lease, None
+            lease.close()
+
+    def _hold(self) -> None:
+        """Begin the lease before the first thing that is made under it."""
+        with self._beginning:
+            if self._lease is None and isinstance(self._client, Client):
+                self._lease = Lease(self._client, DURATION)
 
     def _since(self, proxy: str, view: Mapping[str, object]) -> bool:
         mark = _mark(view)

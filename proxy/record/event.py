@@ -4,7 +4,7 @@
     ├── ProxyAdded, ...         what happened to the proxy itself, or to an injection on it
     ├── ConnectionEvent         connection
     │   └── Fired, ...          what happened on one connection
-    └── Reloaded                what happened to the whole process; `proxy` is empty
+    └── LeaseExpired, Reloaded  what happened to the whole process; `proxy` is empty
 
 The kind, as JSON and queries spell it, is the class name in snake case: ConnectionOpened is `connection_opened`.
 The table in docs/api.md is made from the docstrings and fields here.
@@ -184,6 +184,13 @@ class Mistake(msgspec.Struct, frozen=True):
 
     error: str
     hint: str
+
+
+class LeaseExpired(Event, frozen=True):
+    """A client was not heard of for `duration`, so what it had made under its `lease` is undone: see what follows."""
+
+    lease: str
+    duration: str
 
 
 class Reloaded(Event, frozen=True):

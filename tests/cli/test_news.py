@@ -16,6 +16,7 @@ from brownout.proxy.record.event import (
     Fired,
     Healed,
     Injected,
+    LeaseExpired,
     ListenFailed,
     Mistake,
     ParsingStopped,
@@ -151,3 +152,8 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
         output = Output(stream)
         output.say("one")
         output.say("two")
+
+
+def test_a_lease_that_expired_is_news() -> None:
+    text = said(News(), LeaseExpired("", lease="9f86d081", duration="30s"))
+    assert text == "00:00:00 a client that held a lease is gone (silent for 30s): what it had made is undone"
