@@ -1,6 +1,7 @@
 """Files made by spoiling good and broken ones: each is read, or refused with its errors, and what is read can be written back."""
 
 import contextlib
+import datetime
 import os
 import random
 from pathlib import Path
@@ -121,7 +122,9 @@ def taken(config: Config, data: bytes) -> None:
 
 
 def present(value: object) -> object:
-    """Return a file's values without the keys that have none."""
+    """Return a file's values as YAML 1.2 has them, where a date is text, without the keys that have none."""
+    if isinstance(value, datetime.date):
+        return value.isoformat()
     if isinstance(value, dict):
         return {key: present(each) for key, each in value.items() if each is not None}
     return [present(each) for each in value] if isinstance(value, list) else value
