@@ -33,29 +33,30 @@ class Rates(NamedTuple):
 
 def with_addresses(proxies: Sequence[ProxyView], width: int) -> list[Line]:
     """Return the board with where each proxy listens and what it stands before, which is cut to fit the width."""
-    head = ("PROXY", "LISTEN -> UPSTREAM", "CONNECTIONS", "SENT", "RECEIVED")
-    rows: list[tuple[str, ...]] = [(view["name"], _where(view), _connections(view), *_sizes(view)) for view in proxies]
-    lines = _board([head, *rows], proxies, right=(2, 3, 4))
+    head = ("PROXY", "LISTEN -> UPSTREAM", "CONNECTIONS", "TURNS", "SENT", "RECEIVED")
+    rows: list[tuple[str, ...]] = [
+        (view["name"], _where(view), _connections(view), _turns(view), *_sizes(view)) for view in proxies
+    ]
+    lines = _board([head, *rows], proxies, right=(2, 3, 4, 5))
     excess = len(lines[0].text) - width
     if excess <= 0:
         return lines
     room = max(len(head[1]), max(len(row[1]) for row in rows) - excess)
     rows = [(name, shorten(where, room), *counts) for name, where, *counts in rows]
-    return _board([head, *rows], proxies, right=(2, 3, 4))
+    return _board([head, *rows], proxies, right=(2, 3, 4, 5))
 
 
 def with_rates(proxies: Sequence[ProxyView], rates: Mapping[str, Rates]) -> list[Line]:
     """Return the board with bytes per second."""
     # Wide enough for any figure, so that the table stands still.
-    head = ("PROXY", "CONNECTIONS", "SENT".rjust(8), "SENT/S".rjust(9), "RECEIVED", "RECEIVED/S")
+    head = ("PROXY", "CONNECTIONS", "TURNS", "SENT".rjust(8), "SENT/S".rjust(9), "RECEIVED", "RECEIVED/S")
     rows = []
     for view in proxies:
         sent, received = _sizes(view)
         now = rates.get(view["name"], Rates(0, 0))
-        rows.append(
-            (view["name"], _connections(view), sent, figures.rate(now.upstream), received, figures.rate(now.downstream))
-        )
-    return _board([head, *rows], proxies, right=(1, 2, 3, 4, 5))
+        counts = (_connections(view), _turns(view))
+        rows.append((view["name"], *counts, sent, figures.rate(now.upstream), received, figures.rate(now.downstream)))
+    return _board([head, *rows], proxies, right=(1, 2, 3, 4, 5, 6))
 
 
 def _board(rows: Sequence[Sequence[str]], proxies: Sequence[ProxyView], right: Sequence[int]) -> list[Line]:
@@ -84,6 +85,10 @@ def _where(view: ProxyView) -> str:
 def _connections(view: ProxyView) -> str:
     counts = view["connections"]
     return "-" if counts is None else f"{counts['open']}/{counts['total']}"
+
+
+def _turns(view: ProxyView) -> str:
+    return "-" if view["turns"] is None else str(view["turns"])
 
 
 def _sizes(view: ProxyView) -> tuple[str, str]:

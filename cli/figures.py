@@ -45,7 +45,7 @@ def counts(injection: Mapping[str, object]) -> str:
     receipt = injection.get("receipt")
     if not isinstance(receipt, dict):
         return ""
-    words = hits(receipt["matched"], receipt["chosen"], receipt["fired"])
+    words = hits(receipt["matched"], receipt["chosen"], receipt["fired"], injection.get("per"))
     if receipt["unseen"]:  # what it refuses, nobody sees, nor what a toxic hits
         words = [*words, "refused ones unseen"] if receipt["matched"] else ["unseen"]
         if receipt["refused"]:
@@ -61,6 +61,7 @@ def counts(injection: Mapping[str, object]) -> str:
     return ", ".join(words)
 
 
-def hits(matched: int, chosen: int, fired: int) -> list[str]:
+def hits(matched: int, chosen: int, fired: int, per: object = None) -> list[str]:
     """Write how many an injection could hit, picked and hit; those that it picked only where that is not all."""
-    return [f"matched {matched}", *([f"chosen {chosen}"] if chosen != matched else []), f"fired {fired}"]
+    met = many(matched, "turn") if per == "turn" else str(matched)
+    return [f"matched {met}", *([f"chosen {chosen}"] if chosen != matched else []), f"fired {fired}"]

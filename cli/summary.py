@@ -86,7 +86,7 @@ def _kind(line: Line) -> str:
 
 
 def _did(line: Line) -> str:
-    counts = ", ".join(figures.hits(line.matched, line.chosen, line.fired))
+    counts = ", ".join(figures.hits(line.matched, line.chosen, line.fired, line.injection.get("per")))
     times = f" ({line.vacuous} of {line.placed} times nothing)" if line.placed > 1 and line.vacuous else ""
     if line.fired:
         return f"{counts}{times}"

@@ -148,6 +148,11 @@ FAMILIES = (
         _each(lambda proxy: {(stream,): proxy.bytes(stream) for stream in _STREAMS}),
     ),
     Family(
+        "counter", "brownout_turns_total", "Turns begun: the client spoke, after the server or for the first time.",
+        ("proxy",),
+        _each(lambda proxy: {(): proxy.turns}),
+    ),
+    Family(
         "counter", "brownout_connection_errors_total",
         "Connections that failed: not accepted, or their upstream not reached.", ("proxy", "reason"),
         _each(lambda proxy: {(why,): proxy.errors[why] for why in dict.fromkeys([*REASONS, *proxy.errors])}),
@@ -180,7 +185,8 @@ FAMILIES = (
         _faults(lambda tally, now: sum(injection.active for injection in now)),
     ),
     Family(
-        "counter", "brownout_faults_matched_total", "Connections, or requests, that a fault could have hit.", _FAULT,
+        "counter", "brownout_faults_matched_total", "Connections, turns or requests that a fault could have hit.",
+        _FAULT,
         _faults(lambda tally, now: tally.matched + sum(injection.matched for injection in now)),
     ),
     Family(

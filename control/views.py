@@ -46,8 +46,10 @@ class ProxyView(TypedDict):
     trouble: str | None
     """Why it does not listen although it is enabled: another one took its port while a fault had it closed."""
     connections: Connections | None
-    """None, like `bytes`, for a Toxiproxy: it reports neither."""
+    """None, like `bytes` and `turns`, for a Toxiproxy: it reports none of them."""
     bytes: Bytes | None
+    turns: int | None
+    """How many turns of conversation have begun: see docs/faults.md."""
     errors: dict[str, int]
     injections: list[dict[str, object]]
 
@@ -184,6 +186,7 @@ def proxy_view(proxy: Proxy) -> ProxyView:
         "trouble": proxy.port.trouble or None,
         "connections": {"open": len(proxy.links), "total": proxy.links_total},
         "bytes": {"upstream": proxy.bytes("upstream"), "downstream": proxy.bytes("downstream")},
+        "turns": proxy.turns,
         "errors": dict(proxy.errors),
         "injections": [found_view(each, *found) for each, found in findings.items()],
     }

@@ -32,6 +32,8 @@ class Fault(Settings, frozen=True):
     """Changes nothing on purpose: nobody is told that it never fired."""
     acts_on_ends: ClassVar[bool] = False
     """Is for the ends of streams: a late one counts also where the client's own end came first."""
+    acts_on_turns: ClassVar[bool] = False
+    """Can act on single turns of a connection, where its trigger says `per: turn`."""
 
     body_settings: ClassVar[tuple[str, ...]] = ()
     """The setting whose text may be in a `file`, and those that exclude it; a fault with any has that setting too."""
@@ -39,6 +41,10 @@ class Fault(Settings, frozen=True):
     def start(self, context: StageContext) -> Stage:
         """Start a stage for one stream of one connection."""
         raise NotImplementedError
+
+    def start_turn(self, context: StageContext) -> Stage:
+        """Start a stage for one stream of one turn, which is OPEN when the turn begins."""
+        return self.start(context)
 
     def admit(self, ahead: int) -> float | None:
         """Return how long a new connection waits before its upstream is dialled, when `ahead` others are open or wait.

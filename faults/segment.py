@@ -30,6 +30,8 @@ class Kind(enum.IntEnum):
     """The end of the link, both sides, by FIN."""
     ALARM = 5
     """The moment that the stage asked for."""
+    TURN = 6
+    """A turn of the conversation begins. Lanes pass it on among themselves; no stage is called with it."""
 
 
 class Segment(NamedTuple):

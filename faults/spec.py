@@ -73,7 +73,7 @@ class Spec(NamedTuple):
         *,
         text: bool,
     ) -> Self:
-        settings, problems = _own(given), _unseen(kind, given)
+        settings, problems = _own(given), _unpickable(kind, given)
         match = _collect(problems, lambda: _match(kind, given.get("match")))
         stream, name = given.get("stream", "downstream"), given.get("name", "")
         if "stream" in given and kind.streams is not None:
@@ -97,10 +97,10 @@ class Spec(NamedTuple):
 
     def changed(self, values: Mapping[str, object], *, text: bool = False) -> Self:
         """Return this with settings of the fault or the trigger changed, or another match. Raises SettingsError."""
-        settings, problems = _own(values), _unseen(type(self.fault), values)
+        settings, problems = _own(values), _unpickable(type(self.fault), values)
         problems += [
             Problem(key, f"{key} cannot change", "heal it and inject it again")
-            for key in ("fault", "name", "stream", "start", "for")
+            for key in ("fault", "name", "stream", "per", "start", "for")
             if key in values
         ]
         trigger_values = {key: values[key] for key in TRIGGER_KEYS if key in values}
@@ -196,16 +196,20 @@ def match_keys(fault: type[Fault]) -> tuple[Key, ...]:
 
 def trigger_keys(fault: type[Fault]) -> tuple[str, ...]:
     """Return the keys of the trigger that a fault takes."""
-    return ("start", "for") if fault.closes_port else TRIGGER_KEYS
+    if fault.closes_port:
+        return ("start", "for")
+    return tuple(key for key in TRIGGER_KEYS if key != "per" or fault.acts_on_turns)
 
 
-def _unseen(fault: type[Fault], given: Mapping[str, object]) -> list[Problem]:
-    """Refuse to pick among connections that nobody sees."""
-    return [
-        Problem(key, f"{fault.name} closes the port, so {key} has nothing to count", "it takes start and for alone")
-        for key in TRIGGER_KEYS
-        if key in given and key not in trigger_keys(fault)
-    ]
+def _unpickable(fault: type[Fault], given: Mapping[str, object]) -> list[Problem]:
+    """Refuse to pick among connections that nobody sees, or among turns where the fault does not act on single ones."""
+    refused = [key for key in TRIGGER_KEYS if key in given and key not in trigger_keys(fault)]
+    if fault.closes_port:
+        hint = "it takes start and for alone"
+        return [Problem(key, f"{fault.name} closes the port, so {key} has nothing to count", hint) for key in refused]
+    what = "single requests" if issubclass(fault, ExchangeFault) else "the connection"
+    hint = f"leave per out; it is for {', '.join(kind.name for kind in CATALOGUE.values() if kind.acts_on_turns)}"
+    return [Problem(key, f"{fault.name} acts on {what}", hint) for key in refused]
 
 
 T = TypeVar("T")

@@ -1,8 +1,8 @@
-"""Which connections or requests an injection chooses, and when."""
+"""Which connections, turns or requests an injection chooses, and when."""
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -14,7 +14,7 @@ from .settings.units import Duration, Quota, Share
 
 
 class Identity(NamedTuple):
-    """What a chance is drawn for; equal ones draw the same. Scope: empty for links, the operation for exchanges."""
+    """What a chance is drawn for; equal ones draw the same. Scope: the operation for exchanges, else empty."""
 
     seed: int
     proxy: str
@@ -23,13 +23,16 @@ class Identity(NamedTuple):
 
 
 class Trigger(Settings, frozen=True):
-    """Which of the connections or requests that an injection could hit it does hit. Default: all, until healed."""
+    """Which of what an injection could hit it does hit: connections, turns or requests. Default: all, until healed."""
 
     probability: Annotated[Share | None, Meta(description="The chance of hitting each one.")] = None
     quota: Annotated[Quota | None, Meta(description="Hits exactly N out of every M: '3 of 10'.")] = None
     after: Annotated[int, Meta(ge=0, description="Skips the first N.")] = 0
     every: Annotated[int, Meta(ge=1, description="Of the rest, considers only every N-th.")] = 1
     times: Annotated[int, Meta(ge=1, description="Hits at most N.")] | None = None
+    per: Annotated[Literal["connection", "turn"], Meta(description="What it picks: connections, or single turns.")] = (
+        "connection"
+    )
     start: Annotated[Duration, Meta(description="How long after the injection it begins.")] = Duration(0)
     for_: Annotated[Duration | None, Meta(description="How long after it began it heals itself.")] = msgspec.field(
         default=None, name="for"

@@ -56,6 +56,7 @@ class Proxy:
         self.operations = Operations()
         self.copier = RequestCopier()
         self.dials = Histogram()
+        self._turns = 0
         self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
         self._sent: dict[Stream, int] = {"upstream": 0, "downstream": 0}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +86,11 @@ class Proxy:
     def sent(self, stream: Stream) -> int:
         """Return how many bytes were handed to the sink of a stream so far: read, not held back, not thrown away."""
         return self._sent[stream] + sum(_side(link, stream).sent for link in self.links.values())
+
+    @property
+    def turns(self) -> int:
+        """How many turns have begun so far, on all links open and ended."""
+        return self._turns + sum(link.turns for link in self.links.values())
 
     # Listening
 
@@ -238,6 +244,7 @@ class Proxy:
         self._gone.set()
         self.gate.ask_soon()
         self.injections.forget(link)
+        self._turns += link.turns
         for side in (link.client, link.server):
             self._carried[side.stream] += side.bytes
             self._sent[side.stream] += side.sent

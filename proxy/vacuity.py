@@ -62,6 +62,8 @@ def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding
             yield Finding("disabled", now.closed)
         yield Finding("no_connection", f"no connection came{_lasted(injection)}", _wiring(now))
     if not injection.matched:
+        if injection.acts_per_turn:
+            yield from _no_turn(injection, connections, began, now)
         if isinstance(injection.spec.fault, ExchangeFault):
             yield from _unmatched(injection, connections, now.requests - began.requests, now.operations)
         if injection.untouched_total:
@@ -75,6 +77,8 @@ def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding
         yield _spared(injection)
     if isinstance(injection.spec.fault, ExchangeFault):
         yield from _unchanged_requests(injection)
+    if injection.acts_per_turn:
+        yield from _unchanged_turns(injection)
     yield from _unchanged_streams(injection, began, now)
 
 
@@ -103,7 +107,8 @@ def _nearest(injection: Injection, operations: tuple[str, ...]) -> list[str]:
 
 def _spared(injection: Injection) -> Finding:
     """Return why the trigger chose none of those that matched."""
-    trigger, matched = injection.spec.trigger, _many(injection.matched, "match")
+    trigger = injection.spec.trigger
+    matched = _many(injection.matched, "turn" if injection.acts_per_turn else "match")
     if trigger.sure is False:
         return Finding("trigger_not_reached", "its trigger chooses none")
     if (injection.matched - trigger.after) // trigger.every < 1:
@@ -113,6 +118,39 @@ def _spared(injection: Injection) -> Finding:
         return Finding(CHANCE, f"spared by chance: quota {trigger.quota}, with {matched}", "let it meet more traffic")
     hint = "a quota, such as '1 of 10', hits exactly that many"
     return Finding(CHANCE, f"spared by chance: probability {trigger.probability}, with {matched}", hint)
+
+
+def _no_turn(injection: Injection, connections: int, began: Scene, now: Scene) -> Iterator[Finding]:
+    """Tell why no turn began on connections that came."""
+    if all(not connection.open for connection in injection.hits):
+        yield from _unopened(injection, now)
+    if now.bytes == began.bytes:
+        yield Finding("no_traffic", f"{_many(connections, 'connection')} and not a byte{_lasted(injection)}")
+    hint = "a turn begins when the client speaks after the server, or for the first time"
+    yield Finding("no_turn", f"no turn began on {_many(connections, 'connection')}{_lasted(injection)}", hint)
+
+
+def _unopened(injection: Injection, now: Scene) -> Iterator[Finding]:
+    """Tell why none of the connections that it chose has carried anything."""
+    dialling = sum(not connection.open for connection in injection.hits)
+    if dialling:
+        text = f"{_many(dialling, 'connection')} had not reached the upstream yet{_lasted(injection)}"
+        yield Finding("moment_never_came", text)
+    if injection.began is not None and now.undialled > injection.began.undialled:
+        yield Finding("ended_before", "the upstream could not be reached", "is it running?")
+
+
+def _unchanged_turns(injection: Injection) -> Iterator[Finding]:
+    """Tell why nothing was noticed of the turns that it chose."""
+    turns, passed = _many(injection.chosen, "turn"), _many(injection.bytes, "byte")
+    if not injection.bytes:
+        what = "reply" if injection.spec.streams() == ("downstream",) else "byte"
+        yield Finding("moment_never_came", f"no {what} came in {turns}{_lasted(injection)}")
+    if odds := injection.spec.fault.odds():
+        yield Finding(CHANCE, f"spared by chance: {odds}, of {passed}", "let it meet more traffic")
+    if awaited := injection.spec.fault.awaits():
+        yield Finding("moment_never_came", f"its moment never came: {awaited} ({passed} in {turns})")
+    yield Finding("nothing_to_change", f"it changed nothing of {passed}")
 
 
 def _unchanged_requests(injection: Injection) -> Iterator[Finding]:
@@ -132,14 +170,9 @@ def _unchanged_streams(injection: Injection, began: Scene, now: Scene) -> Iterat
     cut = missed.cut + sum("cut" in hit.shared for hit in waiting)
     if cut:
         yield Finding("cut_and_unused", f"{_many(cut, 'connection')} cut silently, and not used afterwards")
-    dialling = sum(not connection.open for connection in injection.hits)
-    carried = injection.chosen - missed.unopened - dialling
-    if not carried and dialling:
-        text = f"{_many(dialling, 'connection')} had not reached the upstream yet{_lasted(injection)}"
-        yield Finding("moment_never_came", text)
-    if not carried and now.undialled > began.undialled:
-        yield Finding("ended_before", "the upstream could not be reached", "is it running?")
+    carried = injection.chosen - missed.unopened - sum(not connection.open for connection in injection.hits)
     if not carried:
+        yield from _unopened(injection, now)
         yield Finding("ended_before", f"{_many(injection.chosen, 'connection')} ended before a byte was carried")
     if injection.bytes and (odds := fault.odds()):
         passed = _many(injection.bytes, "byte")

@@ -8,15 +8,19 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterable
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
 from ..faults.fault import Fault
 from ..faults.segment import Kind, Segment, StageContext
 from ..faults.spec import Spec
-from ..proxy.shaping.injection import Injection
+from ..faults.trigger import Trigger
+from ..proxy.shaping.injection import Hit, Injection
 from ..proxy.shaping.lane import Lane
 from ..proxy.shaping.pipe import Pipe
+from ..proxy.shaping.turn_lane import TurnLane
 from .clock import VirtualClock
 
 _DAY = 86_400.0
@@ -39,11 +43,16 @@ class Bench:
     def _throttle(self, full: bool) -> None:
         self.paused = full
 
-    def inject(self, fault: Fault, *, seed: int = 0) -> Injection:
-        """Place a fault at the end of the pipe."""
-        injection = Injection(Spec(fault, name=f"{fault.name}-{next(self._names)}"), seed=seed, proxy="bench")
-        self.pipe.join(Lane(injection, StageContext(seed)))
+    def inject(self, fault: Fault, *, seed: int = 0, trigger: Trigger | None = None) -> Injection:
+        """Place a fault at the end of the pipe, on what comes from now on, or with `per: turn` on turns that begin."""
+        name = f"{fault.name}-{next(self._names)}"
+        injection = Injection(Spec(fault, trigger or Trigger(), name=name), seed=seed, proxy="bench")
+        self.pipe.join(_turn_lane(injection) if injection.acts_per_turn else Lane(injection, StageContext(seed)))
         return injection
+
+    def begin_turn(self) -> None:
+        """Let a turn begin: what is fed from now on is its reply."""
+        self.pipe.begin_turn({lane.injection: lane.injection.choose_turn() for lane in self.pipe.turn_lanes})
 
     def change(self, injection: Injection, fault: Fault) -> None:
         """Give an injection other settings."""
@@ -57,6 +66,19 @@ class Bench:
     def events(self) -> list[tuple[float, Kind]]:
         """Return the events that came out, with their moments."""
         return [(segment.at, segment.kind) for segment in self.out if segment.kind is not Kind.DATA]
+
+
+def _turn_lane(injection: Injection) -> TurnLane:
+    def context_of(hit: Hit) -> StageContext:
+        return injection.context_of(hit, "downstream", _Silent())
+
+    return TurnLane(injection, context_of, fired_on=partial(injection.record_fired_on, 1))
+
+
+class _Silent(NamedTuple):
+    """The other stream, on which nothing is said."""
+
+    bytes: int = 0
 
 
 def check_fault(fault: Fault, *, alters: bool = False) -> None:
@@ -79,6 +101,8 @@ def check_fault(fault: Fault, *, alters: bool = False) -> None:
     for pause in (0.0, 0.05, 5.0):
         _check_healing(fault, data, pause, alters)
         _check_change(fault, data, pause, alters)
+    if fault.acts_on_turns:
+        _check_turns(fault, data, alters)
 
 
 def _check_texts(fault: Fault) -> None:
@@ -147,6 +171,35 @@ def _check_healing(fault: Fault, data: bytes, pause: float, alters: bool) -> Non
     assert bench.pipe.waiting == 0, f"{bench.pipe.waiting} bytes still wait"
     bench.clock.run(_DAY)
     assert len(bench.out) == seen, f"something came after healing at {moment}"
+
+
+def _check_turns(fault: Fault, data: bytes, alters: bool) -> None:
+    """A turn that is not chosen passes as it came; what becomes of a chosen one depends on nothing before it."""
+    whole = _run_turns(fault, [data, data, data], _DAY)
+    assert whole[0] == Segment(0.0, data), "a turn that was not chosen was not left alone"
+    other = _run_turns(fault, [data, data[:7], data], _DAY)
+    third, without = ([each for each in out if each.at >= 2 * _DAY] for out in (whole, other))
+    assert third == without or not third or not without, "what a turn carried changed what became of the next one"
+    for pause in (0.0, _DAY):
+        got = _bytes(_run_turns(fault, [data, data, data], pause, heal=True))
+        assert len(got) <= 3 * len(data), "there are more bytes than were sent"
+        assert alters or (3 * data).startswith(got), "bytes were lost in the middle, repeated, reordered or made up"
+
+
+def _run_turns(fault: Fault, replies: Iterable[bytes], pause: float, *, heal: bool = False) -> list[Segment]:
+    """Let all turns but the first be chosen, and return what became of the replies."""
+    bench = Bench()
+    injection = bench.inject(fault, trigger=Trigger(per="turn", after=1))
+    for reply in replies:
+        bench.begin_turn()
+        bench.pipe.feed(reply)
+        bench.clock.run(pause)
+    if heal:
+        ended = bool(bench.events())
+        bench.pipe.heal(injection)
+        assert bench.pipe.waiting == 0, f"{bench.pipe.waiting} bytes still wait"
+        assert ended or len(bench.data()) == sum(map(len, replies)), "healing left something behind"
+    return bench.out
 
 
 def _check_change(fault: Fault, data: bytes, pause: float, alters: bool) -> None:

@@ -81,6 +81,14 @@ class Proxied:
         """What it stands before, without the password."""
         return self._upstream.masked
 
+    @property
+    def turns(self) -> int | None:
+        """How many turns have begun on it: the client spoke, after the server or for the first time.
+
+        None for a Toxiproxy, which counts none.
+        """
+        return self._driver.find(self.name)["turns"]
+
     def inject(self, fault: str | Fault, /, *, allow_unused: bool = False, **settings: object) -> Handle:
         """Inject a fault: `inject("latency", latency="300ms", probability="30%", for_="5s")`.
 

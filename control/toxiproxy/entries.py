@@ -104,6 +104,7 @@ class Entry(msgspec.Struct):
             "trouble": None,
             "connections": None,
             "bytes": None,
+            "turns": None,
             "errors": {},
             "injections": [toxic.view(armed_at=armed.get((self.name, toxic.name), "")) for toxic in self.toxics],
         }

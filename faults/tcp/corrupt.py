@@ -21,6 +21,7 @@ class Corrupt(Fault, frozen=True):
     """
 
     name = "corrupt"
+    acts_on_turns = True
 
     share: Annotated[Share, Meta(description="How many of the bytes are hit.")]
 

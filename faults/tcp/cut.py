@@ -14,23 +14,33 @@ from ..settings.units import Duration, Size
 
 class _Cut(Fault, frozen=True):
     streams: ClassVar[tuple[Stream, ...] | None] = ("downstream",)
+    acts_on_turns = True
     how: ClassVar[Kind]
 
     delay: Annotated[Duration, Meta(description="How long after the opening, or after the last byte.")] = Duration(0)
     bytes: Annotated[Size, Meta(description="How many bytes of the reply arrive before it.")] = Size(0)
 
     def start(self, context: StageContext) -> Stage:
-        """Start with the count of this link's reply bytes."""
+        """Start with the count of this link's reply bytes, or with the delay."""
+        if self.bytes:
+            return self.start_turn(context)
+
+        def stage(segment: Segment) -> Iterable[Segment]:
+            at, _, kind = segment
+            if kind is Kind.ALARM:
+                return (Segment(at, kind=self.how),)
+            return (Segment(at + self.delay, kind=Kind.ALARM),) if kind is Kind.OPEN else (segment,)
+
+        return stage
+
+    def start_turn(self, context: StageContext) -> Stage:
+        """Start with the count of the reply's bytes; the end takes the place of the first one beyond them."""
         state = context.state
 
         def stage(segment: Segment) -> Iterable[Segment]:
             at, data, kind = segment
-            if kind is Kind.ALARM:
-                return (Segment(at, kind=self.how),)
-            if kind is Kind.OPEN:
-                return () if self.bytes else (Segment(at + self.delay, kind=Kind.ALARM),)
-            if kind is not Kind.DATA or not self.bytes:
-                return (segment,)
+            if kind is not Kind.DATA:
+                return () if kind is Kind.OPEN else (segment,)
             passed = int(state.get("passed", 0))
             room = max(0, self.bytes - passed)
             state["passed"] = passed + min(room, len(data))

@@ -20,6 +20,7 @@ class Drip(Fault, frozen=True):
     """
 
     name = "drip"
+    acts_on_turns = True
 
     bytes: Annotated[Size, Meta(description="The size of a drop.")]
     interval: Annotated[Duration, Meta(description="The pause after each drop.")]

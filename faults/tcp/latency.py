@@ -21,6 +21,7 @@ class Latency(Fault, frozen=True):
     """
 
     name = "latency"
+    acts_on_turns = True
 
     latency: Annotated[Duration, Meta(description="The mean delay.")]
     jitter: Annotated[Duration, Meta(description="Half the width of uniform, else the standard deviation.")] = Duration(

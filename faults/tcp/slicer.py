@@ -21,6 +21,7 @@ class Slicer(Fault, frozen=True):
     """
 
     name = "slicer"
+    acts_on_turns = True
 
     average_size: Annotated[Size, Meta(description="The mean size of a slice; 0: whole.")]
     size_variation: Annotated[Size, Meta(description="How much smaller or larger a slice may be.")] = Size(0)

@@ -155,6 +155,24 @@ class Link:
             if self.ending is None:
                 side.open()
 
+    @property
+    def turns(self) -> int:
+        """How many turns have begun on it."""
+        return self.client.turns
+
+    def begin_turn(self) -> None:
+        """Let the faults that act on single turns draw for the one that begins, each once for both streams."""
+        pipes = [side.pipe for side in (self.client, self.server) if side.pipe is not None and side.pipe.turn_lanes]
+        if not pipes:
+            return
+        try:
+            met = dict.fromkeys(lane.injection for pipe in pipes for lane in pipe.turn_lanes)
+            drawn = {injection: injection.choose_turn() for injection in met}
+            for pipe in pipes:
+                pipe.begin_turn(drawn)
+        except Exception as error:
+            self.failed(error)
+
     def failed(self, error: Exception) -> None:
         """Take what a fault raised, or a mistake of ours: it resets this link, and everything else goes on."""
         self._host.link_failed(self, error)

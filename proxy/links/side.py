@@ -23,6 +23,7 @@ from ..shaping.budget import Budget, Limits
 from ..shaping.injection import Connection, Injection
 from ..shaping.lane import Lane
 from ..shaping.pipe import Pipe
+from ..shaping.turn_lane import TurnLane
 from ..system import sockets
 from ..system.clock import Clock
 
@@ -45,6 +46,11 @@ class SideHost(Connection, Protocol):
     limits: Limits
     conversation: Conversation | None
     """Where the protocol is parsed."""
+    ending: Kind | None
+    """How it is being ended, if it is."""
+
+    def begin_turn(self) -> None:
+        """Let the faults know that act on single turns."""
 
     def watch(self, side: Side) -> None:
         """Look after a side that is not read, and so is told nothing."""
@@ -79,8 +85,8 @@ class Side(asyncio.Protocol):
     """The client's or the server's socket of a link. As a protocol it is the splice: one call a chunk."""
 
     __slots__ = (
-        "bytes", "disconnected", "eof_forwarded", "eof_seen", "link", "pauses", "peer", "pipe", "stream", "transport",
-        "withheld", "write",
+        "bytes", "disconnected", "eof_forwarded", "eof_seen", "link", "pauses", "peer", "pipe", "speaks", "stream",
+        "transport", "turns", "withheld", "write",
     )  # fmt: skip
 
     peer: Side
@@ -91,6 +97,8 @@ class Side(asyncio.Protocol):
         self.stream = stream
         self.bytes = 0
         self.withheld = 0  # of them, those that were not sent: faults hold them, or threw them away
+        self.speaks = False  # it has sent something since the other side did
+        self.turns = 0  # how often it began to speak: a turn of the link begins when the client does
         self.write = _nowhere  # the other side's, once it is there
         self.pipe: Pipe | None = None
         self.pauses = 0
@@ -103,6 +111,15 @@ class Side(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand a chunk to the other side."""
         self.bytes += len(data)
+        if not self.speaks:
+            if self.peer.pipe is None:  # what speak() does, written out: a chunk is one call
+                self.speaks, self.peer.speaks = True, False
+                self.turns += 1
+            else:
+                self.speak()
+                if self.link.ending is not None:  # a fault had an end that was due, and left first
+                    self.withheld += len(data)
+                    return
         self.write(data)
 
     def eof_received(self) -> bool:
@@ -148,6 +165,13 @@ class Side(asyncio.Protocol):
             self.link.failed(error)
 
     # What the modes share
+
+    def speak(self) -> None:
+        """Take that this side speaks after the other one did, or for the first time."""
+        self.speaks, self.peer.speaks = True, False
+        self.turns += 1
+        if self.stream == "upstream":
+            self.link.begin_turn()
 
     @property
     def sent(self) -> int:
@@ -216,6 +240,7 @@ class Side(asyncio.Protocol):
 
     def forward(self, data: bytes) -> None:
         """Send what was just read down the stream."""
+        self._answer()
         if self.pipe is None:
             self.write(data)
         else:
@@ -228,11 +253,17 @@ class Side(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send bytes down the stream that were withheld, or that are ours."""
+        self._answer()
         if self.pipe is None:
             self.withheld -= len(data)
             self.write(data)
         else:
             self.pipe.feed(data)
+
+    def _answer(self) -> None:
+        """Take that a conversation sends a stream on: a server speaks when a reply leaves, whoever made it."""
+        if not self.speaks and self.stream == "downstream":
+            self.speak()
 
     def send_event(self, kind: Kind) -> None:
         """Send an event down the stream."""
@@ -269,9 +300,16 @@ class Side(asyncio.Protocol):
             self.pipe.blocked = bool(self.pauses & Pause.SINK)
             if not isinstance(self.transport.get_protocol(), Opening):  # which has early data: open() is to come
                 self._switch(self._mode())
+        self.pipe.join(self._lane(injection))
+
+    def _lane(self, injection: Injection) -> Lane:
+        if injection.acts_per_turn:
+            context_of = partial(injection.context_of, stream=self.stream, other=self.peer)
+            fired_on = partial(injection.record_fired_on, self.link.number)
+            return TurnLane(injection, context_of, fired_on=fired_on, ends_seen=self.link.ends_seen)
         context = injection.context(self.link, self.stream, self.peer)
         fired = partial(injection.record_fired, self.link)
-        self.pipe.join(Lane(injection, context, fired=fired, ends_seen=self.link.ends_seen))
+        return Lane(injection, context, fired=fired, ends_seen=self.link.ends_seen)
 
     def heal(self, injection: Injection) -> None:
         """Heal a fault of this stream; without another one it is a splice again."""
@@ -357,6 +395,8 @@ class Shaped(_Mode):
         """Feed a chunk."""
         self.side.bytes += len(data)
         self.side.withheld += len(data)
+        if not self.side.speaks:
+            self.side.speak()
         if self.side.pipe is not None:
             try:
                 self.side.pipe.feed(data)
@@ -376,6 +416,8 @@ class Parsed(_Mode):
     def data_received(self, data: bytes) -> None:
         """Feed a chunk."""
         self.side.bytes += len(data)
+        if not self.side.speaks and self.side.stream == "upstream":
+            self.side.speak()
         try:
             self.feed(data)
         except Exception as error:

@@ -42,7 +42,7 @@ class Connection(Protocol):
 
 
 class Hit:
-    """A connection that a fault could hit, its n-th match; `shared` is what the stages of both streams share."""
+    """A connection or a turn that a fault could hit, its n-th match; `shared` is what both streams' stages share."""
 
     __slots__ = ("chosen", "fired", "n", "shared")
 
@@ -83,12 +83,13 @@ def _untold(connection: int, n: int, operation: str) -> None:
 
 
 class Injection:
-    """A fault on a proxy, under a name, with its counters and the connections, or exchanges, that it chose.
+    """A fault on a proxy, under a name, with its counters and the connections, turns or exchanges that it chose.
 
     `matched` counts what it could hit since it began, `chosen` what its trigger picked of that, and `fired` on how many
     of those something happened that a peer could notice. `bytes` is what went through its stages. `hits` are the open
-    connections that it chose, `spared` those that it matched and leaves alone. `untouched` are the numbers of those
-    that it could not act on, the first 1000 of `untouched_total`. `tally` goes on when it is healed.
+    connections that it chose (all, if it picks among their turns), `spared` those that it matched and leaves alone.
+    `untouched` are the numbers of those that it could not act on, the first 1000 of `untouched_total`. `tally` goes on
+    when it is healed.
 
     Its `start` and `for` count from its `countdown`. `began` is how the proxy stood when it began. When it is healed,
     `finding` is why it never fired, if that is known, and `refused` how many connection attempts failed on this machine
@@ -147,8 +148,16 @@ class Injection:
         fault = self.spec.fault
         return self.active and (bool(fault.streams or fault.streams is None) or fault.admit(ahead) != 0)
 
+    @property
+    def acts_per_turn(self) -> bool:
+        """Whether it picks among turns: then its fault acts on every connection, and there on single turns."""
+        return self.spec.trigger.per == "turn"
+
     def chooses(self, connection: Connection) -> bool:
         """Count a connection and say whether the fault chooses it: once for each, changes draw no more."""
+        if self.acts_per_turn:
+            self.hits[connection] = Hit(0, chosen=True)
+            return True
         self.matched += 1
         chosen = self.spec.trigger.chooses(self.matched, self.chosen, self.identity)
         (self.hits if chosen else self.spared)[connection] = Hit(self.matched, chosen)
@@ -165,6 +174,14 @@ class Injection:
         """Leave a connection alone that was chosen, from now on."""
         self.spared[connection] = self.hits.pop(connection)
 
+    def choose_turn(self) -> Hit | None:
+        """Count a turn that begins on one of its connections; None where the fault does not choose it."""
+        self.matched += 1
+        if not self.spec.trigger.chooses(self.matched, self.chosen, self.identity):
+            return None
+        self.chosen += 1
+        return Hit(self.matched, chosen=True)
+
     def choose_exchange(self, operation: str) -> Chosen | None:
         """Count an exchange; None where the fault does not choose it.
 
@@ -180,7 +197,11 @@ class Injection:
 
     def context(self, connection: Connection, stream: Stream, other: Counted) -> StageContext:
         """Return the context of this fault's stage on one stream of a connection; `other` is its other stream."""
-        hit, shared = self.hits[connection], self._shared.setdefault(stream, {})
+        return self.context_of(self.hits[connection], stream, other)
+
+    def context_of(self, hit: Hit, stream: Stream, other: Counted) -> StageContext:
+        """Return the same for what it chose: a connection, or a turn."""
+        shared = self._shared.setdefault(stream, {})
         seed = partial(draw, *self.identity, hit.n, stream)
         return StageContext(seed, connection=hit.shared, shared=shared, other=other, stream=stream)
 
@@ -188,13 +209,17 @@ class Injection:
 
     def record_fired(self, connection: Connection) -> None:
         """Record that a peer could notice the fault on a connection that it chose."""
-        hit = self.hits.get(connection)
-        if hit is not None and not hit.fired:
+        if (hit := self.hits.get(connection)) is not None:
+            self.record_fired_on(connection.number, hit)
+
+    def record_fired_on(self, connection: int, hit: Hit) -> None:
+        """Record that a peer could notice the fault on what it chose: a connection, or a turn there."""
+        if not hit.fired:
             hit.fired = True
-            self.count_fired(connection.number, hit.n)
+            self.count_fired(connection, hit.n)
 
     def count_fired(self, connection: int, n: int, operation: str = "") -> None:
-        """Count that it fired on its n-th match, on the connection of that number, or on an exchange there."""
+        """Count that it fired on its n-th match: the connection of that number, or a turn or an exchange on it."""
         self.fired += 1
         if self.healed_at is not None:  # a copy of a request was answered since
             self.tally.fired += 1

@@ -23,6 +23,9 @@ for which the pipe rings), and when an end that the stage made up is delivered, 
 A late or swallowed end does not count once the client's own end has come, and one that the stage made up not once both
 have, for then nobody waits for it.
 
+That a turn begins (TURN) is told from lane to lane, in its place among the bytes. No stage is asked. Only a lane whose
+fault acts on single turns does more then: see `turn_lane.py`.
+
 `waiting` is the number of bytes in all of these. Every method that moves bytes in or out keeps it true; the pipe reads
 it, and charges the budget for it.
 """
@@ -215,8 +218,15 @@ class Lane:
         self._inbox.append(segment)
         self.waiting += len(segment.data)
 
+    def _enter_turn(self, segment: Segment, now: float) -> None:
+        """Queue the beginning of a turn behind all that came before it."""
+        self._place(segment, segment, now)
+
     def _ask_stage(self, segment: Segment, now: float) -> None:
         """Ask the stage what becomes of a segment."""
+        if segment.kind is Kind.TURN:
+            self._enter_turn(segment, now)
+            return
         out = self._stage(segment)
         if self.fault.discards and segment.kind not in (Kind.OPEN, Kind.ALARM):
             out = list(out)
@@ -241,10 +251,10 @@ class Lane:
                 each = each._replace(at=self._last)
             self._last = each.at
             self.waiting += len(each.data)
-            if each is not source and self._fired is not None:
+            if each is not source and self._fired is not None and each.kind is not Kind.TURN:
                 self._watch(source, each, now)
             made_up = False
-            if each.kind is not Kind.DATA:
+            if each.kind is not Kind.DATA and each.kind is not Kind.TURN:
                 made_up = each.kind is not source.kind
                 self.lost_end |= each.at == math.inf
             if each.at <= now and self._ready is None and not self._queue and not made_up:

@@ -20,6 +20,10 @@ link, send all of it at once: they must not wait for a peer that does not read.
 A lane's limit is for what waits in that lane: bytes that another one delays, or that are behind it, do not fill a
 queue that they are not in. The lanes without a limit and the outbox share the limit of the pipe.
 
+That a turn begins enters the pipe in front of the turn's own bytes, if a lane acts on single turns, and goes no further
+than the last lane. A lane that joins learns how many beginnings are still ahead of it (`_turns_inside`): it has not met
+those turns.
+
 * heal: what waits in a lane goes into the next one at once, in order, but for the events that its stage made up;
 * change: the stage starts again, and what waits goes through it with the times at which it came.
 """
@@ -28,20 +32,22 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ...faults.segment import Kind, Segment
 from ..system.clock import Clock, Timer
 from .budget import LIMITS, Budget, Limits
-from .injection import Injection
+from .injection import Hit, Injection
 from .lane import Lane
+from .turn_lane import TurnLane
 
 
 class Pipe:
     """The lanes of one stream; `sink` takes what is due, `throttle(True)` asks the source to pause."""
 
     __slots__ = ("_budget", "_charged", "_clock", "_due", "_limits", "_sink", "_throttle", "_timer",
-                 "blocked", "full", "lanes", "outbox", "outbox_bytes", "stopped")  # fmt: skip
+                 "_turns_inside", "blocked", "full", "lanes", "outbox", "outbox_bytes", "stopped",
+                 "turn_lanes")  # fmt: skip
 
     def __init__(
         self,
@@ -60,6 +66,8 @@ class Pipe:
         self._timer: Timer | None = None
         self._due = math.inf
         self.lanes: list[Lane] = []
+        self.turn_lanes: list[TurnLane] = []  # of them, those that act on single turns
+        self._turns_inside = 0  # beginnings of turns that are not through with all lanes
         self.full = False
         self.stopped = False
         self.blocked = False  # the sink asked for a pause
@@ -82,10 +90,23 @@ class Pipe:
         self._enter(0, Segment(now, data, kind), now)
         self._settle()
 
+    def begin_turn(self, drawn: Mapping[Injection, Hit | None]) -> None:
+        """Take that a turn begins, and who chose it: what comes from now on is its part of the stream."""
+        if not self.turn_lanes:
+            return
+        now = self._clock.time()
+        for lane in self.turn_lanes:
+            lane.announce(drawn[lane.injection])
+        self._turns_inside += 1
+        self._enter(0, Segment(now, kind=Kind.TURN), now)
+        self._settle()
+
     def join(self, lane: Lane) -> None:
         """Add a lane at the sink's end; its stage learns at once that it is OPEN."""
         now = self._clock.time()
-        self.lanes = [*self.lanes, lane]
+        if isinstance(lane, TurnLane):
+            lane.expect(self._turns_inside)
+        self._set_lanes([*self.lanes, lane])
         lane.open(now)
         self._drain(len(self.lanes) - 1, now)
         self._settle()
@@ -96,7 +117,7 @@ class Pipe:
         if index is None:
             return
         lane = self.lanes[index]
-        self.lanes = [each for each in self.lanes if each is not lane]
+        self._set_lanes([each for each in self.lanes if each is not lane])
         for came, segment, _ in lane.empty(now):
             if segment.kind is Kind.DATA:
                 injection.tally.delays.observe(now - came)
@@ -126,7 +147,7 @@ class Pipe:
         self.stopped = True
         for lane in self.lanes:
             lane.close()
-        self.lanes = []
+        self._set_lanes([])
         self.outbox = None
         self.outbox_bytes = 0
         if self._timer is not None:
@@ -134,6 +155,10 @@ class Pipe:
         self._budget.forget(self._settle)
         self._budget.charge(-self._charged)
         self._charged = 0
+
+    def _set_lanes(self, lanes: list[Lane]) -> None:
+        self.lanes = lanes
+        self.turn_lanes = [lane for lane in lanes if isinstance(lane, TurnLane)]
 
     def _enter(self, index: int, segment: Segment, now: float) -> None:
         """Put a segment into the lane of that index, or deliver it if there is none; move on what is due."""
@@ -160,6 +185,9 @@ class Pipe:
 
     def _deliver(self, segment: Segment) -> None:
         """Take what is through with all lanes."""
+        if segment.kind is Kind.TURN:
+            self._turns_inside -= 1
+            return
         if self.stopped:
             return
         if not self.blocked and not self.outbox:

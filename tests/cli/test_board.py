@@ -6,7 +6,7 @@ def view(name: str, **more: object) -> ProxyView:
     known = {
         "name": name, "listen": "127.0.0.1:0", "address": "127.0.0.1:40000", "upstream": "redis://127.0.0.1:6379",
         "protocol": "redis", "enabled": True, "trouble": None, "connections": {"open": 1, "total": 12},
-        "bytes": {"upstream": 1234, "downstream": 5_000_000}, "errors": {}, "injections": [],
+        "bytes": {"upstream": 1234, "downstream": 5_000_000}, "turns": 345, "errors": {}, "injections": [],
     }  # fmt: skip
     return known | more
 
@@ -27,11 +27,11 @@ VIEWS = [
 
 def test_the_board_shows_addresses() -> None:
     assert [tuple(line) for line in with_addresses(VIEWS, 200)] == [
-        ("PROXY        LISTEN -> UPSTREAM                         CONNECTIONS     SENT  RECEIVED", "head"),
-        ("redis        127.0.0.1:40000 -> redis://127.0.0.1:6379         1/12  1.23 KB   5.00 MB", "proxy"),
+        ("PROXY        LISTEN -> UPSTREAM                         CONNECTIONS  TURNS     SENT  RECEIVED", "head"),
+        ("redis        127.0.0.1:40000 -> redis://127.0.0.1:6379         1/12    345  1.23 KB   5.00 MB", "proxy"),
         ("  latency-2  matched 10, chosen 4, fired 3  latency=1s", "fault"),
         ("  mine       matched 10, chosen 4, fired 3  reset", "fault"),
-        ("a-long-name  disabled -> redis://127.0.0.1:6379                1/12  1.23 KB   5.00 MB", "off"),
+        ("a-long-name  disabled -> redis://127.0.0.1:6379                1/12    345  1.23 KB   5.00 MB", "off"),
         ("  dial refused: 3, accept failed: 1", "wrong"),
     ]
 
@@ -51,13 +51,23 @@ def test_the_board_shows_a_match() -> None:
 
 
 def test_a_narrow_terminal_cuts_the_upstream_and_no_figure() -> None:
-    lines = [line.text for line in with_addresses(VIEWS, 70)]
-    assert lines[1] == "redis        127.0.0.1:40000 -> redis…         1/12  1.23 KB   5.00 MB"
-    assert max(map(len, lines)) == 70
+    lines = [line.text for line in with_addresses(VIEWS, 77)]
+    assert lines[1] == "redis        127.0.0.1:40000 -> redis…         1/12    345  1.23 KB   5.00 MB"
+    assert max(map(len, lines)) == 77
 
 
 def test_the_board_shows_rates_in_columns_that_stand_still() -> None:
     busy = with_rates(VIEWS, {"redis": Rates(0, 123_456)})
-    assert busy[0].text == "PROXY        CONNECTIONS      SENT     SENT/S  RECEIVED  RECEIVED/S"
-    assert busy[1].text == "redis               1/12   1.23 KB          -   5.00 MB    123 KB/s"
+    assert busy[0].text == "PROXY        CONNECTIONS  TURNS      SENT     SENT/S  RECEIVED  RECEIVED/S"
+    assert busy[1].text == "redis               1/12    345   1.23 KB          -   5.00 MB    123 KB/s"
     assert len(with_rates(VIEWS, {})[0].text) == len(busy[0].text)
+
+
+def test_a_fault_that_picks_among_turns_says_so() -> None:
+    lines = with_addresses([view("redis", injections=[injection("reset", "reset", per="turn")])], 200)
+    assert lines[2].text == "  reset  matched 10 turns, chosen 4, fired 3  per=turn"
+
+
+def test_what_a_toxiproxy_does_not_count_is_a_dash() -> None:
+    unknown = view("redis", connections=None, bytes=None, turns=None)
+    assert with_addresses([unknown], 200)[1].text.split()[-4:] == ["-", "-", "-", "-"]

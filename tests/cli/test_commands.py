@@ -82,8 +82,8 @@ def test_status_shows_what_there_is_and_what_to_do(brownout: Brownout) -> None:
     head = f"Brownout 0.1.0 at {brownout.api}, seed 7\n\n"
     width = max(len(echo), len("LISTEN -> UPSTREAM"))
     assert brownout.says("status") == (
-        f"{head}PROXY  {'LISTEN -> UPSTREAM':{width}}  CONNECTIONS  SENT  RECEIVED\n"
-        f"echo   {echo:{width}}          0/0   0 B       0 B\n"
+        f"{head}PROXY  {'LISTEN -> UPSTREAM':{width}}  CONNECTIONS  TURNS  SENT  RECEIVED\n"
+        f"echo   {echo:{width}}          0/0      0   0 B       0 B\n"
         "\nnothing is injected; try: brownout inject echo latency:300ms\n"
     )
     with brownout.link() as link:
@@ -98,8 +98,8 @@ def test_status_shows_what_there_is_and_what_to_do(brownout: Brownout) -> None:
             "->",
             f"tcp://{brownout.upstream}",
             "1/1",
+            "1",
             "1.23",
-            "KB",
         ]
         assert shown[4:] == [
             "  latency  matched 1, chosen 0, fired 0 (trigger not reached)  latency=300ms probability=0%",
@@ -247,7 +247,7 @@ def test_the_triggers_options_are_its_fields() -> None:
     shown = command("inject", "--help").stdout
     options = [line.split()[0] for line in shown.splitlines() if line.startswith("  --")]
     assert options == [
-        "--probability", "--quota", "--after", "--every", "--times", "--start", "--for",
+        "--probability", "--quota", "--after", "--every", "--times", "--per", "--start", "--for",
         "--stream", "--match", "--name", "--api", "--token", "--json",
     ]  # fmt: skip
 

@@ -85,6 +85,7 @@ def test_a_proxy_is_made_shown_changed_and_removed(running: Running) -> None:
         "trouble": None,
         "connections": {"open": 0, "total": 0},
         "bytes": {"upstream": 0, "downstream": 0},
+        "turns": 0,
         "errors": {},
         "injections": [],
     }

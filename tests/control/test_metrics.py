@@ -136,6 +136,7 @@ def test_the_metrics_are_these(running: Running) -> None:
         "brownout_connections": "counter",
         "brownout_connections_open": "gauge",
         "brownout_bytes": "counter",
+        "brownout_turns": "counter",
         "brownout_connection_errors": "counter",
         "brownout_dial_seconds": "histogram",
         "brownout_requests": "counter",

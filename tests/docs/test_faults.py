@@ -45,11 +45,11 @@ def test_the_page_of_the_faults_has_each_with_its_settings() -> None:
     sections = re.split(r"\n## ([\w.]+)\n", page)
     of_requests = [name for name, fault in CATALOGUE.items() if issubclass(fault, ExchangeFault)]
     others = [name for name in CATALOGUE if name not in of_requests]
-    names = [*others, "Requests", *of_requests, "Triggers"]
+    names = [*others, "Requests", *of_requests, "Triggers", "Turns"]
     assert sections[1::2] == names, "a section for each fault, in the catalogue's order"
     text = sections[0]
     for name, section in zip(sections[1::2], sections[2::2], strict=True):
-        if name == "Requests":
+        if name in ("Requests", "Turns"):
             text += f"\n## {name}\n{section}"
             continue
         struct = CATALOGUE.get(name, Trigger)

@@ -100,7 +100,8 @@ def test_every_setting_is_there_with_its_meaning_and_its_default() -> None:
                 assert str(found["default"]) == field.default
         triggers = {field.name for field in fields(Trigger)}
         known = set(SCHEMA["$defs"][f"fault-{name}"]["properties"])
-        assert known & triggers == ({"start", "for"} if fault.closes_port else triggers)
+        taken = triggers if fault.acts_on_turns else triggers - {"per"}
+        assert known & triggers == ({"start", "for"} if fault.closes_port else taken)
         assert ("stream" in known) is (fault.streams is None)
 
 

@@ -8,6 +8,8 @@ from brownout.faults.settings import SettingsError, fields
 from brownout.faults.spec import RESERVED, match_keys
 from brownout.wire.http1 import HTTP
 
+TURNS = "leave per out; it is for latency, drip, slicer, corrupt, reset, disconnect"
+
 
 def problems(source: object, *, text: bool = False) -> list[tuple[str, str, str]]:
     with pytest.raises(SettingsError) as caught:
@@ -252,3 +254,33 @@ def test_an_error_shows_the_beginning_of_what_is_long() -> None:
     assert len(problem.message) < 2100
     assert problem.message.startswith("unknown fault 'xxxx")
     assert problem.message.endswith("... (900016 characters)")
+
+
+def test_faults_that_act_on_single_turns_say_so_themselves() -> None:
+    turns = {name for name, fault in CATALOGUE.items() if fault.acts_on_turns}
+    assert turns == {"latency", "drip", "slicer", "corrupt", "reset", "disconnect"}
+    spec = Spec.parse({"fault": "reset", "per": "turn", "quota": "3 of 10"})
+    assert spec.to_mapping() == {"fault": "reset", "name": "", "per": "turn", "quota": "3 of 10"}
+    assert Spec.parse(spec.to_mapping()) == spec
+    assert "per" not in Spec.parse({"fault": "reset", "per": "connection"}).to_mapping()
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "hint"),
+    [
+        ({"fault": "timeout"}, "timeout acts on the connection", TURNS),
+        ({"fault": "connect_delay", "delay": "1s"}, "connect_delay acts on the connection", TURNS),
+        ({"fault": "http.status", "status": 503}, "http.status acts on single requests", TURNS),
+        ({"fault": "refuse"}, "refuse closes the port, so per has nothing to count", "it takes start and for alone"),
+    ],
+)
+def test_the_other_faults_do_not_act_on_single_turns(given: dict[str, object], message: str, hint: str) -> None:
+    assert problems({**given, "per": "turn"}) == [("per", message, hint)]
+
+
+def test_what_a_fault_picks_cannot_change_and_is_one_of_two() -> None:
+    with pytest.raises(SettingsError, match="per cannot change"):
+        Spec.parse("reset").changed({"per": "turn"})
+    assert problems({"fault": "reset", "per": "turns"}) == [
+        ("per", "per: 'turns' is not one of connection, turn", "did you mean turn?")
+    ]
