@@ -6,6 +6,7 @@ import click
 
 from ..control.client_at import AnyClient
 from ..control.views import ProxyView
+from ..wire.address import Address
 from . import complete
 from .group import Group
 from .meant import PROXY_MEANT
@@ -71,8 +72,15 @@ def line(name: str, address: str | None, upstream: str) -> str:
     return f"proxy {name} {address or 'disabled'} -> {upstream}"
 
 
+def unknown_note(upstream: Address) -> str:
+    """Say that nobody knows an upstream's scheme."""
+    return f"note: {upstream.scheme}:// is not known, so it is carried as tcp"
+
+
 def _answer(view: ProxyView, as_json: bool) -> None:
     if as_json:
         write_json(view)
     else:
         click.echo(line(view["name"], view["address"], view["upstream"]))
+        if (upstream := Address.upstream(view["upstream"])).unknown:
+            click.echo(unknown_note(upstream), err=True)

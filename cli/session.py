@@ -22,7 +22,7 @@ from .loop import freeze, on_a_loop
 from .news import TROUBLE, News, wrong_in
 from .output import Output
 from .plan import Plan
-from .proxies import line
+from .proxies import line, unknown_note
 from .reload import Reloader
 from .report import Report
 from .signals import Signals
@@ -153,8 +153,10 @@ async def _open(fleet: Fleet, plan: Plan) -> Server | None:
 
 
 def _announce(fleet: Fleet, server: Server | None, output: Output) -> None:
-    for name in fleet.proxies:
+    for name, proxy in fleet.proxies.items():
         output.say(_where(fleet, name))
+        if proxy.upstream.unknown:
+            output.say(unknown_note(proxy.upstream))
     for name, placed in fleet.applied.items():
         output.say(f"profile {name} applied: {figures.many(len(placed), 'injection')}")
     output.say(f"api {server.address.endpoint if server else 'none'}")

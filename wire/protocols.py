@@ -21,9 +21,12 @@ PROTOCOLS: dict[str, Protocol] = {
     for protocol in (
         Protocol("tcp"),
         Protocol("amqp", 5672),
+        Protocol("amqps", 5671, encrypts="amqp"),
         HTTP,
         Protocol("https", 443, encrypts="http"),
+        Protocol("kafka", 9092),
         Protocol("mongodb", 27017),
+        Protocol("mssql", 1433),
         Protocol("mysql", 3306),
         Protocol("nats", 4222),
         Protocol("postgres", 5432, aliases=("postgresql",)),
@@ -35,7 +38,7 @@ PROTOCOLS: dict[str, Protocol] = {
 """The protocols that come with Brownout, by name."""
 
 _BY_SCHEME = {scheme: protocol for protocol in PROTOCOLS.values() for scheme in protocol.schemes}
-_SCHEME = re.compile(r"[a-z][a-z0-9.-]*")  # RFC 3986, section 3.1; after a "+" stands how it is reached
+SCHEME = re.compile(r"[a-z][a-z0-9.-]*")  # RFC 3986, section 3.1; after a "+" stands how it is reached
 UNIX = "unix"
 """The scheme of a socket's path, and what stands after a protocol's "+"; no protocol may have this name."""
 
@@ -103,7 +106,7 @@ def _checked(protocol: object, name: str, label: str) -> Protocol:
     if not isinstance(protocol.aliases, tuple):
         raise PluginError(f"{label} has aliases that are not a tuple: {protocol.aliases!r}", "write aliases=('NAME',)")
     for scheme in protocol.schemes:
-        if not _SCHEME.fullmatch(scheme):
+        if not SCHEME.fullmatch(scheme):
             raise PluginError(f"{label} has a name that cannot be the scheme of a URL: {scheme!r}", "take a-z and 0-9")
         if scheme in _BY_SCHEME or scheme == UNIX:
             raise PluginError(f"{label} has the name {scheme!r}, which is Brownout's own", "choose another name")

@@ -11,7 +11,7 @@ import ipaddress
 import re
 import socket
 
-from ...wire.address import Address, AddressError, check_text
+from ...wire.address import Address, AddressError, check_length
 from ...wire.errors import BrownoutError
 from ...wire.mask import mask
 
@@ -42,12 +42,13 @@ def upstream_address(text: str) -> Address:
 
     Raises AddressError for text that is too long for one.
     """
-    check_text(text)
+    check_length(text)
+    url = text if "://" in text else f"tcp://{text}"
     try:
-        return Address.upstream(f"localhost{text}" if text.startswith(":") else text)
+        found = Address.upstream(f"localhost{text}" if text.startswith(":") else text)
     except BrownoutError as error:
-        url = text if "://" in text else f"tcp://{text}"
         return Address("", 0, url=url, wrong=error.message)
+    return Address("", 0, url=url, wrong=f"unknown scheme in '{mask(text)}'") if found.unknown else found
 
 
 def shown(text: str) -> str:

@@ -80,6 +80,10 @@ def parse(text: str, name: str = "brownout.yaml", environ: Mapping[str, str] = o
 def _config(reader: Reader, root: Node, name: str, environ: Mapping[str, str]) -> Config:
     """Return what the file says; it holds only if no problem was found."""
     begin = "begin with proxies: or profiles:"
+    if isinstance(root.value, list) and any(
+        isinstance(each.value, dict) and "upstream" in each.value for each in root.value
+    ):
+        begin = f"a Toxiproxy's file is read by: brownout toxiproxy --config {name}"
     if root.value is None and not root.bad:
         reader.say(root._replace(place=Place()), "", "the file is empty", begin)
     items = reader.mapping(root, "", begin)

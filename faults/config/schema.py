@@ -86,7 +86,8 @@ def _upstream() -> Schema:
     schemes = "|".join(_any_case(scheme) for scheme in known())
     unix, none = _any_case("unix"), "|".join(_any_case(word) for word in NO_DRIVERS)
     driver = rf"\+(?!(?:{none}):)[A-Za-z][A-Za-z0-9_]*"  # or +unix
-    return {"type": "string", "pattern": rf"^(?:{unix}://|(?:{schemes})(?:{driver})?://|(?!.*://).*:[0-9]+$)"}
+    others = rf"[A-Za-z][A-Za-z0-9.-]*(?:{driver})?://.*:[0-9]+"
+    return {"type": "string", "pattern": rf"^(?:{unix}://|(?:{schemes})(?:{driver})?://|{others}|(?!.*://).*:[0-9]+$)"}
 
 
 def _variables() -> Schema:

@@ -134,7 +134,7 @@ WRONG = [
     (["heal", "ecko"], "there is no proxy named 'ecko'", "did you mean echo?"),
     (["proxy", "add", "echo", "127.0.0.1:1"], "the proxy 'echo' is there already and differs", "PATCH changes it"),
     (["proxy", "add", "b", "redsi://h"], "unknown scheme in 'redsi://h'",
-     "did you mean redis://? known: tcp, amqp, http, https, mongodb, mysql, nats, postgres, postgresql, redis, rediss,"
+     "did you mean redis://? known: tcp, amqp, amqps, http, https, kafka, mongodb, mssql, mysql, nats, postgres, postgresql, redis, rediss,"
      " smtp"),
     (["proxy", "rm", "zzz"], "there is no proxy named 'zzz'", "known: echo"),
     (["faults", "latncy"], "unknown fault 'latncy'", "did you mean latency?"),

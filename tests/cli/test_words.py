@@ -184,3 +184,13 @@ def on_a_terminal(words: list[str], columns: int, **env: str) -> str:
                 said.append(data)
         process.wait(DEADLINE)
     return re.sub(r"\x1b\[[0-9;]*m", "", b"".join(said).decode()).replace("\r\n", "\n")
+
+
+def test_a_scheme_that_is_not_known_is_noted(there: Client) -> None:
+    done = command("proxy", "add", "mq", "mqtt://127.0.0.1:1883", BROWNOUT_API=there.where)
+    note = "note: mqtt:// is not known, so it is carried as tcp\n"
+    assert (done.exit_code, done.stderr, there.proxy("mq")["protocol"]) == (0, note, "tcp")
+    there.remove("mq")
+    words = [*PROGRAM, "run", "-p", "mq=mqtt://127.0.0.1:1883", "--api", "none", "--", "true"]
+    ran = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=DEADLINE)
+    assert (ran.returncode, note in ran.stderr) == (0, True)

@@ -85,15 +85,40 @@ def test_what_reaches_a_server_in_another_way_is_no_driver(scheme: str) -> None:
         (Address.listen, "1.2.3.4:99999", "99999 in '1.2.3.4:99999' is not a port", "a port is at most 65535"),
         (Address.listen, "::1:5", "'::1:5' is not an address", "write it like HOST:PORT, IPv6 as [::1]:PORT"),
         (Address.listen, "unix://x", "'unix://x' has no path", "write it with three slashes: unix:///tmp/name.sock"),
-        (Address.upstream, "foo", "'tcp://foo' has no port", "write it like tcp://HOST:PORT"),
-        (Address.upstream, "http://:80", "'http://:80' has no host", "write it like http://HOST:PORT"),
-        (Address.upstream, "mongodb://a:1,b:2", "'mongodb://a:1,b:2' is not an address", "write it like HOST:PORT, IPv6 as [::1]:PORT"),
+        (Address.upstream, "foo", "'foo' has no port", "write it like foo:PORT"),
+        (Address.upstream, "6379", "'6379' has no host", "write it like 127.0.0.1:6379"),
+        (Address.upstream, ":6379", "':6379' has no host", "write it like 127.0.0.1:6379"),
+        (Address.upstream, "http://:80", "'http://:80' has no host", "write it like http://127.0.0.1:80"),
+        (Address.upstream, "mqtt://h", "'mqtt://h' has no port", "write it like mqtt://h:PORT"),
+        (Address.upstream, "mongodb://u:s3cret@a:1,b:2/x", "'mongodb://u:***@a:1,b:2/x' names several servers", "a proxy stands before one: make one for each, as before mongodb://a:1"),
+        (Address.upstream, "postgresql:///db?host=/tmp", "'postgresql:///db?host=/tmp' leads clients to a socket by host=, past a proxy", "write the socket as the upstream: postgres+unix:///tmp/.s.PGSQL.5432"),
+        (Address.upstream, "postgres://h/db?a=b&host=c", "'postgres://h/db?a=b&host=c' leads clients elsewhere by host=, past a proxy", "write it before the path: postgres://HOST:PORT"),
+        (Address.upstream, "mysql+pymysql://h/db?unix_socket=/m.sock", "'mysql+pymysql://h/db?unix_socket=/m.sock' leads clients to a socket by unix_socket=, past a proxy", "write the socket as the upstream: mysql+unix:///m.sock"),
+        (Address.upstream, "mongodb+srv://h", "unknown scheme in 'mongodb+srv://h'", "clients find several servers by it, past a proxy; name one of them: mongodb://HOST:PORT"),
+        (Address.upstream, "redis+socket:///r", "unknown scheme in 'redis+socket:///r'", "write it like redis+unix:///PATH"),
+        (Address.upstream, "redis+ssl://h", "unknown scheme in 'redis+ssl://h'", "what is encrypted passes as it is: rediss://HOST:PORT"),
+        (Address.upstream, "smtp+tls://h", "unknown scheme in 'smtp+tls://h'", "what is encrypted passes as it is: tcp://HOST:PORT"),
+        (Address.upstream, "h\x1b:1", r"'h\x1b:1' is not an address", "write it like HOST:PORT, IPv6 as [::1]:PORT"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_and_what_would_be_right(read, text: str, message: str, hint: str) -> None:
     with pytest.raises(AddressError) as caught:
         read(text)
     assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize("text", ["mqtt://u:p@h:1883/x?y=z", "cockroachdb+psycopg2://h:26257/db", "wss://h:1"])
+def test_an_unknown_scheme_is_carried_as_tcp_and_given_back(text: str) -> None:
+    address = Address.upstream(text)
+    assert (address.protocol, address.unknown) == ("tcp", True)
+    assert address.url_at(Address("127.0.0.1", 9)) == text.replace(f"h:{address.port}", "127.0.0.1:9")
+    assert not Address.upstream("redis://h").unknown
+
+
+def test_the_other_servers_are_only_those_of_the_protocol() -> None:
+    assert Address.upstream("http://h/?host=/tmp").endpoint == "h:80"
+    assert Address.upstream("mongodb://u:a,b@h/").endpoint == "h:27017"
+    assert Address.upstream("amqps://h").endpoint == "h:5671"
 
 
 def test_an_unknown_scheme_proposes_the_nearest_and_hides_the_password() -> None:

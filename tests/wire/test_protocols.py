@@ -19,16 +19,18 @@ NATTER = Protocol(
 
 def test_what_comes_with_brownout() -> None:
     assert [(each.name, each.port) for each in PROTOCOLS.values()] == [
-        ("tcp", None), ("amqp", 5672), ("http", 80), ("https", 443), ("mongodb", 27017), ("mysql", 3306), ("nats", 4222),
+        ("tcp", None), ("amqp", 5672), ("amqps", 5671), ("http", 80), ("https", 443), ("kafka", 9092), ("mongodb", 27017),
+        ("mssql", 1433), ("mysql", 3306), ("nats", 4222),
         ("postgres", 5432), ("redis", 6379), ("rediss", 6379), ("smtp", 25),
     ]  # fmt: skip
     assert {each.name: each.aliases for each in PROTOCOLS.values() if each.aliases} == {"postgres": ("postgresql",)}
     assert {each.name: each.encrypts for each in PROTOCOLS.values() if each.encrypts} == {
+        "amqps": "amqp",
         "https": "http",
         "rediss": "redis",
     }
     assert known() == [
-        "tcp", "amqp", "http", "https", "mongodb", "mysql", "nats", "postgres", "postgresql", "redis", "rediss", "smtp",
+        "tcp", "amqp", "amqps", "http", "https", "kafka", "mongodb", "mssql", "mysql", "nats", "postgres", "postgresql", "redis", "rediss", "smtp",
     ]  # fmt: skip
 
 
@@ -146,6 +148,6 @@ def test_an_unknown_scheme_proposes_other_packages_and_says_which_are_broken(plu
     with pytest.raises(AddressError) as caught:
         Address.upstream("nattr://h:1")
     assert caught.value.hint == (
-        "did you mean natter://? known: tcp, amqp, http, https, mongodb, mysql, nats, postgres, postgresql, redis, rediss, "
+        "did you mean natter://? known: tcp, amqp, amqps, http, https, kafka, mongodb, mssql, mysql, nats, postgres, postgresql, redis, rediss, "
         "smtp, natter, chat, chat2; the protocol number of other_package:the_number is not a Protocol: 3"
     )
