@@ -18,7 +18,9 @@
     POST   /v1/tests/announce           tests are to come: what `run` placed waits for the first one
     POST   /v1/tests/begin              the first test begins
     GET    /v1/journal?proxy=&kind=&since=&follow=1
-    GET    /v1/requests?proxy=&since=&last=&follow=1
+    GET    /v1/requests?proxy=&since=&last=&open=1&follow=1
+    GET    /v1/connections?proxy=&since=&follow=1
+    GET    /v1/mark
 
 Paths outside `/v1` are left to others.
 """
@@ -39,16 +41,18 @@ from ..faults.settings import SettingsError, convert
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
 from .client import LEASE
-from .follower import Follower, event_message, request_message
+from .follower import Follower, connection_message, event_message, request_message
 from .leases import Lease, Leases
 from .receipts import injection_view
 from .replies import ROOT, Handler, HttpError, read_json, read_mapping, reply, reply_list
-from .request_params import JournalQuery, LeasePost, ProxyPatch, ProxyPut, RequestsQuery
+from .request_params import ConnectionsQuery, JournalQuery, LeasePost, ProxyPatch, ProxyPut, RequestsQuery
 from .views import (
     LeaseView,
     ProfileView,
+    connection_view,
     event_view,
     fault_view,
+    mark_view,
     placed_view,
     profile_view,
     proxy_view,
@@ -56,7 +60,12 @@ from .views import (
 )
 
 if TYPE_CHECKING:
-    from ..proxy import Entry, Fleet, Injection, Proxy, Recorded
+    from ..proxy import ConnectionEntry, Entry, Fleet, Injection, Proxy, Recorded
+
+    AnyFollower = Follower[Recorded] | Follower[Entry] | Follower[ConnectionEntry]
+
+HANGUP_TIMEOUT = 0.25
+"""Seconds to wait for connections whose clients have hung up to end, before they are listed."""
 
 
 class Api:
@@ -65,7 +74,7 @@ class Api:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._version = importlib.metadata.version("brownout")  # from the disk, for which there may be no descriptor
-        self._followers: set[Follower[Recorded] | Follower[Entry]] = set()
+        self._followers: set[AnyFollower] = set()
         self._leases = Leases(fleet)
 
     def routes(self) -> list[web.RouteDef]:
@@ -101,6 +110,8 @@ class Api:
             web.post(f"{ROOT}/tests/begin", self.begin_tests),
             web.get(f"{ROOT}/journal", self.journal),
             web.get(f"{ROOT}/requests", self.requests),
+            web.get(f"{ROOT}/connections", self.connections),
+            web.get(f"{ROOT}/mark", self.mark),
         ]
 
     async def health(self, request: web.Request) -> web.Response:
@@ -265,14 +276,33 @@ class Api:
         """List the requests, or follow them. Raises NotFoundError for an unknown proxy without requests."""
         asked = convert(RequestsQuery, request.query, text=True)
         log = self._fleet.request_log
-        entries = log.entries(asked.since, proxy=asked.proxy, last=asked.last)
+        if asked.open == "1":
+            entries = self._fleet.requests(asked.since, proxy=asked.proxy)
+        else:
+            entries = log.entries(asked.since, proxy=asked.proxy, last=asked.last)
         if asked.proxy is not None and not entries:
             self._fleet.proxy(asked.proxy)
         if asked.follow == "0":
             return await reply_list(entries, request_view)
         return await self._follow(request, Follower(log.listeners, entries, asked.wants, request_message))
 
-    async def _follow(self, request: web.Request, follower: Follower[Recorded] | Follower[Entry]) -> web.StreamResponse:
+    async def connections(self, request: web.Request) -> web.StreamResponse:
+        """List the connections, or follow them. Raises NotFoundError for an unknown proxy without any."""
+        asked = convert(ConnectionsQuery, request.query, text=True)
+        await self._fleet.hangups_heard(HANGUP_TIMEOUT)
+        entries = self._fleet.connections(asked.since, proxy=asked.proxy)
+        if asked.proxy is not None and not entries:
+            self._fleet.proxy(asked.proxy)
+        if asked.follow == "0":
+            return await reply_list(entries, connection_view)
+        listeners = self._fleet.connection_log.listeners
+        return await self._follow(request, Follower(listeners, entries, asked.wants, connection_message))
+
+    async def mark(self, request: web.Request) -> web.Response:
+        """Say which moment this is."""
+        return reply(mark_view(self._fleet))
+
+    async def _follow(self, request: web.Request, follower: AnyFollower) -> web.StreamResponse:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         response = web.StreamResponse(headers=headers)
         with follower:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import socket
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Self, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
@@ -18,10 +20,12 @@ from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from . import bearer
 from .views import (
+    ConnectionView,
     EventView,
     FaultView,
     Health,
     LeaseView,
+    MarkView,
     MissedView,
     PlacedView,
     ProblemView,
@@ -60,6 +64,30 @@ class UnsupportedError(BrownoutError):
     """Something that a Toxiproxy has no words for."""
 
     status = 501
+
+
+class Hangup:
+    """Ends what another thread follows, from any thread: it comes to its end as if the Brownout had ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sock: socket.socket | None = None
+        self._over = False
+
+    def take(self, sock: socket.socket) -> None:
+        """Take the connection to end; it may be over already."""
+        with self._lock:
+            self._sock = sock
+        if self._over:
+            self()
+
+    def __call__(self) -> None:
+        """End it."""
+        with self._lock:
+            self._over = True
+            if self._sock is not None:
+                with contextlib.suppress(OSError):  # the other end was quicker
+                    self._sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Healed(TypedDict):
@@ -210,7 +238,7 @@ class Client:
 
     def requests(self, *, proxy: str | None = None, since: int = 0, last: int | None = None) -> list[RequestView]:
         """Return the requests kept after `since`, the `last` ones of them, oldest first."""
-        return self._ask("GET", _requests(proxy, since, last), list[RequestView])
+        return self._ask("GET", _query("requests", proxy=proxy, since=since, last=last), list[RequestView])
 
     def follow_requests(
         self, *, proxy: str | None = None, since: int = 0, last: int | None = None
@@ -219,7 +247,33 @@ class Client:
 
         Where some came too fast to be sent, how many were missed stands in their place.
         """
-        with self._answer("GET", f"/v1/{_requests(proxy, since, last)}&follow=1", None, FOLLOW_TIMEOUT) as response:
+        return self._follow(_query("requests", proxy=proxy, since=since, last=last), RequestView)
+
+    def open_requests(self, *, proxy: str, since: int) -> list[RequestView]:
+        """Return the requests of a proxy that ended after `since`, then those that are open."""
+        return self._ask("GET", _query("requests", proxy=proxy, since=since, open=1), list[RequestView])
+
+    def follow_open_requests(self, *, proxy: str, since: int, hangup: Hangup) -> Iterator[RequestView | MissedView]:
+        """Yield what `open_requests` returns, then each request as its client leaves, and as it ends.
+
+        It goes on until the Brownout ends, or the `hangup`.
+        """
+        return self._follow(_query("requests", proxy=proxy, since=since, open=1), RequestView, hangup)
+
+    def connections(self, *, proxy: str, since: int) -> list[ConnectionView]:
+        """Return the connections that ended after `since`, then those that are open."""
+        return self._ask("GET", _query("connections", proxy=proxy, since=since), list[ConnectionView])
+
+    def follow_connections(self, *, proxy: str, since: int, hangup: Hangup) -> Iterator[ConnectionView | MissedView]:
+        """Yield what `connections` returns, then each connection as its client leaves, and as it ends."""
+        return self._follow(_query("connections", proxy=proxy, since=since), ConnectionView, hangup)
+
+    def mark(self) -> MarkView:
+        """Return this moment, so that one can ask later what has happened since."""
+        return self._ask("GET", "mark", MarkView)
+
+    def _follow(self, path: str, due: type[T], hangup: Hangup | None = None) -> Iterator[T | MissedView]:
+        with self._answer("GET", f"/v1/{path}&follow=1", None, FOLLOW_TIMEOUT, hangup) as response:
             if response.status >= 300:
                 raise self._refusal(response.read())
             kind = ""
@@ -230,7 +284,7 @@ class Client:
                 elif name == b"data" and kind == "missed":
                     yield msgspec.json.decode(value, type=MissedView)
                 elif name == b"data":
-                    yield msgspec.json.decode(value, type=RequestView)
+                    yield msgspec.json.decode(value, type=due)
 
     def _ask(self, method: str, path: str, due: type[T], body: object = None) -> T:
         content = None if body is None else msgspec.json.encode(body)
@@ -254,7 +308,9 @@ class Client:
         return BrownoutError(f"what answers at {where} is not a Brownout", "say where the API is with --api HOST:PORT")
 
     @contextlib.contextmanager
-    def _answer(self, method: str, path: str, body: bytes | None, timeout: float) -> Iterator[http.client.HTTPResponse]:
+    def _answer(
+        self, method: str, path: str, body: bytes | None, timeout: float, hangup: Hangup | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
         where = self.address.endpoint
         headers = {"Content-Type": "application/json"} if body else {}
         if self._token:
@@ -263,6 +319,9 @@ class Client:
             headers[LEASE] = self.lease
         connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=timeout)
         try:
+            if hangup is not None:
+                connection.connect()
+                hangup.take(connection.sock)
             connection.request(method, path, body, headers)
             with connection.getresponse() as response:
                 yield response
@@ -279,9 +338,8 @@ class Client:
             connection.close()
 
 
-def _requests(proxy: str | None, since: int, last: int | None) -> str:
-    asked = {"proxy": proxy, "since": since, "last": last}
-    return f"requests?{urlencode({key: value for key, value in asked.items() if value is not None})}"
+def _query(path: str, **asked: str | int | None) -> str:
+    return f"{path}?{urlencode({key: value for key, value in asked.items() if value is not None})}"
 
 
 def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""One who follows the journal or the requests: server-sent events, with a bounded queue."""
+"""One who follows the journal, the requests or the connections: server-sent events, with a bounded queue."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from .views import event_view, request_view
+from .views import connection_view, event_view, request_view
 
 if TYPE_CHECKING:
-    from ..proxy import Entry, Recorded
+    from ..proxy import ConnectionEntry, Entry, Recorded
 
 LONGEST = 1000
 """How many wait for a follower that reads slowly; the oldest give way, and it is told how many."""
@@ -96,6 +96,11 @@ def event_message(recorded: Recorded) -> bytes:
 def request_message(entry: Entry) -> bytes:
     """Return a request as a server-sent event."""
     return _message(entry.seq, "request", request_view(entry))
+
+
+def connection_message(entry: ConnectionEntry) -> bytes:
+    """Return a connection that has ended as a server-sent event."""
+    return _message(entry.seq, "connection", connection_view(entry))
 
 
 def _message(seq: int, kind: str, view: object) -> bytes:

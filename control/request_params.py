@@ -10,7 +10,7 @@ from ..proxy.record.event import KINDS
 from ..proxy.record.request_log import KEPT
 
 if TYPE_CHECKING:
-    from ..proxy import Entry, Recorded
+    from ..proxy import ConnectionEntry, Entry, Recorded
 
 LONGEST_LEASE = 3600.0
 """Seconds that a lease may last without a sign of life."""
@@ -70,8 +70,21 @@ class RequestsQuery(Settings, frozen=True):
     proxy: str | None = None
     since: int = 0
     last: int = KEPT
+    open: Literal["0", "1"] = "0"
     follow: Literal["0", "1"] = "0"
 
     def wants(self, entry: Entry) -> bool:
-        """Say whether a request is asked for."""
+        """Say whether a request is asked for: one that is open has no number."""
+        return self.proxy in (None, entry.proxy) and (entry.seq > 0 or self.open == "1")
+
+
+class ConnectionsQuery(Settings, frozen=True):
+    """The query of the connections."""
+
+    proxy: str | None = None
+    since: int = 0
+    follow: Literal["0", "1"] = "0"
+
+    def wants(self, entry: ConnectionEntry) -> bool:
+        """Say whether a connection is asked for."""
         return self.proxy in (None, entry.proxy)

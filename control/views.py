@@ -15,7 +15,7 @@ from ..faults.spec import Spec
 from .receipts import found_view, injection_view, moment
 
 if TYPE_CHECKING:
-    from ..proxy import Entry, Injection, Proxy, Recorded
+    from ..proxy import ConnectionEntry, Entry, Fleet, Injection, Proxy, Recorded
 
 
 class Connections(TypedDict):
@@ -122,6 +122,7 @@ class RequestView(TypedDict):
     """A request and its outcome."""
 
     seq: int
+    """Its number among those that have ended; 0 while it is open."""
     at: str
     """When the request began."""
     proxy: str
@@ -146,6 +147,58 @@ class RequestView(TypedDict):
     """A hash of the request's body, empty without one."""
     faults: list[str]
     """The names of the injections that acted on it."""
+    began: float
+    """When it began by the clock of `MarkView`, which never goes back."""
+    identity: str
+    """A hash of what was asked, with all its values but without the body: the same request has the same."""
+    idempotency_key: str
+    """A hash of its idempotency key, empty without one."""
+    idempotent: bool
+    """By the rules of its protocol it may be sent again."""
+    retry_after: float | None
+    """How many seconds the reply asks the client to wait; None: it does not."""
+    left_seconds: float | None
+    """From its beginning until the client's stream ended; None: not before the reply was whole."""
+
+
+@final  # as well
+class ConnectionView(TypedDict):
+    """A connection, open or ended."""
+
+    seq: int
+    """Its number among those that have ended; 0 while it is open."""
+    at: str
+    """When it was accepted."""
+    proxy: str
+    connection: int
+    """Its number on the proxy."""
+    opened: bool
+    """Whether the upstream was reached."""
+    end: str
+    """How it ended, such as `closed by client`, `reset by server` or `dial_refused`; empty while it is in use."""
+    began: float
+    """When it was accepted, by the clock of `MarkView`."""
+    seconds: float
+    """From there until it ended, or until now."""
+    left_seconds: float | None
+    """From there until the client's stream ended; None: it did not."""
+    sent: int
+    """What the client sent, in bytes."""
+    received: int
+    """What was handed to the client, in bytes."""
+    faults: list[str]
+    """The names of the injections that acted on it; those of requests are in the RequestView."""
+
+
+class MarkView(TypedDict):
+    """A moment, so that one can ask later what has happened since."""
+
+    clock: float
+    """In seconds, by a clock that never goes back."""
+    requests: int
+    """The number of the last request that had ended."""
+    connections: int
+    """The number of the last connection that had ended."""
 
 
 @final
@@ -260,6 +313,39 @@ def request_view(entry: Entry) -> RequestView:
         "reply_bytes": entry.reply_bytes,
         "fingerprint": entry.fingerprint,
         "faults": list(entry.faults),
+        "began": entry.began,
+        "identity": entry.identity,
+        "idempotency_key": entry.idempotency_key,
+        "idempotent": entry.idempotent,
+        "retry_after": entry.retry_after,
+        "left_seconds": None if entry.left is None else round(entry.left, 6),
+    }
+
+
+def connection_view(entry: ConnectionEntry) -> ConnectionView:
+    """Return a connection as JSON has it."""
+    return {
+        "seq": entry.seq,
+        "at": moment(entry.at),
+        "proxy": entry.proxy,
+        "connection": entry.link,
+        "opened": entry.opened,
+        "end": entry.end,
+        "began": entry.began,
+        "seconds": round(entry.seconds, 6),
+        "left_seconds": None if entry.left is None else round(entry.left, 6),
+        "sent": entry.sent,
+        "received": entry.received,
+        "faults": list(entry.faults),
+    }
+
+
+def mark_view(fleet: Fleet) -> MarkView:
+    """Return this moment as JSON has it."""
+    return {
+        "clock": fleet.clock.time(),
+        "requests": fleet.request_log.seq,
+        "connections": fleet.connection_log.seq,
     }
 
 

@@ -5,6 +5,7 @@ asyncio Protocols over transports; no web server, no metrics library, no termina
 
 from .fleet import Fleet, new_seed
 from .proxy import Proxy
+from .record.connection_log import ConnectionEntry
 from .record.event import Event
 from .record.journal import Journal, Recorded
 from .record.request_log import Entry, RequestLog
@@ -13,6 +14,6 @@ from .shaping.injection import Injection
 from .system.listener import ListenError
 
 __all__ = [
-    "LIMITS", "Entry", "Event", "Fleet", "Injection", "Journal", "Limits", "ListenError", "Proxy",
+    "LIMITS", "ConnectionEntry", "Entry", "Event", "Fleet", "Injection", "Journal", "Limits", "ListenError", "Proxy",
     "Recorded", "RequestLog", "new_seed",
 ]  # fmt: skip

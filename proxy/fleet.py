@@ -22,7 +22,9 @@ from .injections import full
 from .launch import Launch
 from .ledger import Asked
 from .proxy import Proxy
+from .record.connection_log import ConnectionEntry
 from .record.event import ProxyAdded, ProxyRemoved
+from .record.request_log import Entry
 from .shaping.budget import LIMITS, Limits
 from .shaping.countdown import Countdown
 from .shaping.injection import Injection
@@ -183,6 +185,31 @@ class Fleet(Shared):
         """Take out every injection of every proxy; return how many. No profile is applied any more."""
         self.applied.clear()
         return sum(proxy.heal() for proxy in self.proxies.values())
+
+    # What happened
+
+    def requests(self, since: int = 0, *, proxy: str | None = None) -> list[Entry]:
+        """Return the requests that ended after number `since`, then those that are open."""
+        there = [each.open_requests() for each in self.proxies.values() if proxy in (None, each.name)]
+        return self.request_log.entries(since, proxy=proxy) + [entry for entries in there for entry in entries]
+
+    def connections(self, since: int = 0, *, proxy: str | None = None) -> list[ConnectionEntry]:
+        """Return the connections that ended after number `since`, then those that are open."""
+        proxies = [each for each in self.proxies.values() if proxy in (None, each.name)]
+        there = [link.entry(each.name) for each in proxies for link in each.links.values()]
+        return self.connection_log.entries(since, proxy=proxy) + there
+
+    async def hangups_heard(self, within: float) -> None:
+        """Wait until connections that clients have hung up are gone, or until `within` seconds have passed."""
+        for _ in range(5):  # rounds of the loop, in which it hears what clients did before this call
+            await asyncio.sleep(0)
+        deadline = self.clock.time() + within
+        while self.clock.time() < deadline and any(  # noqa: ASYNC110 - no link reports that its client hung up
+            not link.open or link.client.eof_seen or link.ending is not None
+            for proxy in self.proxies.values()
+            for link in proxy.links.values()
+        ):
+            await asyncio.sleep(0.001)
 
     # Profiles
 

@@ -248,6 +248,9 @@ class Injections(Mapping[str, Injection]):
                 link.conversation.rearm()
 
     def _fired(self, name: str, connection: int, n: int, operation: str) -> None:
+        link = self._host.links.get(connection)
+        if link is not None and not operation and name not in link.faults:
+            link.faults += (name,)
         self._host.shared.journal.write(event.Fired(self._host.name, connection, name, n, operation))
 
     def _expire(self, injection: Injection) -> None:

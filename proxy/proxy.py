@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections import Counter
 from collections.abc import Mapping
 from socket import socket
@@ -17,6 +18,7 @@ from ..wire.errors import ConflictError, cut
 from ..wire.protocols import dialect_of
 from . import vacuity
 from .exchanges.conversation import Conversation
+from .exchanges.exchange import Origin
 from .exchanges.rules import Rules
 from .injections import Injections
 from .links.conversation_host import conversation_of
@@ -26,6 +28,7 @@ from .links.request_copier import RequestCopier
 from .links.side import Side
 from .record import event
 from .record.finding import Finding, Scene
+from .record.request_log import Entry
 from .record.tally import Histogram, Operations
 from .shaping.countdown import Countdown
 from .shaping.injection import Injection
@@ -238,6 +241,10 @@ class Proxy:
         self.shared.journal.write(event.ConnectionOpened(self.name, link.number))
         self.injections.join(link)
 
+    def left(self, link: Link) -> None:
+        """Tell of a link whose client has ended its stream."""
+        self.shared.connection_log.tell(link.entry(self.name))
+
     def closed(self, link: Link) -> None:
         """Take a link that has ended."""
         del self.links[link.number]
@@ -248,6 +255,7 @@ class Proxy:
         for side in (link.client, link.server):
             self._carried[side.stream] += side.bytes
             self._sent[side.stream] += side.sent
+        self.shared.connection_log.write(link.entry(self.name))
         self.shared.journal.write(
             event.ConnectionClosed(
                 self.name,
@@ -309,6 +317,17 @@ class Proxy:
     def text_too_long(self, link: Link, injection: Injection) -> None:
         """Record that a text on a link is longer than the match of an injection looks at."""
         self.shared.journal.write(event.TextTooLong(self.name, link.number, injection.name))
+
+    def open_requests(self) -> list[Entry]:
+        """Return the requests that have not ended, as they are now."""
+        now = self.shared.clock.time()
+        found = []
+        for link in self.links.values():
+            origin = Origin(time.time() - now, self.name, link.number)
+            for exchange in link.conversation.open if link.conversation is not None else ():
+                exchange.origin = origin
+                found.append(self.shared.request_log.look(exchange, now))
+        return found
 
     def copied(self, link: Link, operation: str, status: str) -> None:
         """Record a copy of a request that was sent upstream, and how that went."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ..faults.segment import Kind
 from .ledger import Ledger
+from .record.connection_log import ConnectionLog
 from .record.journal import Journal
 from .record.request_log import RequestLog
 from .shaping.budget import Budget, Limits
@@ -49,6 +50,7 @@ class Shared:
         self.undialled = undialled
         self.journal = Journal()
         self.request_log = RequestLog(values=show_values)
+        self.connection_log = ConnectionLog()
         self.ledger = Ledger()
         self.awaiting_connection: list[Countdown] = []
         self.clock = loop_clock(asyncio.get_running_loop())

@@ -42,7 +42,14 @@ class RequestHead(Protocol):
         """How many bytes it has."""
 
     def brief(self) -> RequestHead:
-        """Return it with what operation and summary need, to be kept for long."""
+        """Return it with what operation, summary and idempotency key need, to be kept for long."""
+
+    def idempotency_key(self) -> str:
+        """Return the `keyed_hash` of the key by which a server knows that a request was sent again; empty without."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a server that gets it twice does no more than if it got it once, by the rules of the protocol."""
 
     @property
     def expects(self) -> bool:
@@ -70,6 +77,10 @@ class ReplyHead(Protocol):
     @property
     def interim(self) -> bool:
         """Whether another head follows, the one that counts."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """How many seconds the client is asked to wait before it tries again; None where it is not asked."""
 
     @property
     def length(self) -> int | None:

@@ -19,12 +19,14 @@ from ...faults.settings.names import look_up
 from ...faults.spec import Spec
 from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError, NotFoundError
-from ..client import SCHEME, TIMEOUT, UnsupportedError
+from ..client import SCHEME, TIMEOUT, Hangup, UnsupportedError
 from ..receipts import moment
 from ..views import (
+    ConnectionView,
     EventView,
     FaultView,
     Health,
+    MarkView,
     MissedView,
     PlacedView,
     ProfileView,
@@ -210,6 +212,26 @@ class ToxiproxyClient:
     ) -> Iterator[RequestView | MissedView]:
         """Raise UnsupportedError: a Toxiproxy follows no protocol."""
         raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no requests", "a Brownout does")
+
+    def open_requests(self, *, proxy: str, since: int) -> list[RequestView]:
+        """Raise UnsupportedError: a Toxiproxy follows no protocol."""
+        return self.requests()
+
+    def follow_open_requests(self, *, proxy: str, since: int, hangup: Hangup) -> Iterator[RequestView | MissedView]:
+        """Raise UnsupportedError: a Toxiproxy follows no protocol."""
+        return self.follow_requests()
+
+    def connections(self, *, proxy: str, since: int) -> list[ConnectionView]:
+        """Raise UnsupportedError: a Toxiproxy tells nothing of connections."""
+        raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no connections", "a Brownout does")
+
+    def follow_connections(self, *, proxy: str, since: int, hangup: Hangup) -> Iterator[ConnectionView | MissedView]:
+        """Raise UnsupportedError: a Toxiproxy tells nothing of connections."""
+        raise UnsupportedError(f"the Toxiproxy at {self.address.endpoint} keeps no connections", "a Brownout does")
+
+    def mark(self) -> MarkView:
+        """Return a moment before all others: nothing of what comes after it is told."""
+        return {"clock": 0.0, "requests": 0, "connections": 0}
 
     def _entries(self) -> dict[str, Entry]:
         return self._api.get("/proxies", dict[str, Entry])

@@ -103,10 +103,10 @@ class Conversation:
     """The exchanges of one link. It is fed bytes (`feed_requests`, `feed_replies`) and ends of streams (`feed_end`)."""
 
     __slots__ = (
-        "_behind", "_bytes_behind", "_clock", "_end_behind", "_host", "_incoming", "_open", "_queues", "_reading",
-        "_replies_begun", "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_queue", "_reply_reader",
-        "_request_handler", "_request_mode", "_request_overlap", "_request_queue", "_request_reader", "_silenced_by",
-        "_switching", "_to_client", "_to_upstream", "_unanswered",
+        "_behind", "_bytes_behind", "_clock", "_end_behind", "_host", "_incoming", "_last", "_open", "_queues",
+        "_reading", "_replies_begun", "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_queue",
+        "_reply_reader", "_request_handler", "_request_mode", "_request_overlap", "_request_queue", "_request_reader",
+        "_silenced_by", "_switching", "_to_client", "_to_upstream", "_unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -128,6 +128,7 @@ class Conversation:
         self._request_queue, self._reply_queue = self._queues.requests, self._queues.replies
         self._open: dict[Exchange, None] = {}
         self._incoming: Exchange | None = None
+        self._last: Exchange | None = None  # the one that was recorded last
         self._unanswered: list[Exchange] = []
         self._replies_begun = 0  # of the unanswered ones, those whose reply was read, at least in part
         self._reply_handler = ReplyHandler(dialect, host, self._reply_queue, self._silence, limits)
@@ -146,6 +147,11 @@ class Conversation:
     def parsed(self) -> bool:
         """Whether the link is parsed still."""
         return not {self._request_mode, self._reply_mode} & {RAW, DRAINING}
+
+    @property
+    def open(self) -> tuple[Exchange, ...]:
+        """The exchanges that have not ended."""
+        return tuple(self._open)
 
     # What comes
 
@@ -199,6 +205,7 @@ class Conversation:
     def feed_end(self, stream: Stream, kind: Kind) -> None:
         """Take the end of a stream, or a RST in it."""
         if stream == "upstream":
+            self._note_leaving()
             self._client_ended(kind)
         else:
             self._upstream_ended(kind)
@@ -444,6 +451,13 @@ class Conversation:
     def _forget_behind(self) -> None:
         self._switching, self._behind, self._bytes_behind = None, [], 0
 
+    def _note_leaving(self) -> None:
+        """Note when the client's stream ended: most clients have given up what is open then."""
+        for exchange in self._open:
+            if exchange.left is None and not exchange.end:
+                exchange.left = self._clock.time()
+                self._host.left(exchange)
+
     def _client_ended(self, kind: Kind) -> None:
         if self._request_mode is SILENCED:
             self._queues.event("upstream", Kind.CLOSE if kind is Kind.EOF else kind)
@@ -481,13 +495,14 @@ class Conversation:
             return False
         self._unanswered.pop(0)
         exchange.reply_began = exchange.ended = self._clock.time()
-        exchange.status, exchange.outcome = head.status, head.outcome
+        exchange.status, exchange.outcome, exchange.retry_after = head.status, head.outcome, head.retry_after
         exchange.reply_bytes = len(data)
         exchange.reply_sent = True
         if exchange.request_complete:
             del self._open[exchange]
             if exchange.request_bytes > BRIEF:
                 exchange.compact()
+            self._last = exchange
             self._host.ended(exchange)
         if self._switching is exchange:
             self._settle_switching()
@@ -580,6 +595,16 @@ class Conversation:
 
     # Ends
 
+    def last_reply_left(self) -> None:
+        """Note that the client left before it got the last reply, which was sent and is held behind us."""
+        if self._last is not None and self._last.left is None:
+            self._last.left = self._clock.time()
+
+    def last_reply_cut(self) -> None:
+        """Note that the last reply, which was sent and is held behind us, will not get to the client."""
+        if self._last is not None:
+            self._last.end = self._last.end or "cut"
+
     def _end(self, exchange: Exchange, kind: Kind) -> None:
         if not exchange.reply_sent:
             exchange.end = exchange.end or ("cut" if exchange.status else "reset" if kind is Kind.RESET else "closed")
@@ -595,4 +620,5 @@ class Conversation:
             record_missed(exchange)
             exchange.ended = exchange.ended or self._clock.time()
             exchange.compact()
+            self._last = exchange
             self._host.ended(exchange)

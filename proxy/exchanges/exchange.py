@@ -6,6 +6,7 @@ import hashlib
 from typing import NamedTuple
 
 from ...wire.dialect import RequestHead
+from ...wire.keyed_hash import keyed_hash
 from ..record.request_log import Entry
 from .message_queue import Slot
 from .plan import Plan
@@ -26,8 +27,9 @@ class Exchange:
     """What is known of a request and its reply. Moments are of the proxy's clock, in seconds.
 
     `reply_began` is when the upstream's reply began. `request_complete`: the whole request was read; `reply_sent`: the
-    whole reply was sent. `status`, `outcome` and `end` are as in `Entry` of the request log. `request_slot` and
-    `reply_slot` are its slots in the two queues, where it has any, `plan` what faults make of it.
+    whole reply was sent. `status`, `outcome`, `end` and `retry_after` are as in `Entry` of the request log.
+    `left` is when the client's stream ended meanwhile. `request_slot` and `reply_slot` are its slots in the two queues,
+    where it has any, `plan` what faults make of it.
     """
 
     # No slots of Python's: most exchanges never leave these defaults, which cost nothing to have.
@@ -36,6 +38,8 @@ class Exchange:
     status: str = ""
     outcome: str = ""
     end: str = ""
+    retry_after: float | None = None
+    left: float | None = None
     request_bytes: int = 0
     reply_bytes: int = 0
     request_complete: bool = False
@@ -69,8 +73,8 @@ class Exchange:
         plan = self.plan
         return self.reply_sent or (plan is not None and (plan.reply_done or plan.reply_swallowed))
 
-    def entry(self, seq: int, *, values: bool) -> Entry:
-        """Return it for the record, with the `values` that may be secrets, or without."""
+    def entry(self, seq: int, *, values: bool, now: float = 0.0) -> Entry:
+        """Return it for the record, with the `values` that may be secrets, or without; an open one as it is `now`."""
         epoch, proxy, link = self.origin
         return Entry(
             seq=seq,
@@ -83,11 +87,17 @@ class Exchange:
             outcome=self.outcome,
             end=self.end,
             first=None if self.reply_began is None else self.reply_began - self.started,
-            seconds=self.ended - self.started,
+            seconds=(self.ended or now) - self.started,
             request_bytes=self.request_bytes,
             reply_bytes=self.reply_bytes,
             fingerprint=self.fingerprint,
             faults=self.faults,
+            began=self.started,
+            identity=keyed_hash(self.head.summary(values=True)),
+            idempotency_key=self.head.idempotency_key(),
+            idempotent=self.head.idempotent,
+            retry_after=self.retry_after,
+            left=None if self.left is None else self.left - self.started,
         )
 
     @property

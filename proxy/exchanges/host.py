@@ -57,6 +57,9 @@ class ConversationHost(Protocol):
     def parsing_stopped(self, why: str) -> None:
         """Record that the link is not parsed any more."""
 
+    def left(self, exchange: Exchange) -> None:
+        """Take an exchange whose client's stream has ended before it did."""
+
     def ended(self, exchange: Exchange) -> None:
         """Take an exchange that has ended."""
 

@@ -164,5 +164,5 @@ def note_head(exchange: Exchange, piece: Piece) -> ReplyHead | None:
     head = cast("ReplyHead | None", piece.head)
     if head is None or head.interim:
         return None
-    exchange.status, exchange.outcome = head.status, head.outcome
+    exchange.status, exchange.outcome, exchange.retry_after = head.status, head.outcome, head.retry_after
     return head

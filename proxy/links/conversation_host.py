@@ -108,6 +108,11 @@ class LinkConversationHost:
         """Record that the link is not parsed any more."""
         self._proxy.parsing_stopped(self._link, why)
 
+    def left(self, exchange: Exchange) -> None:
+        """Tell of an exchange whose client's stream has ended before it did."""
+        exchange.origin = self._origin
+        self._request_log.tell(exchange, self._link.clock.time())
+
     def ended(self, exchange: Exchange) -> None:
         """Record an exchange that has ended."""
         exchange.origin = self._origin

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import time
 from typing import Protocol
 
 from ...faults.segment import Kind
 from ...wire.address import Address
 from ..exchanges.conversation import Conversation
+from ..record.connection_log import ConnectionEntry
 from ..record.tally import Histogram
 from ..shaping.injection import Injection
 from ..shared import Shared
@@ -43,6 +45,9 @@ class LinkHost(Protocol):
     def opened(self, link: Link) -> None:
         """Take a link that begins to carry."""
 
+    def left(self, link: Link) -> None:
+        """Take a link whose client has ended its stream."""
+
     def closed(self, link: Link) -> None:
         """Take a link that has ended."""
 
@@ -65,8 +70,9 @@ class Link:
     """
 
     __slots__ = (
-        "_deadline", "_dialling", "_host", "_is_finished", "_undialled", "_unread", "accepted_at", "budget", "client",
-        "client_left", "clock", "conversation", "ending", "limits", "number", "open", "reason", "server", "task",
+        "_deadline", "_dialling", "_ended_at", "_host", "_is_finished", "_undialled", "_unread", "accepted_at",
+        "budget", "client", "client_left", "clock", "conversation", "ended_by", "ending", "faults", "left", "limits",
+        "number", "open", "reason", "server", "task",
     )  # fmt: skip
 
     def __init__(self, host: LinkHost, shared: Shared, number: int) -> None:
@@ -85,10 +91,13 @@ class Link:
         self.open = self.client_left = False
         self.ending: Kind | None = None
         self.reason = ""
+        self.left: tuple[float, int] | None = None  # when the client's stream ended, and what it had been handed
+        self.ended_by = ""  # whose stream came to its end first: client or server
+        self.faults: tuple[str, ...] = ()  # the names of the injections that acted on it
         self.task: asyncio.Task[None] | None = None
         self._is_finished = False
         self._dialling = False
-        self._deadline = 0.0
+        self._deadline = self._ended_at = 0.0
 
     async def run(self, sock: socket.socket) -> None:
         """Take an accepted connection, dial the upstream, and begin to carry; a dial that fails ends the client."""
@@ -225,9 +234,58 @@ class Link:
         """Close when both streams have come to their end."""
         if self.client.eof_forwarded and self.server.eof_forwarded and self.ending is None:
             self.ending, self.reason = Kind.EOF, self.reason or "closed"
+            self._note_end()
             for side in (self.client, self.server):
                 if not side.disconnected:
                     side.transport.close()
+
+    def eof_seen(self, side: Side) -> None:
+        """Note the first stream that came to its end, and when the client's did."""
+        self.ended_by = self.ended_by or side.name
+        if side is self.client and self.left is None:
+            self.left = (self.clock.time(), self.server.sent)
+            self._client_left()
+            self._host.left(self)
+
+    def _note_end(self) -> float:
+        """Note when it ends, which is before its last socket is gone: the client may be back by then. Return now."""
+        now = self.clock.time()
+        self._ended_at = self._ended_at or now
+        return now
+
+    def _client_left(self) -> None:
+        if self.conversation is not None and self._holds_replies:
+            self.conversation.last_reply_left()
+
+    @property
+    def _holds_replies(self) -> bool:
+        """Whether a fault of streams keeps from the client what the server has sent."""
+        return self.server.pipe is not None and self.server.withheld > 0
+
+    def entry(self, proxy: str) -> ConnectionEntry:
+        """Return it for the record, as it is now.
+
+        A client that has closed, and is reset for what it did not read, was the one that closed.
+        """
+        now, end, received = self.clock.time(), self.reason, self.server.sent
+        if self.ending is Kind.EOF and end == "closed":
+            end = f"closed by {self.ended_by}"
+        elif self.left is not None and end in ("", "reset by client"):
+            end, received = "closed by client", self.left[1]
+        return ConnectionEntry(
+            seq=0,
+            at=time.time() - (now - self.accepted_at),
+            proxy=proxy,
+            link=self.number,
+            opened=self.open,
+            end=end,
+            began=self.accepted_at,
+            seconds=(self._ended_at or now) - self.accepted_at,
+            left=None if self.left is None else self.left[0] - self.accepted_at,
+            sent=self.client.bytes,
+            received=received,
+            faults=self.faults,
+        )
 
     def ends_seen(self) -> int:
         """Return 0 while the client has not ended its stream, 1 when it has, 2 when the server has as well."""
@@ -258,7 +316,10 @@ class Link:
     def _reset_by(self, side: Side) -> None:
         """Pass on a RST behind all that came before it."""
         if self.ending is None:
+            if side is self.client:
+                self._client_left()
             self.reason = f"reset by {side.name}"
+            self._note_end()
             side.feed_event(Kind.RESET)
 
     def end(self, kind: Kind, reason: str = "") -> None:
@@ -266,13 +327,15 @@ class Link:
         if self.ending is not None and self.ending is not Kind.EOF:
             return
         self.ending, self.reason = kind, reason or self.reason or ("reset" if kind is Kind.RESET else "closed")
-        self._deadline = self.clock.time() + self.limits.ending
+        self._deadline = self._note_end() + self.limits.ending
         if not self.open:
             self._host.gate.release(self)
             if self._dialling and self.task is not None:
                 self.task.cancel()
             return  # run() goes on from there
         if self.conversation is not None:
+            if self._holds_replies:
+                self.conversation.last_reply_cut()
             self.conversation.close(kind)
         for side in (self.client, self.server):
             if side.pipe is not None:

@@ -64,6 +64,9 @@ class SideHost(Connection, Protocol):
     def eof_forwarded(self) -> None:
         """Take that a stream has come to its end, and the other side was told."""
 
+    def eof_seen(self, side: Side) -> None:
+        """Take note of a stream that was read to its end."""
+
     def ends_seen(self) -> int:
         """Return 0 while the client has not ended its stream, 1 when it has, 2 when the server has as well."""
 
@@ -125,6 +128,7 @@ class Side(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Take the end of the stream, which leaves the other direction open."""
         self.eof_seen = True
+        self.link.eof_seen(self)
         self.link.watch(self)
         try:
             self.feed_event(Kind.EOF)

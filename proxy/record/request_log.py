@@ -14,7 +14,7 @@ KEPT = 10_000
 
 
 class Entry(NamedTuple):
-    """An exchange that has ended.
+    """An exchange that has ended, with its number in the record, or one that is open (0).
 
     `at` is the Unix time at which its request began; `first` how long after that the upstream's reply began (None: it
     did not), `seconds` until the reply's end. Sizes are those of the whole messages, as they came from the client and
@@ -22,6 +22,11 @@ class Entry(NamedTuple):
     saw, empty where no reply came; `end` how it ended, if not by a whole reply: `reset`, `closed`, `lost`, `cut`,
     or `unparsed`, where the proxy stopped parsing its link.
     `faults` are the names of the injections that acted on it.
+
+    `began` is when it began by the clock of the proxies. Requests for the same have the same `identity`, a hash of what
+    was asked with all its values (the body is not in it), and `idempotency_key` is a hash as well. `idempotent`: by the
+    rules of its protocol it may be sent again. `retry_after` is how many seconds the reply asks the client to wait.
+    `left` is how long after the beginning the client's stream ended, if that was before the reply's end.
     """
 
     seq: int
@@ -39,6 +44,12 @@ class Entry(NamedTuple):
     reply_bytes: int
     fingerprint: str
     faults: tuple[str, ...]
+    began: float
+    identity: str
+    idempotency_key: str
+    idempotent: bool
+    retry_after: float | None
+    left: float | None
 
 
 class Ended(Protocol):
@@ -48,30 +59,47 @@ class Ended(Protocol):
         """Return the entry of that number, with the `values` that may be secrets, or without."""
 
 
+class Open(Protocol):
+    """An exchange that is open."""
+
+    def entry(self, seq: int, *, values: bool, now: float) -> Entry:
+        """Return the entry as it is now."""
+
+
 class RequestLog:
-    """The last exchanges of a process, numbered 1, 2, ...; `listeners` are called with each new one.
+    """The last exchanges of a process, numbered 1, 2, ... up to `seq`; `listeners` are called with each new one, and
+    before that with one that is still open when its client's stream ends.
 
     `values`: they are shown with the values that may be secrets, such as those of a query.
     """
 
-    __slots__ = ("_kept", "_seq", "_values", "listeners")
+    __slots__ = ("_kept", "_values", "listeners", "seq")
 
     def __init__(self, keep: int = KEPT, *, values: bool = False) -> None:
         self._kept: deque[Ended] = deque(maxlen=keep)
-        self._seq = 0
+        self.seq = 0
         self._values = values
         self.listeners: set[Callable[[Entry], None]] = set()
 
     def write(self, ended: Ended) -> None:
         """Keep one."""
-        self._seq += 1
+        self.seq += 1
         self._kept.append(ended)
         if self.listeners:
-            tell(self.listeners, ended.entry(self._seq, values=self._values))
+            tell(self.listeners, ended.entry(self.seq, values=self._values))
+
+    def tell(self, exchange: Open, now: float) -> None:
+        """Tell the listeners of one that is still open."""
+        if self.listeners:
+            tell(self.listeners, self.look(exchange, now))
+
+    def look(self, exchange: Open, now: float) -> Entry:
+        """Return the entry of one that is still open."""
+        return exchange.entry(0, values=self._values, now=now)
 
     def entries(self, since: int = 0, *, proxy: str | None = None, last: int = KEPT) -> list[Entry]:
         """Return what is kept after number `since`, the `last` ones of it, oldest first."""
-        before = self._seq - len(self._kept)
+        before = self.seq - len(self._kept)
         numbered = enumerate(itertools.islice(self._kept, max(0, since - before), None), max(since, before) + 1)
         entries = (each.entry(seq, values=self._values) for seq, each in numbered)
         found = [entry for entry in entries if proxy in (None, entry.proxy)]

@@ -56,7 +56,8 @@ def entry(seq: int, proxy: str = "echo", **values: Any) -> Entry:
     """An exchange as the machine writes it down; `values` are what differs."""
     example = Entry(
         seq, 1795490631.187, proxy, 3, "POST /charge/{}", "POST /charge/17?token=*", "503", "5xx", "", 0.0000123,
-        0.0001234, 345, 678, "9f86d081", ("http.status", "latency"),
+        0.0001234, 345, 678, "9f86d081", ("http.status", "latency"), 91342.1870306, "5e9c1f0b7a2d4e68", "a41f77c0d2e95b13",
+        False, 2.0, None,
     )  # fmt: skip
     return example._replace(**values)
 

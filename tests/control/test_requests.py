@@ -35,6 +35,12 @@ VIEW = {
     "reply_bytes": 678,
     "fingerprint": "9f86d081",
     "faults": ["http.status", "latency"],
+    "began": 91342.1870306,
+    "identity": "5e9c1f0b7a2d4e68",
+    "idempotency_key": "a41f77c0d2e95b13",
+    "idempotent": False,
+    "retry_after": 2.0,
+    "left_seconds": None,
 }
 
 

@@ -66,6 +66,48 @@ class TestNothingFires:
         talk.server(OK)
         assert talk.entries[0].fingerprint == ""
 
+    @pytest.mark.parametrize("pieces", [1, 2])
+    def test_an_entry_tells_what_shows_that_a_client_tried_again(self, talk, pieces):
+        ask = b"POST /charge/1?a=%d HTTP/1.1\r\nIdempotency-Key: k\r\nContent-Length: 0\r\n\r\n"
+        busy = b"HTTP/1.1 503 Busy\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"
+        for number in (1, 1, 2):
+            said, heard = ask % number, busy
+            talk.client(*(said,) if pieces == 1 else (said[:9], said[9:]))
+            talk.server(*(heard,) if pieces == 1 else (heard[:9], heard[9:]))
+        first, second, other = talk.entries
+        assert first.identity == second.identity != other.identity
+        assert first.operation == other.operation == "POST /charge/{}"
+        assert first.idempotency_key == second.idempotency_key == other.idempotency_key != ""
+        assert (first.idempotent, first.retry_after, first.left) == (False, 2.0, None)
+        assert first.began == talk.start
+
+    def test_a_long_head_tells_the_same_as_a_short_one(self, talk):
+        ask = b"PUT /charge HTTP/1.1\r\nIdempotency-Key: k\r\nContent-Length: 0\r\nX: %s\r\n\r\n"
+        for filler in (b"x", b"x" * 5000):
+            talk.client(ask % filler)
+            talk.server(OK)
+        short, long = talk.entries
+        assert (short.identity, short.idempotency_key) == (long.identity, long.idempotency_key)
+        assert long.idempotent
+
+    @pytest.mark.parametrize("kind", [Kind.EOF, Kind.RESET])
+    def test_a_client_that_leaves_before_its_reply_is_noted_once(self, talk, kind):
+        talk.client(POST)
+        talk.wait(2)
+        talk.client(kind)
+        assert [exchange.left - exchange.started for exchange in talk.left_open] == [2]
+        talk.wait(3)
+        talk.client(Kind.RESET)
+        talk.server(OK)
+        assert len(talk.left_open) == 1
+        assert [entry.left for entry in talk.entries] == [2]
+
+    def test_a_client_that_leaves_after_its_reply_is_not_noted(self, talk):
+        talk.client(POST)
+        talk.server(OK)
+        talk.client(Kind.EOF)
+        assert (talk.left_open, talk.entries[0].left) == ([], None)
+
     def test_one_read_is_one_write_also_where_messages_are_queued(self, talk):
         talk.inject(does(Hold(0)), match={"path": "/1"})
         talk.client(get(1) + get(2))

@@ -8,7 +8,9 @@ from ..written import Written
 
 
 def ended(proxy: str = "p") -> Written:
-    entry = Entry(0, 1e9, proxy, 1, "GET /", "GET /?a=*", "200", "2xx", "", 0.1, 0.2, 10, 20, "", ())
+    entry = Entry(
+        0, 1e9, proxy, 1, "GET /", "GET /?a=*", "200", "2xx", "", 0.1, 0.2, 10, 20, "", (), 5.0, "1", "", True, None, None
+    )  # fmt: skip
     return Written(entry, "GET /?a=b")
 
 

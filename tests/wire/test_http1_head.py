@@ -97,6 +97,7 @@ def test_a_reply_says_all_of_this() -> None:
         chunked=False,
         interim=False,
         data=data,
+        retry_after=2.0,
     )
     keys = {
         "status": "503",
@@ -222,3 +223,48 @@ def test_an_unreadable_head_says_why() -> None:
         request_head(b"GET /\r\n\r\n")
     with pytest.raises(UnreadableError, match=r"^differing content-lengths$"):
         reply("HTTP/1.1 200 OK", "Content-Length: 1", "Content-Length: 2")
+
+
+def test_an_idempotency_key_is_told_as_a_hash_also_of_a_head_that_is_kept_without_its_bytes() -> None:
+    heads = [request("POST /a HTTP/1.1", f"Idempotency-Key: {key}") for key in ("secret-1", "secret-1", "secret-2")]
+    first, second, other = [head.idempotency_key() for head in heads]
+    assert first == second != other
+    assert len(first) == 16
+    assert "secret" not in first
+    assert heads[0].brief().idempotency_key() == heads[0].brief().brief().idempotency_key() == first
+    assert "secret" not in repr(heads[0].brief())
+    assert request("POST /a HTTP/1.1", "X: Idempotency-Key").idempotency_key() == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "idempotent"),
+    [("GET", True), ("HEAD", True), ("PUT", True), ("DELETE", True), ("POST", False), ("PATCH", False), ("get", False)],
+)
+def test_some_methods_may_be_sent_again(method: str, idempotent: bool) -> None:
+    assert request(f"{method} / HTTP/1.1").idempotent is idempotent
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        (("Retry-After: 120",), 120.0),
+        (("retry-after:  0 ",), 0.0),
+        (("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", "Date: Fri, 31 Dec 1999 23:59:29 GMT"), 30.0),
+        (("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", "Date: Sat, 01 Jan 2000 00:00:00 GMT"), 0.0),
+        (("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT",), None),
+        (("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", "Date: Fri, 31 Dec 1999 23:59:29"), None),
+        (("Retry-After: soon", "Date: Fri, 31 Dec 1999 23:59:29 GMT"), None),
+        (("Retry-After: 1.5", "Date: Fri, 31 Dec 1999 23:59:29 GMT"), None),
+        (("Retry-After: -1",), None),
+        (("Retry-After: 9999999999",), None),
+        (("Retry-After: 1", "Retry-After: 2"), None),
+        ((), None),
+    ],
+)
+def test_how_long_a_reply_asks_the_client_to_wait(fields: tuple[str, ...], seconds: float | None) -> None:
+    data = "\r\n".join(["HTTP/1.1 503 Busy", *fields, "", ""]).encode()
+    assert reply_head(data).retry_after == seconds
+
+
+def test_a_success_asks_nobody_to_wait() -> None:
+    assert reply_head(b"HTTP/1.1 200 OK\r\nRetry-After: 2\r\n\r\n").retry_after is None

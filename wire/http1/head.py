@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
+from ..keyed_hash import keyed_hash
 from ..mask import mask
 from .operation import operation
 
@@ -20,6 +22,8 @@ LONGEST_REMEMBERED = 2048
 """The longest head that is remembered, in bytes, so that all of them take less than 3 MB."""
 LONGEST_SUMMARY = 300
 """How many characters of a target are shown."""
+IDEMPOTENT = frozenset(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "PROPFIND", "QUERY", "REPORT", "SEARCH"])
+"""Methods of requests that may be sent again: RFC 9110, section 9.2.2, and those of other RFCs that only read."""
 
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # noqa: S105 (RFC 9110, 5.6.2: what names are made of)
 TARGET = r"[^\0-\x20\x7f]"
@@ -74,6 +78,7 @@ class HttpRequest(NamedTuple):
     the body in bytes, None for a chunked one. `persistent`: the client wants to use the connection again; `expects`: it
     may wait for `100 Continue`; `may_switch`: an upgrade or a tunnel is asked for;
     `asks_to_stay`: the client speaks HTTP/1.0, is persistent, and takes the connection for closed unless it is told.
+    `brief_key` is the idempotency key of a head that is kept without its bytes.
     """
 
     method: str
@@ -89,6 +94,7 @@ class HttpRequest(NamedTuple):
     data: bytes
     may_switch: bool = False
     asks_to_stay: bool = False
+    brief_key: str = ""
 
     def summary(self, *, values: bool = False) -> str:
         """Return method and target, without the values of its query unless `values` are to be shown."""
@@ -96,8 +102,19 @@ class HttpRequest(NamedTuple):
         return f"{self.method} {target if values else _without_values(target)}"
 
     def brief(self) -> HttpRequest:
-        """Return it with what operation and summary need, to be kept for long."""
-        return self._replace(target=_shown(self.target), path="", query="", data=b"")
+        """Return it with what operation, summary and idempotency key need, to be kept for long."""
+        key = self.idempotency_key()
+        return self._replace(target=_shown(self.target), path="", query="", data=b"", brief_key=key)
+
+    def idempotency_key(self) -> str:
+        """Return the hash of its `Idempotency-Key`; empty without one."""
+        value = _field(self.data, "idempotency-key")
+        return self.brief_key if value is None else keyed_hash(value)
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether its method is one that may be sent again."""
+        return self.method in IDEMPOTENT
 
     def value(self, key: str) -> str | None:
         """Return `method`, `host`, `path`, `query`, `content_type` (in lower case, no parameters) or `header.NAME`."""
@@ -115,7 +132,7 @@ class HttpReply(NamedTuple):
     """The head of a reply, `data` being its bytes.
 
     `length` is the size of the body in bytes, 0 where none may follow, None for one that is `chunked` or ends with the
-    stream. `interim`: a 1xx other than 101, which is the last reply of its connection.
+    stream. `interim`: a 1xx other than 101, which is the last reply of its connection. `retry_after` is in seconds.
     """
 
     code: int
@@ -125,6 +142,7 @@ class HttpReply(NamedTuple):
     chunked: bool
     interim: bool
     data: bytes
+    retry_after: float | None = None
 
     def value(self, key: str) -> str | None:
         """Return `status` or `reply_header.NAME`."""
@@ -179,6 +197,7 @@ def reply_head(data: bytes) -> HttpReply:
         framing.codings[-1:] == ["chunked"] and not bodiless,
         code < 200 and code != 101,
         data,
+        _retry_after(data) if code >= 300 else None,
     )
 
 
@@ -299,6 +318,20 @@ def _fields(data: bytes) -> dict[str, str]:
         name, _, value = found[0].decode("latin-1").partition(":")
         values.setdefault(name.lower(), []).append(_unfolded(value))
     return {name: ", ".join(found) for name, found in values.items()}
+
+
+def _retry_after(data: bytes) -> float | None:
+    """Return what Retry-After asks for, in seconds; a moment counts from Date: RFC 9110, section 10.2.3."""
+    value = _field(data, "retry-after")
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit() and len(value) < 10:
+        return float(value)
+    try:
+        until, now = parsedate_to_datetime(value), parsedate_to_datetime(_field(data, "date") or "")
+        return max(0.0, (until - now).total_seconds())
+    except (TypeError, ValueError, OverflowError):  # no date, or with a zone and without
+        return None
 
 
 def _unfolded(value: str) -> str:

@@ -1,0 +1,65 @@
+"""The bounded record of connections."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .listeners import tell
+
+KEPT = 10_000
+"""How many connections that have ended are kept."""
+
+
+class ConnectionEntry(NamedTuple):
+    """A connection: one that has ended, with its number in the record, or one that is open (0).
+
+    `began` is when it was accepted by the clock of the proxies, `at` the same as a Unix time, and `seconds` how long
+    after that it ended, or how old it is now; `left` is how long after that its client's stream ended, if it did.
+    `opened`: its upstream was reached. `end` is how it ended, empty while it is open and its client is there. `sent` is
+    what its client sent, `received` what was handed to it, in bytes. `faults` are the names of the injections that
+    acted on it.
+    """
+
+    seq: int
+    at: float
+    proxy: str
+    link: int
+    opened: bool
+    end: str
+    began: float
+    seconds: float
+    left: float | None
+    sent: int
+    received: int
+    faults: tuple[str, ...]
+
+
+class ConnectionLog:
+    """The last connections of a process that have ended, numbered 1, 2, ... up to `seq`.
+
+    `listeners` are called with each new one, and before that with one whose client's stream ends, on the event loop.
+    """
+
+    __slots__ = ("_kept", "listeners", "seq")
+
+    def __init__(self, keep: int = KEPT) -> None:
+        self._kept: deque[ConnectionEntry] = deque(maxlen=keep)
+        self.seq = 0
+        self.listeners: set[Callable[[ConnectionEntry], None]] = set()
+
+    def write(self, entry: ConnectionEntry) -> None:
+        """Keep one that has ended, under the next number."""
+        self.seq += 1
+        numbered = entry._replace(seq=self.seq)
+        self._kept.append(numbered)
+        tell(self.listeners, numbered)
+
+    def tell(self, entry: ConnectionEntry) -> None:
+        """Tell the listeners of one that is still open."""
+        tell(self.listeners, entry)
+
+    def entries(self, since: int = 0, *, proxy: str | None = None) -> list[ConnectionEntry]:
+        """Return what is kept after number `since`, in the order of ending."""
+        return [entry for entry in self._kept if entry.seq > since and proxy in (None, entry.proxy)]
