@@ -1,6 +1,7 @@
 """What tests stand on: faults on command (`Chaos`), the pytest plugin, and real servers to talk to.
 
     plugin (pytest) -> chaos -> proxied -> handle         what a test calls
+                                 observer -> awaited      what clients did, and the wait for it
                                  driver                   the seam: embedded (a thread) or remote (a running Brownout)
     pytest_session                                        the API, the file and the seed of a pytest run
     witness, vacuity, failure                             which tests prove nothing; what reports of failed tests say
@@ -15,19 +16,24 @@ name is asked for.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..control.observations import Connection, Request
     from .chaos import Chaos
     from .handle import Handle, ProfileHandle, Receipt
+    from .observer import NotSeenError
     from .proxied import Proxied
 
-__all__ = ["Chaos", "Handle", "ProfileHandle", "Proxied", "Receipt"]
+__all__ = ["Chaos", "Connection", "Handle", "NotSeenError", "ProfileHandle", "Proxied", "Receipt", "Request"]
 
 if not TYPE_CHECKING:
     _HOMES = {
-        "Chaos": "chaos",
-        "Handle": "handle",
-        "ProfileHandle": "handle",
-        "Proxied": "proxied",
-        "Receipt": "handle",
+        "Chaos": ".chaos",
+        "Connection": "..control.observations",
+        "Handle": ".handle",
+        "NotSeenError": ".observer",
+        "ProfileHandle": ".handle",
+        "Proxied": ".proxied",
+        "Receipt": ".handle",
+        "Request": "..control.observations",
     }
 
     def __getattr__(name: str) -> object:
@@ -35,4 +41,4 @@ if not TYPE_CHECKING:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib
 
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(_HOMES[name], __name__), name)

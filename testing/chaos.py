@@ -55,6 +55,7 @@ class Chaos:
         self.watchers: list[Callable[[Handle], None]] = []
         """Called with each handle that is made."""
         self._driver = _driver(api or os.environ.get(VARIABLE) or NONE, self.config, seed)
+        self._since = self._driver.mark()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -105,6 +106,12 @@ class Chaos:
             for name, template in self.config.env.items()
         }
 
+    @property
+    def proxies(self) -> list[Proxied]:
+        """The proxies that tests have asked for."""
+        with self._lock:
+            return list(self._proxies.values())
+
     def profile(self, name: str, *, allow_unused: bool = False) -> ProfileHandle:
         """Inject what a profile says, of the configuration or shipped; applied again it is healed first.
 
@@ -121,9 +128,13 @@ class Chaos:
         return self._driver.heal()
 
     def reset(self) -> None:
-        """Make everything as it was at first: heal, and enable what was disabled. The proxies stay."""
+        """Make everything as it was at first: heal, and enable what was disabled. The proxies stay.
+
+        What clients did before is no longer among their `requests` and `connections`.
+        """
         self._driver.reset()
         self.injected.clear()
+        self._since = self._driver.mark()
 
     def close(self) -> None:
         """End the proxies, their connections and the thread. Closed already, it stays so."""
@@ -145,7 +156,7 @@ class Chaos:
         # A Toxiproxy has no scheme either.
         same = [address for address in known if view["upstream"] in (address.masked, f"tcp://{address.endpoint}")]
         found = same[0] if same else Address.upstream(view["upstream"])
-        return Proxied(self._driver, view, found, self._keep)
+        return Proxied(self._driver, view, found, self._keep, lambda: self._since)
 
     def _keep(self, handle: Handle) -> None:
         self.injected.append(handle)

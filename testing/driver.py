@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ..control.views import ProxyView
+from ..control.views import ConnectionView, MarkView, ProxyView, RequestView
 from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
 from ..wire.mask import mask
+from .awaited import Awaited
 
 
 class _Raised(Protocol):
@@ -69,6 +71,28 @@ class Driver(Protocol):
     def reset(self) -> None:
         """Heal everything, and let every proxy listen, or not, as it did at first."""
 
+    def mark(self) -> MarkView:
+        """Return this moment."""
+
+    def requests(self, proxy: str, since: MarkView) -> list[RequestView]:
+        """Return the requests of a proxy that ended since a moment, and those that are open.
+
+        Raises BrownoutError where some are lost, since there were too many.
+        """
+
+    def connections(self, proxy: str, since: MarkView) -> list[ConnectionView]:
+        """Return the connections of a proxy that ended since a moment, and those that are open; raises the same."""
+
+    def watch_requests(
+        self, proxy: str, since: MarkView, awaited: Awaited[RequestView]
+    ) -> AbstractContextManager[None]:
+        """Show what `requests` returns, and then each as its client leaves and as it ends, until the block ends."""
+
+    def watch_connections(
+        self, proxy: str, since: MarkView, awaited: Awaited[ConnectionView]
+    ) -> AbstractContextManager[None]:
+        """Show what `connections` returns, and then each as its client leaves and as it ends, until the block ends."""
+
     def close(self) -> None:
         """Leave nothing behind; closed already, it stays so."""
 
@@ -83,3 +107,15 @@ def differs(name: str, there: str, asked: Address) -> ConflictError:
     return ConflictError(
         f"the proxy {name} stands before {mask(there)}, not before {asked.masked}", "give the other one its own name"
     )
+
+
+def check_kept(noun: str, since: int, now: int, kept: int) -> None:
+    """Check that of the records after number `since` none is lost, where the last `kept` ones are there.
+
+    Raises BrownoutError.
+    """
+    if now - since > kept:
+        raise BrownoutError(
+            f"{now - since} {noun} ended since the last reset, and only the last {kept} are known",
+            "reset() begins a new count",
+        )

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
+from typing import TypeVar
 
 from ..control.receipts import injection_view
-from ..control.views import ProxyView, proxy_view
+from ..control.views import (
+    ConnectionView,
+    MarkView,
+    ProxyView,
+    RequestView,
+    connection_view,
+    mark_view,
+    proxy_view,
+    request_view,
+)
 from ..faults.config.file import Config
 from ..faults.spec import Spec
-from ..proxy import Fleet, Injection, Proxy
+from ..proxy import ConnectionEntry, Entry, Fleet, Injection, Proxy
+from ..proxy.record.connection_log import KEPT as CONNECTIONS_KEPT
+from ..proxy.record.request_log import KEPT as REQUESTS_KEPT
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, NotFoundError
-from .driver import differs, hidden
+from .awaited import Awaited
+from .driver import check_kept, differs, hidden
 from .thread import LoopThread
 
 __tracebackhide__ = hidden
+T = TypeVar("T")
 
 HANGUP_TIMEOUT = 0.25
 """Seconds to wait for connections whose clients have hung up to end; a server may keep one open for longer."""
@@ -117,21 +130,78 @@ class Embedded:
 
         self._thread.run(work)
 
+    def mark(self) -> MarkView:
+        """Return this moment."""
+        return self._thread.call(lambda: mark_view(self._fleet))
+
+    def requests(self, proxy: str, since: MarkView) -> list[RequestView]:
+        """Return the requests of a proxy that ended since a moment, and those that are open."""
+
+        def work() -> list[Entry]:
+            check_kept("requests", since["requests"], self._fleet.request_log.seq, REQUESTS_KEPT)
+            return self._fleet.requests(since["requests"], proxy=proxy)
+
+        return [request_view(entry) for entry in self._thread.call(work)]
+
+    def connections(self, proxy: str, since: MarkView) -> list[ConnectionView]:
+        """Return the connections of a proxy that ended since a moment, and those that are open."""
+
+        async def work() -> list[ConnectionEntry]:
+            await self._settled()
+            check_kept("connections", since["connections"], self._fleet.connection_log.seq, CONNECTIONS_KEPT)
+            return self._fleet.connections(since["connections"], proxy=proxy)
+
+        return [connection_view(entry) for entry in self._thread.run(work)]
+
+    @contextlib.contextmanager
+    def watch_requests(self, proxy: str, since: MarkView, awaited: Awaited[RequestView]) -> Iterator[None]:
+        """Show the requests of a proxy as they end."""
+
+        def hear(entry: Entry) -> None:
+            if entry.proxy == proxy:
+                awaited.see(request_view(entry))
+
+        kept = partial(self._fleet.requests, since["requests"], proxy=proxy)
+        with self._listening_to(self._fleet.request_log.listeners, hear, kept):
+            yield
+
+    @contextlib.contextmanager
+    def watch_connections(self, proxy: str, since: MarkView, awaited: Awaited[ConnectionView]) -> Iterator[None]:
+        """Show the connections of a proxy as they end."""
+
+        def hear(entry: ConnectionEntry) -> None:
+            if entry.proxy == proxy:
+                awaited.see(connection_view(entry))
+
+        kept = partial(self._fleet.connections, since["connections"], proxy=proxy)
+        with self._listening_to(self._fleet.connection_log.listeners, hear, kept):
+            yield
+
+    @contextlib.contextmanager
+    def _listening_to(
+        self, listeners: set[Callable[[T], None]], hear: Callable[[T], None], kept: Callable[[], list[T]]
+    ) -> Iterator[None]:
+        """Let one hear of all that was kept, and of what comes, while the block runs."""
+
+        def begin() -> None:
+            for entry in kept():
+                hear(entry)
+            listeners.add(hear)
+
+        self._thread.call(begin)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BrownoutError):  # closed meanwhile
+                self._thread.call(lambda: listeners.discard(hear))
+
     def close(self) -> None:
         """Close the connections, release the ports and end the thread."""
         self._thread.close()
 
     async def _settled(self) -> None:
-        """Wait until connections that clients have hung up are gone; otherwise chance decides whether they count."""
-        for _ in range(5):  # rounds of the loop, in which it hears what clients did before this call
-            await asyncio.sleep(0)
-        deadline = time.monotonic() + HANGUP_TIMEOUT
-        while time.monotonic() < deadline and any(  # noqa: ASYNC110 - no link reports that its client hung up
-            not link.open or link.client.eof_seen or link.ending is not None
-            for proxy in self._fleet.proxies.values()
-            for link in proxy.links.values()
-        ):
-            await asyncio.sleep(0.001)
+        """Wait for connections that were hung up; otherwise chance decides whether they count."""
+        await self._fleet.hangups_heard(HANGUP_TIMEOUT)
 
     def _view(self, proxy: Proxy) -> ProxyView:
         return proxy_view(proxy)

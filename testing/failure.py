@@ -1,17 +1,23 @@
-"""What the report of a failed test says about the faults that it met."""
+"""What the report of a failed test says about the faults that it met, and about what its clients did."""
 
 from __future__ import annotations
 
 import shlex
 
+from ..control.observations import Connection, Request
 from ..faults import injection_line
 from ..wire.errors import BrownoutError
+from ..wire.protocols import dialect_of
 from .chaos import Chaos
 from .handle import Handle, Receipt
+from .proxied import Proxied
+
+_SHOWN = 10
+"""How many requests, or connections, of a proxy are shown."""
 
 
 def section(chaos: Chaos, nodeid: str) -> str:
-    """Return the seed, how to repeat the test, and what was injected since the last reset with what it did."""
+    """Return the seed, how to repeat the test, what was injected since the last reset, and what clients did."""
     test = f"pytest {shlex.quote(nodeid)}"
     if chaos.where == "embedded":
         lines = [f"random seed {chaos.seed}; to repeat it: {test} --brownout-seed {chaos.seed}"]
@@ -25,7 +31,26 @@ def section(chaos: Chaos, nodeid: str) -> str:
             lines.append(_line(handle))
         except BrownoutError as error:  # a running Brownout may be gone by now, which is why the test failed
             lines.append(f"{handle.name} on {handle.proxy}: {error.message}")
-    return "\n".join(lines if chaos.injected else [*lines, "nothing was injected"])
+    if not chaos.injected:
+        lines.append("nothing was injected")
+    for proxied in chaos.proxies:
+        try:
+            lines += _clients(proxied)
+        except BrownoutError:  # it is gone, or a Toxiproxy, which tells nothing
+            continue
+    return "\n".join(lines)
+
+
+def _clients(proxied: Proxied) -> list[str]:
+    """Return the last requests of a proxy, or the last connections if it parses none."""
+    parsed = dialect_of(proxied.protocol) is not None
+    found: list[Request] | list[Connection] = (proxied.requests if parsed else []) or proxied.connections
+    if not found:
+        return []
+    noun = "request" if isinstance(found[0], Request) else "connection"
+    count = f"{len(found)} {noun}{'' if len(found) == 1 else 's'}"
+    last = f", the last {_SHOWN} of them" if len(found) > _SHOWN else ""
+    return [f"{proxied.name} saw {count}{last}:", *(f"  {repr(each)[1:-1]}" for each in found[-_SHOWN:])]
 
 
 def _line(handle: Handle) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-from ..control.views import ProxyView
+from ..control.observations import Connection, Request
+from ..control.views import MarkView, ProxyView
 from ..faults.config.template import Field
 from ..faults.fault import Fault
 from ..faults.spec import Spec
@@ -13,6 +14,7 @@ from ..wire.address import Address
 from ..wire.errors import BrownoutError, cut
 from .driver import Driver, hidden
 from .handle import Handle
+from .observer import ANY, Observer
 
 __tracebackhide__ = hidden
 
@@ -20,11 +22,19 @@ __tracebackhide__ = hidden
 class Proxied:
     """A proxy: what it stands before is reached at its `address`, and fails as it is told."""
 
-    def __init__(self, driver: Driver, view: ProxyView, upstream: Address, placed: Callable[[Handle], None]) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        view: ProxyView,
+        upstream: Address,
+        placed: Callable[[Handle], None],
+        since: Callable[[], MarkView],
+    ) -> None:
         self.name = view["name"]
         self._driver = driver
         self._upstream = upstream
         self._placed = placed
+        self._observer = Observer(driver, self.name, upstream.protocol, since)
         self._address: Address | None = None
         self._look(view)
 
@@ -82,6 +92,11 @@ class Proxied:
         return self._upstream.masked
 
     @property
+    def protocol(self) -> str:
+        """What is spoken to the upstream: `http`, `redis`, `tcp`."""
+        return self._upstream.protocol
+
+    @property
     def turns(self) -> int | None:
         """How many turns have begun on it: the client spoke, after the server or for the first time.
 
@@ -100,6 +115,44 @@ class Proxied:
         handle = Handle(self._driver.inject(self.name, spec_of(fault, settings)), allow_unused=allow_unused)
         self._placed(handle)
         return handle
+
+    @property
+    def requests(self) -> list[Request]:
+        """What clients asked for since the last reset, oldest first, with what was under way or came to nothing.
+
+        Raises BrownoutError where the upstream's protocol is not parsed, and where some are no longer known: the last
+        10 000 are.
+        """
+        return self._observer.requests()
+
+    @property
+    def connections(self) -> list[Connection]:
+        """The connections that clients made since the last reset, oldest first, with those that are open.
+
+        Raises BrownoutError where some are no longer known: the last 10 000 that ended are.
+        """
+        return self._observer.connections()
+
+    def wait_for(self, operation: str = ANY, count: int = 1, within: float | str = 5.0) -> list[Request]:
+        """Wait until clients have had the reply to `count` requests, or have given up on them; return these.
+
+        `operation` is what reports say (`POST /charge/{}`), method and path as they were sent (`POST /charge/17`), or a
+        pattern of either, as in a match: `POST /charge*`. What happened since the last reset counts. `within` is in
+        seconds, or text like `500ms`. Raises NotSeenError, which is an AssertionError, with what was seen instead.
+        """
+        return self._observer.wait_for_requests(operation, count, within)
+
+    async def wait_for_async(self, operation: str = ANY, count: int = 1, within: float | str = 5.0) -> list[Request]:
+        """Do what `wait_for` does, in a coroutine of asyncio."""
+        return await self._observer.wait_for_requests_async(operation, count, within)
+
+    def wait_for_connections(self, count: int = 1, within: float | str = 5.0) -> list[Connection]:
+        """Wait until `count` connections have ended; return these. Raises NotSeenError as `wait_for` does."""
+        return self._observer.wait_for_connections(count, within)
+
+    async def wait_for_connections_async(self, count: int = 1, within: float | str = 5.0) -> list[Connection]:
+        """Do what `wait_for_connections` does, in a coroutine of asyncio."""
+        return await self._observer.wait_for_connections_async(count, within)
 
     def serves(self, upstream: str) -> bool:
         """Say whether it is known to stand before this upstream."""

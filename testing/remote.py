@@ -6,23 +6,30 @@ make there has a lease: if this process is killed, the Brownout undoes it. A Tox
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
-from ..control.client import Client, UnsupportedError
+from ..control.client import Client, Hangup, UnsupportedError
 from ..control.client_at import AnyClient, client_at
 from ..control.receipts import Receipt, moment
-from ..control.views import ProxyView
+from ..control.views import ConnectionView, MarkView, MissedView, ProxyView, RequestView
 from ..faults.profile import Profile
 from ..faults.spec import Spec
+from ..proxy.record.connection_log import KEPT as CONNECTIONS_KEPT
+from ..proxy.record.request_log import KEPT as REQUESTS_KEPT
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
-from .driver import differs, hidden
+from .awaited import Awaited, View
+from .driver import check_kept, differs, hidden
 from .lease import DURATION, ENDED, Lease
 
 __tracebackhide__ = hidden
+
+JOIN_TIMEOUT = 1.0
+"""Seconds to wait for a thread that has been hung up; one that is still connecting ends by itself."""
 
 
 class Remote:
@@ -117,6 +124,65 @@ class Remote:
             enabled = self._listening.get(view["name"], view["enabled"])
             if view["enabled"] != enabled or view["trouble"]:
                 self._client.update(view["name"], enabled=enabled)
+
+    def mark(self) -> MarkView:
+        """Return this moment."""
+        return self._client.mark()
+
+    def requests(self, proxy: str, since: MarkView) -> list[RequestView]:
+        """Return the requests of a proxy that ended since a moment, and those that are open."""
+        views = self._client.open_requests(proxy=proxy, since=since["requests"])
+        check_kept("requests", since["requests"], self._client.mark()["requests"], REQUESTS_KEPT)
+        return views
+
+    def connections(self, proxy: str, since: MarkView) -> list[ConnectionView]:
+        """Return the connections of a proxy that ended since a moment, and those that are open."""
+        views = self._client.connections(proxy=proxy, since=since["connections"])
+        check_kept("connections", since["connections"], self._client.mark()["connections"], CONNECTIONS_KEPT)
+        return views
+
+    @contextlib.contextmanager
+    def watch_requests(self, proxy: str, since: MarkView, awaited: Awaited[RequestView]) -> Iterator[None]:
+        """Show the requests of a proxy as they end."""
+        hangup = Hangup()
+        coming = self._client.follow_open_requests(proxy=proxy, since=since["requests"], hangup=hangup)
+        with self._following(coming, lambda: self.requests(proxy, since), awaited, hangup):
+            yield
+
+    @contextlib.contextmanager
+    def watch_connections(self, proxy: str, since: MarkView, awaited: Awaited[ConnectionView]) -> Iterator[None]:
+        """Show the connections of a proxy as they end."""
+        hangup = Hangup()
+        coming = self._client.follow_connections(proxy=proxy, since=since["connections"], hangup=hangup)
+        with self._following(coming, lambda: self.connections(proxy, since), awaited, hangup):
+            yield
+
+    @contextlib.contextmanager
+    def _following(
+        self,
+        coming: Iterator[View | MissedView],
+        kept: Callable[[], list[View]],
+        awaited: Awaited[View],
+        hangup: Hangup,
+    ) -> Iterator[None]:
+        """Show what comes, on a thread of its own, while the block runs; where some were missed, all that was kept."""
+
+        def follow() -> None:
+            try:
+                for news in coming:
+                    for view in kept() if "missed" in news else [news]:
+                        awaited.see(view)
+                awaited.fail(BrownoutError(f"the {self._client.noun} at {self.where} has ended"))
+            except BrownoutError as error:
+                awaited.fail(error)
+
+        thread = threading.Thread(target=follow, name="brownout follower", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            hangup()
+            thread.join(JOIN_TIMEOUT)
 
     def close(self) -> None:
         """Heal what was injected since we came, and remove the proxies that we made."""

@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from brownout.control.client import Client
+from brownout.control.views import MarkView
 from brownout.faults import Duration, Fault, Latency, Share, Spec, Stage, StageContext
 from brownout.faults.config.file import Config, read
 from brownout.faults.config.proxy_section import ProxyEntry
@@ -560,7 +561,8 @@ def test_a_proxy_on_every_address_is_reached_where_its_brownout_is(listen: str, 
     driver = Elsewhere()
     driver.host = host
     view = {"name": "wide", "address": listen}
-    proxy = Proxied(driver, view, Address.upstream("redis://db/1"), lambda handle: None)
+    now: MarkView = {"clock": 0.0, "requests": 0, "connections": 0}
+    proxy = Proxied(driver, view, Address.upstream("redis://db/1"), lambda handle: None, lambda: now)
     assert (proxy.endpoint, proxy.url) == (reached, f"redis://{reached}/1")
 
 

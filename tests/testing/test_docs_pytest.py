@@ -30,8 +30,8 @@ def test_the_files_are_a_suite_that_passes(pytester: pytest.Pytester) -> None:
         for name, text in FILES.items():
             (pytester.path / name).write_text(text.replace("6379", str(redis.port)))
         args = ["-W", "error", "-p", "no:cacheprovider", "--strict-markers", *WITHOUT]
-        pytester.runpytest_inprocess(*args).assert_outcomes(passed=15, failed=1)  # test_mistake.py
-        pytester.runpytest_inprocess(*args, "-n", "2").assert_outcomes(passed=15, failed=1)
+        pytester.runpytest_inprocess(*args).assert_outcomes(passed=18, failed=1)  # test_mistake.py
+        pytester.runpytest_inprocess(*args, "-n", "2").assert_outcomes(passed=18, failed=1)
         for name in ("test_case.py", "script.py"):
             done = pytester.run(sys.executable, "-W", "error", name, timeout=30)
             assert done.ret == 0
