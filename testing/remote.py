@@ -186,12 +186,14 @@ class Remote:
 
     def close(self) -> None:
         """Heal what was injected since we came, and remove the proxies that we made."""
-        self.reset()
-        while self._added:
-            self._client.remove(self._added.pop())
-        if self._lease is not None:
-            lease, self._lease = self._lease, None
-            lease.close()
+        try:
+            self.reset()
+            while self._added:
+                self._client.remove(self._added.pop())
+        finally:
+            if self._lease is not None:
+                lease, self._lease = self._lease, None
+                lease.close()
 
     def _hold(self) -> None:
         """Begin the lease before the first thing that is made under it."""

@@ -422,6 +422,8 @@ def test_a_brownout_that_ends_meanwhile_is_an_error(shop: str) -> None:
         with pytest.raises(BrownoutError, match=f"^the Brownout at {running.api} has ended$"):
             payments.wait_for(within=DEADLINE)
         ending.join()
+        with contextlib.suppress(BrownoutError):  # nobody is there to be told
+            chaos.close()
 
 
 def test_a_chaos_that_is_closed_tells_nothing(shop: str) -> None:
