@@ -22,6 +22,12 @@ def test_settings_of_more_than_one_value_are_written_as_the_command_line_takes_t
     assert injection_line.settings({"fault": "noop", "name": "noop", "stream": "both"}) == "stream=both"
 
 
+def test_of_a_long_setting_the_first_200_characters_are_written() -> None:
+    for length, end in ((200, ""), (201, "...")):
+        injection = {"fault": "http.status", "name": "x", "body": "a" * length}
+        assert injection_line.settings(injection) == f"body={'a' * 200}{end}"
+
+
 def test_a_match_comes_last_in_words() -> None:
     match = {"method": "POST", "path": "/charge*", "header.x": "a b", "query": "", "body": "a\n\x1b[1m\N{SNOWMAN}"}
     injection = {"fault": "http.status", "name": "a", "match": match, "status": 503}

@@ -4,7 +4,7 @@ import pytest
 
 from brownout.faults import CATALOGUE, Bandwidth, Duration, Latency, Quota, Rate, Share, Spec, Timeout, Trigger
 from brownout.faults.match import Match
-from brownout.faults.settings import SettingsError, fields
+from brownout.faults.settings import Settings, SettingsError, convert, fields, unknown
 from brownout.faults.spec import RESERVED, match_keys
 from brownout.wire.http1 import HTTP
 
@@ -219,6 +219,22 @@ def test_every_number_has_a_bound(given: dict[str, object], message: str, hint: 
     with pytest.raises(SettingsError) as caught:
         Spec.parse({"fault": "noop", **given})
     assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_the_largest_number_is_taken_and_a_negative_one_has_the_same_bound() -> None:
+    class Offset(Settings, frozen=True):
+        offset: int = 0
+
+    assert Spec.parse({"fault": "noop", "times": 2**53}).trigger.times == 2**53
+    assert convert(Offset, {"offset": -(2**53)}).offset == -(2**53)
+    with pytest.raises(SettingsError, match="offset: -9007199254740993 is too large"):
+        convert(Offset, {"offset": -(2**53) - 1})
+
+
+def test_no_name_is_proposed_for_one_of_more_than_a_hundred_characters() -> None:
+    known = "x" * 102
+    assert unknown("setting", "x" * 100, [known]).hint == f"did you mean {known}?"
+    assert unknown("setting", "x" * 101, [known]).hint == f"known: {known}"
 
 
 def test_json_may_have_a_hundred_levels() -> None:

@@ -66,6 +66,7 @@ def test_shares_and_quotas() -> None:
     assert Quota.parse("3 of 10") == Quota.parse("3/10") == (3, 10)
     assert str(Quota.parse("3/10")) == "3 of 10"
     assert str(Quota.parse("3 of 10")) == "3 of 10"
+    assert Quota.parse("1 of 10000") == (1, 10_000)
 
 
 @pytest.mark.parametrize(
