@@ -8,6 +8,7 @@ from brownout.faults import CATALOGUE, Trigger
 from brownout.faults.exchange import ExchangeFault
 from brownout.faults.fault import opening_line
 from brownout.faults.settings import Settings, fields
+from brownout.proxy.shaping.budget import LIMITS
 
 from .conftest import DOCS, README, write_or_compare
 
@@ -65,3 +66,12 @@ def test_the_page_of_the_faults_has_each_with_its_settings() -> None:
 def test_the_page_says_of_each_fault_what_the_client_sees(name: str) -> None:
     section = DOCS["faults.md"].split(f"\n## {name}\n")[1].split("\n## ")[0]
     assert re.search(r"[Tt]he client('s| that|$|\s)|As `reset`", section), "what does the client see?"
+
+
+def test_what_may_wait_in_memory_is_said_as_it_is() -> None:
+    said = " ".join(DOCS["faults.md"].split())
+    assert (
+        f"up to {LIMITS.pipe // 2**20} MiB for each stream of a connection, and {LIMITS.total // 2**30} GiB for all"
+        in said
+    )
+    assert f"each stream keeps at least {LIMITS.least // 2**10} KiB" in said
