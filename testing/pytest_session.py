@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 if TYPE_CHECKING:
+    import argparse
+
     from ..faults.config.file import Config
     from ..faults.config.proxy_section import ProxyEntry
     from ..wire.errors import BrownoutError
@@ -65,6 +67,8 @@ def header(config: pytest.Config) -> str:
         said.append(f"config {os.path.relpath(path, config.rootpath)}")
     if workers and found and any(_free(entry, "gw0") != entry for entry in found.proxies.values()):
         said.append("free ports in place of those of the file")
+    if found and found.env and ENVIRONMENT not in config.stash:
+        said.append("env not set, for the plugin came with a conftest.py; load it with -p brownout.testing.plugin")
     return ", ".join(said)
 
 
@@ -157,12 +161,18 @@ def tell(what: Literal["announce_tests", "begin_tests"]) -> None:
 
 def api(config: pytest.Config) -> str:
     """Return the address of the running Brownout that tests are to use, or `none`."""
-    return config.known_args_namespace.brownout_api or os.environ.get(VARIABLE) or NONE
+    return _options(config).brownout_api or os.environ.get(VARIABLE) or NONE
 
 
 def drawn(config: pytest.Config) -> int:
     """Return the drawn seed. It does not come from the random module: other plugins seed that."""
     return config.stash.setdefault(DRAWN, int.from_bytes(os.urandom(4), "big") % 10**6)
+
+
+def _options(config: pytest.Config) -> argparse.Namespace:
+    """Return the command line as far as it is read: wholly once the first conftest.py is loaded."""
+    early = config.known_args_namespace
+    return early if hasattr(early, "brownout_api") else config.option
 
 
 def _running(api: str) -> str:
@@ -195,7 +205,7 @@ def _read(path: Path | None) -> Config | None:
 
 def _seed(config: pytest.Config, found: Config | None) -> int:
     """Return the seed of the command line, else of the file, else the drawn one."""
-    said: int | None = config.known_args_namespace.brownout_seed
+    said: int | None = _options(config).brownout_seed
     if said is None and found is not None:
         said = found.seed
     return drawn(config) if said is None else said

@@ -330,6 +330,19 @@ def test_without_the_plugin_nothing_is_set(run: Run, monkeypatch: pytest.MonkeyP
     run("-p", "no:brownout", suite="import app\ndef test_it(): assert app.PORT == 1").assert_outcomes(passed=1)
 
 
+def test_a_plugin_that_comes_with_a_conftest_says_that_it_came_too_late(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PORT", "1")
+    pytester.makepyfile(conftest="import app; pytest_plugins = ['brownout.testing.plugin']")
+    result = run(
+        "-p", "no:brownout", "--brownout-seed", "7", within=ALONE, suite="def test_it(chaos): assert chaos.seed == 7"
+    )
+    result.assert_outcomes(passed=1)
+    late = "env not set, for the plugin came with a conftest.py; load it with -p brownout.testing.plugin"
+    assert f"brownout: embedded, seed 7, config brownout.yaml, {late}" in result.outlines
+
+
 def test_chaos_returns_the_variables_without_setting_them(tmp_path: Path, echo: str) -> None:
     (tmp_path / "a.yaml").write_text(f'proxies: {{db: "redis://me:secret@{echo}/0"}}\nenv: {{U: "{{db.url}}"}}')
     with Chaos(config=tmp_path / "a.yaml") as chaos:
