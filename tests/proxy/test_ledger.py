@@ -79,6 +79,14 @@ def test_what_is_taken_back_does_not_count() -> None:
     assert (one.finding, one.lines[0].placed, one.lines[0].fired) == (NOBODY, 1, 0)
 
 
+def test_what_is_taken_back_is_vacuous_no_more() -> None:
+    ledger, before = Ledger(), injected(NOBODY)
+    ledger.add(before)
+    ledger.add(before, -1)
+    [one] = ledger.asked([(injected(None, fired=1), None, None)])
+    assert (one.finding, one.lines[0].placed, one.lines[0].vacuous) == (None, 1, 0)
+
+
 def test_asking_counts_nothing() -> None:
     ledger, live = Ledger(), injected(refused=2, fault="refuse")
     ledger.add(live)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import brownout.testing.failure  # noqa: F401 - what an inner run imports first, it takes away with it
+from brownout.testing.vacuity import of_session
+from brownout.wire.errors import BrownoutError
 
 from ..cli.conftest import Run as BrownoutRun
 from .suites import ALONE, PROFILES, Run, told
@@ -393,3 +395,14 @@ def test_it(proxy): proxy.inject("latency:1ms")
 """)  # fmt: skip
     result.assert_outcomes(passed=1)
     assert "never fired" not in told(result)
+
+
+def test_a_brownout_that_is_gone_tells_of_nothing() -> None:
+    class Gone:
+        allow_unused = False
+
+        @property
+        def receipt(self) -> None:
+            raise BrownoutError("nothing listens at 127.0.0.1:1")
+
+    assert of_session([Gone()]) == []
