@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NONE = "none"
 _ENV = "brownout run brownout.yaml --env DATABASE_URL={db.url} -- pytest"
 _STRICT = "brownout run brownout.yaml --profile blackout --strict -- pytest"
+_VERDICTS = "brownout run brownout.yaml --profile flaky-api --verdicts -- ./serve"
 
 
 def entry(text: str) -> ProxyEntry:
@@ -59,7 +60,7 @@ class Plan(NamedTuple):
     `proxies` are the file's and those of -p, `profiles` what is applied before they listen, `env` what COMMAND finds
     in its environment. `dial` is how long an
     upstream may take to accept a connection, None for the usual time. `show_values`: see `proxy.Fleet`. `strict`: what
-    did nothing fails the run; `quiet`: no summary is written.
+    did nothing fails the run; `verdicts`: what its clients did is judged; `quiet`: no summary is written.
     """
 
     proxies: list[ProxyEntry]
@@ -73,6 +74,7 @@ class Plan(NamedTuple):
     env: Mapping[str, Template] = {}
     watch: bool = False
     strict: bool = False
+    verdicts: bool = False
     quiet: bool = False
     report: Path | None = None
     guard: Guard = NO_TOKEN
@@ -91,6 +93,7 @@ def make(
     env: Sequence[str] = (),
     watch: bool = False,
     strict: bool = False,
+    verdicts: bool = False,
     quiet: bool = False,
     report: str | None = None,
     token: str | None = None,
@@ -133,6 +136,8 @@ def make(
         wrong.append(error)
     if strict and not command:
         wrong.append(BrownoutError("--strict judges a run by its COMMAND, and there is none", _STRICT))
+    if verdicts and not command:
+        wrong.append(BrownoutError("--verdicts judges the clients of a COMMAND, and there is none", _VERDICTS))
     if watch and source is None:
         wrong.append(BrownoutError("there is no file to watch", "brownout run brownout.yaml --watch"))
     try:
@@ -155,6 +160,7 @@ def make(
         env=mapped,
         watch=watch,
         strict=strict or (config is not None and config.strict),
+        verdicts=verdicts,
         quiet=quiet,
         report=path,
         guard=guard,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypedDict
 import msgspec
 
 from ..control.receipts import AskedView, asked_view, injection_view, moment
-from ..control.views import ProxyView, proxy_view
+from ..control.views import FindingView, ProxyView, proxy_view
 from ..wire.errors import BrownoutError
 from ..wire.mask import mask
 
@@ -44,6 +44,8 @@ class RunReport(TypedDict):
     """Those that were applied, also for a time."""
     asked: list[AskedView]
     """What was asked for, and whether anything came of it."""
+    findings: list[FindingView]
+    """What the clients did that makes a failure worse."""
     proxies: list[ProxyReport]
 
 
@@ -80,6 +82,9 @@ class Report:
             raise _unwritable(str(self.path), error) from None
 
     def _view(self, exit_code: int) -> RunReport:
+        from ..control.verdicts.expectations import Expectations
+        from ..control.verdicts.judged import judged
+
         return {
             "version": importlib.metadata.version("brownout"),
             "seed": self._fleet.seed,
@@ -89,6 +94,7 @@ class Report:
             "exit_code": exit_code,
             "profiles": list(self._applied | dict.fromkeys(self._fleet.applied)),
             "asked": [asked_view(each) for each in self._fleet.asked()],
+            "findings": judged(self._fleet, Expectations()),
             "proxies": [self._proxy_report(proxy) for proxy in self._proxies],
         }
 

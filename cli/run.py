@@ -101,6 +101,9 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option(
     "--strict", is_flag=True, help="With COMMAND: exit with 3 in place of 0 if anything that was injected did nothing."
 )
+@click.option(
+    "--verdicts", is_flag=True, help="With COMMAND: say at its end what its clients did that makes failures worse."
+)
 @click.option("-q", "--quiet", is_flag=True, help="With COMMAND: leave out the summary of what the faults did.")
 @click.option("--report", metavar="PATH", help="Write what happened there as JSON, at the end.")
 @click.option(
@@ -131,6 +134,7 @@ def run(
     env: tuple[str, ...],
     watch: bool,
     strict: bool,
+    verdicts: bool,
     quiet: bool,
     report: str | None,
     api: str | None,
@@ -164,6 +168,7 @@ def run(
         env=env,
         watch=watch,
         strict=strict,
+        verdicts=verdicts,
         quiet=quiet,
         report=report,
         token=token,

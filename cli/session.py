@@ -94,8 +94,23 @@ def _judge(fleet: Fleet, plan: Plan, code: int, output: Output) -> tuple[int, st
             output.say(f"brownout: {text}")
     for text in summary.warnings(asked):
         output.say(f"brownout: {text}")
+    if plan.verdicts:
+        _say_findings(fleet, output)
     failed = summary.verdict(asked) if plan.strict and code == 0 else ""
     return (summary.VACUOUS if failed else code), failed
+
+
+def _say_findings(fleet: Fleet, output: Output) -> None:
+    """Say what the clients did that makes failures worse."""
+    from ..control.verdicts.expectations import Expectations
+    from ..control.verdicts.judged import judged
+
+    found = judged(fleet, Expectations())
+    for each in found:
+        output.say(f"brownout: {each['level']} on {each['proxy']}: {each['rule']}: {each['text']}")
+        output.say(f"  {each['evidence']}")
+    if not found:
+        output.say("brownout: verdicts: nothing was found")
 
 
 def _write(report: Report, code: int, output: Output) -> int:

@@ -20,6 +20,7 @@
     GET    /v1/journal?proxy=&kind=&since=&follow=1
     GET    /v1/requests?proxy=&since=&last=&open=1&follow=1
     GET    /v1/connections?proxy=&since=&follow=1
+    GET    /v1/verdicts?proxy=&deadline=&max_attempts=...
     GET    /v1/mark
 
 Paths outside `/v1` are left to others.
@@ -45,7 +46,16 @@ from .follower import Follower, connection_message, event_message, request_messa
 from .leases import Lease, Leases
 from .receipts import injection_view
 from .replies import ROOT, Handler, HttpError, read_json, read_mapping, reply, reply_list
-from .request_params import ConnectionsQuery, JournalQuery, LeasePost, ProxyPatch, ProxyPut, RequestsQuery
+from .request_params import (
+    ConnectionsQuery,
+    JournalQuery,
+    LeasePost,
+    ProxyPatch,
+    ProxyPut,
+    RequestsQuery,
+    VerdictsQuery,
+)
+from .verdicts.judged import judged
 from .views import (
     LeaseView,
     ProfileView,
@@ -111,6 +121,7 @@ class Api:
             web.get(f"{ROOT}/journal", self.journal),
             web.get(f"{ROOT}/requests", self.requests),
             web.get(f"{ROOT}/connections", self.connections),
+            web.get(f"{ROOT}/verdicts", self.verdicts),
             web.get(f"{ROOT}/mark", self.mark),
         ]
 
@@ -297,6 +308,11 @@ class Api:
             return await reply_list(entries, connection_view)
         listeners = self._fleet.connection_log.listeners
         return await self._follow(request, Follower(listeners, entries, asked.wants, connection_message))
+
+    async def verdicts(self, request: web.Request) -> web.StreamResponse:
+        """Judge what clients did. Raises NotFoundError for an unknown proxy, SettingsError for wrong expectations."""
+        asked = convert(VerdictsQuery, request.query, text=True)
+        return await reply_list(judged(self._fleet, asked, proxy=asked.proxy), lambda view: view)
 
     async def mark(self, request: web.Request) -> web.Response:
         """Say which moment this is."""

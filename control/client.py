@@ -23,6 +23,7 @@ from .views import (
     ConnectionView,
     EventView,
     FaultView,
+    FindingView,
     Health,
     LeaseView,
     MarkView,
@@ -239,6 +240,10 @@ class Client:
     def requests(self, *, proxy: str | None = None, since: int = 0, last: int | None = None) -> list[RequestView]:
         """Return the requests kept after `since`, the `last` ones of them, oldest first."""
         return self._ask("GET", _query("requests", proxy=proxy, since=since, last=last), list[RequestView])
+
+    def verdicts(self, *, proxy: str | None = None, **expected: str | int) -> list[FindingView]:
+        """Judge what the clients of one proxy did, or of all. Raises SettingsError for expectations that are wrong."""
+        return self._ask("GET", _query("verdicts", proxy=proxy, **expected), list[FindingView])
 
     def follow_requests(
         self, *, proxy: str | None = None, since: int = 0, last: int | None = None

@@ -8,6 +8,7 @@ from ..faults.settings import Problem, Settings, SettingsError, unknown
 from ..faults.settings.units import Duration
 from ..proxy.record.event import KINDS
 from ..proxy.record.request_log import KEPT
+from .verdicts.expectations import Expectations
 
 if TYPE_CHECKING:
     from ..proxy import ConnectionEntry, Entry, Recorded
@@ -76,6 +77,12 @@ class RequestsQuery(Settings, frozen=True):
     def wants(self, entry: Entry) -> bool:
         """Say whether a request is asked for: one that is open has no number."""
         return self.proxy in (None, entry.proxy) and (entry.seq > 0 or self.open == "1")
+
+
+class VerdictsQuery(Expectations, frozen=True):
+    """The query of the verdicts: whose clients, and what is expected of them."""
+
+    proxy: str | None = None
 
 
 class ConnectionsQuery(Settings, frozen=True):

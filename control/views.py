@@ -5,7 +5,7 @@ Injections are those of `receipts`: a flat mapping with a `receipt` in it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict, final
+from typing import TYPE_CHECKING, Literal, TypedDict, final
 
 from ..faults.exchange import ExchangeFault
 from ..faults.fault import Fault, opening_line
@@ -188,6 +188,18 @@ class ConnectionView(TypedDict):
     """What was handed to the client, in bytes."""
     faults: list[str]
     """The names of the injections that acted on it; those of requests are in the RequestView."""
+
+
+class FindingView(TypedDict):
+    """Something that the clients of a proxy did and that makes a failure worse."""
+
+    proxy: str
+    rule: str
+    level: Literal["error", "warning"]
+    text: str
+    """What they did, as a sentence."""
+    evidence: str
+    """When they did what, in a line of text."""
 
 
 class MarkView(TypedDict):

@@ -6,17 +6,21 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..control.client import VARIABLE
 from ..faults.config.file import Config
 from ..proxy import new_seed
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, NotFoundError
+from ..wire.protocols import dialect_of
 from .driver import Driver, hidden
 from .embedded import Embedded
 from .handle import Handle, ProfileHandle
 from .proxied import Proxied
+
+if TYPE_CHECKING:
+    from .verdict import Verdict
 
 __tracebackhide__ = hidden
 
@@ -122,6 +126,19 @@ class Chaos:
         for handle in handles:
             self._keep(handle)
         return ProfileHandle(name, handles)
+
+    def verdict(self, proxy: str | Proxied, **settings: object) -> Verdict:
+        """Judge what the clients of a proxy did since the last reset.
+
+        `settings` say what is expected of them: `max_attempts=5`, `deadline="2s"`. Raises SettingsError for wrong ones,
+        BrownoutError where some of what they did is no longer known.
+        """
+        from .verdict import Verdict, seen_on  # most tests do without
+
+        there = self[proxy] if isinstance(proxy, str) else proxy
+        requests = None if dialect_of(there.protocol) is None else there.requests
+        receipts = [handle.receipt for handle in tuple(self.injected) if handle.proxy == there.name]
+        return Verdict(there.name, seen_on(requests, there.connections, receipts), settings)
 
     def heal(self) -> int:
         """Heal all injections, and return how many there were."""

@@ -36,6 +36,8 @@ _SESSION = pytest.StashKey[list[str]]()
 """What fixtures of the session asked for in vain, in all workers."""
 _NOTHING = "brownout_nothing_fired"
 """The property of a green test in which a fault did nothing; JUnit has it as well."""
+_FOUND = "brownout_finding"
+"""The property of a green test whose clients made a failure worse, with --brownout-verdicts."""
 _SHOWN = 20
 _MARKERS = (
     "brownout(*profiles, seed=None, allow_unused=False): apply profiles when the test begins, with this random seed",
@@ -51,6 +53,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--brownout-api",
         metavar="HOST:PORT",
         help=f"Use the running Brownout there, or toxiproxy://HOST:PORT; none: one of our own.  [env: {VARIABLE}]",
+    )
+    group.addoption(
+        "--brownout-verdicts",
+        choices=("off", "warn", "fail"),
+        default="off",
+        help="Judge how clients took the faults of each test: list what is found at the end, or fail on its errors.",
     )
     parser.addini("brownout_config", f"The file with proxies and profiles, from the root folder (default: {FILE}).")
 
@@ -112,7 +120,7 @@ def brownout(request: pytest.FixtureRequest) -> Iterator[Chaos]:
     with plainly():
         session = new_chaos(config)
     with session:  # closed twice where it began with the variables of `env:`
-        witness = config.stash[_WITNESS] = Witness(session, _NOTHING)
+        witness = config.stash[_WITNESS] = Witness(session, _NOTHING, _FOUND)
         config.pluginmanager.register(witness)
         yield session
         config.pluginmanager.unregister(witness)
@@ -206,18 +214,23 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which faults did nothing in tests that are green, and which of the session."""
+    """Say which faults did nothing in tests that are green, and which of the session; and what clients did."""
     green = [report for kind in ("passed", "xfailed", "xpassed") for report in terminalreporter.stats.get(kind, [])]
-    found = [f"{each.nodeid}: {said}" for each in green for name, said in each.user_properties if name == _NOTHING]
+    told = [(name, f"{each.nodeid}: {said}") for each in green for name, said in each.user_properties]
     session: list[str] = terminalreporter.config.stash[_SESSION]
-    found += [f"fixtures of the session: {said}" for said in dict.fromkeys(session)]
-    if not found:
+    vain = [f"fixtures of the session: {said}" for said in dict.fromkeys(session)]
+    _list(terminalreporter, "faults that did nothing", [line for name, line in told if name == _NOTHING] + vain)
+    _list(terminalreporter, "clients that made a failure worse", [line for name, line in told if name == _FOUND])
+
+
+def _list(terminalreporter: pytest.TerminalReporter, title: str, lines: list[str]) -> None:
+    if not lines:
         return
-    terminalreporter.section("brownout: faults that did nothing", yellow=True)
-    for line in found[:_SHOWN]:
+    terminalreporter.section(f"brownout: {title}", yellow=True)
+    for line in lines[:_SHOWN]:
         terminalreporter.write_line(line)
-    if len(found) > _SHOWN:
-        terminalreporter.write_line(f"... and {len(found) - _SHOWN} more")
+    if len(lines) > _SHOWN:
+        terminalreporter.write_line(f"... and {len(lines) - _SHOWN} more")
 
 
 if TYPE_CHECKING:

@@ -6,11 +6,13 @@ set-up of its `chaos` to the end of its call phase, else to the session.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator
 
 import pytest
 
+from ..wire.errors import BrownoutError
 from .chaos import Chaos
 from .failure import section
 from .handle import Handle
@@ -20,11 +22,16 @@ _LIFT = "a test whose fault does nothing proves nothing; if that is meant, injec
 
 
 class Witness:
-    """Knows what the running test has asked for. `warning` is the property of a report that tells the summary."""
+    """Knows what the running test has asked for.
 
-    def __init__(self, chaos: Chaos, warning: str) -> None:
+    `warning` and `finding` are the properties of a report that tell the summary of faults that did nothing, and of what
+    clients did.
+    """
+
+    def __init__(self, chaos: Chaos, warning: str, finding: str) -> None:
         self._chaos = chaos
         self._warning = warning
+        self._finding = finding
         self._trial: Trial | None = None
         self._session: list[Handle] = []
         chaos.watchers.append(self._keep)
@@ -64,29 +71,53 @@ class Witness:
         report = yield
         if self._trial is not None and call.when != "teardown":
             if self._trial.over:  # a part of a test, which subtests report before, is not judged by itself
-                self._judge(item, call, report, self._trial.vacuous())
+                self._judge(item, call, report, self._trial)
             if report.failed:
                 report.sections.append(("brownout", section(self._chaos, _typed(item))))
         return report
 
-    def _judge(
-        self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, vacuous: list[Vacuous]
-    ) -> None:
+    def _judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, trial: Trial) -> None:
         expected = hasattr(report, "wasxfail")
-        if call.excinfo is None and not all(each.spared for each in vacuous):
-            said = [
-                f"{each.said}\nhint: {each.hint}" if each.hint else each.said for each in vacuous if not each.spared
-            ]
-            with pytest.raises(pytest.fail.Exception) as failure:
-                pytest.fail("\n".join([*said, _LIFT]), pytrace=False)
-            report.outcome = "failed"
-            report.longrepr = item.repr_failure(failure)
-            if expected:
-                del report.wasxfail
-        elif call.excinfo is None or expected:
+        if call.excinfo is not None and not expected:
+            return
+        vacuous = trial.vacuous()
+        mistakes = [each for each in vacuous if not each.spared]
+        findings = self._findings(item.config, trial)
+        errors = [
+            said for said, is_error in findings if is_error and item.config.getoption("brownout_verdicts") == "fail"
+        ]
+        if call.excinfo is None and mistakes:
+            said = [f"{each.said}\nhint: {each.hint}" if each.hint else each.said for each in mistakes]
+            _fail(item, report, "\n".join([*said, _LIFT]))
+        elif call.excinfo is None and errors and not expected:
+            _fail(item, report, "\n".join(errors))
+        else:
             found = [(self._warning, _line(each)) for each in vacuous]
+            found += [(self._finding, said) for said, _ in findings]
             report.user_properties += found  # for the summary
             item.user_properties += found  # for JUnit, which reads the report of the teardown
+
+    def _findings(self, config: pytest.Config, trial: Trial) -> list[tuple[str, bool]]:
+        """Return what is found of clients where the test has injected something, and whether it is an error."""
+        if config.getoption("brownout_verdicts") == "off":
+            return []
+        found: list[tuple[str, bool]] = []
+        for name in dict.fromkeys(handle.proxy for handle in trial.handles):
+            with contextlib.suppress(BrownoutError):  # Brownout is gone, or it is a Toxiproxy, which tells nothing
+                found += [
+                    (f"{name}: {finding}", finding.level == "error") for finding in self._chaos.verdict(name).findings
+                ]
+        return found
+
+
+def _fail(item: pytest.Item, report: pytest.TestReport, said: str) -> None:
+    """Let a test fail that has passed, whatever xfail has made of that."""
+    with pytest.raises(pytest.fail.Exception) as failure:
+        pytest.fail(said, pytrace=False)
+    report.outcome = "failed"
+    report.longrepr = item.repr_failure(failure)
+    if hasattr(report, "wasxfail"):
+        del report.wasxfail
 
 
 def _typed(item: pytest.Item) -> str:

@@ -54,6 +54,7 @@ def test_a_report_says_what_happened(run: Start, tmp_path: Path, reserve: Callab
         "exit_code",
         "profiles",
         "asked",
+        "findings",
         "proxies",
     ]
     assert (found["seed"], found["command"], found["exit_code"], found["profiles"]) == (7, [], 0, ["p"])

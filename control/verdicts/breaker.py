@@ -1,0 +1,39 @@
+"""The rule for a circuit breaker: it opens, stays quiet, probes, and closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .finding import Finding
+from .operation import Operation, Step
+
+
+def keeps(operations: Iterable[Operation], failures: int, quiet: float, probes: int) -> Iterator[Finding]:
+    """After so many failures in a row a client asks nothing for `quiet` seconds, then a few things at a time."""
+    steps = sorted((step for operation in operations for step in operation.steps), key=lambda step: step.ended)
+    for opened in _openings(steps, failures):
+        later = sorted((step for step in steps if step.began > opened), key=lambda step: step.began)
+        early = [step for step in later if step.began < opened + 0.95 * quiet]
+        if early:
+            text = f"after {failures} failures in a row it is to stay quiet for {quiet:g} s, and tried again"
+            yield Finding("circuit-breaker", "error", text, _line(opened, early))
+            return
+        at_once = [step for step in later if step.began < later[0].ended]
+        if len(at_once) > probes:
+            text = f"it sent {len(at_once)} probes at once; at most {probes} are expected"
+            yield Finding("circuit-breaker", "error", text, _line(opened, at_once))
+            return
+
+
+def _openings(steps: list[Step], failures: int) -> Iterator[float]:
+    """Yield the moments at which it is to open: each time after so many failures, then after each failed probe."""
+    row = 0
+    for step in steps:
+        row = row + 1 if step.kind else 0
+        if row >= failures:
+            yield step.ended
+
+
+def _line(opened: float, steps: list[Step]) -> str:
+    shown = ", ".join(f"{step.outcome} at {step.began - opened:.2f} s" for step in steps[:6])
+    return f"after it was to open: {shown}{', ...' if len(steps) > 6 else ''}"

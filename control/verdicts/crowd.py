@@ -1,0 +1,39 @@
+"""The rules for many operations: how they compare, and what they add up to."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from .finding import Finding
+from .operation import Operation
+from .retries import INSTANT
+
+_COMPARED = 3
+"""How many operations there must be to compare their pauses."""
+_CROWD = 10
+"""How many operations there must be to speak of a storm."""
+
+
+def has_jitter(operations: Sequence[Operation]) -> Iterator[Finding]:
+    """Clients that failed together do not come back together: the n-th pauses of several operations differ."""
+    tried = [operation for operation in operations if operation.pauses]
+    for nth in range(max((len(operation.pauses) for operation in tried), default=0)):
+        pauses = [operation.pauses[nth] for operation in tried if len(operation.pauses) > nth]
+        if len(pauses) < _COMPARED:
+            return
+        middle = statistics.median(pauses)
+        if middle >= 2 * INSTANT and max(pauses) - min(pauses) < 0.05 * middle + INSTANT / 4:
+            text = f"{len(pauses)} operations paused equally long before the same attempt: {middle:.2f} s"
+            yield Finding("jitter", "warning", text, f"{tried[0]}; {tried[1]}")
+            return
+
+
+def amplifies_little(operations: Sequence[Operation], most: float) -> Iterator[Finding]:
+    """Retries do not multiply what a failing dependency has to carry."""
+    met = [operation for operation in operations if any(step.kind for step in operation.steps)]
+    attempts = sum(len(operation.steps) for operation in met)
+    if len(met) >= _CROWD and attempts > most * len(met):
+        ratio = attempts / len(met)
+        text = f"{len(met)} operations became {attempts} attempts, {ratio:.1f} times the load; {most:g} are expected"
+        yield Finding("retry-storm", "warning", text, str(max(met, key=lambda operation: len(operation.steps))))

@@ -1,0 +1,30 @@
+"""What is expected of a client, as settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from ...faults.settings import Settings
+from ...faults.settings.units import Duration
+
+
+class Expectations(Settings, frozen=True):
+    """What is expected of the clients of a proxy. What has no default is judged only where it is given."""
+
+    max_attempts: Annotated[int, Meta(ge=1, description="How often a client may try one thing.")] | None = None
+    deadline: Annotated[
+        Duration | None, Meta(description="How long one thing may take, from the first attempt to the end of the last.")
+    ] = None
+    max_amplification: Annotated[
+        float, Meta(ge=1, description="How many attempts there may be for each thing, on average of ten or more.")
+    ] = 3.0
+    opens_after: (
+        Annotated[int, Meta(ge=1, description="After how many failures in a row a circuit breaker is to open.")] | None
+    ) = None
+    quiet_for: Annotated[Duration | None, Meta(description="How long it is to stay open.")] = None
+    probes: Annotated[int, Meta(ge=1, description="How many requests it may try at a time after that.")] = 1
+    recover_within: Annotated[Duration | None, Meta(description="How soon after healing a client is to succeed.")] = (
+        None
+    )

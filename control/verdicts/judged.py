@@ -1,0 +1,33 @@
+"""What the rules find of the clients of a running fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ...wire.protocols import dialect_of
+from .. import observations
+from ..views import FindingView, connection_view, request_view
+from .expectations import Expectations
+from .verdict import Seen, findings, when
+
+if TYPE_CHECKING:
+    from ...proxy import Fleet, Proxy
+
+
+def judged(fleet: Fleet, expected: Expectations, *, proxy: str | None = None) -> list[FindingView]:
+    """Return what is found of the clients of one proxy, or of all, as far as the records go back."""
+    proxies = fleet.proxies.values() if proxy is None else [fleet.proxy(proxy)]
+    return [view for each in proxies for view in _judged(fleet, each, expected)]
+
+
+def _judged(fleet: Fleet, proxy: Proxy, expected: Expectations) -> Iterator[FindingView]:
+    connections = observations.connections(map(connection_view, fleet.connections(proxy=proxy.name)))
+    requests = None
+    if dialect_of(proxy.upstream.protocol) is not None:
+        requests = observations.requests(map(request_view, fleet.requests(proxy=proxy.name)))
+    placed = [*proxy.injections.healed, *proxy.injections.values()]
+    faults = [(each.armed_at, each.healed_at) for each in placed]
+    seen = Seen(requests, connections, *when(faults, [*(requests or []), *connections]))
+    for finding in findings(seen, expected):
+        yield {"proxy": proxy.name, **finding._asdict()}  # type: ignore[typeddict-item]  # its fields are those

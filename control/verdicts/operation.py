@@ -1,0 +1,119 @@
+"""What a client did for one purpose: the attempts of a logical operation, and what each of them met.
+
+What an attempt met is of a kind, as its client could know it:
+
+| kind | the client | so |
+| --- | --- | --- |
+| `retryable` | can tell that the work was not done | it may try again, after a pause |
+| `final` | was told that the same request will fail again | to try again is a bug |
+| `ambiguous` | cannot know whether the work was done | it may try again what may be done twice |
+
+RFC 9110, 15, has the meaning of the statuses, RFC 6585 that of 429 and RFC 8470 that of 425.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from ..observations import Connection, Request
+
+Kind = Literal["", "retryable", "final", "ambiguous"]
+
+_RETRYABLE = frozenset([408, 425, 429, 502, 503])
+_FIRST, _LAST = 6, 3
+"""How many attempts of many are shown, from both ends."""
+
+
+class Step(NamedTuple):
+    """One attempt. `began` is in seconds of one clock, `pause` in seconds since the end of the attempt before."""
+
+    began: float
+    seconds: float
+    pause: float | None
+    outcome: str
+    """The status, or how it ended without one."""
+    kind: Kind
+    """What it met; empty for a success, and for what is under way."""
+    retry_after: float | None
+    """The seconds that the reply asked the client to wait."""
+    repeatable: bool
+    """Whether it may be done twice: idempotent by its protocol, or with an idempotency key."""
+
+    @property
+    def ended(self) -> float:
+        """When it ended, or its client had given up."""
+        return self.began + self.seconds
+
+
+class Operation(NamedTuple):
+    """The attempts at one purpose, in their order."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+    @property
+    def pauses(self) -> list[float]:
+        """The pauses that the client chose by itself: not those for which a reply had asked."""
+        return [
+            after.pause
+            for before, after in zip(self.steps, self.steps[1:], strict=False)
+            if after.pause is not None and before.retry_after is None
+        ]
+
+    def __str__(self) -> str:
+        """Return its attempts in a line: `GET /a: 503 at 0.00 s, 200 at 0.52 s`."""
+        start = self.steps[0].began
+        shown = [f"{each.outcome} at {each.began - start:.2f} s" for each in self.steps]
+        if len(shown) > _FIRST + _LAST:
+            shown[_FIRST:-_LAST] = [f"... {len(shown) - _FIRST - _LAST} more ..."]
+        return f"{self.name}: {', '.join(shown)}"
+
+
+def of_requests(requests: Iterable[Request]) -> list[Operation]:
+    """Return the logical operations of requests, in the order in which they began."""
+    return _grouped((each.group, each.operation, _request_step(each)) for each in requests)
+
+
+def of_connections(connections: Iterable[Connection]) -> list[Operation]:
+    """Return the logical operations of connections whose bytes are not parsed: their purpose is to connect."""
+    return _grouped((each.group, "connect", _connection_step(each)) for each in connections)
+
+
+def _grouped(steps: Iterable[tuple[int, str, Step]]) -> list[Operation]:
+    names: dict[int, str] = {}
+    found: dict[int, list[Step]] = {}
+    for group, name, step in steps:
+        names.setdefault(group, name)
+        found.setdefault(group, []).append(step)
+    return [Operation(names[group], tuple(each)) for group, each in found.items()]
+
+
+def _request_step(request: Request) -> Step:
+    outcome = str(request.status) if request.status is not None else request.end
+    repeatable = request.idempotent or bool(request.idempotency_key)
+    return Step(request.began, request.seconds, request.pause, outcome, _kind(request), request.retry_after, repeatable)
+
+
+def _kind(request: Request) -> Kind:
+    if request.end in ("open", "unparsed"):
+        return ""
+    if request.end or request.status is None:
+        return "ambiguous"
+    if not isinstance(request.status, int):  # a protocol whose statuses are words
+        return "retryable" if request.failed else ""
+    if request.status in _RETRYABLE:
+        return "retryable"
+    if request.status >= 500:
+        return "ambiguous"
+    return "final" if request.status >= 400 else ""
+
+
+def _connection_step(connection: Connection) -> Step:
+    kind: Kind = "retryable" if connection.failed else ""
+    return Step(connection.began, connection.seconds, connection.pause, connection.end, kind, None, repeatable=True)
+
+
+def span(steps: Sequence[Step]) -> float:
+    """Return the seconds from the beginning of the first to the end of the last."""
+    return max(each.ended for each in steps) - steps[0].began

@@ -1,0 +1,87 @@
+"""The rules for one operation: how often, after which pause and after which failure the client tried again."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+from .finding import Finding
+from .operation import Operation, span
+
+MANY = 10
+"""How many attempts are no longer a few."""
+INSTANT = 0.02
+"""Seconds below which a pause is none: a client needs some of them to begin again."""
+_UNAUTHORIZED = "401"
+
+
+def bounded(operation: Operation, most: int | None) -> Iterator[Finding]:
+    """A client gives up after some attempts. Where nobody says how many, it may be one that asks now and then."""
+    limit = MANY if most is None else most
+    if len(operation.steps) > limit:
+        text = f"it tried {len(operation.steps)} times; at most {limit} are expected"
+        yield Finding("bounded-attempts", "warning" if most is None else "error", text, str(operation))
+
+
+def within_deadline(operation: Operation, deadline: float) -> Iterator[Finding]:
+    """A client gives up, or succeeds, within the time that its own caller has."""
+    took = span(operation.steps)
+    if took > deadline:
+        yield Finding("deadline", "error", f"it took {took:.2f} s; the deadline is {deadline:g} s", str(operation))
+
+
+def backs_off(operation: Operation) -> Iterator[Finding]:
+    """A client waits before it tries again, and longer each time. The first retry may come at once."""
+    pauses = operation.pauses
+    if pauses and pauses[0] < INSTANT:
+        pauses = pauses[1:]
+    if len(pauses) >= 2 and statistics.median(pauses) < INSTANT:
+        text = f"it tried {len(operation.pauses)} times again without a pause"
+        yield Finding("back-off", "error", text, str(operation))
+    elif len(pauses) >= 3 and max(pauses) - min(pauses) < INSTANT + statistics.median(pauses) / 4:
+        text = f"its pauses do not grow: {_listed(pauses)}"
+        yield Finding("back-off", "warning", text, str(operation))
+
+
+def honours_retry_after(operation: Operation) -> Iterator[Finding]:
+    """A client waits at least as long as the reply asked it to."""
+    for before, after in zip(operation.steps, operation.steps[1:], strict=False):
+        asked = before.retry_after
+        if asked is None or after.pause is None:
+            continue
+        # A date has whole seconds, so what is left until then is not a whole number, and may be a second less.
+        tolerance = 0.05 * asked if asked.is_integer() else 1.0
+        if after.pause < asked - tolerance:
+            text = f"the reply asked it to wait {asked:.3g} s, and it waited {after.pause:.2f} s"
+            yield Finding("retry-after", "error", text, str(operation))
+            return
+
+
+def leaves_final(operation: Operation) -> Iterator[Finding]:
+    """A client does not repeat what will fail again. After 401 it may, once, with fresh credentials."""
+    refreshed = False
+    for before, after in zip(operation.steps, operation.steps[1:], strict=False):
+        if before.kind != "final":
+            continue
+        if before.outcome == _UNAUTHORIZED and after.outcome != _UNAUTHORIZED and not refreshed:
+            refreshed = True
+            continue
+        text = f"it tried again after {before.outcome}, which says that the same request fails again"
+        yield Finding("final-failure", "error", text, str(operation))
+        return
+
+
+def repeats_safely(operation: Operation) -> Iterator[Finding]:
+    """A client does not repeat what may have been done, unless it may be done twice."""
+    for before in operation.steps[:-1]:
+        if before.kind == "ambiguous" and not before.repeatable:
+            text = (
+                f"it tried again after {before.outcome}, when the work may have been done, and sent no idempotency key"
+            )
+            yield Finding("unsafe-repeat", "error", text, str(operation))
+            return
+
+
+def _listed(pauses: list[float]) -> str:
+    shown = [f"{pause:.2f} s" for pause in pauses[:4]]
+    return ", ".join([*shown, "..."] if len(pauses) > len(shown) else shown)

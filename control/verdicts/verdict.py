@@ -1,0 +1,78 @@
+"""All rules over what the clients of one proxy did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from ..observations import Connection, Request
+from . import crowd, recovery, retries
+from .breaker import keeps
+from .expectations import Expectations
+from .finding import Finding
+from .operation import Operation, of_connections, of_requests
+
+
+class Seen(NamedTuple):
+    """What clients did on a proxy, and when it failed: from `failed` to `healed`, by the clock of the requests.
+
+    `requests` is None where nothing is parsed: then a connection is an attempt.
+    """
+
+    requests: Sequence[Request] | None
+    connections: Sequence[Connection]
+    failed: float | None = None
+    healed: float | None = None
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The logical operations."""
+        return of_connections(self.connections) if self.requests is None else of_requests(self.requests)
+
+
+def when(
+    faults: Iterable[tuple[float, float | None]], done: Sequence[Request | Connection]
+) -> tuple[float | None, float | None]:
+    """Return from when to when something failed, by the clock of what was done.
+
+    `faults` has the Unix times at which each was armed and healed. The second moment is None while one is armed.
+    """
+    told = list(faults)
+    if not told or not done:
+        return None, None
+    offset = done[0].began - done[0].at.timestamp()
+    healed = [end for _, end in told if end is not None]
+    return min(begin for begin, _ in told) + offset, max(healed) + offset if len(healed) == len(told) else None
+
+
+def findings(seen: Seen, expected: Expectations) -> list[Finding]:
+    """Return what the rules found, errors first; of a rule that found the same on many operations, the first."""
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for finding in _findings(seen, expected):
+        found.setdefault((finding.level, finding.rule), []).append(finding)
+    first = [each[0] if len(each) == 1 else _counted(each) for each in found.values()]
+    return sorted(first, key=lambda finding: finding.level != "error")
+
+
+def _counted(same: list[Finding]) -> Finding:
+    return same[0]._replace(text=f"{same[0].text} (the first of {len(same)} operations)")
+
+
+def _findings(seen: Seen, expected: Expectations) -> Iterator[Finding]:
+    operations = seen.operations
+    for operation in operations:
+        yield from retries.bounded(operation, expected.max_attempts)
+        if expected.deadline is not None:
+            yield from retries.within_deadline(operation, expected.deadline)
+        yield from retries.backs_off(operation)
+        yield from retries.honours_retry_after(operation)
+        yield from retries.leaves_final(operation)
+        yield from retries.repeats_safely(operation)
+    yield from crowd.has_jitter(operations)
+    yield from crowd.amplifies_little(operations, expected.max_amplification)
+    if expected.opens_after is not None and expected.quiet_for is not None:
+        yield from keeps(operations, expected.opens_after, expected.quiet_for, expected.probes)
+    if seen.healed is not None and expected.recover_within is not None:
+        yield from recovery.recovers(operations, seen.healed, expected.recover_within)
+    if seen.failed is not None:
+        yield from recovery.returns_connections(seen.connections, seen.failed)

@@ -1,0 +1,41 @@
+"""`run --verdicts -- COMMAND`: what the clients of a command did."""
+
+import json
+import sys
+from pathlib import Path
+
+from .conftest import Run, command
+from .test_strict import ASK, Start, web  # noqa: F401 - a fixture
+
+HAMMER = f"{ASK}\nfor _ in range(5): ask()"
+
+
+def said(process: Run) -> list[str]:
+    process.wait()
+    return process.err.all()
+
+
+def test_what_clients_did_is_said_at_the_end(run: Start, web: str, tmp_path: Path) -> None:  # noqa: F811
+    report = tmp_path / "report.json"
+    (tmp_path / "brownout.yaml").write_text("profiles: {down: {web: ['http.status:503']}}")
+    words = [str(tmp_path / "brownout.yaml"), "-p", f"web=http://{web}", "--profile", "down", "--report", str(report)]
+    lines = said(run(*words, "--verdicts", "--", sys.executable, "-c", HAMMER))
+    start = next(nth for nth, line in enumerate(lines) if "error on web" in line)
+    assert lines[start].startswith("brownout: error on web: back-off: it tried ")
+    assert lines[start + 1].startswith("  GET /: 503 at 0.00 s, 503 at ")
+    (finding,) = json.loads(report.read_text())["findings"]
+    assert (finding["proxy"], finding["rule"], finding["level"]) == ("web", "back-off", "error")
+
+
+def test_it_says_that_nothing_was_found(run: Start, web: str) -> None:  # noqa: F811
+    process = run("-p", f"web=http://{web}", "--verdicts", "--", sys.executable, "-c", f"{ASK}\nask()")
+    assert "brownout: verdicts: nothing was found" in said(process)
+
+
+def test_it_needs_a_command() -> None:
+    done = command("run", "-p", "web=http://127.0.0.1:9", "--verdicts")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "error: --verdicts judges the clients of a COMMAND, and there is none\n"
+        "hint:  brownout run brownout.yaml --profile flaky-api --verdicts -- ./serve\n",
+    )

@@ -1,0 +1,222 @@
+"""The rules of verdicts: what they find, and where they say nothing. Every moment is written out."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from brownout.control.verdicts import breaker, crowd, recovery, retries
+from brownout.control.verdicts.finding import Finding
+from brownout.control.verdicts.operation import Kind, Operation, Step
+
+KINDS: dict[str, Kind] = {
+    "200": "", "400": "final", "401": "final", "404": "final", "429": "retryable", "500": "ambiguous", "503": "retryable",
+    "reset": "ambiguous", "left": "ambiguous",
+}  # fmt: skip
+
+
+def operation(*attempts: str, start: float = 0.0, repeatable: bool = True) -> Operation:
+    """Return an operation from text: `503 0.01s`, then `+0.2 503 0.01s`; `503/2` asks the client to wait for 2 s."""
+    steps: list[Step] = []
+    now = start
+    for text in attempts:
+        *pause, outcome, seconds = text.split()
+        status, _, asked = outcome.partition("/")
+        now += float(pause[0]) if pause else 0.0
+        took = float(seconds.removesuffix("s"))
+        steps.append(
+            Step(
+                now, took, float(pause[0]) if pause else None, status, KINDS[status],
+                float(asked) if asked else None, repeatable,
+            )
+        )  # fmt: skip
+        now += took
+    return Operation("GET /a", tuple(steps))
+
+
+def pauses(*seconds: float, outcome: str = "503", **more: bool) -> Operation:
+    return operation(f"{outcome} 0.01s", *(f"+{pause} {outcome} 0.01s" for pause in seconds), **more)
+
+
+def said(found: Iterator[Finding]) -> list[str]:
+    return [f"{each.level} {each.rule}: {each.text}" for each in found]
+
+
+def test_an_operation_is_a_line_of_text() -> None:
+    assert str(operation("503 0.1s", "+0.5 200 0.1s")) == "GET /a: 503 at 0.00 s, 200 at 0.60 s"
+    assert str(pauses(*[0.1] * 11)) == (
+        "GET /a: 503 at 0.00 s, 503 at 0.11 s, 503 at 0.22 s, 503 at 0.33 s, 503 at 0.44 s, 503 at 0.55 s, "
+        "... 3 more ..., 503 at 0.99 s, 503 at 1.10 s, 503 at 1.21 s"
+    )
+
+
+def test_attempts_are_bounded() -> None:
+    assert said(retries.bounded(pauses(*[0.1] * 9), None)) == []
+    assert said(retries.bounded(pauses(*[0.1] * 10), None)) == [
+        "warning bounded-attempts: it tried 11 times; at most 10 are expected"
+    ]
+    assert said(retries.bounded(pauses(0.1, 0.1), 3)) == []
+    assert said(retries.bounded(pauses(0.1, 0.1, 0.1), 3)) == [
+        "error bounded-attempts: it tried 4 times; at most 3 are expected"
+    ]
+
+
+def test_an_operation_ends_within_its_deadline() -> None:
+    slow = operation("503 0.5s", "+0.5 200 0.5s")
+    assert said(retries.within_deadline(slow, 1.5)) == []
+    assert said(retries.within_deadline(slow, 1.4)) == ["error deadline: it took 1.50 s; the deadline is 1.4 s"]
+
+
+@pytest.mark.parametrize(
+    ("tried", "expected"),
+    [
+        (pauses(), []),
+        (pauses(0.0), []),  # the one retry on a connection that had gone stale
+        (pauses(0.1, 0.2, 0.4), []),
+        (pauses(0.0, 0.2, 0.4, 0.8), []),  # urllib3
+        (pauses(0.1, 0.2, 0.3), []),  # linear
+        (pauses(0.07, 0.02, 0.3), []),  # full jitter
+        (pauses(0.5, 0.5), []),  # too few to tell
+        (pauses(0.0, 0.0), []),
+        (pauses(0.0, 0.001, 0.001), ["error back-off: it tried 3 times again without a pause"]),
+        (pauses(0.001, 0.3, 0.001, 0.001), ["error back-off: it tried 4 times again without a pause"]),
+        (pauses(0.5, 0.51, 0.5), ["warning back-off: its pauses do not grow: 0.50 s, 0.51 s, 0.50 s"]),
+        (pauses(0.0, 0.5, 0.5, 0.5, 0.5, 0.5),
+         ["warning back-off: its pauses do not grow: 0.50 s, 0.50 s, 0.50 s, 0.50 s, ..."]),
+        (operation("503/1 0s", "+1 503/1 0s", "+1 503/1 0s", "+1 503/1 0s", "+1 503/1 0s"), []),  # it was asked to
+    ],
+)  # fmt: skip
+def test_pauses_grow(tried: Operation, expected: list[str]) -> None:
+    assert said(retries.backs_off(tried)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tried", "expected"),
+    [
+        (operation("429/2 0s", "+2 200 0s"), []),
+        (operation("429/2 0s", "+1.95 200 0s"), []),
+        (operation("429/2 0s"), []),  # it gave up
+        (operation("429/0 0s", "+0 200 0s"), []),
+        (operation("429/2 0s", "+0.5 200 0s"),
+         ["error retry-after: the reply asked it to wait 2 s, and it waited 0.50 s"]),
+        (operation("429/1.7 0s", "+0.9 200 0s"), []),  # a date, whose seconds are whole
+        (operation("429/2.7 0s", "+0.9 200 0s"),
+         ["error retry-after: the reply asked it to wait 2.7 s, and it waited 0.90 s"]),
+        (operation("503 0s", "+0.1 503/2 0s", "+0.1 503/2 0s", "+0.1 200 0s"),
+         ["error retry-after: the reply asked it to wait 2 s, and it waited 0.10 s"]),
+    ],
+)  # fmt: skip
+def test_a_client_waits_as_long_as_it_is_asked_to(tried: Operation, expected: list[str]) -> None:
+    assert said(retries.honours_retry_after(tried)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tried", "expected"),
+    [
+        (operation("400 0s"), []),
+        (operation("503 0s", "+1 400 0s"), []),
+        (operation("401 0s", "+0 200 0s"), []),
+        (operation("401 0s", "+0 503 0s", "+1 200 0s"), []),
+        (operation("404 0s", "+1 404 0s"),
+         ["error final-failure: it tried again after 404, which says that the same request fails again"]),
+        (operation("401 0s", "+0 401 0s"),
+         ["error final-failure: it tried again after 401, which says that the same request fails again"]),
+        (operation("401 0s", "+0 503 0s", "+0 401 0s", "+0 503 0s"),
+         ["error final-failure: it tried again after 401, which says that the same request fails again"]),
+    ],
+)  # fmt: skip
+def test_what_will_fail_again_is_left(tried: Operation, expected: list[str]) -> None:
+    assert said(retries.leaves_final(tried)) == expected
+
+
+@pytest.mark.parametrize("outcome", ["500", "reset", "left"])
+def test_what_may_have_been_done_is_not_repeated(outcome: str) -> None:
+    text = "when the work may have been done, and sent no idempotency key"
+    assert said(retries.repeats_safely(pauses(0.5, outcome=outcome))) == []
+    assert said(retries.repeats_safely(pauses(outcome=outcome, repeatable=False))) == []
+    assert said(retries.repeats_safely(pauses(0.5, outcome=outcome, repeatable=False))) == [
+        f"error unsafe-repeat: it tried again after {outcome}, {text}"
+    ]
+
+
+def test_what_was_certainly_not_done_may_be_repeated() -> None:
+    assert said(retries.repeats_safely(pauses(0.5, outcome="503", repeatable=False))) == []
+
+
+def test_operations_do_not_come_back_together() -> None:
+    together = [pauses(0.1, 0.2), pauses(0.101, 0.201), pauses(0.1, 0.2)]
+    assert said(crowd.has_jitter(together)) == [
+        "warning jitter: 3 operations paused equally long before the same attempt: 0.10 s"
+    ]
+    assert said(crowd.has_jitter(together[:2])) == []
+    assert said(crowd.has_jitter([*together, pauses(0.15)])) == [
+        "warning jitter: 3 operations paused equally long before the same attempt: 0.20 s"
+    ]
+    assert said(crowd.has_jitter([pauses(0.1, 0.2), pauses(0.13, 0.25), pauses(0.08, 0.2)])) == []
+    assert said(crowd.has_jitter([pauses(0.0)] * 3)) == []
+
+
+def test_retries_do_not_multiply_the_load() -> None:
+    assert said(crowd.amplifies_little([pauses(0.1, 0.2)] * 10, 3)) == []
+    assert said(crowd.amplifies_little([pauses(0.1, 0.2, 0.3)] * 9, 3)) == []  # a few clients are no storm
+    assert said(crowd.amplifies_little([pauses(0.1, 0.2, 0.3)] * 10, 3)) == [
+        "warning retry-storm: 10 operations became 40 attempts, 4.0 times the load; 3 are expected"
+    ]
+    healthy = [operation("200 0s")] * 100
+    assert len(said(crowd.amplifies_little([pauses(0.1, 0.2, 0.3)] * 10 + healthy, 3))) == 1
+
+
+EXPECTED = (3, 1.0, 1)  # failures in a row, seconds of quiet, probes
+FAILS = [operation("503 0.01s", start=start) for start in (0.0, 0.1, 0.2)]
+
+
+def test_a_breaker_stays_quiet_and_probes_and_closes() -> None:
+    probes = [operation("503 0.01s", start=1.25), operation("200 0.01s", start=2.3)]
+    closed = [operation("200 0.01s", start=start) for start in (2.31, 2.32, 2.33)]
+    assert said(breaker.keeps([*FAILS, *probes, *closed], *EXPECTED)) == []
+
+
+def test_a_breaker_that_does_not_open_is_found() -> None:
+    assert said(breaker.keeps([*FAILS, operation("503 0.01s", start=0.3)], *EXPECTED)) == [
+        "error circuit-breaker: after 3 failures in a row it is to stay quiet for 1 s, and tried again"
+    ]
+
+
+def test_a_breaker_that_closes_after_a_failed_probe_is_found() -> None:
+    probes = [operation("503 0.01s", start=1.25), operation("200 0.01s", start=1.4)]
+    assert len(said(breaker.keeps([*FAILS, *probes], *EXPECTED))) == 1
+
+
+def test_a_breaker_that_lets_all_probe_at_once_is_found() -> None:
+    probes = [operation("503 0.5s", start=start) for start in (1.25, 1.26, 1.27)]
+    assert said(breaker.keeps([*FAILS, *probes], *EXPECTED)) == [
+        "error circuit-breaker: it sent 3 probes at once; at most 1 are expected"
+    ]
+
+
+def test_what_was_under_way_when_a_breaker_opens_may_go_on() -> None:
+    slow = operation("503 0.5s", start=0.15)
+    assert said(breaker.keeps([*FAILS, slow], *EXPECTED)) == []
+
+
+def test_failures_that_are_not_in_a_row_open_no_breaker() -> None:
+    mixed = [operation(f"{'200' if nth % 3 == 2 else '503'} 0.01s", start=nth / 10) for nth in range(12)]
+    assert said(breaker.keeps(mixed, *EXPECTED)) == []
+
+
+def test_a_client_succeeds_soon_after_healing() -> None:
+    def after(*attempts: str, start: float) -> list[str]:
+        return said(recovery.recovers([operation(*attempts, start=start)], 10.0, 1.0))
+
+    assert after("200 0.1s", start=10.5) == []
+    assert after("503 0.1s", "+0.2 200 0.1s", start=10.1) == []
+    assert after("200 0.1s", start=15.0) == []  # nobody asked for anything before
+    assert after("503 0.1s", "+0.2 503 0.1s", start=5.0) == []  # nor after
+    assert after("503 0.1s", "+2 200 0.1s", start=10.1) == [
+        "error recovery: its first success came 2.30 s after healing; 1 s are expected"
+    ]
+    assert after("503 0.1s", "+4.9 200 0.1s", start=8.0) == [
+        "error recovery: its first success came 3.10 s after healing; 1 s are expected"
+    ]
+    assert after("503 0.1s", "+1 503 0.1s", start=10.1) == [
+        "error recovery: it did not succeed after healing, in 1.30 s"
+    ]

@@ -1,0 +1,173 @@
+"""Verdicts on clients, over real connections: embedded, beneath a running Brownout, and for all tests of a suite."""
+
+import contextlib
+import http.client
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import brownout.testing.failure
+import brownout.testing.verdict  # noqa: F401 - what an inner run imports first, it takes away with it
+from brownout.faults.settings import SettingsError
+from brownout.testing import Chaos, Proxied
+from brownout.testing.verdict import NotGracefulError
+
+from ..cli.conftest import Run as BrownoutRun
+from .suites import Run, told
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(params=["embedded", "running"])
+def api(request: pytest.FixtureRequest, web: str) -> Iterator[Proxied]:
+    """A proxy before an HTTP server, of this process and of another one."""
+    with contextlib.ExitStack() as stack:
+        where = "none"
+        if request.param == "running":
+            where = stack.enter_context(contextlib.closing(BrownoutRun("--api", "127.0.0.1:0"))).api
+        chaos = stack.enter_context(Chaos(api=where))
+        proxied = chaos.proxy("api", upstream=web)
+        proxied.chaos = chaos  # type: ignore[attr-defined]
+        yield proxied
+
+
+def ask(api: Proxied, method: str = "GET", body: str | None = None) -> int:
+    """Ask once, on a connection of its own; 0 where there is no answer."""
+    client = http.client.HTTPConnection(api.host, api.port, timeout=20)
+    try:
+        client.request(method, "/charge", body)
+        answer = client.getresponse()
+        answer.read()
+        return answer.status
+    except OSError:
+        return 0
+    finally:
+        client.close()
+
+
+def retry(api: Proxied, times: int, pause: float, method: str = "GET", body: str | None = None) -> None:
+    """Ask until there is a good answer, with pauses that double and vary."""
+    for attempt in range(times):
+        if ask(api, method, body) == 200:
+            return
+        time.sleep(pause * 2**attempt * random.Random(attempt).uniform(0.5, 1))
+
+
+def rules(api: Proxied, **settings: object) -> list[str]:
+    chaos: Chaos = api.chaos  # type: ignore[attr-defined]
+    return [f"{each.level} {each.rule}" for each in chaos.verdict(api, **settings).findings]
+
+
+def test_of_a_sound_client_nothing_is_said(api: Proxied) -> None:
+    with api.inject("http.status:503", times=3):
+        retry(api, times=5, pause=0.1)
+    assert rules(api, max_attempts=5, deadline="60s", recover_within="60s") == []
+
+
+def test_each_mistake_is_found_with_its_evidence(api: Proxied) -> None:
+    with api.inject("http.status:503"):
+        retry(api, times=4, pause=0)
+    assert rules(api) == ["error back-off"]
+    chaos: Chaos = api.chaos  # type: ignore[attr-defined]
+    (finding,) = chaos.verdict("api").findings
+    assert finding.text == "it tried 3 times again without a pause"
+    assert finding.evidence.startswith("GET /charge: 503 at 0.00 s, 503 at ")
+
+
+def test_a_repeated_charge_is_an_error(api: Proxied) -> None:
+    with api.inject("http.lost_reply", client_sees="reset"):
+        retry(api, times=2, pause=0.1, method="POST", body="5 EUR")
+    assert rules(api) == ["error unsafe-repeat"]
+
+
+def test_a_wait_that_was_asked_for_is_judged(api: Proxied) -> None:
+    with api.inject("http.status", status=429, retry_after="30s"):
+        retry(api, times=2, pause=0.1)
+    assert rules(api) == ["error retry-after"]
+
+
+def test_expectations_are_judged_where_they_are_given(api: Proxied) -> None:
+    with api.inject("http.status:503"):
+        retry(api, times=3, pause=0.1)
+    chaos: Chaos = api.chaos  # type: ignore[attr-defined]
+    verdict = chaos.verdict(api)
+    verdict.assert_graceful(max_attempts=3, strict=True)
+    with pytest.raises(NotGracefulError, match="the clients of api did not take it gracefully\nbounded-attempts: it"):
+        verdict.assert_graceful(max_attempts=2)
+    with pytest.raises(AssertionError, match="deadline: it took"):
+        verdict.assert_graceful(deadline="50ms")
+    with pytest.raises(SettingsError, match="unknown setting 'max_atempts'"):
+        verdict.assert_graceful(max_atempts=2)
+    with pytest.raises(SettingsError, match="deadline: 5 has no unit"):
+        chaos.verdict(api, deadline=5)
+    assert repr(verdict) == "<verdict on api: 0 findings>"
+
+
+def test_a_breaker_that_does_not_open_is_found(api: Proxied) -> None:
+    with api.inject("http.status:503"):
+        for number in range(4):
+            ask(api, "POST", f"{number}")
+    assert rules(api, opens_after=3, quiet_for="10s") == ["error circuit-breaker"]
+    assert rules(api, opens_after=4, quiet_for="10s") == []
+
+
+def test_no_recovery_is_found(api: Proxied) -> None:
+    ask(api)
+    with api.inject("http.status:503"):
+        ask(api)
+    api.inject("http.status:500", allow_unused=True).heal()
+    assert rules(api, recover_within="30s") == []
+    ask(api)
+    assert rules(api, recover_within="30s") == []
+
+
+def test_where_nothing_is_parsed_connections_are_attempts(echo: str) -> None:
+    with Chaos(api="none") as chaos:
+        cache = chaos.proxy("cache", upstream=echo)
+        with cache.inject("reset"):
+            for _ in range(5):
+                ask(cache)
+        assert [finding.rule for finding in chaos.verdict(cache).findings] == ["back-off"]
+        assert chaos.verdict(cache).findings[0].evidence.startswith("connect: reset at 0.00 s")
+
+
+SUITE = """
+def test_it_hammers(web, browser):
+    web.inject("http.status:503")
+    assert [ask(browser) for _ in range(5)] == [503] * 5
+def test_it_is_sound(web, browser):
+    web.inject("http.status:503")
+    assert ask(browser) == 503
+@pytest.mark.xfail
+def test_it_is_known_to_fail(web, browser):
+    web.inject("http.status:503")
+    assert [ask(browser) for _ in range(5)] == [200] * 5
+"""
+
+
+def test_a_suite_lists_what_its_clients_did(run: Run) -> None:
+    result = run("--brownout-verdicts=warn", "--junit-xml=junit.xml", suite=SUITE)
+    result.assert_outcomes(passed=2, xfailed=1)
+    result.stdout.fnmatch_lines([
+        "*= brownout: clients that made a failure worse =*",
+        "test_it.py::test_it_hammers: web: back-off: it tried * times again without a pause",
+        "  GET /: 503 at 0.00 s, 503 at *",
+        "test_it.py::test_it_is_known_to_fail: web: back-off: *",
+    ])  # fmt: skip
+    assert Path("junit.xml").read_text().count('name="brownout_finding"') == 2
+    assert "test_it_is_sound:" not in told(result)
+
+
+def test_a_suite_may_fail_on_their_errors(run: Run) -> None:
+    result = run("--brownout-verdicts=fail", suite=SUITE)
+    result.assert_outcomes(passed=1, failed=1, xfailed=1)
+    result.stdout.fnmatch_lines(["web: back-off: it tried * times again without a pause", "  GET /: 503 at 0.00 s, *"])
+
+
+def test_a_suite_that_does_not_ask_is_not_judged(run: Run) -> None:
+    result = run(suite=SUITE)
+    result.assert_outcomes(passed=2, xfailed=1)
+    assert "back-off" not in told(result)
