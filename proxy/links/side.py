@@ -115,11 +115,11 @@ class Side(asyncio.Protocol):
         """Hand a chunk to the other side."""
         self.bytes += len(data)
         if not self.speaks:
-            if self.peer.pipe is None:  # what speak() does, written out: a chunk is one call
-                self.speaks, self.peer.speaks = True, False
-                self.turns += 1
-            else:
-                self.speak()
+            self.speaks = True  # what speak() does, written out, since a chunk is one call
+            self.peer.speaks = False
+            self.turns += 1
+            if self.peer.pipe is not None and self.peer.pipe.turn_lanes and self.stream == "upstream":
+                self.link.begin_turn()
                 if self.link.ending is not None:  # a fault had an end that was due, and left first
                     self.withheld += len(data)
                     return
@@ -172,7 +172,8 @@ class Side(asyncio.Protocol):
 
     def speak(self) -> None:
         """Take that this side speaks after the other one did, or for the first time."""
-        self.speaks, self.peer.speaks = True, False
+        self.speaks = True
+        self.peer.speaks = False
         self.turns += 1
         if self.stream == "upstream":
             self.link.begin_turn()
@@ -397,15 +398,16 @@ class Shaped(_Mode):
 
     def data_received(self, data: bytes) -> None:
         """Feed a chunk."""
-        self.side.bytes += len(data)
-        self.side.withheld += len(data)
-        if not self.side.speaks:
-            self.side.speak()
-        if self.side.pipe is not None:
+        side = self.side
+        side.bytes += len(data)
+        side.withheld += len(data)
+        if not side.speaks:
+            side.speak()
+        if side.pipe is not None:
             try:
-                self.side.pipe.feed(data)
+                side.pipe.feed(data)
             except Exception as error:
-                self.side.link.failed(error)
+                side.link.failed(error)
 
 
 class Parsed(_Mode):

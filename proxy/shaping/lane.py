@@ -40,6 +40,8 @@ from typing import NamedTuple
 from ...faults.segment import Kind, Segment, Stage, StageContext
 from .injection import Injection
 
+OPEN, DATA, ALARM, TURN = Kind.OPEN, Kind.DATA, Kind.ALARM, Kind.TURN
+"""Kept here since every segment is compared with them: to look into an Enum takes longer than to compare."""
 AT_ONCE = 0.0
 """A moment that has passed on every clock."""
 NOTICEABLE = 0.000_099_9
@@ -104,7 +106,7 @@ class Lane:
 
     def open(self, now: float) -> None:
         """Let the stage know that it has joined a pipe."""
-        self._ask_stage(Segment(now, kind=Kind.OPEN), now)
+        self._ask_stage(Segment(now, kind=OPEN), now)
 
     def fire(self) -> None:
         """Tell that a peer could notice it, the first time."""
@@ -125,7 +127,7 @@ class Lane:
 
     def put(self, segment: Segment, now: float) -> None:
         """Take what the lane before this one, or the source of the stream, passes on."""
-        if segment.kind is Kind.DATA:
+        if segment.kind is DATA:
             self.injection.bytes += len(segment.data)
         self._take(segment, now)
 
@@ -144,7 +146,7 @@ class Lane:
                 came, segment, made_up = self._queue.popleft()
                 self.waiting -= len(segment.data)
                 self.end_left |= made_up
-                if segment.at > came and segment.kind is Kind.DATA:
+                if segment.at > came and segment.kind is DATA:
                     self.injection.tally.delays.observe(now - came)
                 return segment
             if self._pieces is not None:
@@ -167,7 +169,7 @@ class Lane:
         self.notice(now)
         if self._alarm <= now:
             at, self._alarm = self._alarm, math.inf
-            self._ask_stage(Segment(at, kind=Kind.ALARM), now)
+            self._ask_stage(Segment(at, kind=ALARM), now)
 
     def due(self) -> float:
         """Return when there is something to pull, or to ring."""
@@ -224,16 +226,16 @@ class Lane:
 
     def _ask_stage(self, segment: Segment, now: float) -> None:
         """Ask the stage what becomes of a segment."""
-        if segment.kind is Kind.TURN:
+        if segment.kind is TURN:
             self._enter_turn(segment, now)
             return
         out = self._stage(segment)
-        if self.fault.discards and segment.kind not in (Kind.OPEN, Kind.ALARM):
+        if self.fault.discards and segment.kind not in (OPEN, ALARM):
             out = list(out)
             if sum(len(each.data) for each in out) < len(segment.data) or not out:
                 self.lost = True
-                self.lost_end |= segment.kind is not Kind.DATA and not out
-                if segment.kind is Kind.DATA or self._end_counts():
+                self.lost_end |= segment.kind is not DATA and not out
+                if segment.kind is DATA or self._end_counts():
                     self.fire()
         if isinstance(out, Iterator):
             self._pieces, self._source, self._cut_off = out, segment, None
@@ -244,17 +246,17 @@ class Lane:
 
     def _place(self, source: Segment, each: Segment, now: float) -> None:
         """Queue a segment that the stage made of `source`, or set the alarm."""
-        if each.kind is Kind.ALARM:
+        if each.kind is ALARM:
             self._alarm = each.at
-        elif each.kind is not Kind.OPEN:
+        elif each.kind is not OPEN:
             if each.at < self._last:
                 each = each._replace(at=self._last)
             self._last = each.at
             self.waiting += len(each.data)
-            if each is not source and self._fired is not None and each.kind is not Kind.TURN:
+            if each is not source and self._fired is not None:
                 self._watch(source, each, now)
             made_up = False
-            if each.kind is not Kind.DATA and each.kind is not Kind.TURN:
+            if each.kind is not DATA and each.kind is not TURN:
                 made_up = each.kind is not source.kind
                 self.lost_end |= each.at == math.inf
             if each.at <= now and self._ready is None and not self._queue and not made_up:
@@ -265,10 +267,10 @@ class Lane:
     def _watch(self, source: Segment, each: Segment, now: float) -> None:
         """Find when a peer can notice what became of a segment, and fire if that has come."""
         late = each.at - source.at >= NOTICEABLE
-        if each.kind is Kind.DATA:
+        if each.kind is DATA:
             if not late and each.data == source.data:
                 return
-        elif each.kind is not source.kind or not late or not self._end_counts():
+        elif each.kind is TURN or each.kind is not source.kind or not late or not self._end_counts():
             return
         self._noticed_at = min(self._noticed_at, source.at + NOTICEABLE if late else each.at)
         self.notice(now)

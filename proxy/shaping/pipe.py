@@ -38,7 +38,7 @@ from ...faults.segment import Kind, Segment
 from ..system.clock import Clock, Timer
 from .budget import LIMITS, Budget, Limits
 from .injection import Hit, Injection
-from .lane import Lane
+from .lane import DATA, TURN, Lane
 from .turn_lane import TurnLane
 
 
@@ -84,7 +84,7 @@ class Pipe:
         """Whether the end of the stream was thrown away."""
         return any(lane.lost_end for lane in self.lanes)
 
-    def feed(self, data: bytes = b"", kind: Kind = Kind.DATA) -> None:
+    def feed(self, data: bytes = b"", kind: Kind = DATA) -> None:
         """Take what the source read."""
         now = self._clock.time()
         self._enter(0, Segment(now, data, kind), now)
@@ -98,7 +98,7 @@ class Pipe:
         for lane in self.turn_lanes:
             lane.announce(drawn[lane.injection])
         self._turns_inside += 1
-        self._enter(0, Segment(now, kind=Kind.TURN), now)
+        self._enter(0, Segment(now, kind=TURN), now)
         self._settle()
 
     def join(self, lane: Lane) -> None:
@@ -119,7 +119,7 @@ class Pipe:
         lane = self.lanes[index]
         self._set_lanes([each for each in self.lanes if each is not lane])
         for came, segment, _ in lane.empty(now):
-            if segment.kind is Kind.DATA:
+            if segment.kind is DATA:
                 injection.tally.delays.observe(now - came)
             self._enter(index, segment._replace(at=now), now)
         if lane.lost:
@@ -185,13 +185,13 @@ class Pipe:
 
     def _deliver(self, segment: Segment) -> None:
         """Take what is through with all lanes."""
-        if segment.kind is Kind.TURN:
+        if segment.kind is TURN:
             self._turns_inside -= 1
             return
         if self.stopped:
             return
         if not self.blocked and not self.outbox:
-            if segment.kind is not Kind.DATA:
+            if segment.kind is not DATA:
                 self._credit_end()
             self._sink(segment)
             return
@@ -205,7 +205,7 @@ class Pipe:
     def _send(self, outbox: deque[Segment]) -> None:
         segment = outbox.popleft()
         self.outbox_bytes -= len(segment.data)
-        if segment.kind is not Kind.DATA:
+        if segment.kind is not DATA:
             self._credit_end()
         self._sink(segment)
 

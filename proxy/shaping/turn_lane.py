@@ -40,9 +40,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
-from ...faults.segment import Kind, Segment, Stage, StageContext
+from ...faults.segment import Segment, Stage, StageContext
 from .injection import Hit, Injection
-from .lane import Lane
+from .lane import DATA, OPEN, TURN, Lane
 
 
 class _Turn(NamedTuple):
@@ -85,16 +85,16 @@ class TurnLane(Lane):
 
     def put(self, segment: Segment, now: float) -> None:
         """Take what comes; only bytes of chosen turns go through the stage."""
-        if segment.kind is Kind.TURN:
+        if segment.kind is TURN:
             self._arrived += 1
-        elif segment.kind is Kind.DATA and self._turns[self._arrived] is not None:
+        elif segment.kind is DATA and self._turns[self._arrived] is not None:
             self.injection.bytes += len(segment.data)
         self._take(segment, now)
 
     def pull(self, now: float) -> Segment | None:
         """Pass on the next segment that is due; None if there is none."""
         segment = super().pull(now)
-        if segment is not None and segment.kind is Kind.TURN:
+        if segment is not None and segment.kind is TURN:
             self._turns.popleft()
             self._arrived -= 1
             self._entered -= 1
@@ -133,4 +133,4 @@ class TurnLane(Lane):
 
 def _pass_on(segment: Segment) -> Iterable[Segment]:
     """Leave a turn alone that is not chosen."""
-    return () if segment.kind is Kind.OPEN else (segment,)
+    return () if segment.kind is OPEN else (segment,)
