@@ -7,7 +7,7 @@ from pathlib import Path
 from .conftest import Run, command
 from .test_strict import ASK, Start, web  # noqa: F401 - a fixture
 
-HAMMER = f"{ASK}\nfor _ in range(5): ask()"
+HAMMER = f"{ASK}\nfor _ in range(9): ask()"
 
 
 def said(process: Run) -> list[str]:
