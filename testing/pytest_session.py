@@ -33,7 +33,7 @@ DRAWN = pytest.StashKey[int]()
 ENVIRONMENT: pytest.StashKey[Environment] = pytest.StashKey()
 _EARLY: pytest.StashKey[Chaos] = pytest.StashKey()
 """The proxies of a session that began with the variables of `env:`."""
-_ENV = re.compile(rb"(?m)(?:^|[{,])\s*[\"']?env[\"']?\s*:")
+_ENV = rb"(?m)(?:^|[{,])\s*[\"']?env[\"']?\s*:"
 
 
 @contextlib.contextmanager
@@ -114,7 +114,7 @@ def _may_have_env(config: pytest.Config) -> bool:
     if path is None or options.help or options.version:
         return False
     try:
-        return path.is_file() and _ENV.search(path.read_bytes()) is not None
+        return path.is_file() and re.search(_ENV, path.read_bytes()) is not None
     except OSError:  # an error of the tests that use it
         return False
 
