@@ -20,6 +20,7 @@ from .handle import Handle, ProfileHandle
 from .proxied import Proxied
 
 if TYPE_CHECKING:
+    from .probe import Probe
     from .verdict import Verdict
 
 __tracebackhide__ = hidden
@@ -139,6 +140,15 @@ class Chaos:
         requests = None if dialect_of(there.protocol) is None else there.requests
         receipts = [handle.receipt for handle in tuple(self.injected) if handle.proxy == there.name]
         return Verdict(there.name, seen_on(requests, there.connections, receipts), settings)
+
+    def probe(self, target: str | Callable[[], object], *, timeout: float | str = 10.0) -> Probe:
+        """Return what calls a function, or fetches a URL, to say how a service fares healthy, under a fault and after.
+
+        `timeout` is for each fetch, in seconds or as text. Raises BrownoutError for what is no URL.
+        """
+        from .probe import Probe  # most tests do without
+
+        return Probe(target, timeout)
 
     def heal(self) -> int:
         """Heal all injections, and return how many there were."""

@@ -46,13 +46,19 @@ def run(folder: Path, code: str, port: int) -> str:
 
 @pytest.mark.slow
 def test_the_example_passes_and_fails_without_its_pause(tmp_path: Path, port: int) -> None:
-    (code,) = blocks(PAGE, "python")
+    code = blocks(PAGE, "python")[0]
     assert "1 passed" in run(tmp_path, code, port)
     said = run(tmp_path, re.sub(r" +time\.sleep\(.*\n", "", code).replace("import time\n\n", ""), port)
     expected, rule, evidence = blocks(PAGE, "text")[0].splitlines()
     assert expected in said
     assert rule in said
     assert re.search(re.sub(r"\d\.\d\d", r"\\d+\\.\\d\\d", evidence.strip()), said)
+
+
+@pytest.mark.slow
+def test_the_examples_of_probes_pass(tmp_path: Path, port: int) -> None:
+    _, code = blocks(PAGE, "python")
+    assert "2 passed" in run(tmp_path, code, port)
 
 
 def test_the_table_has_every_rule_with_its_levels() -> None:
