@@ -59,7 +59,7 @@ def test_recovery_is_the_first_of_three_successes_in_a_row(clock: Clock) -> None
 
 
 def test_no_recovery_fails_with_the_last_error(clock: Clock) -> None:
-    with pytest.raises(NotRecoveredError, match="it did not recover within 0.99 s of healing: ValueError: call"):
+    with pytest.raises(NotRecoveredError, match=r"it did not recover within 0\.99 s of healing: ValueError: call"):
         Probe(clock.service(0.0, lambda call: True), 1).recovery(within="990ms")
     assert clock.calls == 50
     assert issubclass(NotRecoveredError, AssertionError)
