@@ -88,4 +88,9 @@ def write_json(value: object) -> None:
     """Write a value as JSON, indented."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    try:
+        click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    except UnicodeEncodeError:  # the name of a file that is not UTF-8
+        import json
+
+        click.echo(json.dumps(msgspec.to_builtins(value), indent=2))

@@ -65,6 +65,9 @@ def test_words_that_are_not_utf_8_are_refused(tmp_path: Path, words: str) -> Non
 def test_files_may_have_names_that_are_not_utf_8(tmp_path: Path) -> None:
     done = shell(f"echo 'proxies: {{a: 127.0.0.1:1}}' > $'\\xff'; {BROWNOUT} check $'\\xff'", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    done = shell(f"{BROWNOUT} check --json $'\\xff' $'\\xfe'", tmp_path)
+    files = json.loads(done.stdout)["files"]
+    assert (done.returncode, [each["file"] for each in files]) == (2, ["\udcff", "\udcfe"])
     done = shell(f"{RUN} $'\\xff' --report $'r\\xff' -- printf $'\\xff'", tmp_path)
     assert (done.returncode, done.stdout, os.path.exists(tmp_path / "r\udcff")) == (0, "\udcff", True)
     assert json.loads((tmp_path / "r\udcff").read_text())["command"] == ["printf", "\ufffd"]
