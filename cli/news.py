@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..faults import injection_line
 from ..proxy.record.event import (
     AcceptFailed,
+    BodyUnread,
     Changed,
     ConnectionFailed,
     DialFailed,
@@ -71,6 +72,9 @@ class News:
                 return self._failure(recorded, error, f"connection {number} is reset, for something failed: {error}")
             case TextTooLong(connection=number, name=name):
                 text = f"connection {number} has a text that is too long for the match of {name}"
+                return self._failure(recorded, name, text)
+            case BodyUnread(connection=number, name=name, reason=reason):
+                text = f"connection {number} has a body that {name} cannot look at: {reason}"
                 return self._failure(recorded, name, text)
             case Healed() as healed:
                 words = figures.hits(healed.matched, healed.chosen, healed.fired)

@@ -20,7 +20,7 @@ from ..wire.dialect import ReplyHead, RequestHead
 from ..wire.errors import BrownoutError
 from ..wire.json_document import JsonError, read_json_document
 from ..wire.plugins import PluginError
-from ..wire.protocol import Key, Known
+from ..wire.protocol import Key, Known, as_it_came
 from ..wire.protocols import keys_of
 from .pattern import Pattern
 from .settings import Problem, SettingsError, unknown
@@ -38,6 +38,7 @@ class Condition(NamedTuple):
     key: str
     part: Known
     pattern: Pattern
+    spellings: Callable[[str], tuple[str, ...]] = as_it_came
 
 
 class Match(NamedTuple):
@@ -91,7 +92,7 @@ def _condition(known: Sequence[Key], written: str, value: object) -> tuple[int, 
         raise BrownoutError(f"{_shown(value)} is not a pattern", "a pattern is text, put quotes around it")
     text, key = _shown(value), known[place]
     pattern = Pattern.parse(text if text.startswith("~") else key.fold(text))
-    return place, Condition(written, text, asked, key.part, pattern)
+    return place, Condition(written, text, asked, key.part, pattern, key.spellings)
 
 
 def _nearest(known: Sequence[Key], written: str) -> str:
@@ -115,21 +116,22 @@ class Index:
 
     def __init__(self, matches: Sequence[Match | None]) -> None:
         self._all = (1 << len(matches)) - 1
-        asked: dict[Known, dict[str, list[tuple[int, Pattern]]]] = {"head": {}, "body": {}, "json": {}, "reply": {}}
+        asked: dict[Known, dict[str, list[tuple[int, Condition]]]] = {"head": {}, "body": {}, "json": {}, "reply": {}}
         for bit, match in enumerate(matches):
             for condition in match.conditions if match else ():
-                asked[condition.part].setdefault(condition.key, []).append((1 << bit, condition.pattern))
+                asked[condition.part].setdefault(condition.key, []).append((1 << bit, condition))
         tables = {
             part: [_Table(key, self._all, found) for key, found in by_key.items()] for part, by_key in asked.items()
         }
         self._head, self._reply = tables["head"], tables["reply"]
         self._body, self._json = tables["body"], tables["json"]
-        self._json_users = _users(self._json)
-        self.needs_body = _users(self._body) | self._json_users
+        self.needs_json = _users(self._json)
+        """Those of them that look at values in it, which only a whole body has."""
+        self.needs_body = _users(self._body) | self.needs_json
         """Matches of which `by_body` must be asked."""
         self.needs_reply = _users(self._reply)
         """Matches of which `by_reply` must be asked."""
-        patterns = [pattern for by_key in asked.values() for found in by_key.values() for _, pattern in found]
+        patterns = [each.pattern for by_key in asked.values() for found in by_key.values() for _, each in found]
         self.reach = min((pattern.reach for pattern in patterns), default=math.inf)
         """How long a text may be, so that every pattern looks at it: of longer ones the `beyond_...` tell."""
 
@@ -163,8 +165,8 @@ class Index:
     def _by_body(self, mask: int, body: bytes, complete: bool, look: Callable[[_Table, str | None], int]) -> int:
         for table in self._body:
             if mask & table.users:
-                mask &= look(table, body.decode("utf-8", "replace"))
-        if mask & self._json_users:
+                mask &= look(table, body.decode("utf-8-sig", "replace"))
+        if mask & self.needs_json:
             document = _Document(body if complete else b"")
             for table in self._json:
                 raw = document.find(table.path)
@@ -196,15 +198,19 @@ def _users(tables: Iterable[_Table]) -> int:
 class _Table:
     """What all matches want of one key, and what was found for the values that were seen lately."""
 
-    __slots__ = ("_literals", "_passing", "_patterns", "_prefixes", "anything", "key", "memo", "path", "users")
+    __slots__ = (
+        "_literals", "_passing", "_patterns", "_prefixes", "_spellings", "anything", "key", "memo", "path", "users",
+    )  # fmt: skip
 
-    def __init__(self, key: str, everyone: int, found: Iterable[tuple[int, Pattern]]) -> None:
+    def __init__(self, key: str, everyone: int, found: Sequence[tuple[int, Condition]]) -> None:
         self.key = key
-        self.path = tuple(key.split(".")[1:])
+        self.path = tuple(name.replace(r"\.", ".") for name in _DOT.split(key)[1:])
         self.users = 0
+        self._spellings = found[0][1].spellings
         self._literals: dict[str, int] = {}
         self._patterns: dict[Pattern, int] = {}
-        for bit, pattern in found:
+        for bit, condition in found:
+            pattern = condition.pattern
             self.users |= bit
             if pattern.kind == "literal":
                 self._literals[pattern.text] = self._literals.get(pattern.text, 0) | bit
@@ -234,11 +240,11 @@ class _Table:
         if known is not None:
             return known
         mask = self._passing
-        if value is not None:
-            mask |= self._literals.get(value, 0)
+        for spelled in () if value is None else (value, *self._spellings(value)):
+            mask |= self._literals.get(spelled, 0)
             for length, by_prefix in self._prefixes.items():
-                for pattern, users in by_prefix.get(value[:length], ()):
-                    if pattern.fits(value):
+                for pattern, users in by_prefix.get(spelled[:length], ()):
+                    if pattern.fits(spelled):
                         mask |= users
         if value is None or len(value) <= _LONGEST:
             if len(self.memo) >= _MOST:
@@ -251,13 +257,15 @@ _ANYTHING = Pattern.parse("*")
 _MOST, _LONGEST = 1000, 1024
 """How many values a table keeps, and of how many characters at most."""
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_DOT = re.compile(r"(?<!\\)\.")
+_BOM = b"\xef\xbb\xbf"
 
 
 class _Document:
     """A JSON text of which a few values are wanted: the others are skipped, not made."""
 
     def __init__(self, body: bytes) -> None:
-        self._root = msgspec.Raw(body.strip(b" \t\r\n"))
+        self._root = msgspec.Raw(body.removeprefix(_BOM).strip(b" \t\r\n"))
         self._opened: dict[tuple[str, ...], dict[str, msgspec.Raw] | list[msgspec.Raw]] = {}
 
     def find(self, path: tuple[str, ...]) -> msgspec.Raw | None:

@@ -318,6 +318,10 @@ class Proxy:
         """Record that a text on a link is longer than the match of an injection looks at."""
         self.shared.journal.write(event.TextTooLong(self.name, link.number, injection.name))
 
+    def body_unread(self, link: Link, injection: Injection, reason: str) -> None:
+        """Record that a body on a link cannot be read for the match of an injection."""
+        self.shared.journal.write(event.BodyUnread(self.name, link.number, injection.name, reason))
+
     def open_requests(self) -> list[Entry]:
         """Return the requests that have not ended, as they are now."""
         now = self.shared.clock.time()

@@ -95,6 +95,9 @@ def _unmatched(injection: Injection, connections: int, requests: int, operations
 
 def _not_parsed(injection: Injection) -> Finding:
     connections = _many(injection.untouched_total, "connection")
+    if injection.unread:
+        text = f"{connections} had a request whose body cannot be read: {injection.unread}"
+        return Finding("not_parsed", text, "match the head: method, path or a header")
     return Finding("not_parsed", f"{connections} could not be parsed, or had a request that was too long to keep")
 
 

@@ -11,16 +11,23 @@ Known = Literal["head", "body", "json", "reply"]
 """What of an exchange must be known before a key can be looked at."""
 
 
+def as_it_came(value: str) -> tuple[str, ...]:
+    """Return no other spelling of a value."""
+    return ()
+
+
 class Key(NamedTuple):
     """A key that a match may have. `header.NAME` is one for every NAME; in names of headers case does not count.
 
-    `fold`: how literals and globs are spelled, as the protocol spells the value.
+    `fold`: how literals and globs are spelled, as the protocol spells the value. `spellings`: what else a value may be
+    written as; a pattern fits it if it fits one of them.
     """
 
     name: str
     part: Known
     meaning: str
     fold: Callable[[str], str] = str
+    spellings: Callable[[str], tuple[str, ...]] = as_it_came
 
     @property
     def family(self) -> str:

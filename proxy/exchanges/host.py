@@ -49,6 +49,9 @@ class ConversationHost(Protocol):
     def text_too_long(self, injection: Injection) -> None:
         """Record that a fault could not act on an exchange, since a text is longer than its match looks at."""
 
+    def body_unread(self, injection: Injection, reason: str) -> None:
+        """Record that a fault could not act on an exchange, since its match looks at a body that cannot be read."""
+
     def copy(
         self, exchange: Exchange, data: bytes, times: int, answered: Callable[[], None], done: Callable[[], None]
     ) -> None:

@@ -16,6 +16,9 @@ from .plan import AskOnReply, Plan, Rewritten
 from .reply_handler import ReplyHandler
 from .rules import fault_of
 
+CONTENT_CODING = "header.content-encoding"
+"""How a protocol that has headers says that a body is compressed; others have no such value."""
+
 
 class RequestHandler:
     """Puts the requests of a link into their slots, as the plans of their exchanges say.
@@ -86,7 +89,10 @@ class RequestHandler:
         plan.request = Request(exchange.head, body, complete, data)
         if len(body) > plan.rules.index.reach:
             record_too_long(self._host, plan.rules, plan.rules.index.beyond_body(plan.met, body, complete))
-        for bit, injection in plan.rules.among(plan.rules.index.by_body(plan.met, body, complete)):
+        fitting = plan.rules.index.by_body(plan.met, body, complete)
+        if missed := plan.met & plan.rules.index.needs_body & ~fitting:
+            self._record_unread(exchange, plan, missed)
+        for bit, injection in plan.rules.among(fitting):
             self._judge(exchange, plan, bit, injection)
         action = plan.winner.action if plan.winner is not None else None
         if isinstance(action, (Answer, Drop, Reset, Close)):
@@ -114,6 +120,21 @@ class RequestHandler:
             self.add(exchange, piece)
         if plan.swallow_request and not isinstance(action, Replace):
             self._replies.act(exchange, plan)
+
+    def _record_unread(self, exchange: Exchange, plan: Plan, missed: int) -> None:
+        """Record which matches did not fit only because nobody could read the body."""
+        coding = exchange.head.value(CONTENT_CODING) or "identity"
+        if coding.lower() != "identity":
+            reason = f"it is compressed ({coding})"
+        elif plan.request.complete:
+            return
+        elif exchange.head.expects:
+            reason = "its client may wait for 100 Continue before it sends one"
+        else:
+            missed &= plan.rules.index.needs_json
+            reason = f"it is longer than {self._limits.body} bytes"
+        for _, injection in plan.rules.among(missed):
+            self._host.body_unread(injection, reason)
 
     def _judge(self, exchange: Exchange, plan: Plan, bit: int, injection: Injection) -> None:
         fault = fault_of(injection)

@@ -51,6 +51,9 @@ class ExchangeRecorder(Protocol):
     def text_too_long(self, link: Link, injection: Injection) -> None:
         """Record that a text on a link is longer than the match of an injection looks at."""
 
+    def body_unread(self, link: Link, injection: Injection, reason: str) -> None:
+        """Record that a body on a link cannot be read for the match of an injection."""
+
     def copied(self, link: Link, operation: str, status: str) -> None:
         """Record that a copy of a request was sent, and how that went."""
 
@@ -89,6 +92,12 @@ class LinkConversationHost:
         """Record that a fault could not act on an exchange, since a text is longer than its match looks at."""
         if injection.record_untouched(self._link):
             self._proxy.text_too_long(self._link, injection)
+
+    def body_unread(self, injection: Injection, reason: str) -> None:
+        """Record that a fault could not act on an exchange, since its match looks at a body that cannot be read."""
+        if injection.record_untouched(self._link):
+            injection.unread = reason
+            self._proxy.body_unread(self._link, injection, reason)
 
     def copy(
         self, exchange: Exchange, data: bytes, times: int, answered: Callable[[], None], done: Callable[[], None]

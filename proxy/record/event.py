@@ -172,6 +172,13 @@ class TextTooLong(ConnectionEvent, frozen=True):
     name: str
 
 
+class BodyUnread(ConnectionEvent, frozen=True):
+    """The match of the injection `name` could not read a body, for `reason`; the connection is untouched by it."""
+
+    name: str
+    reason: str
+
+
 class RequestCopied(ConnectionEvent, frozen=True):
     """`http.duplicate` sent a copy of a request; `status` is the reply's, `closed`, or why there was no reply."""
 

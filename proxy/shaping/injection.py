@@ -88,8 +88,8 @@ class Injection:
     `matched` counts what it could hit since it began, `chosen` what its trigger picked of that, and `fired` on how many
     of those something happened that a peer could notice. `bytes` is what went through its stages. `hits` are the open
     connections that it chose (all, if it picks among their turns), `spared` those that it matched and leaves alone.
-    `untouched` are the numbers of those that it could not act on, the first 1000 of `untouched_total`. `tally` goes on
-    when it is healed.
+    `untouched` are the numbers of those that it could not act on, the first 1000 of `untouched_total`; `unread` is why
+    a body could not be looked at, the last time. `tally` goes on when it is healed.
 
     Its `start` and `for` count from its `countdown`. `began` is how the proxy stood when it began. When it is healed,
     `finding` is why it never fired, if that is known, and `refused` how many connection attempts failed on this machine
@@ -99,7 +99,7 @@ class Injection:
     __slots__ = ("__weakref__", "_operations", "_shared", "_told", "_untouched", "active", "armed_at", "began",
                  "bytes", "chosen", "countdown", "expired", "finding", "fired", "healed_at", "hits", "identity", "key",
                  "matched", "missed", "name", "profile", "refused", "spared", "spec", "tally", "timer",
-                 "untouched", "untouched_total")  # fmt: skip
+                 "unread", "untouched", "untouched_total")  # fmt: skip
 
     def __init__(
         self,
@@ -132,6 +132,7 @@ class Injection:
         self.hits: dict[Connection, Hit] = {}
         self.spared: dict[Connection, Hit] = {}
         self.missed = Missed()
+        self.unread = ""
         self.untouched: list[int] = []
         self.untouched_total = 0
         self._untouched: set[Connection] = set()

@@ -107,6 +107,7 @@ class Talk:
         self.entries: list[Entry] = []
         self.untouched_by: list[Injection] = []
         self.too_long_for: list[Injection] = []
+        self.unread_for: list[tuple[Injection, str]] = []
         self.limits = limits
         self.budget = Budget(limits.total)
         self.talk: Conversation | None = None
@@ -174,6 +175,9 @@ class Talk:
 
     def text_too_long(self, injection) -> None:
         self.too_long_for.append(injection)
+
+    def body_unread(self, injection, reason) -> None:
+        self.unread_for.append((injection, reason))
 
     def copy(self, exchange, data, times, answered, done) -> None:
         self.copies.append((data, times, done))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from brownout.faults.action import Answer, Cut, Drop, Hold, Repeat, Rewrite
+from brownout.faults.http import Header
 from brownout.faults.segment import Kind
 from brownout.faults.settings.units import Share
 from brownout.proxy.shaping.budget import LIMITS
@@ -297,6 +298,37 @@ class TestMatch:
         talk.client(GET)
         talk.server(OK)
         assert (injection.chosen, injection.fired, injection.missed.unchanged) == (1, 0, 1)
+
+
+class TestBodiesThatCannotBeRead:
+    """A match on a body that is compressed, or that its client keeps back, says so."""
+
+    def test_a_compressed_body_is_untouched_with_its_reason(self, talk):
+        fault = talk.inject(does(ANSWER), match={"json.a": "*"})
+        talk.client(b"POST / HTTP/1.1\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nzzz")
+        assert (talk.unread_for, talk.fired_on) == ([(fault, "it is compressed (gzip)")], [])
+
+    def test_what_waits_for_100_continue_is_untouched_with_its_reason(self, talk):
+        fault = talk.inject(does(ANSWER), match={"body": "*a*"})
+        talk.client(b"POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n")
+        reason = "its client may wait for 100 Continue before it sends one"
+        assert (talk.unread_for, talk.fired_on) == ([(fault, reason)], [])
+
+    def test_json_beyond_what_is_kept_is_untouched_and_text_is_not(self, talk):
+        fault = talk.inject(does(ANSWER), match={"json.a": "1"})
+        talk.inject(does(ANSWER), "text", match={"body": "b"})
+        body = b'{"a": 1, "b": "%s"}' % (b"x" * talk.limits.body)
+        talk.client(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body) + body[:-1])
+        assert [injection for injection, _ in talk.unread_for] == [fault]
+
+    @pytest.mark.parametrize(
+        "head", [b"content-encoding: identity\r\n", b"", b"content-encoding: gzip\r\nx-other: 1\r\n"]
+    )
+    def test_not_where_it_was_read_or_the_head_does_not_fit(self, talk, head):
+        match = {"body": "b"} if b"gzip" not in head else {"body": "b", "header.x-other": "2"}
+        talk.inject(does(ANSWER), match=match)
+        talk.client(b"POST / HTTP/1.1\r\n%scontent-length: 1\r\n\r\na" % head)
+        assert talk.unread_for == []
 
 
 class TestLongTexts:
@@ -714,3 +746,12 @@ class TestInOrder:
         talk.talk.block("downstream", False)
         assert not talk.paused["upstream"]
         assert talk.at_client() == [(0, 11 * BUSY)]
+
+
+def test_without_its_settings_an_upgrade_to_http_2_is_none(talk):
+    """RFC 7540, section 3.2: a server must not switch where they are missing."""
+    talk.inject(Header(remove=("http2-settings",), message="request"))
+    talk.client(
+        b"GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n\r\n"
+    )
+    assert talk.at_server() == [(0, b"GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n")]

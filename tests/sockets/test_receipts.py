@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from brownout.proxy import Proxy
-from brownout.proxy.record.event import Fired
+from brownout.proxy.record.event import BodyUnread, Fired
 from brownout.proxy.shaping.injection import Injection
 
 from .conftest import World, spec
@@ -431,6 +431,23 @@ async def test_a_reply_that_cannot_be_parsed_is_not_lost_and_it_is_said(world, c
     assert await phone.hear(len(reply)) == reply
     assert (injection.chosen, found(proxy, injection)) == (1, (0, "not_parsed"))
     assert (injection.untouched, world.events(Fired)) == ([1], [])
+
+
+async def test_a_body_that_cannot_be_read_is_said_with_its_reason(world) -> None:
+    shop, proxy = await open_shop(world)
+    injection = proxy.inject(spec({"fault": "http.status", "status": 503, "match": {"json.a": "*"}}))
+    phone = await dial(world, proxy)
+    head = b"POST /a HTTP/1.1\r\nHost: shop\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n"
+    for _ in range(2):
+        await phone.say(head + b"zip")
+        await phone.reply()
+    assert found(proxy, injection) == (0, "not_parsed")
+    assert proxy.findings()[injection][0].text == (
+        "1 connection had a request whose body cannot be read: it is compressed (gzip)"
+    )
+    assert [(event.name, event.reason) for event in world.events(BodyUnread)] == [
+        ("http.status", "it is compressed (gzip)")
+    ]
 
 
 async def test_requests_that_do_not_match_are_named_the_nearest_first(world) -> None:

@@ -268,3 +268,8 @@ def test_how_long_a_reply_asks_the_client_to_wait(fields: tuple[str, ...], secon
 
 def test_a_success_asks_nobody_to_wait() -> None:
     assert reply_head(b"HTTP/1.1 200 OK\r\nRetry-After: 2\r\n\r\n").retry_after is None
+
+
+def test_the_method_is_matched_in_capitals_and_shown_as_it_came() -> None:
+    head = request_head(b"get / HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert (head.value("method"), head.method) == ("GET", "get")

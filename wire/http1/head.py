@@ -117,9 +117,9 @@ class HttpRequest(NamedTuple):
         return self.method in IDEMPOTENT
 
     def value(self, key: str) -> str | None:
-        """Return `method`, `host`, `path`, `query`, `content_type` (in lower case, no parameters) or `header.NAME`."""
+        """Return `method` (in capitals), `host`, `path`, `query`, `content_type` (lower case) or `header.NAME`."""
         if key == "method":
-            return self.method
+            return self.method.upper()
         if key.startswith("header."):
             return _field(self.data, key[7:].lower())
         if key == "content_type":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..protocol import Key, Protocol
 from .reader import Http1
+from .spelling import of_a_header, of_a_target
 
 HTTP = Protocol(
     "http",
@@ -11,14 +12,14 @@ HTTP = Protocol(
     keys=(
         Key("method", "head", "The method, in any case.", str.upper),
         Key("host", "head", "The host that is asked for, without port, in any case.", str.lower),
-        Key("path", "head", "The path, without the query."),
-        Key("query", "head", "What follows the `?`."),
-        Key("header.NAME", "head", "A header of the request."),
+        Key("path", "head", "The path, without the query.", spellings=of_a_target),
+        Key("query", "head", "What follows the `?`.", spellings=of_a_target),
+        Key("header.NAME", "head", "A header of the request.", spellings=of_a_header),
         Key("content_type", "head", "The type of the request's body, without parameters.", str.lower),
         Key("body", "body", "The request's body as UTF-8; of a long one, its beginning."),
-        Key("json.PATH", "json", "A value in a JSON body, like `json.items.0.sku`."),
+        Key("json.PATH", "json", "A value in a JSON body, like `json.items.0.sku`; a dot within a name is `\\.`."),
         Key("status", "reply", "The status of the reply."),
-        Key("reply_header.NAME", "reply", "A header of the reply."),
+        Key("reply_header.NAME", "reply", "A header of the reply.", spellings=of_a_header),
     ),
     dialect=Http1(),
 )
