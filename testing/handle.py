@@ -53,6 +53,12 @@ class Receipt(NamedTuple):
     """The key of the profile that means the proxy."""
     healed_at: datetime | None
 
+    def __repr__(self) -> str:
+        """Show what a failed assertion is about in a line: the counts, and why nothing fired."""
+        counts = "unseen" if self.unseen else f"matched {self.matched}, chosen {self.chosen}, fired {self.fired}"
+        why = f" ({self.reason})" if self.reason else ""
+        return f"<receipt of {self.name} on {self.proxy}: {counts}{why}>"
+
 
 class Handle:
     """An injection. As a context manager it heals itself at the end of the block."""

@@ -135,6 +135,20 @@ def test_a_fault_is_felt_on_an_open_link_until_its_block_ends(chaos: Chaos, echo
     assert receipt.healed_at >= receipt.armed_at
 
 
+def test_a_receipt_is_a_line_in_a_failed_assertion(chaos: Chaos, echo: str) -> None:
+    proxy = chaos.proxy("early", upstream=echo)
+    with proxy.inject("latency:1ms", name="slow") as slow:
+        shown = repr(slow.receipt)
+        assert re.fullmatch(r"<receipt of slow on early: matched 0, chosen 0, fired 0 \(no connection came.*\)>", shown)
+        with connected(proxy) as client:
+            trip(client)
+        assert repr(slow.receipt) == "<receipt of slow on early: matched 1, chosen 1, fired 1>"
+    with proxy.inject("refuse") as down:
+        assert repr(down.receipt).startswith("<receipt of refuse on early: unseen")
+        with pytest.raises(ConnectionRefusedError):
+            connected(proxy)
+
+
 def test_it_says_where_it_is_and_keeps_the_secret(chaos: Chaos, echo: str) -> None:
     proxy = chaos.proxy("early-secret", upstream=f"redis://user:secret@{echo}/3")
     assert proxy.host == "127.0.0.1"
