@@ -37,6 +37,8 @@ class ExchangeFault(Fault, frozen=True):
     """The name of the protocol whose requests it hits."""
     needs_whole_request: ClassVar[bool] = False
     """Whether it needs the whole request: it does not act on one that is too long to be kept."""
+    needs_no_upstream: ClassVar[bool] = False
+    """Whether the upstream never hears of a request on which it acts, so that it does so also where there is none."""
 
     @property
     def acts_on(self) -> Message:

@@ -224,6 +224,11 @@ class Proxy:
         self.errors[reason] += 1
         self.shared.journal.write(event.DialFailed(self.name, link.number, reason, error, self.upstream.endpoint))
 
+    @property
+    def needs_no_upstream(self) -> bool:
+        """Whether a fault is armed that acts on requests also where there is no upstream."""
+        return self.rules.need_no_upstream
+
     def link_failed(self, link: Link, error: Exception) -> None:
         """Record what was raised on a link, which ends it; the loop reports where."""
         said = cut(f"{type(error).__name__}: {error}", 1000)

@@ -43,6 +43,7 @@ class LostRequest(HttpFault, frozen=True):
     """
 
     name = "http.lost_request"
+    needs_no_upstream = True
 
     client_sees: Annotated[Literal["hang", "reset"], Meta(description="What the client sees: silence, or an RST.")] = (
         "hang"

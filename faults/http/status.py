@@ -28,6 +28,7 @@ class Status(HttpFault, frozen=True):
     """
 
     name = "http.status"
+    needs_no_upstream = True
     body_settings = ("body", "json", "html")
 
     status: Annotated[int, Meta(ge=200, le=599, description="The status, from 200 to 599.")]

@@ -15,7 +15,7 @@ class Rules:
     Which of them a request meets is a mask: bit i stands for `injections[i]`.
     """
 
-    __slots__ = ("collect", "index", "injections")
+    __slots__ = ("collect", "index", "injections", "need_no_upstream")
 
     def __init__(self, injections: Iterable[Injection] = ()) -> None:
         self.injections: Sequence[Injection] = tuple(injections)
@@ -23,6 +23,8 @@ class Rules:
         wholly = [n for n, injection in enumerate(self.injections) if fault_of(injection).needs_whole_request]
         self.collect = self.index.needs_body | sum(1 << n for n in wholly)
         """Those that can be judged only when the body is there."""
+        self.need_no_upstream = any(fault_of(injection).needs_no_upstream for injection in self.injections)
+        """Whether one of them acts on requests also where there is no upstream."""
 
     def among(self, mask: int) -> Iterator[tuple[int, Injection]]:
         """Yield the injections of a mask, each with its bit."""

@@ -20,6 +20,7 @@ from ..system.clock import Clock, GuardedClock
 from ..system.dial import dial
 from .gate import Gate
 from .side import Opening, Pause, Side
+from .stand_in import stand_in
 
 _POLL = 0.001
 """Seconds between two looks at what a link that is being ended has still to send."""
@@ -38,6 +39,10 @@ class LinkHost(Protocol):
     gate: Gate
     dials: Histogram
     """How long upstreams took to accept, in seconds."""
+
+    @property
+    def needs_no_upstream(self) -> bool:
+        """Whether a fault is armed that acts on requests also where there is no upstream."""
 
     def conversation_for(self, link: Link) -> Conversation | None:
         """Return the conversation of a link that begins to carry, where its protocol can be parsed."""
@@ -137,18 +142,30 @@ class Link:
                 raise
             self._close_sockets()
         except TimeoutError:
-            self._dial_failed("dial_timeout", f"no answer within {self.limits.dial:g}s")
+            await self._dial_failed("dial_timeout", f"no answer within {self.limits.dial:g}s")
         except socket.gaierror as error:
-            self._dial_failed("dial_unresolved", error)
+            await self._dial_failed("dial_unresolved", error)
         except OSError as error:
-            self._dial_failed(_DIAL_REASONS.get(error.errno or 0, "dial_failed"), error)
+            await self._dial_failed(_DIAL_REASONS.get(error.errno or 0, "dial_failed"), error)
         else:
             self._opened()
 
-    def _dial_failed(self, reason: str, error: OSError | str) -> None:
+    async def _dial_failed(self, reason: str, error: OSError | str) -> None:
         self._host.dial_failed(self, reason, error if isinstance(error, str) else sockets.explain(error))
-        self.end(self._undialled, reason)
-        self._close_sockets()
+        if not self._host.needs_no_upstream:
+            self.end(self._undialled, reason)
+            self._close_sockets()
+            return
+        nobody = await stand_in(lambda: self._reached_nobody(reason))
+        await asyncio.get_running_loop().create_connection(lambda: Opening(self.server), sock=nobody)
+        self._opened()
+
+    def _reached_nobody(self, reason: str) -> None:
+        """Take that something was sent to an upstream that could not be reached."""
+        try:
+            self.end(self._undialled, reason)
+        except Exception as error:
+            self.failed(error)
 
     def _opened(self) -> None:
         """Begin to carry. The faults that fired on this link join before its first byte moves."""
