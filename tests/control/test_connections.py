@@ -5,7 +5,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -82,11 +82,15 @@ def iter_into(found: list[object], coming: Iterator[object]) -> list[object]:
     return []
 
 
-def wait(found: list[object], count: int) -> None:
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + DEADLINE
-    while len(found) < count:
-        assert time.monotonic() < deadline, found
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.002)
+
+
+def wait(found: list[object], count: int) -> None:
+    until(lambda: len(found) >= count)
 
 
 def test_a_follower_of_connections_hears_of_open_ones_and_of_each_that_ends(
@@ -149,6 +153,7 @@ def test_who_follows_the_log_hears_of_a_request_when_it_ends(running: Running) -
             upstream, _ = silent.accept()
             assert upstream.recv(1000)
             with followed(itertools.islice(running.client.follow_requests(), 1)) as found:
+                until(lambda: bool(running.fleet.request_log.listeners))
                 client.close()
                 assert upstream.recv(1000) == b""
                 upstream.close()

@@ -402,6 +402,16 @@ def test_a_cancelled_wait_leaves_nothing(payments: Proxied, what: str) -> None:
     assert len(payments.requests) == 1
 
 
+def test_a_wait_that_is_over_leaves_no_listener(shop: str) -> None:
+    with Chaos(seed=7, api="none") as chaos:
+        payments = chaos.proxy("payments", upstream=shop)
+        fleet = chaos._driver._fleet
+        for wait_for in (payments.wait_for, payments.wait_for_connections):
+            with pytest.raises(NotSeenError):
+                wait_for(within=0.01)
+        assert (fleet.request_log.listeners, fleet.connection_log.listeners) == (set(), set())
+
+
 def test_threads_may_wait_at_once(payments: Proxied) -> None:
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(payments.wait_for, "GET /charge", count, DEADLINE) for count in (1, 2, 3, 3)]
