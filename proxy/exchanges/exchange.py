@@ -6,7 +6,6 @@ import hashlib
 from typing import NamedTuple
 
 from ...wire.dialect import RequestHead
-from ...wire.keyed_hash import keyed_hash
 from ..record.request_log import Entry
 from .message_queue import Slot
 from .plan import Plan
@@ -93,11 +92,9 @@ class Exchange:
             fingerprint=self.fingerprint,
             faults=self.faults,
             began=self.started,
-            identity=keyed_hash(self.head.summary(values=True)),
-            idempotency_key=self.head.idempotency_key(),
-            idempotent=self.head.idempotent,
             retry_after=self.retry_after,
             left=None if self.left is None else self.left - self.started,
+            head=self.head,
         )
 
     @property

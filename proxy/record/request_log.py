@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from ...wire.dialect import RequestHead
+from ...wire.keyed_hash import keyed_hash
 from .listeners import tell
 
 KEPT = 10_000
@@ -23,10 +25,9 @@ class Entry(NamedTuple):
     or `unparsed`, where the proxy stopped parsing its link.
     `faults` are the names of the injections that acted on it.
 
-    `began` is when it began by the clock of the proxies. Requests for the same have the same `identity`, a hash of what
-    was asked with all its values (the body is not in it), and `idempotency_key` is a hash as well. `idempotent`: by the
-    rules of its protocol it may be sent again. `retry_after` is how many seconds the reply asks the client to wait.
-    `left` is how long after the beginning the client's stream ended, if that was before the reply's end.
+    `began` is when it began by the clock of the proxies. `retry_after` is how many seconds the reply asks the client to
+    wait. `left` is how long after the beginning the client's stream ended, if that was before the reply's end. `head`
+    is what its request asks for, secrets included: hashes of it are made when somebody asks.
     """
 
     seq: int
@@ -45,11 +46,24 @@ class Entry(NamedTuple):
     fingerprint: str
     faults: tuple[str, ...]
     began: float
-    identity: str
-    idempotency_key: str
-    idempotent: bool
     retry_after: float | None
     left: float | None
+    head: RequestHead
+
+    @property
+    def identity(self) -> str:
+        """A hash of what was asked, with all its values and without the body: requests for the same have the same."""
+        return keyed_hash(self.head.summary(values=True))
+
+    @property
+    def idempotency_key(self) -> str:
+        """A hash of its idempotency key; empty without one."""
+        return self.head.idempotency_key()
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether it may be sent again, by the rules of its protocol."""
+        return self.head.idempotent
 
 
 class Ended(Protocol):

@@ -13,10 +13,12 @@ from brownout.control.guard import NO_TOKEN, Guard
 from brownout.control.serve import Server, serve
 from brownout.faults.segment import Kind
 from brownout.proxy import Entry, Fleet, Proxy
+from brownout.wire.http1.head import request_head
 
 from ..written import Written
 
 DEADLINE = 60.0
+HEAD = request_head(b"POST /charge/17?token=secret HTTP/1.1\r\nIdempotency-Key: k17\r\n\r\n")
 
 
 class Running(NamedTuple):
@@ -56,8 +58,7 @@ def entry(seq: int, proxy: str = "echo", **values: Any) -> Entry:
     """An exchange as the machine writes it down; `values` are what differs."""
     example = Entry(
         seq, 1795490631.187, proxy, 3, "POST /charge/{}", "POST /charge/17?token=*", "503", "5xx", "", 0.0000123,
-        0.0001234, 345, 678, "9f86d081", ("http.status", "latency"), 91342.1870306, "5e9c1f0b7a2d4e68", "a41f77c0d2e95b13",
-        False, 2.0, None,
+        0.0001234, 345, 678, "9f86d081", ("http.status", "latency"), 91342.1870306, 2.0, None, HEAD,
     )  # fmt: skip
     return example._replace(**values)
 

@@ -13,6 +13,7 @@ from brownout.control.replies import reply_list
 from brownout.control.views import RequestView
 from brownout.proxy import RequestLog
 from brownout.wire.errors import BrownoutError, NotFoundError
+from brownout.wire.keyed_hash import keyed_hash
 
 from ..written import Written
 from .conftest import Running, carried, entry
@@ -36,8 +37,8 @@ VIEW = {
     "fingerprint": "9f86d081",
     "faults": ["http.status", "latency"],
     "began": 91342.1870306,
-    "identity": "5e9c1f0b7a2d4e68",
-    "idempotency_key": "a41f77c0d2e95b13",
+    "identity": keyed_hash("POST /charge/17?token=secret"),
+    "idempotency_key": keyed_hash("k17"),
     "idempotent": False,
     "retry_after": 2.0,
     "left_seconds": None,
