@@ -11,6 +11,7 @@ import re
 import shlex
 import struct
 import subprocess
+import sys
 import termios
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ from brownout.wire.errors import BrownoutError
 from .conftest import DEADLINE, PROGRAM, Run, command, environment
 
 SESSION = Path(__file__).with_name("words.txt")
+PROGRAMS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+"""Where pytest is found, which the steps name as a command."""
 STEP = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 
@@ -40,7 +43,7 @@ def there(process: Run, echo: str) -> Iterator[Client]:
 
 def answer(words: str, client: Client) -> str:
     """What is said, and the exit code where it is not 0."""
-    done = command(*shlex.split(words)[1:], BROWNOUT_API=client.where)
+    done = command(*shlex.split(words)[1:], BROWNOUT_API=client.where, PATH=PROGRAMS)
     client.heal()
     for name in {view["name"] for view in client.proxies()} - {"redis", "web"}:
         client.remove(name)
