@@ -33,6 +33,7 @@ bench: .venv/.test
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/exchanges.py
 	$(BIN)/python bench/idle_links.py
+	$(BIN)/python bench/new_links.py
 	$(BIN)/python bench/stalled.py
 	$(BIN)/python bench/scrape.py
 	$(BIN)/python bench/plugin.py
