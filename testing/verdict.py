@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..control.observations import Connection, Request
 from ..control.verdicts.expectations import Expectations
 from ..control.verdicts.finding import Finding
-from ..control.verdicts.verdict import Seen, findings, when
+from ..control.verdicts.verdict import Seen, findings, healed_at
 from ..faults.settings import convert
 from ..wire.errors import BrownoutError
 from .driver import hidden
@@ -54,12 +54,9 @@ class Verdict:
 
 
 def seen_on(requests: list[Request] | None, connections: list[Connection], receipts: Iterable[Receipt]) -> Seen:
-    """Return what clients did, and when the faults of these receipts were there."""
-    faults = [
-        (receipt.armed_at.timestamp(), receipt.healed_at.timestamp() if receipt.healed_at else None)
-        for receipt in receipts
-    ]
-    return Seen(requests, connections, *when(faults, [*(requests or []), *connections]))
+    """Return what clients did, and when the faults of these receipts were healed."""
+    ends = [receipt.healed_at.timestamp() if receipt.healed_at else None for receipt in receipts]
+    return Seen(requests, connections, healed_at(ends, [*(requests or []), *connections]))
 
 
 def _many(count: int, noun: str) -> str:

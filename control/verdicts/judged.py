@@ -9,7 +9,7 @@ from ...wire.protocols import dialect_of
 from .. import observations
 from ..views import FindingView, connection_view, request_view
 from .expectations import Expectations
-from .verdict import Seen, findings, when
+from .verdict import Seen, findings, healed_at
 
 if TYPE_CHECKING:
     from ...proxy import Fleet, Proxy
@@ -27,7 +27,7 @@ def _judged(fleet: Fleet, proxy: Proxy, expected: Expectations) -> Iterator[Find
     if dialect_of(proxy.upstream.protocol) is not None:
         requests = observations.requests(map(request_view, fleet.requests(proxy=proxy.name)))
     placed = [*proxy.injections.healed, *proxy.injections.values()]
-    faults = [(each.armed_at, each.healed_at) for each in placed]
-    seen = Seen(requests, connections, *when(faults, [*(requests or []), *connections]))
+    ends = [each.healed_at for each in placed]
+    seen = Seen(requests, connections, healed_at(ends, [*(requests or []), *connections]))
     for finding in findings(seen, expected):
         yield {"proxy": proxy.name, **finding._asdict()}  # type: ignore[typeddict-item]  # its fields are those

@@ -1,18 +1,21 @@
-"""The rules for the time after healing, and for connections that are left open."""
+"""The rules for the time after healing, and for connections that are of no use any more."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..observations import Connection
+from ..observations import Connection, Request
 from .finding import Finding
 from .operation import Operation, Step
+
+_UNSURE = 0.01
+"""Seconds after healing for which nobody can say whether a request met the fault: two clocks are compared."""
 
 
 def recovers(operations: Sequence[Operation], healed: float, within: float) -> Iterator[Finding]:
     """A client works again soon after its dependency does. `healed` is the moment at which the last fault went."""
     after = sorted(
-        (step for operation in operations for step in operation.steps if step.began >= healed),
+        (step for operation in operations for step in operation.steps if step.began >= healed + _UNSURE),
         key=lambda step: step.began,
     )
     good = [step for step in after if not step.kind]
@@ -25,25 +28,18 @@ def recovers(operations: Sequence[Operation], healed: float, within: float) -> I
         yield Finding("recovery", "error", text, _line(after, healed))
 
 
-def returns_connections(connections: Sequence[Connection], failed: float) -> Iterator[Finding]:
-    """A client does not keep more connections open than it had before the first fault, at the moment `failed`."""
-    before = _most_open([each for each in connections if each.began < failed], failed)
-    left = [each for each in connections if each.end == "open"]
-    if before and len(left) > before:
-        text = f"{len(left)} connections are open; at most {before} were before the first fault"
-        shown = ", ".join(f"connection {each.number}" for each in left[:6])
-        yield Finding("connections", "warning", text, f"open: {shown}{', ...' if len(left) > 6 else ''}")
-
-
-def _most_open(connections: Sequence[Connection], until: float) -> int:
-    """Return how many of them were open at once."""
-    moments = [(each.began, 1) for each in connections]
-    moments += [(min(each.began + each.seconds, until), -1) for each in connections]
-    most = now = 0
-    for _, step in sorted(moments):
-        now += step
-        most = max(most, now)
-    return most
+def closes_broken(requests: Sequence[Request], connections: Sequence[Connection]) -> Iterator[Finding]:
+    """A client closes a connection on which a reply did not come, or not all of it: it is of no use any more."""
+    last = {each.connection: each for each in sorted(requests, key=lambda request: request.began)}
+    kept = [
+        each.number
+        for each in connections
+        if each.end == "open" and each.number in last and last[each.number].end in ("lost", "cut")
+    ]
+    if kept:
+        numbers = ", ".join(map(str, kept[:6]))
+        text = f"{len(kept)} of {len(connections)} connections are open on which no whole reply came"
+        yield Finding("connections", "warning", text, f"open: {numbers}{', ...' if len(kept) > 6 else ''}")
 
 
 def _line(steps: Sequence[Step], healed: float) -> str:

@@ -14,14 +14,13 @@ from .operation import Operation, of_connections, of_requests
 
 
 class Seen(NamedTuple):
-    """What clients did on a proxy, and when it failed: from `failed` to `healed`, by the clock of the requests.
+    """What clients did on a proxy, and when its last fault was healed, by the clock of the requests.
 
     `requests` is None where nothing is parsed: then a connection is an attempt.
     """
 
     requests: Sequence[Request] | None
     connections: Sequence[Connection]
-    failed: float | None = None
     healed: float | None = None
 
     @property
@@ -30,19 +29,16 @@ class Seen(NamedTuple):
         return of_connections(self.connections) if self.requests is None else of_requests(self.requests)
 
 
-def when(
-    faults: Iterable[tuple[float, float | None]], done: Sequence[Request | Connection]
-) -> tuple[float | None, float | None]:
-    """Return from when to when something failed, by the clock of what was done.
+def healed_at(ends: Iterable[float | None], done: Sequence[Request | Connection]) -> float | None:
+    """Return when the last fault was healed, by the clock of what was done; None while one is armed, or without any.
 
-    `faults` has the Unix times at which each was armed and healed. The second moment is None while one is armed.
+    `ends` has the Unix times at which each was healed.
     """
-    told = list(faults)
+    told = list(ends)
     if not told or not done:
-        return None, None
-    offset = done[0].began - done[0].at.timestamp()
-    healed = [end for _, end in told if end is not None]
-    return min(begin for begin, _ in told) + offset, max(healed) + offset if len(healed) == len(told) else None
+        return None
+    healed = [end for end in told if end is not None]
+    return max(healed) + done[0].began - done[0].at.timestamp() if len(healed) == len(told) else None
 
 
 def findings(seen: Seen, expected: Expectations) -> list[Finding]:
@@ -74,5 +70,5 @@ def _findings(seen: Seen, expected: Expectations) -> Iterator[Finding]:
         yield from keeps(operations, expected.opens_after, expected.quiet_for, expected.probes)
     if seen.healed is not None and expected.recover_within is not None:
         yield from recovery.recovers(operations, seen.healed, expected.recover_within)
-    if seen.failed is not None:
-        yield from recovery.returns_connections(seen.connections, seen.failed)
+    if seen.requests is not None:
+        yield from recovery.closes_broken(seen.requests, seen.connections)

@@ -456,7 +456,7 @@ class Conversation:
         for exchange in self._open:
             if exchange.left is None and not exchange.end:
                 exchange.left = self._clock.time()
-                self._host.left(exchange)
+                self._host.settled(exchange)
 
     def _client_ended(self, kind: Kind) -> None:
         if self._request_mode is SILENCED:

@@ -60,8 +60,8 @@ class ConversationHost(Protocol):
     def parsing_stopped(self, why: str) -> None:
         """Record that the link is not parsed any more."""
 
-    def left(self, exchange: Exchange) -> None:
-        """Take an exchange whose client's stream has ended before it did."""
+    def settled(self, exchange: Exchange) -> None:
+        """Take an exchange that is open and will have no reply: it is lost, or the client's stream has ended."""
 
     def ended(self, exchange: Exchange) -> None:
         """Take an exchange that has ended."""

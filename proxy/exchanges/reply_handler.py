@@ -75,6 +75,7 @@ class ReplyHandler:
         self._shape(exchange, plan, 0)
         if isinstance(action, Drop):
             exchange.end = "lost"
+            self._host.settled(exchange)
             self._silence(injection)
         else:
             exchange.end, kind = ("reset", Kind.RESET) if isinstance(action, Reset) else ("closed", Kind.CLOSE)

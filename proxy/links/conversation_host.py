@@ -117,8 +117,8 @@ class LinkConversationHost:
         """Record that the link is not parsed any more."""
         self._proxy.parsing_stopped(self._link, why)
 
-    def left(self, exchange: Exchange) -> None:
-        """Tell of an exchange whose client's stream has ended before it did."""
+    def settled(self, exchange: Exchange) -> None:
+        """Tell of an exchange that is open and will have no reply: it is lost, or the client's stream has ended."""
         exchange.origin = self._origin
         self._request_log.tell(exchange, self._link.clock.time())
 

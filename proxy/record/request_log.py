@@ -82,7 +82,7 @@ class Open(Protocol):
 
 class RequestLog:
     """The last exchanges of a process, numbered 1, 2, ... up to `seq`; `listeners` are called with each new one, and
-    before that with one that is still open when its client's stream ends.
+    before that with one that is still open when its reply is lost, or its client's stream ends.
 
     `values`: they are shown with the values that may be secrets, such as those of a query.
     """

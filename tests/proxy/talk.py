@@ -98,7 +98,7 @@ class Talk:
         self.writes: list[tuple[str, bytes]] = []
         self.paused: dict[str, bool] = {"upstream": False, "downstream": False}
         self.over: list = []
-        self.left_open: list = []
+        self.unanswered: list = []
         self.stop_reason = ""
         self.copies: list[tuple[bytes, int, Callable[[], None]]] = []
         self.answered: list[Callable[[], None]] = []
@@ -187,8 +187,8 @@ class Talk:
         assert not self.stop_reason, "told twice"
         self.stop_reason = why
 
-    def left(self, exchange) -> None:
-        self.left_open.append(exchange)
+    def settled(self, exchange) -> None:
+        self.unanswered.append(exchange)
 
     def ended(self, exchange) -> None:
         exchange.origin = Origin(0.0, "api", 1)

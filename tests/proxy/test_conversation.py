@@ -96,18 +96,18 @@ class TestNothingFires:
         talk.client(POST)
         talk.wait(2)
         talk.client(kind)
-        assert [exchange.left - exchange.started for exchange in talk.left_open] == [2]
+        assert [exchange.left - exchange.started for exchange in talk.unanswered] == [2]
         talk.wait(3)
         talk.client(Kind.RESET)
         talk.server(OK)
-        assert len(talk.left_open) == 1
+        assert len(talk.unanswered) == 1
         assert [entry.left for entry in talk.entries] == [2]
 
     def test_a_client_that_leaves_after_its_reply_is_not_noted(self, talk):
         talk.client(POST)
         talk.server(OK)
         talk.client(Kind.EOF)
-        assert (talk.left_open, talk.entries[0].left) == ([], None)
+        assert (talk.unanswered, talk.entries[0].left) == ([], None)
 
     def test_one_read_is_one_write_also_where_messages_are_queued(self, talk):
         talk.inject(does(Hold(0)), match={"path": "/1"})

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import random
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,14 +115,24 @@ def test_a_breaker_that_does_not_open_is_found(api: Proxied) -> None:
     assert rules(api, opens_after=4, quiet_for="10s") == []
 
 
-def test_no_recovery_is_found(api: Proxied) -> None:
-    ask(api)
+def test_it_is_judged_when_a_client_succeeds_after_healing(api: Proxied) -> None:
     with api.inject("http.status:503"):
         ask(api)
-    api.inject("http.status:500", allow_unused=True).heal()
-    assert rules(api, recover_within="30s") == []
+    assert rules(api, recover_within="30s") == []  # nobody has asked since
+    with api.inject("http.status:503", allow_unused=True):
+        pass
     ask(api)
     assert rules(api, recover_within="30s") == []
+
+
+def test_a_connection_that_is_kept_although_its_reply_was_lost_is_found(api: Proxied) -> None:
+    with api.inject("http.lost_reply", client_sees="hang"):
+        with socket.create_connection((api.host, api.port), timeout=20) as kept:
+            kept.sendall(b"GET /charge HTTP/1.1\r\nHost: a\r\n\r\n")
+            api.wait_for("GET /charge", within=20)
+            assert rules(api) == ["warning connections"]
+        api.wait_for_connections(within=20)
+        assert rules(api) == []
 
 
 def test_where_nothing_is_parsed_connections_are_attempts(echo: str) -> None:
