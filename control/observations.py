@@ -122,7 +122,7 @@ def requests(views: Iterable[RequestView]) -> list[Request]:
     tries = [
         Try(
             view["identity"],
-            view["fingerprint"],
+            view["fingerprint"] if view["request_complete"] else None,
             view["idempotency_key"],
             view["began"],
             math.inf if request_end(view) == "open" else view["began"] + _request_seconds(view),

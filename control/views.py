@@ -145,6 +145,8 @@ class RequestView(TypedDict):
     reply_bytes: int
     fingerprint: str
     """A hash of the request's body, empty without one."""
+    request_complete: bool
+    """Whether all of the request came; else `fingerprint` is that of a part of its body."""
     faults: list[str]
     """The names of the injections that acted on it."""
     began: float
@@ -324,6 +326,7 @@ def request_view(entry: Entry) -> RequestView:
         "request_bytes": entry.request_bytes,
         "reply_bytes": entry.reply_bytes,
         "fingerprint": entry.fingerprint,
+        "request_complete": entry.request_complete,
         "faults": list(entry.faults),
         "began": entry.began,
         "identity": entry.identity,

@@ -94,6 +94,7 @@ class Exchange:
             began=self.started,
             retry_after=self.retry_after,
             left=None if self.left is None else self.left - self.started,
+            request_complete=self.request_complete,
             head=self.head,
         )
 

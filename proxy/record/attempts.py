@@ -5,7 +5,8 @@
 1. With an idempotency key the key decides. Attempts at the same work with the same key are of one logical operation,
    whatever came of them, whatever their bodies, and however long they are apart.
 2. Without a key an attempt belongs to an operation whose last attempt failed: at the same work, with the same body,
-   over when this one begins, and not longer ago than `WINDOW` and what the reply asked the client to wait.
+   over when this one begins, and not longer ago than `WINDOW` and what the reply asked the client to wait. A body that
+   did not come whole may be any.
 3. Where there are several such operations, it belongs to the one whose last attempt was over first: of clients that
    back off for equally long, that one comes back first.
 4. Any other attempt begins an operation. So the same request after a success is a new one, and so is a request that is
@@ -26,13 +27,14 @@ WINDOW = 60.0
 class Try(NamedTuple):
     """What tells whether something is tried again. Moments are seconds of one clock.
 
-    `work` is what was asked for, `body` a hash of what was sent with it, `key` the idempotency key; each may be empty.
+    `work` is what was asked for, `body` a hash of what was sent with it (None: it did not come whole), `key` the
+    idempotency key; each may be empty.
     `over` is when it had ended, or its client had given up; infinite while it is under way. `wait` is how many seconds
     the reply asked the client to wait.
     """
 
     work: str
-    body: str
+    body: str | None
     key: str
     began: float
     over: float
@@ -55,17 +57,19 @@ class Attempt(NamedTuple):
 class _Operation:
     """A logical operation, with its last attempt."""
 
-    __slots__ = ("_count", "_number", "last")
+    __slots__ = ("_count", "_number", "body", "last")
 
     def __init__(self, number: int, first: Try) -> None:
         self._number = number
         self._count = 1
+        self.body = first.body
         self.last = first
 
     def add(self, each: Try) -> Attempt:
         """Take its next attempt."""
         pause = each.began - self.last.over
         self.last = each
+        self.body = self.body if each.body is None else each.body
         self._count += 1
         return Attempt(self._number, self._count, pause)
 
@@ -74,10 +78,10 @@ def attempts(tries: Iterable[Try]) -> list[Attempt]:
     """Return the place of each attempt. They come in the order in which they began."""
     found: list[Attempt] = []
     keyed: dict[tuple[str, str], _Operation] = {}
-    failed: dict[tuple[str, str], list[_Operation]] = {}
+    failed: dict[str, list[_Operation]] = {}
     operations = 0
     for each in tries:
-        waiting = failed.setdefault((each.work, each.body), [])
+        waiting = failed.setdefault(each.work, [])
         operation = keyed.get((each.work, each.key)) if each.key else _take_next(waiting, each)
         if operation is None:
             operations += 1
@@ -95,7 +99,11 @@ def attempts(tries: Iterable[Try]) -> list[Attempt]:
 def _take_next(waiting: list[_Operation], each: Try) -> _Operation | None:
     """Take out the operation to which an attempt without a key belongs, and those that are too old to have more."""
     waiting[:] = [one for one in waiting if each.began - one.last.over <= WINDOW + one.last.wait]
-    over = [one for one in waiting if one.last.over <= each.began]
+    over = [
+        one
+        for one in waiting
+        if one.last.over <= each.began and (None in (one.body, each.body) or one.body == each.body)
+    ]
     found = min(over, key=lambda one: one.last.over, default=None)
     if found is not None:
         waiting.remove(found)

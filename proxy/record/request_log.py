@@ -26,7 +26,8 @@ class Entry(NamedTuple):
     `faults` are the names of the injections that acted on it.
 
     `began` is when it began by the clock of the proxies. `retry_after` is how many seconds the reply asks the client to
-    wait. `left` is how long after the beginning the client's stream ended, if that was before the reply's end. `head`
+    wait. `left` is how long after the beginning the client's stream ended, if that was before the reply's end.
+    `request_complete`: all of the request was read, and `fingerprint` is that of its whole body. `head`
     is what its request asks for, secrets included: hashes of it are made when somebody asks.
     """
 
@@ -48,6 +49,7 @@ class Entry(NamedTuple):
     began: float
     retry_after: float | None
     left: float | None
+    request_complete: bool
     head: RequestHead
 
     @property

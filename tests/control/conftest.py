@@ -58,7 +58,7 @@ def entry(seq: int, proxy: str = "echo", **values: Any) -> Entry:
     """An exchange as the machine writes it down; `values` are what differs."""
     example = Entry(
         seq, 1795490631.187, proxy, 3, "POST /charge/{}", "POST /charge/17?token=*", "503", "5xx", "", 0.0000123,
-        0.0001234, 345, 678, "9f86d081", ("http.status", "latency"), 91342.1870306, 2.0, None, HEAD,
+        0.0001234, 345, 678, "9f86d081", ("http.status", "latency"), 91342.1870306, 2.0, None, True, HEAD,
     )  # fmt: skip
     return example._replace(**values)
 

@@ -14,7 +14,7 @@ def request(**values: object) -> RequestView:
         "seq": 1, "at": "2026-11-24T03:23:51.187Z", "proxy": "payments", "connection": 3,
         "operation": "POST /charge/{}", "request": "POST /charge/17?token=***", "status": "200", "outcome": "2xx",
         "end": "", "first_seconds": 0.1, "seconds": 0.2, "request_bytes": 345, "reply_bytes": 678,
-        "fingerprint": "9f86d081", "faults": [], "began": 100.0, "identity": "id", "idempotency_key": "",
+        "fingerprint": "9f86d081", "request_complete": True, "faults": [], "began": 100.0, "identity": "id", "idempotency_key": "",
         "idempotent": False, "retry_after": None, "left_seconds": None,
     }  # fmt: skip
     return {**view, **values}

@@ -35,6 +35,7 @@ VIEW = {
     "request_bytes": 345,
     "reply_bytes": 678,
     "fingerprint": "9f86d081",
+    "request_complete": True,
     "faults": ["http.status", "latency"],
     "began": 91342.1870306,
     "identity": keyed_hash("POST /charge/17?token=secret"),

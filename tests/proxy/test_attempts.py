@@ -12,7 +12,7 @@ def tried(
     over: float,
     failed: bool = True,
     work: str = "POST /charge",
-    body: str = "b1",
+    body: str | None = "b1",
     key: str = "",
     wait: float = 0.0,
 ) -> Try:
@@ -103,6 +103,14 @@ TABLE: dict[str, tuple[list[Try], list[tuple[int, int, float | None]]]] = {
     ),
     "without the key it is another operation": ([tried(0, 1, key="k"), done(2, 3)], [(1, 1, None), (2, 1, None)]),
     "with a key where there was none as well": ([tried(0, 1), done(2, 3, key="k")], [(1, 1, None), (2, 1, None)]),
+    "a body that did not come whole may be any": (
+        [tried(0, 1), tried(2, 3, body=None), tried(4, 5), done(6, 7, body="b2")],
+        [(1, 1, None), (1, 2, 1), (1, 3, 1), (2, 1, None)],
+    ),
+    "also that of a first attempt": (
+        [tried(0, 1, body=None), tried(2, 3, body="b2"), done(4, 5)],
+        [(1, 1, None), (1, 2, 1), (2, 1, None)],
+    ),
     "connects": (
         [tried(0, 0, work="", body=""), tried(1, 1, work="", body=""), done(3, 9, work="", body="")],
         [(1, 1, None), (1, 2, 1), (1, 3, 2)],

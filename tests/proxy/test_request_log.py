@@ -12,7 +12,7 @@ HEAD = request_head(b"GET /?a=b HTTP/1.1\r\n\r\n")
 
 def ended(proxy: str = "p") -> Written:
     entry = Entry(
-        0, 1e9, proxy, 1, "GET /", "GET /?a=*", "200", "2xx", "", 0.1, 0.2, 10, 20, "", (), 5.0, None, None, HEAD
+        0, 1e9, proxy, 1, "GET /", "GET /?a=*", "200", "2xx", "", 0.1, 0.2, 10, 20, "", (), 5.0, None, None, True, HEAD
     )  # fmt: skip
     return Written(entry, "GET /?a=b")
 

@@ -164,6 +164,16 @@ def test_a_reply_that_a_fault_of_streams_holds_was_not_had(payments: Proxied) ->
     assert [(each.status, each.end, each.attempt) for each in payments.requests] == [(None, "left", 1), (200, "", 2)]
 
 
+def test_a_request_of_which_only_a_part_came_is_an_attempt_as_well(payments: Proxied) -> None:
+    half = b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{"
+    with giving_up(payments, half):
+        wait(lambda: [each.end for each in payments.requests] == ["open"])
+    payments.wait_for(within=DEADLINE)
+    with retrying(times=0) as client:
+        assert client.request("POST", f"{payments.url}/charge", body=b"{}").status == 200
+    assert [(each.end, each.attempt) for each in payments.requests] == [("left", 1), ("", 2)]
+
+
 def test_a_request_that_is_under_way_is_listed(chaos: Chaos) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         proxy = chaos.proxy("silent", upstream=f"http://127.0.0.1:{silent.getsockname()[1]}")
