@@ -7,7 +7,14 @@ from pathlib import Path
 from .conftest import Run, command
 from .test_strict import ASK, Start, web  # noqa: F401 - a fixture
 
-HAMMER = f"{ASK}\nfor _ in range(9): ask()"
+CHARGE = """
+import http.client, os
+for _ in range(2):
+    client = http.client.HTTPConnection("127.0.0.1", int(os.environ["BROWNOUT_WEB_PORT"]), timeout=60)
+    client.request("POST", "/charge", "5 EUR")
+    assert client.getresponse().status == 500
+    client.close()
+"""
 
 
 def said(process: Run) -> list[str]:
@@ -17,14 +24,14 @@ def said(process: Run) -> list[str]:
 
 def test_what_clients_did_is_said_at_the_end(run: Start, web: str, tmp_path: Path) -> None:  # noqa: F811
     report = tmp_path / "report.json"
-    (tmp_path / "brownout.yaml").write_text("profiles: {down: {web: ['http.status:503']}}")
+    (tmp_path / "brownout.yaml").write_text("profiles: {down: {web: ['http.status:500']}}")
     words = [str(tmp_path / "brownout.yaml"), "-p", f"web=http://{web}", "--profile", "down", "--report", str(report)]
-    lines = said(run(*words, "--verdicts", "--", sys.executable, "-c", HAMMER))
+    lines = said(run(*words, "--verdicts", "--", sys.executable, "-c", CHARGE))
     start = next(nth for nth, line in enumerate(lines) if "error on web" in line)
-    assert lines[start].startswith("brownout: error on web: back-off: it tried ")
-    assert lines[start + 1].startswith("  GET /: 503 at 0.00 s, 503 at ")
+    assert lines[start].startswith("brownout: error on web: unsafe-repeat: it tried again after 500, ")
+    assert lines[start + 1].startswith("  POST /charge: 500 at 0.00 s, 500 at ")
     (finding,) = json.loads(report.read_text())["findings"]
-    assert (finding["proxy"], finding["rule"], finding["level"]) == ("web", "back-off", "error")
+    assert (finding["proxy"], finding["rule"], finding["level"]) == ("web", "unsafe-repeat", "error")
 
 
 def test_it_says_that_nothing_was_found(run: Start, web: str) -> None:  # noqa: F811

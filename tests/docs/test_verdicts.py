@@ -1,4 +1,4 @@
-"""docs/verdicts.md: its example passes, and fails without its pause as the page says; its tables are complete."""
+"""docs/verdicts.md: its example passes, and fails as the page says; its tables are complete."""
 
 import http.server
 import os
@@ -45,14 +45,12 @@ def run(folder: Path, code: str, port: int) -> str:
 
 
 @pytest.mark.slow
-def test_the_example_passes_and_fails_without_its_pause(tmp_path: Path, port: int) -> None:
+def test_the_example_passes_and_fails_as_the_page_says(tmp_path: Path, port: int) -> None:
     code = blocks(PAGE, "python")[0]
     assert "1 passed" in run(tmp_path, code, port)
-    said = run(tmp_path, re.sub(r" +time\.sleep\(.*\n", "", code).replace("import time\n\n", ""), port)
-    expected, rule, evidence = blocks(PAGE, "text")[0].splitlines()
-    assert expected in said
-    assert rule in said
-    assert re.search(re.sub(r"\d\.\d\d", r"\\d+\\.\\d\\d", evidence.strip()), said)
+    said = run(tmp_path, re.sub(r"time\.sleep\(.*", "time.sleep(0.1)", code), port)
+    for line in blocks(PAGE, "text")[0].splitlines():  # a busy machine makes a pause longer
+        assert re.search(re.sub(r"0\.1\d", r"\\d\\.\\d\\d", line.strip()), said), said
 
 
 @pytest.mark.slow
