@@ -28,7 +28,7 @@ def demo() -> None:
     """Show on real servers what each failure does to real clients.
 
     Starts a Redis, a Postgres and a small HTTP service on free ports, puts a proxy before each, makes them slow,
-    narrow, broken, silent and absent, heals them, and measures. Takes a quarter of a minute and leaves nothing behind.
+    narrow, broken, silent and absent, heals them, and measures. Takes less than a minute and leaves nothing behind.
 
     Exits with 1 where the clients did not feel what was injected.
 
