@@ -148,13 +148,13 @@ def test_the_table_fits_the_terminal(
 def test_the_table_shows_links_and_rates(terminal: Callable[..., Terminal], echo: str) -> None:
     screen = terminal(80, 24, "run", "-p", f"echo={echo}", "--api", "127.0.0.1:0")
     host, port = str(api(screen).proxy("echo")["address"]).split(":")
-    screen.until("echo           0/0       0 B          -       0 B           -")
+    screen.until("echo           0/0      0       0 B          -       0 B           -")
     with socket.create_connection((host, int(port)), timeout=DEADLINE) as link:
         link.sendall(b"x" * 5000)
         shown = screen.until("KB/s")
-        assert re.search(r"\necho           1/1   5.00 KB +\d\S* KB/s ", shown)
-        screen.until("echo           1/1   5.00 KB          -   5.00 KB           -")
-    screen.until("echo           0/1   5.00 KB")
+        assert re.search(r"\necho           1/1      1   5.00 KB +\d\S* KB/s ", shown)
+        screen.until("echo           1/1      1   5.00 KB          -   5.00 KB           -")
+    screen.until("echo           0/1      1   5.00 KB")
 
 
 def test_a_proxy_that_is_added_is_written_above(terminal: Callable[..., Terminal], echo: str) -> None:
@@ -276,4 +276,4 @@ def test_status_fits_the_terminal(terminal: Callable[..., Terminal], brownout: B
         assert screen.end() == 0
         lines = plain(screen.raw).splitlines()
         assert max(map(len, lines)) <= columns
-        assert lines[4].endswith("          0/0   0 B       0 B")
+        assert lines[4].endswith("          0/0      0   0 B       0 B")

@@ -48,7 +48,7 @@ def test_status_says_what_is_not_known(toxiproxy: Brownout) -> None:
     head, blank, columns, *lines = toxiproxy.says("status").splitlines()
     assert head.startswith("Toxiproxy ")
     assert head.endswith(f" at {toxiproxy.api.removeprefix('toxiproxy://')}")
-    assert lines == [f"echo   {where}            -     -         -", "  latency  unseen  latency=300ms"]
+    assert lines == [f"echo   {where}            -      -     -         -", "  latency  unseen  latency=300ms"]
     told = json.loads(toxiproxy.says("status", "--json"))
     [proxy] = told.pop("proxies")
     assert (told["api"], told["pid"], told["seed"]) == (toxiproxy.api, None, None)
