@@ -82,7 +82,7 @@ def _equal(placed: Placed, placement: Placement) -> bool:
 
 def _changeable(placed: Placed, placement: Placement) -> bool:
     fixed = [
-        (proxy, type(spec.fault), spec.name, spec.stream, spec.trigger.start, spec.trigger.for_)
+        (proxy, type(spec.fault), spec.name, spec.stream, spec.trigger.per, spec.trigger.start, spec.trigger.for_)
         for proxy, spec in (placed[:2], placement[:2])
     ]
     return fixed[0] == fixed[1]

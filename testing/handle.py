@@ -24,7 +24,7 @@ class Receipt(NamedTuple):
     active: bool
     """False while its `start` has not come."""
     matched: int
-    """How many connections or requests it could have hit."""
+    """How many connections, turns or requests it could have hit."""
     chosen: int
     """How many of those its trigger picked."""
     fired: int

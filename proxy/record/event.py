@@ -153,7 +153,7 @@ class ConnectionClosed(ConnectionEvent, frozen=True):
 
 
 class Fired(ConnectionEvent, frozen=True):
-    """The injection `name` fired on its `n`-th match; `operation` is the request's, or empty for a connection."""
+    """The injection `name` fired on its `n`-th match; `operation` is the request's, empty if it was none."""
 
     name: str
     n: int

@@ -237,6 +237,7 @@ def test_the_bytes_of_an_open_link_are_seen_as_they_move(running: Running) -> No
             assert found("connections_open", proxy="echo") == 2
             assert found("bytes_total", proxy="echo", stream="upstream") == 110 * step
             assert found("bytes_total", proxy="echo", stream="downstream") == 110 * step
+            assert found("turns_total", proxy="echo") == 2 * step
         one.close()
         found = until(running, lambda found: found("connections_open", proxy="echo") == 1)
         assert found("bytes_total", proxy="echo", stream="upstream") == 330

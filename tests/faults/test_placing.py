@@ -50,6 +50,7 @@ def test_a_given_name_that_is_taken_is_an_error() -> None:
         ([{"fault": "latency", "latency": "1s", "stream": "upstream"}], [None]),
         ([{"fault": "latency", "latency": "1s", "start": "1s"}], [None]),
         ([{"fault": "latency", "latency": "1s", "for": "1s"}], [None]),
+        ([{"fault": "latency", "latency": "1s", "per": "turn"}], [None]),
         ([{"fault": "latency", "latency": "1s", "probability": "1%"}], [0]),
         ([], []),
     ],

@@ -151,6 +151,7 @@ def test_proxies_are_made_disabled_enabled_and_gone(running: str, echo: str, the
         proxy = chaos.proxy("own", upstream=f"redis://:secret@{echo}/1")
         assert proxy.url == f"redis://:secret@{proxy.endpoint}/1"
         assert proxy.upstream == f"redis://:***@{echo}/1"
+        assert proxy.turns is None
         assert chaos.proxy("own", upstream=f"redis://:secret@{echo}/1") is proxy
         with pytest.raises(
             ConflictError, match=rf"^the proxy own stands before tcp://{echo}, not before tcp://127.0.0.1:1"
