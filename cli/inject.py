@@ -18,6 +18,7 @@ from ..faults.settings import SettingsError, fields, plain
 from ..faults.spec import Spec
 from ..wire.errors import BrownoutError, NotFoundError
 from . import complete, figures
+from .errors import INDENT
 from .injection_words import Inject, InjectionWords
 from .options import api_option, examples, json_option, pairs, trigger_options, trigger_values, write_json
 from .typed import Typed, refusal
@@ -94,6 +95,7 @@ def inject(
             write_json(placed)
         for each in () if as_json else placed:
             click.echo(_line("injected", each["proxy"], each["injection"]))
+            _note_others(client, each["proxy"], name, each["injection"])
         return
     try:
         answer = client.inject(proxy, spec.to_mapping())
@@ -103,8 +105,7 @@ def inject(
         write_json(answer)
         return
     click.echo(_line("injected", proxy, answer))
-    if not name and answer["name"] != kind.name:
-        _note_others(client, proxy, answer)
+    _note_others(client, proxy, name, answer)
 
 
 @click.command(
@@ -203,14 +204,20 @@ def _everywhere(client: AnyClient, spec: Spec) -> list[PlacedView]:
     return placed
 
 
-def _note_others(client: AnyClient, proxy: str, made: Mapping[str, object]) -> None:
-    """Say that there is more than one injection of a fault for the same connections or requests: all of them act."""
+def _note_others(client: AnyClient, proxy: str, name: str | None, made: Mapping[str, object]) -> None:
+    """Say that there is more than one injection of a fault for the same connections or requests: all of them act.
+
+    Who gives it a `name` knows that.
+    """
+    if name or made["name"] == made["fault"]:
+        return
     kind = (made["fault"], made.get("match"))
     every = [str(each["name"]) for each in client.injections(proxy) if (each["fault"], each.get("match")) == kind]
     others = [name for name in every if name != made["name"]]
     if others:
         back = shlex.join(["brownout", "heal", proxy, str(made["name"])])
-        click.echo(f"{' and '.join([*others, str(made['name'])])} act together; only the first: {back}", err=True)
+        names = " and ".join([*others, str(made["name"])])
+        click.echo(f"note:  {names} act together; to take the last one back\n{INDENT}{back}", err=True)
 
 
 def _line(verb: str, proxy: str, injection: dict[str, object]) -> str:

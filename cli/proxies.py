@@ -74,7 +74,7 @@ def line(name: str, address: str | None, upstream: str) -> str:
 
 def unknown_note(upstream: Address) -> str:
     """Say that nobody knows an upstream's scheme."""
-    return f"note: {upstream.scheme}:// is not known, so it is carried as tcp"
+    return f"note:  {upstream.scheme}:// is not known, so it is carried as tcp"
 
 
 def _answer(view: ProxyView, as_json: bool) -> None:

@@ -80,7 +80,7 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     "proxies",
     multiple=True,
     metavar="NAME=UPSTREAM",
-    help="A proxy on a free port, or on one of yours: NAME=LISTEN=UPSTREAM.",
+    help="A proxy on a free port before a URL, HOST:PORT or PORT; on a port of yours: NAME=LISTEN=UPSTREAM.",
 )
 @click.option(
     "--profile",

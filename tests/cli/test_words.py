@@ -118,7 +118,7 @@ def test_a_second_injection_of_a_fault_says_that_both_act(there: Client) -> None
     again = command("inject", "redis", "latency:1s", **env)
     assert (again.stdout, again.stderr) == (
         "injected latency-2 on redis: latency=1s\n",
-        "latency and latency-2 act together; only the first: brownout heal redis latency-2\n",
+        "note:  latency and latency-2 act together; to take the last one back\n       brownout heal redis latency-2\n",
     )
     assert command("inject", "redis", "latency:1s", "--json", **env).stderr == ""
     assert command("inject", "redis", "latency:1s", "--name", "mine", **env).stderr == ""
@@ -129,6 +129,11 @@ def test_everywhere_is_all_or_nothing(there: Client) -> None:
     assert command("inject", "*", "latency:1s", **env).stdout == (
         "injected latency on redis: latency=1s\ninjected latency on web: latency=1s\n"
     )
+    again = command("inject", "*", "latency:1s", **env)
+    assert again.stderr.splitlines()[1::2] == [
+        "       brownout heal redis latency-2",
+        "       brownout heal web latency-2",
+    ]
     there.heal()
     there.inject("web", {"fault": "noop", "name": "mine"})
     done = command("inject", "*", "latency:1s", "--name", "mine", **env)
@@ -191,7 +196,7 @@ def on_a_terminal(words: list[str], columns: int, **env: str) -> str:
 
 def test_a_scheme_that_is_not_known_is_noted(there: Client) -> None:
     done = command("proxy", "add", "mq", "mqtt://127.0.0.1:1883", BROWNOUT_API=there.where)
-    note = "note: mqtt:// is not known, so it is carried as tcp\n"
+    note = "note:  mqtt:// is not known, so it is carried as tcp\n"
     assert (done.exit_code, done.stderr, there.proxy("mq")["protocol"]) == (0, note, "tcp")
     there.remove("mq")
     words = [*PROGRAM, "run", "-p", "mq=mqtt://127.0.0.1:1883", "--api", "none", "--", "true"]

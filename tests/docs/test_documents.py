@@ -40,7 +40,7 @@ def test_commands_to_copy_work(document: str) -> None:
     with running("-p", "redis=redis://127.0.0.1:6379", "-p", "api=http://127.0.0.1:8000") as (_, env):
         for line in lines:
             result = CliRunner().invoke(cli, shlex.split(line, comments=True)[1:], env=env)
-            said = re.sub(r"^.* act together; .*\n", "", result.stderr)  # examples of one fault on one proxy
+            said = re.sub(r"^note:  .* act together; .*\n.*\n", "", result.stderr)  # examples of one fault on one proxy
             assert (result.exit_code, said) == (0, ""), line
 
 
