@@ -7,26 +7,37 @@ from collections.abc import Iterator, Sequence
 
 from .finding import Finding
 from .operation import Operation
-from .retries import INSTANT
+from .retries import INSTANT, equal_within, spread
 
 _COMPARED = 3
 """How many operations there must be to compare their pauses."""
+_ALIKE = 4
+"""How many pauses must be as long as another: as in three operations with two each, or in five with one."""
 _CROWD = 10
 """How many operations there must be to speak of a storm."""
 
 
 def has_jitter(operations: Sequence[Operation]) -> Iterator[Finding]:
-    """Clients that failed together do not come back together: the n-th pauses of several operations differ."""
+    """Clients that failed together do not come back together: the n-th pauses of several operations differ.
+
+    With jitter a few pauses are alike by chance, or because they have reached their cap. Without, all are.
+    """
     tried = [operation for operation in operations if operation.pauses]
+    alike = 0
+    first: list[float] = []
     for nth in range(max((len(operation.pauses) for operation in tried), default=0)):
         pauses = [operation.pauses[nth] for operation in tried if len(operation.pauses) > nth]
         if len(pauses) < _COMPARED:
+            break
+        if statistics.median(pauses) < 2 * INSTANT:
+            continue
+        if spread(pauses) >= equal_within(pauses):
             return
-        middle = statistics.median(pauses)
-        if middle >= 2 * INSTANT and max(pauses) - min(pauses) < 0.05 * middle + INSTANT / 4:
-            text = f"{len(pauses)} operations paused equally long before the same attempt: {middle:.2f} s"
-            yield Finding("jitter", "warning", text, f"{tried[0]}; {tried[1]}")
-            return
+        alike += len(pauses) - 1
+        first = first or pauses
+    if alike >= _ALIKE:
+        text = f"{len(first)} operations paused equally long before the same attempt: {statistics.median(first):.2f} s"
+        yield Finding("jitter", "warning", text, f"{tried[0]}; {tried[1]}")
 
 
 def amplifies_little(operations: Sequence[Operation], most: float) -> Iterator[Finding]:

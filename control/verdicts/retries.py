@@ -12,6 +12,10 @@ MANY = 10
 """How many attempts are no longer a few."""
 INSTANT = 0.02
 """Seconds below which a pause is none: a client needs some of them to begin again."""
+_AT_ONCE = 3
+"""How many retries without a pause are none of jitter's: it makes one short now and then."""
+_ENOUGH = 5
+"""How many pauses can do without some of them."""
 _UNAUTHORIZED = "401"
 
 
@@ -30,17 +34,34 @@ def within_deadline(operation: Operation, deadline: float) -> Iterator[Finding]:
         yield Finding("deadline", "error", f"it took {took:.2f} s; the deadline is {deadline:g} s", str(operation))
 
 
-def backs_off(operation: Operation) -> Iterator[Finding]:
-    """A client waits before it tries again, and longer each time. The first retry may come at once."""
+def backs_off(operation: Operation, opens_after: int | None = None) -> Iterator[Finding]:
+    """A client waits before it tries again, and longer each time. The first retry may come at once.
+
+    One with a circuit breaker fails fast until that opens, and then tries as often as it is told.
+    """
     pauses = operation.pauses
+    at_once = sum(pause < INSTANT for pause in pauses)
+    if at_once >= max(_AT_ONCE, opens_after or 0) and at_once > len(pauses) / 2:
+        yield Finding("back-off", "error", f"it tried {at_once} times again without a pause", str(operation))
+        return
     if pauses and pauses[0] < INSTANT:
         pauses = pauses[1:]
-    if len(pauses) >= 2 and statistics.median(pauses) < INSTANT:
-        text = f"it tried {len(operation.pauses)} times again without a pause"
-        yield Finding("back-off", "error", text, str(operation))
-    elif len(pauses) >= 3 and max(pauses) - min(pauses) < INSTANT + statistics.median(pauses) / 4:
+    if opens_after is None and len(pauses) >= 3 and spread(pauses) < equal_within(pauses):
         text = f"its pauses do not grow: {_listed(pauses)}"
         yield Finding("back-off", "warning", text, str(operation))
+
+
+def spread(pauses: list[float]) -> float:
+    """Return how much pauses differ, of many without the longest third: a busy machine lengthens some of them."""
+    usual = sorted(pauses)
+    if len(usual) >= _ENOUGH:
+        del usual[-(len(usual) // 3) :]
+    return usual[-1] - usual[0]
+
+
+def equal_within(pauses: list[float]) -> float:
+    """Return how much pauses of the same length may differ. It is little: those with jitter are alike by chance too."""
+    return INSTANT / 2 + 0.05 * statistics.median(pauses)
 
 
 def honours_retry_after(operation: Operation) -> Iterator[Finding]:

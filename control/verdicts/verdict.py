@@ -60,7 +60,7 @@ def _findings(seen: Seen, expected: Expectations) -> Iterator[Finding]:
         yield from retries.bounded(operation, expected.max_attempts)
         if expected.deadline is not None:
             yield from retries.within_deadline(operation, expected.deadline)
-        yield from retries.backs_off(operation)
+        yield from retries.backs_off(operation, expected.opens_after)
         yield from retries.honours_retry_after(operation)
         yield from retries.leaves_final(operation)
         yield from retries.repeats_safely(operation)

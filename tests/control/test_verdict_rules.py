@@ -77,9 +77,13 @@ def test_an_operation_ends_within_its_deadline() -> None:
         (pauses(0.07, 0.02, 0.3), []),  # full jitter
         (pauses(0.5, 0.5), []),  # too few to tell
         (pauses(0.0, 0.0), []),
+        (pauses(0.07, 0.015, 0.003), []),  # full jitter, when it is short by chance
+        (pauses(0.25, 0.31, 0.28), []),  # and when it is alike by chance
         (pauses(0.0, 0.001, 0.001), ["error back-off: it tried 3 times again without a pause"]),
-        (pauses(0.001, 0.3, 0.001, 0.001), ["error back-off: it tried 4 times again without a pause"]),
+        (pauses(0.001, 0.3, 0.001, 0.001), ["error back-off: it tried 3 times again without a pause"]),
         (pauses(0.5, 0.51, 0.5), ["warning back-off: its pauses do not grow: 0.50 s, 0.51 s, 0.50 s"]),
+        (pauses(0.5, 0.5, 0.71, 0.5, 0.52, 0.6),  # a busy machine
+         ["warning back-off: its pauses do not grow: 0.50 s, 0.50 s, 0.71 s, 0.50 s, ..."]),
         (pauses(0.0, 0.5, 0.5, 0.5, 0.5, 0.5),
          ["warning back-off: its pauses do not grow: 0.50 s, 0.50 s, 0.50 s, 0.50 s, ..."]),
         (operation("503/1 0s", "+1 503/1 0s", "+1 503/1 0s", "+1 503/1 0s", "+1 503/1 0s"), []),  # it was asked to
@@ -87,6 +91,13 @@ def test_an_operation_ends_within_its_deadline() -> None:
 )  # fmt: skip
 def test_pauses_grow(tried: Operation, expected: list[str]) -> None:
     assert said(retries.backs_off(tried)) == expected
+
+
+def test_a_breaker_fails_fast_until_it_opens_and_probes_as_often_as_it_is_told() -> None:
+    fast = pauses(0.001, 0.001, 0.001, 0.001)
+    assert said(retries.backs_off(fast, 5)) == []
+    assert said(retries.backs_off(fast, 4)) == ["error back-off: it tried 4 times again without a pause"]
+    assert said(retries.backs_off(pauses(0.5, 0.5, 0.5), 1)) == []
 
 
 @pytest.mark.parametrize(
@@ -148,11 +159,22 @@ def test_operations_do_not_come_back_together() -> None:
         "warning jitter: 3 operations paused equally long before the same attempt: 0.10 s"
     ]
     assert said(crowd.has_jitter(together[:2])) == []
-    assert said(crowd.has_jitter([*together, pauses(0.15)])) == [
-        "warning jitter: 3 operations paused equally long before the same attempt: 0.20 s"
-    ]
     assert said(crowd.has_jitter([pauses(0.1, 0.2), pauses(0.13, 0.25), pauses(0.08, 0.2)])) == []
-    assert said(crowd.has_jitter([pauses(0.0)] * 3)) == []
+    assert said(crowd.has_jitter([pauses(0.0)] * 9)) == []
+    assert len(said(crowd.has_jitter([pauses(0.0, 0.4)] * 5))) == 1  # urllib3
+
+
+def test_one_pause_of_a_few_operations_may_be_alike_by_chance() -> None:
+    assert said(crowd.has_jitter([pauses(0.5)] * 4)) == []
+    assert len(said(crowd.has_jitter([pauses(0.5)] * 5))) == 1
+
+
+def test_pauses_that_reached_their_cap_are_alike_with_jitter_too() -> None:
+    assert said(crowd.has_jitter([pauses(0.3, 2, 2, 2), pauses(0.9, 2, 2, 2), pauses(0.6, 2, 2, 2)])) == []
+
+
+def test_a_busy_machine_lengthens_some_pauses_of_many() -> None:
+    assert len(said(crowd.has_jitter([pauses(0.5), pauses(0.51), pauses(0.72), pauses(0.5), pauses(0.5)]))) == 1
 
 
 def test_retries_do_not_multiply_the_load() -> None:
