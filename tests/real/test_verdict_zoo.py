@@ -1,0 +1,165 @@
+"""The zoo: what the rules of verdicts find of clients as people write them.
+
+Of a sound client they must find nothing at all, of another at least its mistake. The clients are real, and so are the
+servers. Pauses are so long that a busy machine changes no finding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from brownout.control.verdicts.finding import Finding
+from brownout.testing import Chaos
+from brownout.testing.servers import Server
+
+from . import sound_clients as sound
+from . import unsound_clients as unsound
+from .site import Site
+
+pytestmark = pytest.mark.slow
+
+
+class Row(NamedTuple):
+    """A client, what goes wrong, what is expected of it, and which rules it breaks: none if it is sound."""
+
+    client: Callable[[Site], None]
+    fault: str
+    settings: dict[str, object] = {}
+    expected: dict[str, object] = {}
+    rules: tuple[str, ...] = ()
+    server: str = "http"
+    at_once: bool = True
+    """Whether it fails from the start; else the client says when."""
+    slow: bool = False
+    """Whether a failure takes its time, so that callers who ask for the same are seen to be several."""
+
+
+SOUND = [
+    Row(sound.urllib3_retry, "http.status:503", expected={"max_attempts": 4}),
+    Row(sound.urllib3_retry_after, "http.status:429", {"retry_after": "1s", "times": 1}, {"max_attempts": 4}),
+    Row(sound.httpx_transport, "http.lost_reply", expected={"max_attempts": 1}),
+    Row(sound.tenacity_exponential, "http.status:503", expected={"max_attempts": 4}),
+    Row(sound.stamina_time_outs, "http.delay", {"delay": "1h", "times": 2}, {"max_attempts": 3, "deadline": "20s"}),
+    Row(sound.backoff_giveup, "http.status:400", expected={"max_attempts": 4}),
+    Row(sound.aiohttp_jitter, "http.status:503", expected={"max_attempts": 4}),
+    Row(sound.redis_exponential, "reset", {"times": 3}, {"max_attempts": 4}, server="redis", at_once=False),
+    Row(sound.psycopg_pool, "reset", {"times": 3}, {"max_attempts": 4}, server="postgres", at_once=False),
+    Row(sound.sqlalchemy_pre_ping, "reset", {"times": 1}, {"max_attempts": 2}, server="postgres", at_once=False),
+    Row(sound.pybreaker_opens, "http.status:503", {"times": 4}, {"opens_after": 3, "quiet_for": "500ms"}),
+    Row(sound.boto_standard, "http.lost_reply", expected={"max_attempts": 3}),
+    Row(sound.same_get_from_many, "http.status:503", expected={"max_attempts": 3}, slow=True),
+    Row(sound.breaker_same_url, "http.status:503", expected={"opens_after": 5, "quiet_for": "500ms"}),
+    Row(sound.fresh_token, "http.status:401", {"times": 1}, {"max_attempts": 2}),
+    Row(sound.hedged_with_key, "http.delay", {"delay": "500ms", "times": 1}, {"max_attempts": 2}),
+    Row(sound.google_style, "http.status:503", expected={"deadline": "20s"}),
+]
+UNSOUND = [
+    Row(unsound.tenacity_bare, "http.status:503", {"times": 50}, rules=("bounded-attempts", "back-off")),
+    Row(unsound.urllib3_no_pause, "http.status:503", rules=("back-off",)),
+    Row(unsound.backoff_all_errors, "http.status:400", rules=("final-failure",)),
+    Row(unsound.unit_slip, "http.status:503", rules=("back-off",)),
+    Row(unsound.repeats_the_work, "http.lost_reply", {"times": 2}, rules=("unsafe-repeat",)),
+    Row(unsound.deaf_to_retry_after, "http.status:429", {"retry_after": "5s", "times": 3}, rules=("retry-after",)),
+    Row(unsound.stamina_no_jitter, "http.status:503", rules=("jitter",)),
+    Row(unsound.aiohttp_time_outs_add_up, "http.delay", {"delay": "1h"}, {"deadline": "500ms"}, ("deadline",)),
+    Row(unsound.retries_of_retries, "http.status:503", rules=("retry-storm", "bounded-attempts")),
+    Row(unsound.redis_no_pause, "reset", rules=("back-off",), server="redis", at_once=False),
+    Row(
+        unsound.breaker_never_opens,
+        "http.status:503",
+        expected={"opens_after": 3, "quiet_for": "1s"},
+        rules=("circuit-breaker",),
+    ),
+    Row(unsound.pauses_without_cap, "http.status:503", {"for_": "800ms"}, {"recover_within": "500ms"}, ("recovery",)),
+    Row(unsound.aiohttp_defaults, "http.status:500", {"times": 1}, rules=("unsafe-repeat",)),
+    Row(unsound.leaks_on_failure, "http.lost_reply", {"client_sees": "hang", "times": 2}, rules=("connections",)),
+    Row(unsound.catch_all_loop, "http.status:404", {"times": 12}, rules=("bounded-attempts", "final-failure")),
+    Row(unsound.connects_in_a_loop, "reset", {"times": 30}, rules=("back-off", "bounded-attempts")),
+    Row(
+        unsound.all_probe_at_once,
+        "http.delay",
+        {"delay": "1h"},
+        {"opens_after": 1, "quiet_for": "500ms"},
+        rules=("circuit-breaker",),
+    ),
+]
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    """Says ok to all, and keeps connections open."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def upstreams(shop: str, redis_server: Server, postgres_server: Server) -> dict[str, str]:
+    return {"http": shop, "redis": redis_server.url, "postgres": postgres_server.url}
+
+
+@pytest.fixture
+def chaos() -> Iterator[Chaos]:
+    with Chaos(seed=7) as chaos:
+        yield chaos
+
+
+def findings(row: Row, upstream: str, chaos: Chaos) -> list[Finding]:
+    """Let a client run while its dependency fails, and judge it."""
+    proxy = chaos.proxy("zoo", upstream)
+
+    def fail() -> None:
+        if row.slow:
+            proxy.inject("http.delay", delay="100ms", delays="request")
+        proxy.inject(row.fault, **row.settings)
+
+    with contextlib.ExitStack() as kept:
+        if row.at_once:
+            fail()
+        row.client(Site(proxy.url, proxy.host, proxy.port, fail, kept))
+        found = chaos.verdict(proxy, **row.expected).findings
+    assert all(handle.receipt.fired for handle in chaos.injected)
+    print(f"found {sorted(f'{each.level} {each.rule}' for each in found)}")
+    return found
+
+
+@pytest.mark.parametrize("row", SOUND, ids=lambda row: row.client.__name__)
+def test_nothing_is_found_of_a_sound_client(row: Row, upstreams: dict[str, str], chaos: Chaos) -> None:
+    assert findings(row, upstreams[row.server], chaos) == []
+
+
+@pytest.mark.parametrize("row", UNSOUND, ids=lambda row: row.client.__name__)
+def test_the_mistake_of_a_client_is_found(row: Row, upstreams: dict[str, str], chaos: Chaos) -> None:
+    assert {finding.rule for finding in findings(row, upstreams[row.server], chaos)} >= set(row.rules)
