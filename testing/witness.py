@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -82,32 +82,21 @@ class Witness:
             return
         vacuous = trial.vacuous()
         mistakes = [each for each in vacuous if not each.spared]
-        findings = self._findings(item.config, trial)
-        errors = [
-            said for said, is_error in findings if is_error and item.config.getoption("brownout_verdicts") == "fail"
-        ]
         if call.excinfo is None and mistakes:
             said = [f"{each.said}\nhint: {each.hint}" if each.hint else each.said for each in mistakes]
             _fail(item, report, "\n".join([*said, _LIFT]))
-        elif call.excinfo is None and errors and not expected:
-            _fail(item, report, "\n".join(errors))
-        else:
-            found = [(self._warning, _line(each)) for each in vacuous]
-            found += [(self._finding, said) for said, _ in findings]
-            report.user_properties += found  # for the summary
-            item.user_properties += found  # for JUnit, which reads the report of the teardown
+            return
+        found = [(self._warning, _line(each)) for each in vacuous]
+        if item.config.getoption("brownout_verdicts") == "warn":
+            found += [(self._finding, said) for said in self._findings(trial)]
+        report.user_properties += found  # for the summary
+        item.user_properties += found  # for JUnit, which reads the report of the teardown
 
-    def _findings(self, config: pytest.Config, trial: Trial) -> list[tuple[str, bool]]:
-        """Return what is found of clients where the test has injected something, and whether it is an error."""
-        if config.getoption("brownout_verdicts") == "off":
-            return []
-        found: list[tuple[str, bool]] = []
+    def _findings(self, trial: Trial) -> Iterator[str]:
+        """Yield what is found of the clients of proxies on which the test has injected something."""
         for name in dict.fromkeys(handle.proxy for handle in trial.handles):
             with contextlib.suppress(BrownoutError):  # Brownout is gone, or it is a Toxiproxy, which tells nothing
-                found += [
-                    (f"{name}: {finding}", finding.level == "error") for finding in self._chaos.verdict(name).findings
-                ]
-        return found
+                yield from (f"{name}: {finding}" for finding in self._chaos.verdict(name).findings)
 
 
 def _fail(item: pytest.Item, report: pytest.TestReport, said: str) -> None:

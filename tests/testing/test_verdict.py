@@ -177,12 +177,6 @@ def test_a_suite_lists_what_its_clients_did(run: Run) -> None:
     assert "test_it_is_sound:" not in told(result)
 
 
-def test_a_suite_may_fail_on_their_errors(run: Run) -> None:
-    result = run("--brownout-verdicts=fail", suite=SUITE)
-    result.assert_outcomes(passed=1, failed=1, xfailed=1)
-    result.stdout.fnmatch_lines([f"web: {TWICE}", "  POST /: reset at 0.00 s, *"])
-
-
 def test_a_suite_that_does_not_ask_is_not_judged(run: Run) -> None:
     result = run(suite=SUITE)
     result.assert_outcomes(passed=2, xfailed=1)
