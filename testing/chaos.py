@@ -138,8 +138,8 @@ class Chaos:
 
         there = self[proxy] if isinstance(proxy, str) else proxy
         requests = None if dialect_of(there.protocol) is None else there.requests
-        receipts = [handle.receipt for handle in tuple(self.injected) if handle.proxy == there.name]
-        return Verdict(there.name, seen_on(requests, there.connections, receipts), settings)
+        handles = [handle for handle in tuple(self.injected) if handle.proxy == there.name]
+        return Verdict(there.name, seen_on(requests, there.connections, handles), settings)
 
     def probe(self, target: str | Callable[[], object], *, timeout: float | str = 10.0) -> Probe:
         """Return what calls a function, or fetches a URL, to say how a service fares healthy, under a fault and after.
@@ -161,6 +161,10 @@ class Chaos:
         """
         self._driver.reset()
         self.injected.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        """Leave what clients did until now out of their `requests` and `connections`."""
         self._since = self._driver.mark()
 
     def close(self) -> None:

@@ -12,6 +12,8 @@ from .chaos import Chaos
 from .handle import Handle, Receipt
 from .proxied import Proxied
 
+_HANDLES = 20
+"""How many injections are shown."""
 _SHOWN = 10
 """How many requests, or connections, of a proxy are shown."""
 
@@ -26,7 +28,10 @@ def section(chaos: Chaos, nodeid: str) -> str:
     else:
         again = f"brownout run --seed {chaos.seed} ... -- {test}"
         lines = [f"random seed {chaos.seed} of the Brownout at {chaos.where}; to repeat it: {again}"]
-    for handle in tuple(chaos.injected):
+    handles = tuple(chaos.injected)
+    if len(handles) > _HANDLES:
+        lines.append(f"{len(handles)} injections, the last {_HANDLES} of them:")
+    for handle in handles[-_HANDLES:]:
         try:
             lines.append(_line(handle))
         except BrownoutError as error:  # a running Brownout may be gone by now, which is why the test failed

@@ -7,7 +7,10 @@ from datetime import datetime
 from typing import NamedTuple, Self, cast
 
 from ..control import receipts
+from ..faults.catalogue import find
+from ..faults.fault import Fault
 from ..faults.settings import plain
+from ..wire.errors import BrownoutError
 from .driver import Placed, hidden
 
 __tracebackhide__ = hidden
@@ -113,6 +116,14 @@ class Handle:
     def settings(self) -> Mapping[str, object]:
         """Its flat mapping, as a profile would have it."""
         return {key: value for key, value in self._placed.view().items() if key != "receipt"}
+
+    @property
+    def kind(self) -> type[Fault]:
+        """The class of its fault, `Fault` itself for one that is in no catalogue."""
+        try:
+            return find(str(self.settings["fault"]))
+        except BrownoutError:
+            return Fault
 
     def change(self, **settings: object) -> None:
         """Change settings of the fault or its trigger, including on open connections; the trigger goes on counting.

@@ -137,6 +137,8 @@ def chaos(request: pytest.FixtureRequest, brownout: Chaos) -> Iterator[Chaos]:
     request.node.stash[CHAOS] = brownout
     witness.begin()
     with plainly():
+        brownout.forget()
+    with plainly():
         seed = _marked_seed(request.node)
         if seed is not None and request.config.getoption("brownout_seed") is None:
             brownout.seed = seed
@@ -180,10 +182,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     """Apply the marker's profiles when all fixtures have made their proxies."""
-    if item.get_closest_marker("faults") and not hasattr(item, "callspec") and isinstance(item, pytest.Function):
+    made = hasattr(item, "callspec") and "brownout_fault" in item.callspec.params
+    if isinstance(item, pytest.Function) and item.get_closest_marker("faults") and not made:
         pytest.fail(
-            "the marker faults cannot run a method of a TestCase more than once\n"
-            "hint: make it a function, or a method of a plain class",
+            "the marker faults does nothing here: it makes several tests of one when tests are collected\n"
+            "hint: put it on a function, on a plain class (not a TestCase) or on a module, not on a parameter",
             pytrace=False,
         )
     yield

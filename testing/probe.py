@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import inspect
 import math
 import time
 from collections.abc import Callable
@@ -73,7 +74,8 @@ class Sample(NamedTuple):
 class Probe:
     """Calls a function, or fetches a URL, one call after another.
 
-    A call has failed if the function raised, or if the URL had no answer or one of status 400 and more.
+    A call has failed if the function raised, whatever it returns, or if the URL had no answer or one of status 400 and
+    more.
     """
 
     def __init__(self, target: str | Callable[[], object], timeout: float | str) -> None:
@@ -118,11 +120,14 @@ class Probe:
         """Call it once; return the seconds, and what went wrong."""
         began = time.monotonic()
         try:
-            self._call()
+            result = self._call()
         except _AnswerError as error:
             return time.monotonic() - began, str(error)
         except Exception as error:
             return time.monotonic() - began, f"{type(error).__name__}: {error}"
+        if inspect.iscoroutine(result):
+            result.close()
+            raise BrownoutError("a probe calls functions, and this one is async", "let it call asyncio.run()")
         return time.monotonic() - began, None
 
 
@@ -152,4 +157,7 @@ def _fetching(url: str, timeout: float) -> Callable[[], None]:
 
 
 def _seconds(duration: float | str) -> float:
-    return float(Duration.parse(duration)) if isinstance(duration, str) else duration
+    try:
+        return float(Duration.parse(duration)) if isinstance(duration, str) else duration
+    except BrownoutError as error:  # where it was found out helps nobody
+        raise error.with_traceback(None) from None

@@ -140,19 +140,31 @@ class Proxied:
         pattern of either, as in a match: `POST /charge*`. What happened since the last reset counts. `within` is in
         seconds, or text like `500ms`. Raises NotSeenError, which is an AssertionError, with what was seen instead.
         """
-        return self._observer.wait_for_requests(operation, count, within)
+        try:
+            return self._observer.wait_for_requests(operation, count, within)
+        except BrownoutError as error:  # where it was found out helps nobody
+            raise error.with_traceback(None) from None
 
     async def wait_for_async(self, operation: str = ANY, count: int = 1, within: float | str = 5.0) -> list[Request]:
         """Do what `wait_for` does, in a coroutine of asyncio."""
-        return await self._observer.wait_for_requests_async(operation, count, within)
+        try:
+            return await self._observer.wait_for_requests_async(operation, count, within)
+        except BrownoutError as error:
+            raise error.with_traceback(None) from None
 
     def wait_for_connections(self, count: int = 1, within: float | str = 5.0) -> list[Connection]:
         """Wait until `count` connections have ended; return these. Raises NotSeenError as `wait_for` does."""
-        return self._observer.wait_for_connections(count, within)
+        try:
+            return self._observer.wait_for_connections(count, within)
+        except BrownoutError as error:
+            raise error.with_traceback(None) from None
 
     async def wait_for_connections_async(self, count: int = 1, within: float | str = 5.0) -> list[Connection]:
         """Do what `wait_for_connections` does, in a coroutine of asyncio."""
-        return await self._observer.wait_for_connections_async(count, within)
+        try:
+            return await self._observer.wait_for_connections_async(count, within)
+        except BrownoutError as error:
+            raise error.with_traceback(None) from None
 
     def serves(self, upstream: str) -> bool:
         """Say whether it is known to stand before this upstream."""

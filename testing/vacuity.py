@@ -1,6 +1,6 @@
 """Whether the faults that a test asked for did anything. A test whose faults fire on nothing proves nothing.
 
-What a profile injects on the proxies that a key means is one thing: it came to nothing only if none of it fired.
+A profile is one thing: it came to nothing only if none of it fired anywhere.
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..faults.catalogue import find
 from ..faults.exchange import ExchangeFault
-from ..proxy.ledger import CHANCE, foremost, units
+from ..proxy.ledger import CHANCE, foremost
 from ..wire.errors import BrownoutError
 from .handle import Handle, Receipt
 
@@ -30,6 +29,8 @@ class Trial:
         self.handles: list[Handle] = []
         self.over = False
         """Whether its call phase has ended."""
+        self.broken = False
+        """Whether a part of it, a subtest, has failed or was skipped."""
         self._before: dict[Handle, Receipt] = {}
 
     def begin(self) -> None:
@@ -38,7 +39,7 @@ class Trial:
 
     def vacuous(self) -> list[Vacuous]:
         """Return what came to nothing."""
-        return list(_vacuous([self._in_call(handle, receipt) for handle, receipt in _asked(self.handles)]))
+        return list(_vacuous([(handle, self._in_call(handle, receipt)) for handle, receipt in _asked(self.handles)]))
 
     def _in_call(self, handle: Handle, receipt: Receipt) -> Receipt:
         """Return a receipt that tells of the call phase alone, as far as that is known.
@@ -55,7 +56,7 @@ class Trial:
 
 def of_session(handles: Iterable[Handle]) -> list[Vacuous]:
     """Return what came to nothing of what no test asked for."""
-    return list(_vacuous([receipt for _, receipt in _asked(handles)]))
+    return list(_vacuous(_asked(handles)))
 
 
 def _asked(handles: Iterable[Handle]) -> list[tuple[Handle, Receipt]]:
@@ -67,13 +68,19 @@ def _asked(handles: Iterable[Handle]) -> list[tuple[Handle, Receipt]]:
 
 
 def _of_requests(handle: Handle) -> bool:
-    return issubclass(find(str(handle.settings["fault"])), ExchangeFault)
+    return issubclass(handle.kind, ExchangeFault)
 
 
-def _vacuous(receipts: list[Receipt]) -> Iterator[Vacuous]:
-    for first, unit in units(receipts):
+def _vacuous(asked: list[tuple[Handle, Receipt]]) -> Iterator[Vacuous]:
+    """Judge each profile as one thing, and equal injections together: a loop, or hypothesis, places them again."""
+    units: dict[tuple[str, ...], list[Receipt]] = {}
+    for handle, receipt in asked:
+        settings = {key: value for key, value in handle.settings.items() if key != "name"}
+        one = (receipt.profile,) if receipt.profile else (handle.proxy, repr(settings))
+        units.setdefault(one, []).append(receipt)
+    for unit in units.values():
         if all(receipt.cause for receipt in unit):
             why = foremost(unit)
-            name = first.profile or first.name
+            name = unit[0].profile or unit[0].name
             proxies = ", ".join(dict.fromkeys(receipt.proxy for receipt in unit))
             yield Vacuous(f"{name} on {proxies} never fired: {why.reason}", why.hint, why.cause == CHANCE)

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pytest
 
@@ -32,6 +32,7 @@ _SICK = pytest.StashKey["dict[_Family, str]"]()
 _BUDGET = pytest.StashKey["Budget"]()
 _HINT = '@pytest.mark.faults("payments", ["http.status:503", "latency:5s", "hang"], timeout=30)'
 _TIMEOUT = 30.0
+_LONGEST = 86400.0
 _OUTER, _INNER = 4, 8
 """How many frames of a waiting test are shown, from both ends."""
 
@@ -53,6 +54,7 @@ class Variant(NamedTuple):
     placements: tuple[Placement, ...] = ()
     timeout: float = _TIMEOUT
     allow_unused: bool = False
+    marks: tuple[pytest.MarkDecorator | pytest.Mark, ...] = ()
 
     def inject(self, chaos: Chaos) -> None:
         """Inject its faults."""
@@ -70,7 +72,9 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         found += _variants(mark)
     if _PARAMETER not in metafunc.fixturenames:
         metafunc.fixturenames.append(_PARAMETER)
-    metafunc.parametrize(_PARAMETER, found, ids=[each.id for each in found], indirect=True)
+    metafunc.parametrize(
+        _PARAMETER, [pytest.param(each, marks=each.marks, id=each.id) for each in found], indirect=True
+    )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -99,9 +103,9 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     if became := item.config.stash.get(_SICK, {}).get(_family(item)):
         item.add_marker(pytest.mark.skip(reason=f"it {became} while healthy, so faults tell nothing"))
     yield
-    with plainly():
-        chaos = item.stash[CHAOS]
-        variant.inject(chaos)
+    if (chaos := item.stash.get(CHAOS, None)) is not None:  # else nothing is set up, but shown
+        with plainly():
+            variant.inject(chaos)
         item.stash[_BUDGET] = Budget(variant.timeout, chaos)
 
 
@@ -125,12 +129,28 @@ def pytest_runtest_makereport(
     """Say where a test hung; note that one does not pass while healthy."""
     report = yield
     variant = _variant(item)
-    if variant is not None and not variant.placements and (report.failed or hasattr(report, "wasxfail")):
-        item.config.stash.setdefault(_SICK, {})[_family(item)] = "fails" if report.failed else "xfails"
+    if variant is not None and not variant.placements:
+        _note_health(item.config.stash.setdefault(_SICK, {}), _family(item), report)
     budget = item.stash.get(_BUDGET, None)
     if budget is not None and budget.waited and call.when == "call":
         report.sections.append(("brownout", f"{_hung(item)}; it was waiting here:\n{budget.waited}"))
     return report
+
+
+def _note_health(sick: dict[_Family, str], family: _Family, report: pytest.TestReport) -> None:
+    """Take what became of a healthy run; of several, as a rerun makes them, the last one counts."""
+    if report.when == "setup":
+        sick.pop(family, None)
+    if report.failed:
+        sick[family] = "fails"
+    elif report.skipped and hasattr(report, "wasxfail"):
+        sick[family] = "xfails"
+
+
+def pytest_enter_pdb() -> None:
+    """Let no time pass at a debugger's prompt."""
+    for budget in tuple(Budget.running):
+        budget.stop()
 
 
 def _hung(item: pytest.Item) -> str:
@@ -158,16 +178,26 @@ def _variants(mark: pytest.Mark) -> Iterator[Variant]:
     match mark.args:
         case [str(proxy), [_, *_] as faults] if not set(mark.kwargs) - {"timeout", "allow_unused"}:
             for fault in faults:
-                at_once = fault if isinstance(fault, list | tuple) else [fault]
-                text = "+".join(_text(each) for each in at_once)
+                one, marks, name = _param(fault)
+                at_once = one if isinstance(one, list | tuple) else [one]
+                text = name or "+".join(_text(each) for each in at_once)
                 timeout = _seconds(mark.kwargs.get("timeout", _TIMEOUT))
                 allow_unused = bool(mark.kwargs.get("allow_unused"))
-                yield Variant(f"{proxy}-{text}", proxy, tuple(map(_placement, at_once)), timeout, allow_unused)
+                yield Variant(f"{proxy}-{text}", proxy, tuple(map(_placement, at_once)), timeout, allow_unused, marks)
         case _:
             words = [*map(repr, mark.args), *(f"{key}={value!r}" for key, value in mark.kwargs.items())]
             raise BrownoutError(
                 f"the marker faults takes a proxy and a list of faults, not ({', '.join(words)})", _HINT
             )
+
+
+def _param(fault: object) -> tuple[object, tuple[pytest.MarkDecorator | pytest.Mark, ...], str]:
+    """Return the fault, the marks and the name of what may be a `pytest.param`."""
+    if not isinstance(fault, type(pytest.param())):
+        return fault, (), ""
+    if len(fault.values) != 1:
+        raise BrownoutError(f"{fault.values!r} is not one fault", 'write it like pytest.param("hang", marks=...)')
+    return fault.values[0], tuple(fault.marks), str(fault.id or "")
 
 
 def _placement(one: object) -> Placement:
@@ -190,19 +220,21 @@ def _text(one: object) -> str:
 
 
 def _seconds(timeout: object) -> float:
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and timeout > 0:
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and 0 < timeout <= _LONGEST:
         return float(timeout)
     if isinstance(timeout, str):
         return float(Duration.parse(timeout))
-    raise BrownoutError(f"timeout={timeout!r} is not a number of seconds above 0", _HINT)
+    raise BrownoutError(f"timeout={timeout!r} is not a number of seconds above 0, at most a day", _HINT)
 
 
 class Budget:
     """Ends what a fault makes hang: when the time is over, all faults are healed, and the test can go on.
 
     As a context manager it is entered by the thread that runs the test. `waited` is where that thread was when the time
-    was over, empty if it never was.
+    was over, empty if it never was. `running` are those that were entered.
     """
+
+    running: ClassVar[set[Budget]] = set()
 
     def __init__(self, seconds: float, chaos: Chaos) -> None:
         self.waited = ""
@@ -212,12 +244,18 @@ class Budget:
 
     def __enter__(self) -> None:
         """Start the time."""
+        self.running.add(self)
         self._timer.start()
 
     def __exit__(self, *exc: object) -> None:
         """Stop it."""
-        self._timer.cancel()
+        self.running.discard(self)
+        self.stop()
         self._timer.join()
+
+    def stop(self) -> None:
+        """Let it never be over."""
+        self._timer.cancel()
 
     def _end(self, thread: int) -> None:
         self.waited = _stack(sys._current_frames()[thread])

@@ -8,10 +8,11 @@ from ..control.observations import Connection, Request
 from ..control.verdicts.expectations import Expectations
 from ..control.verdicts.finding import Finding
 from ..control.verdicts.verdict import Seen, findings, healed_at
+from ..faults.fault import Fault
 from ..faults.settings import convert
 from ..wire.errors import BrownoutError
 from .driver import hidden
-from .handle import Receipt
+from .handle import Handle
 
 __tracebackhide__ = hidden
 
@@ -26,7 +27,10 @@ class Verdict:
     def __init__(self, proxy: str, seen: Seen, settings: dict[str, object]) -> None:
         self.proxy = proxy
         self._seen = seen
-        self._expected = convert(Expectations, settings)
+        try:
+            self._expected = convert(Expectations, settings)
+        except BrownoutError as error:  # where it was found out helps nobody
+            raise error.with_traceback(None) from None
 
     def __repr__(self) -> str:
         """Show what was found."""
@@ -46,17 +50,27 @@ class Verdict:
 
         Raises NotGracefulError, SettingsError for settings that are wrong.
         """
-        expected = self._expected.changed(settings)
+        try:
+            expected = self._expected.changed(settings)
+        except BrownoutError as error:
+            raise error.with_traceback(None) from None
         found = [each for each in findings(self._seen, expected) if strict or each.level == "error"]
         if found:
             said = "\n".join(map(str, found))
             raise NotGracefulError(f"the clients of {self.proxy} did not take it gracefully\n{said}")
 
 
-def seen_on(requests: list[Request] | None, connections: list[Connection], receipts: Iterable[Receipt]) -> Seen:
-    """Return what clients did, and when the faults of these receipts were healed."""
-    ends = [receipt.healed_at.timestamp() if receipt.healed_at else None for receipt in receipts]
-    return Seen(requests, connections, healed_at(ends, [*(requests or []), *connections]))
+def seen_on(requests: list[Request] | None, connections: list[Connection], handles: Iterable[Handle]) -> Seen:
+    """Return what clients did, when these faults were healed, and which of them hold connections back."""
+    ends: list[float | None] = []
+    holding: set[str] = set()
+    for handle in handles:
+        healed = handle.receipt.healed_at
+        ends.append(None if healed is None else healed.timestamp())
+        if handle.kind.admit is not Fault.admit:
+            holding.add(handle.name)
+    done: list[Request | Connection] = [*(requests or []), *connections]
+    return Seen(requests, connections, healed_at(ends, done), frozenset(holding))
 
 
 def _many(count: int, noun: str) -> str:

@@ -70,15 +70,17 @@ class Witness:
         """Fail a test whose faults did nothing; add to the report of one that failed which faults it met."""
         report = yield
         if self._trial is not None and call.when != "teardown":
-            if self._trial.over:  # a part of a test, which subtests report before, is not judged by itself
+            if self._trial.over:
                 self._judge(item, call, report, self._trial)
+            elif call.when == "call" and not report.passed:  # a part of a test, which subtests report
+                self._trial.broken = True
             if report.failed:
                 report.sections.append(("brownout", section(self._chaos, _typed(item))))
         return report
 
     def _judge(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, trial: Trial) -> None:
         expected = hasattr(report, "wasxfail")
-        if call.excinfo is not None and not expected:
+        if trial.broken or (call.excinfo is not None and not expected):
             return
         vacuous = trial.vacuous()
         mistakes = [each for each in vacuous if not each.spared]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...faults.fault import Fault
 from ...wire.protocols import dialect_of
 from .. import observations
 from ..views import FindingView, connection_view, request_view
@@ -28,6 +29,7 @@ def _judged(fleet: Fleet, proxy: Proxy, expected: Expectations) -> Iterator[Find
         requests = observations.requests(map(request_view, fleet.requests(proxy=proxy.name)))
     placed = [*proxy.injections.healed, *proxy.injections.values()]
     ends = [each.healed_at for each in placed]
-    seen = Seen(requests, connections, healed_at(ends, [*(requests or []), *connections]))
+    holding = frozenset(each.name for each in placed if type(each.spec.fault).admit is not Fault.admit)
+    seen = Seen(requests, connections, healed_at(ends, [*(requests or []), *connections]), holding)
     for finding in findings(seen, expected):
         yield {"proxy": proxy.name, **finding._asdict()}  # type: ignore[typeddict-item]  # its fields are those

@@ -22,11 +22,17 @@ class Seen(NamedTuple):
     requests: Sequence[Request] | None
     connections: Sequence[Connection]
     healed: float | None = None
+    holding: frozenset[str] = frozenset()
+    """The injections that hold connections back before anything is read from them: when their clients asked for
+    something, and when they left, nobody knows."""
 
     @property
     def operations(self) -> list[Operation]:
-        """The logical operations."""
-        return of_connections(self.connections) if self.requests is None else of_requests(self.requests)
+        """The logical operations, as far as their times are known."""
+        held = {each.number for each in self.connections if self.holding.intersection(each.faults)}
+        if self.requests is None:
+            return of_connections(each for each in self.connections if each.number not in held)
+        return of_requests(each for each in self.requests if each.connection not in held)
 
 
 def healed_at(ends: Iterable[float | None], done: Sequence[Request | Connection]) -> float | None:

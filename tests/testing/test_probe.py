@@ -89,6 +89,13 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     assert "secret" not in str(error.value)
 
 
+def test_an_async_function_is_refused() -> None:
+    async def call() -> None: ...
+
+    with pytest.raises(BrownoutError, match="a probe calls functions, and this one is async"):
+        Probe(call, 1).during()
+
+
 def test_no_calls_say_nothing() -> None:
     with pytest.raises(BrownoutError, match="0 calls say nothing"):
         Probe(lambda: None, 1).during(calls=0)

@@ -406,3 +406,69 @@ def test_a_brownout_that_is_gone_tells_of_nothing() -> None:
             raise BrownoutError("nothing listens at 127.0.0.1:1")
 
     assert of_session([Gone()]) == []
+
+
+def test_of_a_test_that_has_failed_or_skipped_parts_nothing_is_said(run: Run) -> None:
+    result = run(suite="""
+import unittest
+def test_a_part_is_skipped(subtests, proxy):
+    for number in range(2):
+        with subtests.test(number=number), proxy.inject("latency:1ms", name=f"late-{number}"):
+            if not number: pytest.skip("not here")
+            hits(proxy, 1)
+def test_a_part_fails(subtests, proxy):
+    for number in range(2):
+        with subtests.test(number=number), proxy.inject(f"latency:{number + 1}ms"):
+            assert number
+            hits(proxy, 1)
+class Case(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def take(self, proxy): self.proxy = proxy
+    def test_a_part_is_skipped(self):
+        for number in range(2):
+            with self.subTest(number=number), self.proxy.inject(f"latency:{number + 1}ms"):
+                if not number: self.skipTest("not here")
+                hits(self.proxy, 1)
+""")  # fmt: skip
+    assert LIFT not in told(result)
+
+
+def test_equal_injections_are_judged_together(run: Run) -> None:
+    result = run("-p", "no:hypothesispytest", suite="""
+from hypothesis import HealthCheck, given, settings, strategies
+@given(strategies.integers(0, 5))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck), deadline=None, database=None)
+def test_some_examples_need_no_server(proxy, number):
+    with proxy.inject("latency:1ms"):
+        if number: hits(proxy, 1)
+def test_no_round_needs_it(proxy):
+    for _ in range(30):
+        with proxy.inject("latency:1ms"): pass
+""")  # fmt: skip
+    result.assert_outcomes(passed=1, failed=1)
+    assert told(result).count("latency on echo never fired: no connection came\n") == 1
+    assert "30 injections, the last 20 of them:" in told(result)
+
+
+def test_a_profile_is_one_thing_whatever_its_keys(run: Run) -> None:
+    Path("brownout.yaml").write_text("profiles: {two: {echo: ['latency:1ms'], web: ['http.status:503']}}")
+    result = run(suite="""
+def test_one_is_enough(chaos, client, web): chaos.profile("two"); trip(client)
+def test_none_is_not(chaos, proxy, web): chaos.profile("two")
+""")  # fmt: skip
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["two on echo, web never fired: no connection came"])
+
+
+def test_what_clients_did_before_a_test_is_not_the_tests(run: Run) -> None:
+    result = run(suite="""
+@pytest.fixture
+def late(web, browser):
+    yield
+    ask(browser, "/of-the-teardown")
+def test_one(late): pass
+def test_two(web, browser):
+    ask(browser, "/two")
+    assert [request.operation for request in web.requests] == ["GET /two"]
+""")  # fmt: skip
+    result.assert_outcomes(passed=2)

@@ -172,7 +172,7 @@ def test_it(web, browser): ask(browser, "/a")
         ('"web", ["latency:5"]', ["latency: 5 has no unit"]),
         ('"web", [{"latency": "5s"}]', ["*fault*"]),
         ('"web", [3]', ["3 is not a fault"]),
-        ('"web", ["hang"], timeout=0', ["timeout=0 is not a number of seconds above 0"]),
+        ('"web", ["hang"], timeout=0', ["timeout=0 is not a number of seconds above 0, at most a day"]),
         ('"web", ["hang"], timeout="5"', ["5 has no unit", "hint: a duration is written like 5ms or 5s"]),
     ],
 )
@@ -192,17 +192,6 @@ def test_it(web): pass
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["there is no proxy named 'wbe'", "hint: did you mean web?*"])
     assert "variants.py" not in told(result)
-
-
-def test_a_method_of_a_test_case_is_refused_with_the_way_out(run: Run) -> None:
-    result = run(suite="""
-import unittest
-@pytest.mark.faults("echo", ["hang"])
-class Case(unittest.TestCase):
-    def test_it(self): pass
-""")  # fmt: skip
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["the marker faults cannot run a method of a TestCase more than once", "hint: make*"])
 
 
 ASYNC = """
@@ -227,3 +216,86 @@ def test_async_tests_run_under_faults_too(run: Run, plugin: str, mark: str) -> N
     result = run("-v", *options, suite=suite, plugins=(plugin,))
     assert [outcome for _, outcome in outcomes(result)] == ["PASSED", "PASSED", "FAILED"]
     result.stdout.fnmatch_lines(["the test hung for 0.2 s under echo-hang, and passed only once it was healed"])
+
+
+def test_of_several_healthy_runs_the_last_one_counts(run: Run) -> None:
+    result = run("-v", "--reruns=1", plugins=("rerunfailures",), suite="""
+tries = []
+@pytest.mark.faults("echo", ["latency:1ms"])
+def test_it(client):
+    tries.append(1)
+    assert len(tries) > 1
+    trip(client)
+""")  # fmt: skip
+    assert result.parseoutcomes() == {"passed": 2, "rerun": 1}
+
+
+def test_a_fault_has_marks_and_a_name_of_its_own(run: Run) -> None:
+    result = run("-v", suite="""
+@pytest.mark.faults("echo", [
+    "latency:1ms",
+    pytest.param("reset", marks=pytest.mark.xfail(raises=ConnectionError)),
+    pytest.param(["latency:1ms", "slicer:1B"], id="slow"),
+])
+def test_it(client): trip(client); trip(client)
+""")  # fmt: skip
+    assert outcomes(result) == [
+        ("test_it[healthy]", "PASSED"),
+        ("test_it[echo-latency:1ms]", "PASSED"),
+        ("test_it[echo-reset]", "XFAIL"),
+        ("test_it[echo-slow]", "FAILED"),  # of single bytes the slicer makes nothing
+    ]
+
+
+def test_a_healthy_run_that_passes_against_its_xfail_is_healthy(run: Run) -> None:
+    result = run("-v", suite="""
+@pytest.mark.faults("echo", ["reset"])
+@pytest.mark.xfail(raises=ConnectionError)
+def test_it(client): trip(client)
+""")  # fmt: skip
+    assert outcomes(result) == [("test_it[healthy]", "XPASS"), ("test_it[echo-reset]", "XFAIL")]
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        '@pytest.mark.parametrize("n", [pytest.param(2, marks=pytest.mark.faults("echo", ["reset"]))])\ndef test_it(n): pass',
+        "import unittest\n@pytest.mark.faults('echo', ['hang'])\nclass Case(unittest.TestCase):\n    def test_it(self): pass",
+    ],
+)
+def test_a_marker_that_would_do_nothing_is_refused_with_the_way_out(run: Run, suite: str) -> None:
+    result = run(suite=suite)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["the marker faults does nothing here: *", "hint: put it on a function, *"])
+
+
+def test_no_time_passes_at_a_debuggers_prompt(run: Run) -> None:
+    with Path("conftest.py").open("a") as conftest:
+        conftest.write("""
+import time
+class Prompt:
+    def __init__(self, config): self.config = config
+    def set_trace(self, frame=None):
+        self.config.hook.pytest_enter_pdb(config=self.config, pdb=self)
+        time.sleep(0.5)
+@pytest.fixture
+def prompt(request): return Prompt(request.config)
+""")
+    result = run("-v", suite="""
+@pytest.mark.faults("echo", ["hang"], timeout=0.3)
+def test_it(proxy, prompt, brownout_fault):
+    prompt.set_trace()
+    with socket.create_connection((proxy.host, proxy.port), timeout=0.2) as impatient:
+        try: trip(impatient)
+        except TimeoutError: assert brownout_fault == "echo-hang"
+        else: assert brownout_fault == "healthy"
+""")  # fmt: skip
+    assert [outcome for _, outcome in outcomes(result)] == ["PASSED", "PASSED"]
+
+
+def test_what_is_only_shown_is_not_set_up(run: Run) -> None:
+    result = run("--setup-plan", suite="""
+@pytest.mark.faults("echo", ["reset"])
+def test_it(client): pass
+""")  # fmt: skip
+    assert "KeyError" not in told(result)

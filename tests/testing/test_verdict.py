@@ -136,6 +136,15 @@ def test_a_connection_that_is_kept_although_its_reply_was_lost_is_found(api: Pro
         assert rules(api) == []
 
 
+def test_of_connections_that_were_held_back_nothing_is_said(api: Proxied) -> None:
+    with api.inject("hang"):
+        for _ in range(4):
+            with socket.create_connection((api.host, api.port), timeout=20) as impatient:
+                impatient.sendall(b"GET /charge HTTP/1.1\r\nHost: a\r\n\r\n")
+    api.wait_for_connections(count=4, within=60)
+    assert rules(api, max_attempts=1) == []
+
+
 def test_where_nothing_is_parsed_connections_are_attempts(echo: str) -> None:
     with Chaos(api="none") as chaos:
         cache = chaos.proxy("cache", upstream=echo)
