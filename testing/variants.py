@@ -7,6 +7,7 @@ module is a plugin, which `plugin` registers with the first marked test.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 import threading
@@ -69,7 +70,10 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     """Make the variants of a marked test. Raises BrownoutError for a marker that is not right."""
     found = [HEALTHY]
     for mark in reversed(list(metafunc.definition.iter_markers("faults"))):  # the module's first
-        found += _variants(mark)
+        try:
+            found += _variants(mark)
+        except BrownoutError as error:
+            raise BrownoutError(f"{metafunc.definition.name}: {error.message}", error.hint) from None
     if _PARAMETER not in metafunc.fixturenames:
         metafunc.fixturenames.append(_PARAMETER)
     metafunc.parametrize(
@@ -203,7 +207,9 @@ def _param(fault: object) -> tuple[object, tuple[pytest.MarkDecorator | pytest.M
 def _placement(one: object) -> Placement:
     if isinstance(one, Mapping):
         settings = {str(key): value for key, value in one.items()}
-        placed = Placement(str(settings.pop("fault", "")), settings)
+        if "fault" not in settings:
+            raise BrownoutError(f"{dict(one)!r} names no fault", _HINT)
+        placed = Placement(str(settings.pop("fault")), settings)
     elif isinstance(one, str | Fault):
         placed = Placement(one, {})
     else:
@@ -264,8 +270,29 @@ class Budget:
 
 
 def _stack(frame: FrameType) -> str:
-    """Return where a test is, without what runs it."""
+    """Return where a test is, without what runs it; of a loop of asyncio's, where its tasks are."""
+    loop = next((each.f_locals["self"] for each, _ in traceback.walk_stack(frame) if _runs_a_loop(each)), None)
+    if loop is not None:
+        with contextlib.suppress(RuntimeError):  # tasks that begin or end meanwhile
+            stacks = [_listed(traceback.StackSummary.extract(_walked(task))) for task in asyncio.all_tasks(loop)]
+            return "\n".join(filter(None, stacks)) or "in no task of its loop\n"
     frames = traceback.extract_stack(frame)
     runs = [index for index, each in enumerate(frames) if Path(each.filename).parent.name in ("_pytest", "pluggy")]
-    lines = traceback.format_list(frames[max(runs, default=-1) + 1 :])
+    return _listed(frames[max(runs, default=-1) + 1 :])
+
+
+def _runs_a_loop(frame: FrameType) -> bool:
+    return isinstance(frame.f_locals.get("self"), asyncio.BaseEventLoop) and frame.f_code.co_name == "run_forever"
+
+
+def _walked(task: asyncio.Task[object]) -> Iterator[tuple[FrameType, int]]:
+    """Yield the frames of a task, down to the one that waits."""
+    awaited: object = task.get_coro()
+    while (frame := getattr(awaited, "cr_frame", None)) is not None:
+        yield frame, frame.f_lineno
+        awaited = getattr(awaited, "cr_await", None)
+
+
+def _listed(frames: list[traceback.FrameSummary]) -> str:
+    lines = traceback.format_list(frames)
     return "".join(lines if len(lines) <= _OUTER + _INNER else [*lines[:_OUTER], "  ...\n", *lines[-_INNER:]])

@@ -164,16 +164,22 @@ def test_it(web, browser): ask(browser, "/a")
 @pytest.mark.parametrize(
     ("mark", "said"),
     [
-        ('"web"', ["the marker faults takes a proxy and a list of faults, not ('web')", "hint: @pytest.mark.faults(*"]),
-        ('"web", "hang"', ["the marker faults takes a proxy and a list of faults, not ('web', 'hang')"]),
-        ('"web", []', ["the marker faults takes a proxy and a list of faults, not ('web', [[]])"]),
-        ('"web", ["hang"], tiemout=3', ["the marker faults takes a proxy * tiemout=3)"]),
-        ('"web", ["hnag"]', ["unknown fault 'hnag'", "hint: did you mean hang?"]),
-        ('"web", ["latency:5"]', ["latency: 5 has no unit"]),
-        ('"web", [{"latency": "5s"}]', ["*fault*"]),
-        ('"web", [3]', ["3 is not a fault"]),
-        ('"web", ["hang"], timeout=0', ["timeout=0 is not a number of seconds above 0, at most a day"]),
-        ('"web", ["hang"], timeout="5"', ["5 has no unit", "hint: a duration is written like 5ms or 5s"]),
+        (
+            '"web"',
+            [
+                "test_it: the marker faults takes a proxy and a list of faults, not ('web')",
+                "hint: @pytest.mark.faults(*",
+            ],
+        ),
+        ('"web", "hang"', ["test_it: the marker faults takes a proxy and a list of faults, not ('web', 'hang')"]),
+        ('"web", []', ["test_it: the marker faults takes a proxy and a list of faults, not ('web', [[]])"]),
+        ('"web", ["hang"], tiemout=3', ["test_it: the marker faults takes a proxy * tiemout=3)"]),
+        ('"web", ["hnag"]', ["test_it: unknown fault 'hnag'", "hint: did you mean hang?"]),
+        ('"web", ["latency:5"]', ["test_it: latency: 5 has no unit"]),
+        ('"web", [{"latency": "5s"}]', ["test_it: {'latency': '5s'} names no fault"]),
+        ('"web", [3]', ["test_it: 3 is not a fault"]),
+        ('"web", ["hang"], timeout=0', ["test_it: timeout=0 is not a number of seconds above 0, at most a day"]),
+        ('"web", ["hang"], timeout="5"', ["test_it: 5 has no unit", "hint: a duration is written like 5ms or 5s"]),
     ],
 )
 def test_a_wrong_marker_is_an_error_of_collecting_that_says_what_is_right(run: Run, mark: str, said: list[str]) -> None:
@@ -215,7 +221,11 @@ def test_async_tests_run_under_faults_too(run: Run, plugin: str, mark: str) -> N
         suite += '\n@pytest.fixture\ndef anyio_backend(): return "asyncio"\n'
     result = run("-v", *options, suite=suite, plugins=(plugin,))
     assert [outcome for _, outcome in outcomes(result)] == ["PASSED", "PASSED", "FAILED"]
-    result.stdout.fnmatch_lines(["the test hung for 0.2 s under echo-hang, and passed only once it was healed"])
+    result.stdout.fnmatch_lines([
+        "the test hung for 0.2 s under echo-hang, and passed only once it was healed",
+        '  File "*test_it.py", line *, in test_it',
+        '    assert await reader.readexactly(1) == b"x"',
+    ])  # fmt: skip
 
 
 def test_of_several_healthy_runs_the_last_one_counts(run: Run) -> None:
