@@ -15,7 +15,15 @@ from brownout.cli.main import cli
 from .conftest import DOCS, blocks, running
 
 PASSING = {"address", "armed_at", "at", "clock", "healed_at", "id", "pid", "seed", "seq", "version"}
-ELSEWHERE = {"pools.md", "pytest.md", "writing-a-fault.md", "verdicts.md", "writing-a-protocol.md", "README.md"}
+ELSEWHERE = {
+    "pools.md",
+    "pytest.md",
+    "writing-a-fault.md",
+    "resilience-tests.md",
+    "verdicts.md",
+    "writing-a-protocol.md",
+    "README.md",
+}
 """Pages whose blocks have tests of their own."""
 
 
