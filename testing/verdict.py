@@ -38,22 +38,32 @@ class Verdict:
 
     def __str__(self) -> str:
         """Return all findings as reports show them."""
-        return "\n".join(map(str, self.findings)) or f"{self.proxy}: nothing was found"
+        return "\n".join(map(str, self.findings)) or f"{self.proxy}: {self._judged()}, nothing was found"
+
+    def _judged(self) -> str:
+        """Return what there was to judge."""
+        if self._seen.requests is None:
+            return _many(len(self._seen.connections), "connection")
+        return _many(len(self._seen.requests), "request")
 
     @property
     def findings(self) -> list[Finding]:
         """What the rules found, errors first."""
         return findings(self._seen, self._expected)
 
-    def assert_graceful(self, *, strict: bool = False, **settings: object) -> None:
+    def assert_graceful(self, *, strict: bool = False, allow_unused: bool = False, **settings: object) -> None:
         """Fail where there is an error, or with `strict` a warning. `settings` replace those of the verdict.
 
-        Raises NotGracefulError, SettingsError for settings that are wrong.
+        It fails as well where no client has come, for then nothing was judged; `allow_unused` lifts that. Raises
+        NotGracefulError, SettingsError for settings that are wrong.
         """
         try:
             expected = self._expected.changed(settings)
         except BrownoutError as error:
             raise error.with_traceback(None) from None
+        if not (allow_unused or self._seen.requests or self._seen.connections):
+            hint = "let the client go through the proxy; if this is meant: allow_unused=True"
+            raise NotGracefulError(f"nothing to judge: no client of {self.proxy} has come since the last reset", hint)
         found = [each for each in findings(self._seen, expected) if strict or each.level == "error"]
         if found:
             said = "\n".join(map(str, found))

@@ -91,6 +91,17 @@ def test_a_wait_that_was_asked_for_is_judged(api: Proxied) -> None:
     assert rules(api) == ["error retry-after"]
 
 
+def test_where_no_client_has_come_nothing_is_graceful(api: Proxied) -> None:
+    chaos: Chaos = api.chaos  # type: ignore[attr-defined]
+    with pytest.raises(NotGracefulError, match="nothing to judge: no client of api has come since the last reset"):
+        chaos.verdict(api).assert_graceful()
+    chaos.verdict(api).assert_graceful(allow_unused=True)
+    assert str(chaos.verdict(api)) == "api: 0 requests, nothing was found"
+    ask(api)
+    chaos.verdict(api).assert_graceful()
+    assert str(chaos.verdict(api)) == "api: 1 request, nothing was found"
+
+
 def test_expectations_are_judged_where_they_are_given(api: Proxied) -> None:
     with api.inject("http.status:503"):
         retry(api, times=3, pause=0.1)
