@@ -72,3 +72,8 @@ def header(result: pytest.RunResult) -> str:
 
 def told(result: pytest.RunResult) -> str:
     return "\n".join(result.outlines)
+
+
+def reports(result: pytest.RunResult) -> list[str]:
+    """Return the lines before the summary, which repeats them on CI and where the terminal is wide."""
+    return told(result).partition(" short test summary info ")[0].splitlines()

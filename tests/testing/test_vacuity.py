@@ -12,7 +12,7 @@ from brownout.testing.vacuity import of_session
 from brownout.wire.errors import BrownoutError
 
 from ..cli.conftest import Run as BrownoutRun
-from .suites import ALONE, PROFILES, Run, told
+from .suites import ALONE, PROFILES, Run, reports, told
 
 pytest_plugins = ["pytester"]
 
@@ -332,7 +332,7 @@ class Case(unittest.TestCase):
         "test_it_does_not", "test_it_does_not_in_a_set_up_of_its_own", "test_it_fails_by_itself",
         "test_it_is_thought_to_fail", "test_no_part_fires",
     }  # fmt: skip
-    assert told(result).count(LIFT) == 3
+    assert reports(result).count(LIFT) == 3
 
 
 def test_a_subtest_may_be_the_one_in_which_a_fault_fires(run: Run) -> None:
@@ -446,7 +446,7 @@ def test_no_round_needs_it(proxy):
         with proxy.inject("latency:1ms"): pass
 """)  # fmt: skip
     result.assert_outcomes(passed=1, failed=1)
-    assert result.outlines.count("latency on echo never fired: no connection came") == 1
+    assert reports(result).count("latency on echo never fired: no connection came") == 1
     assert "30 injections, the last 20 of them:" in told(result)
 
 
