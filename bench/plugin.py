@@ -33,7 +33,8 @@ ENVIRON = {key: value for key, value in os.environ.items() if key not in ("BROWN
 
 def run(folder: Path, *options: str) -> float:
     """Return the seconds of a pytest run."""
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    alone = ["-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:rerunfailures"]
+    argv = [sys.executable, "-m", "pytest", "-q", *alone, *options]
     start = time.monotonic()
     subprocess.run(argv, cwd=folder, env=ENVIRON, check=True, stdout=subprocess.DEVNULL)
     return time.monotonic() - start
