@@ -1,4 +1,4 @@
-"""A command with commands of its own: what it says of a word that is none of them."""
+"""A group of commands, and what it says of an unknown one."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Run(click.Command):
 
 
 def _check_words(typed: Typed, file: str | None, stray: Sequence[str]) -> None:
-    """Check that what stands in the place of FILE is none of what people put there. Raises BrownoutError."""
+    """Refuse what people mistakenly write in place of FILE: a proxy, a URL or a command. Raises BrownoutError."""
     absent = file is not None and not os.path.lexists(file)
     if file is not None and absent and ("=" in file or "://" in file or file in PROTOCOLS):
         at = typed.words.index(file)

@@ -210,7 +210,7 @@ class Client:
         return self._ask("POST", _path("profiles", name, "heal"), _Healed)["healed"]
 
     def begin_lease(self, seconds: float) -> None:
-        """Begin a lease: what is made from now on is undone when it ends, or is not renewed for so many seconds."""
+        """Begin a lease: everything made from now on is undone when it ends, or is not renewed in time."""
         body = {"duration": str(Duration(seconds))}
         self.lease = self._ask("POST", "leases", LeaseView, body)["id"]
 

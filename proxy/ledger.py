@@ -108,42 +108,23 @@ def _line(lines: dict[tuple[str, ...], Line], injection: Injection) -> Line:
     return lines[key]
 
 
-class Placed(Protocol):
-    """What units are made of: an injection that was placed on a proxy, by itself or by the key of a profile."""
-
-    @property
-    def proxy(self) -> str:
-        """The name of the proxy."""
-
-    @property
-    def profile(self) -> str:
-        """The name of the profile; empty for an injection by itself."""
-
-    @property
-    def key(self) -> str:
-        """The key of the profile that means the proxy."""
-
-
-P = TypeVar("P", bound=Placed)
-
-
-def units(placed: Sequence[P]) -> Iterator[tuple[P, tuple[P, ...]]]:
+def _units(lines: Sequence[Line]) -> Iterator[tuple[Line, tuple[Line, ...]]]:
     """Yield what is one thing to judge: an injection by itself, or all of a profile on the proxies that a key means.
 
     Each comes with the first injection of that key.
     """
     seen: set[tuple[str, str]] = set()
-    for each in placed:
+    for each in lines:
         if not each.profile:
             yield each, (each,)
         elif (each.profile, each.key) not in seen:
             seen.add((each.profile, each.key))
-            proxies = {other.proxy for other in placed if (other.profile, other.key) == (each.profile, each.key)}
-            yield each, tuple(other for other in placed if other.profile == each.profile and other.proxy in proxies)
+            proxies = {other.proxy for other in lines if (other.profile, other.key) == (each.profile, each.key)}
+            yield each, tuple(other for other in lines if other.profile == each.profile and other.proxy in proxies)
 
 
 def _judged(lines: Sequence[Line]) -> Iterator[Asked]:
-    for first, unit in units(lines):
+    for first, unit in _units(lines):
         if first.profile:
             yield Asked(first.profile, first.key, unit, _common(unit))
         else:

@@ -1,4 +1,4 @@
-"""Something that a test waits for: so many requests, or connections."""
+"""A number of requests or connections that a test waits for."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class Chaos:
     def probe(self, target: str | Callable[[], object], *, timeout: float | str = 10.0) -> Probe:
         """Return what calls a function, or fetches a URL, to say how a service fares healthy, under a fault and after.
 
-        `timeout` is for each fetch, in seconds or as text. Raises BrownoutError for what is no URL.
+        `timeout` is for each fetch, in seconds or as text. Raises BrownoutError if the text is not a URL.
         """
         from .probe import Probe  # most tests do without
 

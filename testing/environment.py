@@ -1,7 +1,7 @@
 """`env:` of a configuration file in a run of pytest: variables that lead to the proxies before anything is imported.
 
     a process that runs tests     its proxies start, its variables are set, and put back at the end
-    the controller of xdist       starts none, and sets only what is not set: to lead straight to the upstreams
+    the controller of xdist       starts none; points variables that are unset straight at the upstreams
     attached to a running one     sets nothing: `brownout run` has set them for its COMMAND
 
 What others change afterwards is said, and stays.

@@ -105,7 +105,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     if variant is None or not variant.placements:
         return (yield)
     if became := item.config.stash.get(_SICK, {}).get(_family(item)):
-        item.add_marker(pytest.mark.skip(reason=f"it {became} while healthy, so faults tell nothing"))
+        item.add_marker(pytest.mark.skip(reason=f"it {became} while healthy, so it is not run under faults"))
     yield
     if (chaos := item.stash.get(CHAOS, None)) is not None:  # else nothing is set up, but shown
         with plainly():

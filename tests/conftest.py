@@ -1,6 +1,7 @@
 """What tests share: programs that may be missing, an echo server, the corpus of conversations."""
 
 import contextlib
+import http.server
 import importlib.metadata
 import importlib.util
 import os
@@ -137,3 +138,37 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     yield add
     for each in known:
         each.forget()
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    """Says ok to all, and keeps connections open."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

@@ -9,7 +9,7 @@ from .operation import Operation, Step
 
 
 def keeps(operations: Iterable[Operation], failures: int, quiet: float, probes: int) -> Iterator[Finding]:
-    """After so many failures in a row a client asks nothing for `quiet` seconds, then a few things at a time."""
+    """After that many failures in a row a client is quiet for `quiet` seconds, then sends at most `probes` at once."""
     steps = sorted((step for operation in operations for step in operation.steps), key=lambda step: step.ended)
     for opened in _openings(steps, failures):
         later = sorted((step for step in steps if step.began > opened), key=lambda step: step.began)
@@ -26,7 +26,7 @@ def keeps(operations: Iterable[Operation], failures: int, quiet: float, probes: 
 
 
 def _openings(steps: list[Step], failures: int) -> Iterator[float]:
-    """Yield the moments at which it is to open: each time after so many failures, then after each failed probe."""
+    """Yield when the breaker should open: after enough failures in a row, then after each failed probe."""
     row = 0
     for step in steps:
         row = row + 1 if step.kind else 0

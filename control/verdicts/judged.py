@@ -32,4 +32,10 @@ def _judged(fleet: Fleet, proxy: Proxy, expected: Expectations) -> Iterator[Find
     holding = frozenset(each.name for each in placed if type(each.spec.fault).admit is not Fault.admit)
     seen = Seen(requests, connections, healed_at(ends, [*(requests or []), *connections]), holding)
     for finding in findings(seen, expected):
-        yield {"proxy": proxy.name, **finding._asdict()}  # type: ignore[typeddict-item]  # its fields are those
+        yield {
+            "proxy": proxy.name,
+            "rule": finding.rule,
+            "level": finding.level,
+            "text": finding.text,
+            "evidence": finding.evidence,
+        }

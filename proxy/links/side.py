@@ -65,7 +65,7 @@ class SideHost(Connection, Protocol):
         """Take that a stream has come to its end, and the other side was told."""
 
     def eof_seen(self, side: Side) -> None:
-        """Take note of a stream that was read to its end."""
+        """Record that the stream has ended."""
 
     def ends_seen(self) -> int:
         """Return 0 while the client has not ended its stream, 1 when it has, 2 when the server has as well."""

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from .conftest import Run, command
-from .test_strict import ASK, Start, web  # noqa: F401 - a fixture
+from .test_strict import ASK, Start
 
 CHARGE = """
 import http.client, os
@@ -22,7 +22,7 @@ def said(process: Run) -> list[str]:
     return process.err.all()
 
 
-def test_what_clients_did_is_said_at_the_end(run: Start, web: str, tmp_path: Path) -> None:  # noqa: F811
+def test_what_clients_did_is_said_at_the_end(run: Start, web: str, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     (tmp_path / "brownout.yaml").write_text("profiles: {down: {web: ['http.status:500']}}")
     words = [str(tmp_path / "brownout.yaml"), "-p", f"web=http://{web}", "--profile", "down", "--report", str(report)]
@@ -34,7 +34,7 @@ def test_what_clients_did_is_said_at_the_end(run: Start, web: str, tmp_path: Pat
     assert (finding["proxy"], finding["rule"], finding["level"]) == ("web", "unsafe-repeat", "error")
 
 
-def test_it_says_that_nothing_was_found(run: Start, web: str) -> None:  # noqa: F811
+def test_it_says_that_nothing_was_found(run: Start, web: str) -> None:
     process = run("-p", f"web=http://{web}", "--verdicts", "--", sys.executable, "-c", f"{ASK}\nask()")
     assert "brownout: verdicts: nothing was found" in said(process)
 

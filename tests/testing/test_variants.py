@@ -95,8 +95,8 @@ def test_one_of_two(client, number): trip(client); assert number == 2
         ("test_one_of_two[2-echo-latency:1ms]", "PASSED"),
     ]
     result.stdout.fnmatch_lines_random([
-        "SKIPPED * test_it.py:*: it fails while healthy, so faults tell nothing",
-        "SKIPPED * test_it.py:*: it xfails while healthy, so faults tell nothing",
+        "SKIPPED * test_it.py:*: it fails while healthy, so it is not run under faults",
+        "SKIPPED * test_it.py:*: it xfails while healthy, so it is not run under faults",
     ])  # fmt: skip
 
 
