@@ -1,6 +1,7 @@
 """The rules of verdicts: what they find, and where they say nothing. Every moment is written out."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -242,3 +243,11 @@ def test_a_client_succeeds_soon_after_healing() -> None:
     assert after("503 0.1s", "+1 503 0.1s", start=10.1) == [
         "error recovery: it did not succeed after healing, in 1.30 s"
     ]
+
+
+@pytest.mark.parametrize(("end", "found"), [("lost", 1), ("cut", 1), ("", 0), ("open", 0), ("left", 0)])
+def test_connections_of_no_use_are_closed(end: str, found: int) -> None:
+    requests = [SimpleNamespace(connection=1, began=0.0, end="lost"), SimpleNamespace(connection=1, began=1.0, end=end)]
+    kept, closed = SimpleNamespace(number=1, end="open"), SimpleNamespace(number=1, end="closed by client")
+    assert len(list(recovery.closes_broken(requests, [kept]))) == found  # type: ignore[arg-type]  # all that it reads
+    assert list(recovery.closes_broken(requests, [closed])) == []  # type: ignore[arg-type]

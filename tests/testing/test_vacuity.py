@@ -462,11 +462,15 @@ def test_none_is_not(chaos, proxy, web): chaos.profile("two")
 
 def test_what_clients_did_before_a_test_is_not_the_tests(run: Run) -> None:
     result = run(suite="""
+import http.client
 @pytest.fixture
-def late(web, browser):
+def late(brownout):  # it is torn down after chaos
+    web = brownout.proxy("web", upstream=WEB)
     yield
+    browser = http.client.HTTPConnection(web.host, web.port, timeout=20)
     ask(browser, "/of-the-teardown")
-def test_one(late): pass
+    browser.close()
+def test_one(late, chaos): pass
 def test_two(web, browser):
     ask(browser, "/two")
     assert [request.operation for request in web.requests] == ["GET /two"]
