@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 import click
 
@@ -58,15 +58,24 @@ def show_usage(error: click.ClickException) -> None:
     _write(message[:1].lower() + message[1:], hint)
 
 
+def discard(stream: TextIO) -> None:
+    """Let what is still in the buffer of a stream go nowhere: Python would try again when it exits, with code 120."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
 def _write(message: str, hint: str) -> None:
     color = False if os.environ.get("NO_COLOR") else None
     said, *lines = hint.split("\n")
-    with contextlib.suppress(OSError):  # the exit code says it as well
+    try:
         click.echo(_fitted(click.style("error:", fg="red", bold=True), message), err=True, color=color)
         if hint:
             click.echo(_fitted(click.style("hint: ", bold=True), said), err=True, color=color)
         for line in lines:  # to be copied, so it is not wrapped
             click.echo(f"{INDENT}{line}", err=True, color=color)
+    except OSError:  # the exit code says it as well
+        discard(sys.stderr)
 
 
 def _fitted(label: str, text: str) -> str:

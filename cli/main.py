@@ -45,13 +45,6 @@ def _check_text(words: Sequence[str]) -> None:
             raise BrownoutError(f"{word!r} is not UTF-8", "names and settings are text") from None
 
 
-def _stop_writing() -> None:
-    """Let what is still in the buffer of stdout go nowhere: Python would try again when it exits."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
-
-
 class Program(Group):
     """A group whose errors are a sentence and a hint on stderr, with exit code 2."""
 
@@ -78,7 +71,7 @@ class Program(Group):
         except OSError as error:
             if error.errno not in _UNWRITABLE or error.filename is not None:
                 raise
-            _stop_writing()
+            errors.discard(sys.stdout)
             errors.show(BrownoutError(f"the output cannot be written: {error.strerror}"))
             sys.exit(WRONG)
         sys.exit(code if isinstance(code, int) else 0)

@@ -21,7 +21,9 @@ PROGRAM = (sys.executable, "-m", "brownout.cli")
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("BROWNOUT_")} | more
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("BROWNOUT_")}
+    kept.pop("PYTHONUNBUFFERED", None)  # what stays in a buffer until Python exits is what users have
+    return kept | more
 
 
 class Run:
