@@ -16,9 +16,11 @@ from brownout.control.verdicts.finding import Finding
 from brownout.testing import Chaos
 from brownout.testing.servers import Server
 
+from . import blind_clients as blind
 from . import sound_clients as sound
 from . import unsound_clients as unsound
 from .site import Site
+from .warehouse import warehouse
 
 pytestmark = pytest.mark.slow
 
@@ -87,11 +89,62 @@ UNSOUND = [
         rules=("circuit-breaker",),
     ),
 ]
+BLIND_SOUND = [
+    Row(blind.health_check, "http.status:503", {"times": 4}, at_once=False),
+    Row(blind.decorrelated_jitter, "http.status:503", expected={"max_attempts": 5}),
+    Row(
+        blind.resumes_a_download, "http.truncate", {"share": "40%", "times": 2}, {"max_attempts": 5}, server="warehouse"
+    ),
+    Row(
+        blind.updates_on_conflict,
+        "http.status:412",
+        {"times": 2, "match": {"method": "PUT"}},
+        {"max_attempts": 5},
+        server="warehouse",
+    ),
+    Row(blind.stale_connection, "reset", {"times": 1}, {"max_attempts": 2}, at_once=False),
+    Row(blind.heartbeat, "http.lost_reply", {"times": 1}, server="warehouse", at_once=False),
+    Row(blind.shared_throttle, "http.status:429", {"retry_after": "1s", "times": 6}, {"max_attempts": 3}),
+    Row(blind.transaction_again, "reset", {"times": 2}, {"max_attempts": 4}, server="postgres", at_once=False),
+]
+BLIND_UNSOUND = [
+    Row(blind.times_out_and_charges_again, "http.delay", {"delay": "1h", "times": 2}, rules=("unsafe-repeat",)),
+    Row(
+        blind.retry_after_as_number,
+        "http.status:429",
+        {"retry_after": "5s", "retry_as": "date", "times": 2},
+        rules=("retry-after",),
+    ),
+    Row(
+        blind.streams_and_forgets,
+        "http.status:503",
+        {"body": "down for maintenance"},
+        rules=("connections",),
+        server="warehouse",
+    ),
+    Row(blind.wrong_password, "http.status:401", rules=("final-failure",)),
+    Row(blind.flushes_its_backlog, "http.status:503", rules=("retry-storm", "jitter")),
+    Row(
+        blind.time_out_per_read,
+        "http.drip",
+        {"bytes": "1KB", "interval": "200ms"},
+        {"deadline": "1s"},
+        rules=("deadline",),
+        server="warehouse",
+    ),
+    Row(
+        blind.retries_bad_json,
+        "http.status:200",
+        {"body": "<h1>Down for maintenance</h1>"},
+        rules=("back-off",),
+    ),
+]
 
 
 @pytest.fixture(scope="module")
-def upstreams(shop: str, redis_server: Server, postgres_server: Server) -> dict[str, str]:
-    return {"http": shop, "redis": redis_server.url, "postgres": postgres_server.url}
+def upstreams(shop: str, redis_server: Server, postgres_server: Server) -> Iterator[dict[str, str]]:
+    with warehouse() as url:
+        yield {"http": shop, "redis": redis_server.url, "postgres": postgres_server.url, "warehouse": url}
 
 
 @pytest.fixture
@@ -119,11 +172,11 @@ def findings(row: Row, upstream: str, chaos: Chaos) -> list[Finding]:
     return found
 
 
-@pytest.mark.parametrize("row", SOUND, ids=lambda row: row.client.__name__)
+@pytest.mark.parametrize("row", SOUND + BLIND_SOUND, ids=lambda row: row.client.__name__)
 def test_nothing_is_found_of_a_sound_client(row: Row, upstreams: dict[str, str], chaos: Chaos) -> None:
     assert findings(row, upstreams[row.server], chaos) == []
 
 
-@pytest.mark.parametrize("row", UNSOUND, ids=lambda row: row.client.__name__)
+@pytest.mark.parametrize("row", UNSOUND + BLIND_UNSOUND, ids=lambda row: row.client.__name__)
 def test_the_mistake_of_a_client_is_found(row: Row, upstreams: dict[str, str], chaos: Chaos) -> None:
     assert {finding.rule for finding in findings(row, upstreams[row.server], chaos)} >= set(row.rules)
