@@ -29,7 +29,7 @@ def _openings(steps: list[Step], failures: int) -> Iterator[float]:
     """Yield when the breaker should open: after enough failures in a row, then after each failed probe."""
     row = 0
     for step in steps:
-        row = row + 1 if step.kind else 0
+        row = row + 1 if step.ill else 0
         if row >= failures:
             yield step.ended
 

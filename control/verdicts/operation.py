@@ -5,22 +5,26 @@ What an attempt met is of a kind, as its client could know it:
 | kind | the client | so |
 | --- | --- | --- |
 | `retryable` | can tell that the work was not done | it may try again, after a pause |
+| `correctable` | was told what stands against it, such as another version | it may try again with that changed |
 | `final` | was told that the same request will fail again | to try again is a bug |
 | `ambiguous` | cannot know whether the work was done | it may try again what may be done twice |
 
-RFC 9110, 15, has the meaning of the statuses, RFC 6585 that of 429 and RFC 8470 that of 425.
+RFC 9110, 15, has the meaning of the statuses, RFC 4918 that of 423, RFC 6585 that of 428, 429 and 431, and RFC 8470
+that of 425.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from ..observations import Connection, Request
 
-Kind = Literal["", "retryable", "final", "ambiguous"]
+Kind = Literal["", "retryable", "correctable", "final", "ambiguous"]
 
-_RETRYABLE = frozenset([408, 425, 429, 502, 503])
+_RETRYABLE = frozenset([408, 421, 423, 425, 429, 502, 503])
+_CORRECTABLE = frozenset([409, 412, 416, 417, 426, 428, 431])
 _FIRST, _LAST = 6, 3
 """How many attempts of many are shown, from both ends."""
 
@@ -45,6 +49,11 @@ class Step(NamedTuple):
         """When it ended, or its client had given up."""
         return self.began + self.seconds
 
+    @property
+    def ill(self) -> bool:
+        """Whether it says that the dependency is ill; a 4xx says that it works."""
+        return self.kind in ("retryable", "ambiguous")
+
 
 class Operation(NamedTuple):
     """The attempts at one purpose, in their order."""
@@ -54,11 +63,11 @@ class Operation(NamedTuple):
 
     @property
     def pauses(self) -> list[float]:
-        """The pauses that the client chose by itself: not those for which a reply had asked."""
+        """The pauses that the client chose and owed: none for which a reply had asked, none after a correction."""
         return [
             after.pause
-            for before, after in zip(self.steps, self.steps[1:], strict=False)
-            if after.pause is not None and before.retry_after is None
+            for before, after in itertools.pairwise(self.steps)
+            if after.pause is not None and before.retry_after is None and before.kind != "correctable"
         ]
 
     def __str__(self) -> str:
@@ -102,8 +111,10 @@ def _kind(request: Request) -> Kind:
         return "ambiguous"
     if not isinstance(request.status, int):  # a protocol whose statuses are words
         return "retryable" if request.failed else ""
-    if request.status in _RETRYABLE:
+    if request.status in _RETRYABLE or (400 <= request.status < 500 and request.retry_after is not None):
         return "retryable"
+    if request.status in _CORRECTABLE:
+        return "correctable"
     if request.status >= 500:
         return "ambiguous"
     return "final" if request.status >= 400 else ""

@@ -16,7 +16,7 @@ _AT_ONCE = 3
 """How many retries without a pause are none of jitter's: it makes one short now and then."""
 _ENOUGH = 5
 """How many pauses can do without some of them."""
-_UNAUTHORIZED = "401"
+_UNAUTHORIZED = ("401", "407")
 
 
 def bounded(operation: Operation, most: int | None) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def leaves_final(operation: Operation) -> Iterator[Finding]:
     for before, after in zip(operation.steps, operation.steps[1:], strict=False):
         if before.kind != "final":
             continue
-        if before.outcome == _UNAUTHORIZED and after.outcome != _UNAUTHORIZED and not refreshed:
+        if before.outcome in _UNAUTHORIZED and after.outcome != before.outcome and not refreshed:
             refreshed = True
             continue
         text = f"it tried again after {before.outcome}, which says that the same request fails again"

@@ -78,3 +78,4 @@ def _findings(seen: Seen, expected: Expectations) -> Iterator[Finding]:
         yield from recovery.recovers(operations, seen.healed, expected.recover_within)
     if seen.requests is not None:
         yield from recovery.closes_broken(seen.requests, seen.connections)
+        yield from recovery.gives_back(seen.requests, seen.connections)

@@ -11,17 +11,27 @@
    back off for equally long, that one comes back first.
 4. Any other attempt begins an operation. So the same request after a success is a new one, and so is a request that is
    sent while an equal one is under way: two clients, or a hedge without a key, which nobody can tell apart.
+5. A request that came at a steady pace while all was well, as a health check does, and keeps that pace after a failure,
+   is the next one and no retry.
 
 Where nothing is parsed, the work is to connect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 WINDOW = 60.0
 """Seconds after a failed attempt within which the same request counts as the next one."""
+
+_PAUSE = 0.02
+"""Seconds below which a pause is none: who asks again at once keeps no pace."""
+_BEATS = 4
+"""How many intervals make a pace."""
+_SLACK = (0.8, 1.5)
+"""By how much an interval may be shorter or longer than the usual one: a busy machine makes some longer."""
 
 
 class Try(NamedTuple):
@@ -74,15 +84,54 @@ class _Operation:
         return Attempt(self._number, self._count, pause)
 
 
+class _Pace:
+    """At which intervals, and after which pauses, the same was asked for while all was well."""
+
+    __slots__ = ("_intervals", "_last", "_pauses")
+
+    def __init__(self) -> None:
+        self._last: Try | None = None
+        self._intervals: deque[float] = deque(maxlen=2 * _BEATS)
+        self._pauses: deque[float] = deque(maxlen=2 * _BEATS)
+
+    def add(self, each: Try) -> bool:
+        """Take the next one; say whether it keeps the pace after a failure."""
+        last, self._last = self._last, each
+        if last is None:
+            return False
+        interval, pause = each.began - last.began, each.began - last.over
+        if last.failed:
+            return pause >= _PAUSE and (_usual(self._intervals, interval) or _usual(self._pauses, pause))
+        if pause < _PAUSE:
+            self._intervals.clear()
+            self._pauses.clear()
+        else:
+            self._intervals.append(interval)
+            self._pauses.append(pause)
+        return False
+
+
+def _usual(known: Sequence[float], seconds: float) -> bool:
+    """Say whether an interval is like those that are known, which are alike but for a longest quarter."""
+    if len(known) < _BEATS:
+        return False
+    shortest, *others = sorted(known)[: -(len(known) // 4)]
+    least, most = _SLACK
+    return others[-1] <= most * shortest and least * shortest <= seconds <= most * others[-1]
+
+
 def attempts(tries: Iterable[Try]) -> list[Attempt]:
     """Return the place of each attempt. They come in the order in which they began."""
     found: list[Attempt] = []
     keyed: dict[tuple[str, str], _Operation] = {}
     failed: dict[str, list[_Operation]] = {}
+    paces: defaultdict[tuple[str, str | None], _Pace] = defaultdict(_Pace)
     operations = 0
     for each in tries:
         waiting = failed.setdefault(each.work, [])
         operation = keyed.get((each.work, each.key)) if each.key else _take_next(waiting, each)
+        if not each.key and paces[each.work, each.body].add(each):
+            operation = None
         if operation is None:
             operations += 1
             operation = _Operation(operations, each)

@@ -10,7 +10,7 @@ from brownout.control.verdicts.finding import Finding
 from brownout.control.verdicts.operation import Kind, Operation, Step
 
 KINDS: dict[str, Kind] = {
-    "200": "", "400": "final", "401": "final", "404": "final", "429": "retryable", "500": "ambiguous", "503": "retryable",
+    "200": "", "400": "final", "401": "final", "407": "final", "412": "correctable", "404": "final", "429": "retryable", "500": "ambiguous", "503": "retryable",
     "reset": "ambiguous", "left": "ambiguous",
 }  # fmt: skip
 
@@ -88,6 +88,7 @@ def test_an_operation_ends_within_its_deadline() -> None:
         (pauses(0.0, 0.5, 0.5, 0.5, 0.5, 0.5),
          ["warning back-off: its pauses do not grow: 0.50 s, 0.50 s, 0.50 s, 0.50 s, ..."]),
         (operation("503/1 0s", "+1 503/1 0s", "+1 503/1 0s", "+1 503/1 0s", "+1 503/1 0s"), []),  # it was asked to
+        (pauses(0.0, 0.0, 0.0, 0.0, outcome="412"), []),  # optimistic locking
     ],
 )  # fmt: skip
 def test_pauses_grow(tried: Operation, expected: list[str]) -> None:
@@ -128,6 +129,8 @@ def test_a_client_waits_as_long_as_it_is_asked_to(tried: Operation, expected: li
         (operation("503 0s", "+1 400 0s"), []),
         (operation("401 0s", "+0 200 0s"), []),
         (operation("401 0s", "+0 503 0s", "+1 200 0s"), []),
+        (operation("407 0s", "+0 200 0s"), []),
+        (operation("412 0s", "+0 412 0s", "+0 200 0s"), []),  # with the version that it has read since
         (operation("404 0s", "+1 404 0s"),
          ["error final-failure: it tried again after 404, which says that the same request fails again"]),
         (operation("401 0s", "+0 401 0s"),
@@ -221,6 +224,11 @@ def test_what_was_under_way_when_a_breaker_opens_may_go_on() -> None:
     assert said(breaker.keeps([*FAILS, slow], *EXPECTED)) == []
 
 
+def test_what_the_client_did_wrong_opens_no_breaker() -> None:
+    wrong = [operation("404 0.01s", start=nth / 10) for nth in range(12)]
+    assert said(breaker.keeps(wrong, *EXPECTED)) == []
+
+
 def test_failures_that_are_not_in_a_row_open_no_breaker() -> None:
     mixed = [operation(f"{'200' if nth % 3 == 2 else '503'} 0.01s", start=nth / 10) for nth in range(12)]
     assert said(breaker.keeps(mixed, *EXPECTED)) == []
@@ -234,6 +242,7 @@ def test_a_client_succeeds_soon_after_healing() -> None:
     assert after("503 0.1s", "+0.2 200 0.1s", start=10.1) == []
     assert after("200 0.1s", start=15.0) == []  # nobody asked for anything before
     assert after("503 0.1s", "+0.2 503 0.1s", start=5.0) == []  # nor after
+    assert after("404 0.1s", start=10.5) == []  # a dependency that says so is well
     assert after("503 0.1s", "+2 200 0.1s", start=10.1) == [
         "error recovery: its first success came 2.30 s after healing; 1 s are expected"
     ]
@@ -251,3 +260,26 @@ def test_connections_of_no_use_are_closed(end: str, found: int) -> None:
     kept, closed = SimpleNamespace(number=1, end="open"), SimpleNamespace(number=1, end="closed by client")
     assert len(list(recovery.closes_broken(requests, [kept]))) == found  # type: ignore[arg-type]  # all that it reads
     assert list(recovery.closes_broken(requests, [closed])) == []  # type: ignore[arg-type]
+
+
+def test_each_failed_attempt_gives_its_connection_back() -> None:
+    def found(*connections: int, ends: dict[int, str] | None = None) -> list[str]:
+        requests = [
+            SimpleNamespace(connection=number, group=1, attempt=nth, began=float(nth), seconds=0.5, failed=True, end="")
+            for nth, number in enumerate(connections)
+        ]
+        opened = {number: float(nth) - 0.1 for nth, number in reversed(list(enumerate(connections)))}
+        kept = [
+            SimpleNamespace(number=number, began=began, end=(ends or {}).get(number, "open"))
+            for number, began in opened.items()
+        ]
+        return said(recovery.gives_back(requests, kept))  # type: ignore[arg-type]  # all that it reads
+
+    assert found(1, 2, 3, 4) == [
+        "warning connections: 3 connections are open and unused after a failure, "
+        "and each next attempt opened another one"
+    ]
+    assert found(1, 1, 1, 1) == []
+    assert found(1, 2, 3) == []  # two may be a coincidence
+    assert found(1, 2, 3, 4, ends={2: "closed by client"}) == []
+    assert found(1, 2, 3, 4, 1) == []  # several clients, of which one uses its connection again

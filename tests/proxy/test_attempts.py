@@ -117,6 +117,36 @@ TABLE: dict[str, tuple[list[Try], list[tuple[int, int, float | None]]]] = {
     ),
 }
 
+HEALTHY = [done(second, second + 0.01) for second in range(5)]
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        [tried(5, 5.01), tried(6, 6.01), done(7, 7.01)],
+        [tried(5, 6.01), tried(7, 8.01), done(9, 9.01)],  # a loop that sleeps, and whose request times out
+        [tried(5, 5.01), tried(6.4, 6.41), done(7.3, 7.31)],  # a busy machine
+    ],
+)
+def test_what_keeps_its_pace_while_it_fails_is_not_tried_again(failing: list[Try]) -> None:
+    assert [place.number for place in attempts([*HEALTHY, *failing])] == [1] * 8
+
+
+@pytest.mark.parametrize(
+    "tries",
+    [
+        [*HEALTHY[2:], tried(5, 5.01), done(6, 6.01)],  # four times are no pace
+        [*HEALTHY, tried(5, 5.01), done(5.3, 5.31)],  # sooner
+        [*HEALTHY, tried(5, 5.01), done(9, 9.01)],  # later
+        [*HEALTHY, tried(5, 6), done(6, 6.01)],  # at once
+        [*(done(second**1.5, second**1.5) for second in range(5)), tried(12, 12), done(15, 15)],  # not steady
+        [*(done(second / 100, second / 100) for second in range(5)), tried(0.05, 0.05), done(0.06, 0.06)],  # no pause
+        [*(each._replace(body="b2") for each in HEALTHY), tried(5, 5.01), done(6, 6.01)],  # another body
+    ],
+)
+def test_what_keeps_no_pace_is_tried_again(tries: list[Try]) -> None:
+    assert attempts(tries)[-1].number == 2
+
 
 @pytest.mark.parametrize("name", TABLE)
 def test_attempts_are_put_together(name: str) -> None:

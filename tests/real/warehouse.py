@@ -30,7 +30,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
 
-    do_PUT = do_POST
+    do_PUT = do_POST  # noqa: N815
 
     def handle(self) -> None:
         with contextlib.suppress(ConnectionError):
