@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..control.client import DEFAULT
 from ..control.guard import NO_TOKEN, Guard
-from ..faults.settings import names
+from ..control.verdicts.expectations import Expectations
+from ..faults.settings import convert, names
 from ..faults.settings.units import Duration, UnitError
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
@@ -17,6 +18,7 @@ from . import report as reports
 from .environment import prefix
 from .errors import CombinedError
 from .file import File
+from .options import pairs
 from .upstream import FREE, split
 
 if TYPE_CHECKING:
@@ -60,7 +62,8 @@ class Plan(NamedTuple):
     `proxies` are the file's and those of -p, `profiles` what is applied before they listen, `env` what COMMAND finds
     in its environment. `dial` is how long an
     upstream may take to accept a connection, None for the usual time. `show_values`: see `proxy.Fleet`. `strict`: what
-    did nothing fails the run; `verdicts`: what its clients did is judged; `quiet`: no summary is written.
+    did nothing fails the run; `verdicts`: what its clients did is judged by what is `expected` of them; `quiet`: no
+    summary is written.
     """
 
     proxies: list[ProxyEntry]
@@ -75,6 +78,7 @@ class Plan(NamedTuple):
     watch: bool = False
     strict: bool = False
     verdicts: bool = False
+    expected: Expectations = Expectations()
     quiet: bool = False
     report: Path | None = None
     guard: Guard = NO_TOKEN
@@ -94,6 +98,7 @@ def make(
     watch: bool = False,
     strict: bool = False,
     verdicts: bool = False,
+    expect: tuple[str, ...] = (),
     quiet: bool = False,
     report: str | None = None,
     token: str | None = None,
@@ -136,8 +141,14 @@ def make(
         wrong.append(error)
     if strict and not command:
         wrong.append(BrownoutError("--strict judges a run by its COMMAND, and there is none", _STRICT))
-    if verdicts and not command:
-        wrong.append(BrownoutError("--verdicts judges the clients of a COMMAND, and there is none", _VERDICTS))
+    if (verdicts or expect) and not command:
+        option = "--verdicts" if verdicts else "--expect"
+        wrong.append(BrownoutError(f"{option} judges the clients of a COMMAND, and there is none", _VERDICTS))
+    expected = Expectations()
+    try:
+        expected = convert(Expectations, pairs(expect, "max_attempts=4", "expectation"), text=True)
+    except BrownoutError as error:
+        wrong.append(BrownoutError(f"--expect: {error.message}", error.hint))
     if watch and source is None:
         wrong.append(BrownoutError("there is no file to watch", "brownout run brownout.yaml --watch"))
     try:
@@ -160,7 +171,8 @@ def make(
         env=mapped,
         watch=watch,
         strict=strict or (config is not None and config.strict),
-        verdicts=verdicts,
+        verdicts=verdicts or bool(expect),
+        expected=expected,
         quiet=quiet,
         report=path,
         guard=guard,

@@ -18,6 +18,7 @@ from ..wire.errors import BrownoutError
 from ..wire.mask import mask
 
 if TYPE_CHECKING:
+    from ..control.verdicts.expectations import Expectations
     from ..proxy import Fleet, Proxy, Recorded
 
 
@@ -50,12 +51,16 @@ class RunReport(TypedDict):
 
 
 class Report:
-    """Remembers the proxies of a fleet, removed ones included, until it is written to `path`."""
+    """Remembers the proxies of a fleet, removed ones included, until it is written to `path`.
 
-    def __init__(self, fleet: Fleet, path: Path, command: Sequence[str]) -> None:
+    Its findings are judged by what is `expected` of the clients.
+    """
+
+    def __init__(self, fleet: Fleet, path: Path, command: Sequence[str], expected: Expectations) -> None:
         self.path = path
         self._fleet = fleet
         self._command = command
+        self._expected = expected
         self._started = time.time()
         self._proxies: list[Proxy] = []
         self._applied: dict[str, None] = {}
@@ -82,7 +87,6 @@ class Report:
             raise _unwritable(str(self.path), error) from None
 
     def _view(self, exit_code: int) -> RunReport:
-        from ..control.verdicts.expectations import Expectations
         from ..control.verdicts.judged import judged
 
         return {
@@ -94,7 +98,7 @@ class Report:
             "exit_code": exit_code,
             "profiles": list(self._applied | dict.fromkeys(self._fleet.applied)),
             "asked": [asked_view(each) for each in self._fleet.asked()],
-            "findings": judged(self._fleet, Expectations()),
+            "findings": judged(self._fleet, self._expected),
             "proxies": [self._proxy_report(proxy) for proxy in self._proxies],
         }
 

@@ -104,6 +104,13 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option(
     "--verdicts", is_flag=True, help="With COMMAND: say at its end what its clients did that makes failures worse."
 )
+@click.option(
+    "--expect",
+    "expect",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What --verdicts is to expect, like max_attempts=4 or idempotent='POST /search'; implies it.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="With COMMAND: leave out the summary of what the faults did.")
 @click.option("--report", metavar="PATH", help="Write what happened there as JSON, at the end.")
 @click.option(
@@ -135,6 +142,7 @@ def run(
     watch: bool,
     strict: bool,
     verdicts: bool,
+    expect: tuple[str, ...],
     quiet: bool,
     report: str | None,
     api: str | None,
@@ -150,8 +158,8 @@ def run(
     COMMAND finds in its environment BROWNOUT_API and BROWNOUT_TOKEN, and of each proxy BROWNOUT_<NAME>_ADDRESS, _HOST,
     _PORT and _URL (NAME in capitals, with _ for anything but letters and digits), and what FILE's `env:` and --env say:
     {db.url}, {db.host}, {db.port} and {db.address} are those of the proxy db. Its exit code is ours. With a COMMAND
-    the API takes a free port, so that two can run at once. -p, --env, --profile and --allow-host may come
-    several times.
+    the API takes a free port, so that two can run at once. -p, --env, --profile, --expect and --allow-host may
+    come several times.
     """
     from . import plan
 
@@ -169,6 +177,7 @@ def run(
         watch=watch,
         strict=strict,
         verdicts=verdicts,
+        expect=expect,
         quiet=quiet,
         report=report,
         token=token,

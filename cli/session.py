@@ -29,6 +29,7 @@ from .signals import Signals
 
 if TYPE_CHECKING:
     from ..control.serve import Server
+    from ..control.verdicts.expectations import Expectations
 
 WRONG = 2
 
@@ -45,7 +46,9 @@ async def _session(plan: Plan) -> int:
         limits = LIMITS if plan.dial is None else LIMITS._replace(dial=plan.dial)
         seed = new_seed() if plan.seed is None else plan.seed
         fleet = await stack.enter_async_context(Fleet(seed=seed, limits=limits, show_values=plan.show_values))
-        report = None if plan.report is None else Report(fleet, plan.report, _without(plan.guard.token, plan.command))
+        report = None
+        if plan.report is not None:
+            report = Report(fleet, plan.report, _without(plan.guard.token, plan.command), plan.expected)
         server = await _open(fleet, plan)
         if server is not None:
             stack.push_async_callback(server.close)
@@ -95,17 +98,16 @@ def _judge(fleet: Fleet, plan: Plan, code: int, output: Output) -> tuple[int, st
     for text in summary.warnings(asked):
         output.say(f"brownout: {text}")
     if plan.verdicts:
-        _say_findings(fleet, output)
+        _say_findings(fleet, plan.expected, output)
     failed = summary.verdict(asked) if plan.strict and code == 0 else ""
     return (summary.VACUOUS if failed else code), failed
 
 
-def _say_findings(fleet: Fleet, output: Output) -> None:
+def _say_findings(fleet: Fleet, expected: Expectations, output: Output) -> None:
     """Say what the clients did that makes failures worse."""
-    from ..control.verdicts.expectations import Expectations
     from ..control.verdicts.judged import judged
 
-    found = judged(fleet, Expectations())
+    found = judged(fleet, expected)
     for each in found:
         output.say(f"brownout: {each['level']} on {each['proxy']}: {each['rule']}: {each['text']}")
         output.say(f"  {each['evidence']}")

@@ -7,10 +7,11 @@ rules by which attempts belong together.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from ..faults.pattern import Pattern
 from ..proxy.record.attempts import Attempt, Try, attempts
 from .views import ConnectionView, RequestView
 
@@ -149,6 +150,19 @@ def connections(views: Iterable[ConnectionView]) -> list[Connection]:
         for view in ordered
     ]
     return [_connection(view, place) for view, place in zip(ordered, attempts(tries), strict=True)]
+
+
+def looks_like(pattern: str) -> Callable[[str, str], bool]:
+    """Return what says whether an operation, or the request's own method and path, looks like a pattern.
+
+    Raises BrownoutError for a pattern that is none.
+    """
+    wanted = Pattern.parse(pattern)
+
+    def fits(operation: str, request: str) -> bool:
+        return wanted.fits(operation) or wanted.fits(request) or wanted.fits(request.partition("?")[0])
+
+    return fits
 
 
 def request_end(view: RequestView) -> str:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 from ..control import observations
-from ..control.observations import Connection, Request, request_end
+from ..control.observations import Connection, Request, looks_like, request_end
 from ..control.views import ConnectionView, MarkView, RequestView
-from ..faults.pattern import Pattern
 from ..faults.settings import unknown
 from ..faults.settings.units import Duration
 from ..wire.errors import BrownoutError
@@ -94,7 +93,7 @@ class Observer:
         self, operation: str, count: int, within: float | str
     ) -> Iterator[tuple[MarkView, Future[None], float]]:
         self._check_parsed()
-        seconds, since, fits = _seconds(count, within), self._since(), _fits(operation)
+        seconds, since, fits = _seconds(count, within), self._since(), looks_like(operation)
 
         def wants(view: RequestView) -> bool:
             return (
@@ -158,16 +157,6 @@ def _seconds(count: int, within: float | str) -> float:
     return Duration.parse(within) if isinstance(within, str) else within
 
 
-def _fits(operation: str) -> Callable[[str, str], bool]:
-    """Return what says whether an operation, or the request's own method and path, looks like a pattern."""
-    pattern = Pattern.parse(operation)
-
-    def fits(operation: str, request: str) -> bool:
-        return pattern.fits(operation) or pattern.fits(request) or pattern.fits(request.partition("?")[0])
-
-    return fits
-
-
 def _picked(found: Sequence[Request], operation: str) -> list[Request]:
-    fits = _fits(operation)
+    fits = looks_like(operation)
     return [each for each in found if fits(each.operation, each.request)]

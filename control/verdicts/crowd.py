@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from .finding import Finding
 from .operation import Operation
-from .retries import INSTANT, equal_within, spread
+from .retries import INSTANT, MANY, equal_within, spread
 
 _COMPARED = 3
 """How many operations there must be to compare their pauses."""
@@ -40,11 +40,23 @@ def has_jitter(operations: Sequence[Operation]) -> Iterator[Finding]:
         yield Finding("jitter", "warning", text, f"{tried[0]}; {tried[1]}")
 
 
-def amplifies_little(operations: Sequence[Operation], most: float) -> Iterator[Finding]:
-    """Retries do not multiply what a failing dependency has to carry."""
+def bounded_together(operations: Sequence[Operation], told: int, most: int | None) -> Iterator[Finding]:
+    """All attempts are not more than those of so many operations, also where a failure looked like a success."""
+    limit = MANY if most is None else most
+    attempts = sum(len(operation.steps) for operation in operations)
+    if attempts > told * limit:
+        noun = "operation" if told == 1 else "operations"
+        text = f"{told} {noun} became {attempts} attempts; at most {limit} for each are expected"
+        longest = max(operations, key=lambda operation: len(operation.steps))
+        yield Finding("bounded-attempts", "warning" if most is None else "error", text, str(longest))
+
+
+def amplifies_little(operations: Sequence[Operation], most: float, calls: int = 1) -> Iterator[Finding]:
+    """Retries do not multiply what a failing dependency has to carry. One operation may be `calls` of them."""
     met = [operation for operation in operations if any(step.kind for step in operation.steps)]
     attempts = sum(len(operation.steps) for operation in met)
-    if len(met) >= _CROWD and attempts > most * len(met):
-        ratio = attempts / len(met)
-        text = f"{len(met)} operations became {attempts} attempts, {ratio:.1f} times the load; {most:g} are expected"
+    count = len(met) + calls - 1
+    if count >= _CROWD and attempts > most * count:
+        ratio = attempts / count
+        text = f"{count} operations became {attempts} attempts, {ratio:.1f} times the load; {most:g} are expected"
         yield Finding("retry-storm", "warning", text, str(max(met, key=lambda operation: len(operation.steps))))

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ...faults.settings import Settings
+from ...faults.pattern import Pattern
+from ...faults.settings import Problem, Settings, SettingsError
 from ...faults.settings.units import Duration
+from ...wire.errors import BrownoutError
 
 
 class Expectations(Settings, frozen=True):
@@ -28,3 +30,19 @@ class Expectations(Settings, frozen=True):
     recover_within: Annotated[Duration | None, Meta(description="How soon after healing a client is to succeed.")] = (
         None
     )
+    operations: (
+        Annotated[int, Meta(ge=1, description="How many logical operations there were, with those that succeeded.")]
+        | None
+    ) = None
+    idempotent: Annotated[
+        tuple[str, ...], Meta(description="What may be repeated although its method says otherwise: `POST /search*`.")
+    ] = ()
+
+    def __post_init__(self) -> None:
+        """Check the patterns. Raises SettingsError."""
+        super().__post_init__()
+        for text in self.idempotent:
+            try:
+                Pattern.parse(text)
+            except BrownoutError as error:
+                raise SettingsError([Problem("idempotent", f"idempotent: {error.message}", error.hint)]) from None

@@ -19,7 +19,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from ..observations import Connection, Request
+from ..observations import Connection, Request, looks_like
 
 Kind = Literal["", "retryable", "correctable", "final", "ambiguous"]
 
@@ -79,9 +79,18 @@ class Operation(NamedTuple):
         return f"{self.name}: {', '.join(shown)}"
 
 
-def of_requests(requests: Iterable[Request]) -> list[Operation]:
-    """Return the logical operations of requests, in the order in which they began."""
-    return _grouped((each.group, each.operation, _request_step(each)) for each in requests)
+def of_requests(requests: Iterable[Request], idempotent: Iterable[str] = ()) -> list[Operation]:
+    """Return the logical operations of requests, in the order in which they began.
+
+    `idempotent` has patterns of operations that may be done twice whatever their method.
+    """
+    patterns = [looks_like(pattern) for pattern in idempotent]
+
+    def step(request: Request) -> Step:
+        told = any(fits(request.operation, request.request) for fits in patterns)
+        return _request_step(request, told or request.idempotent or bool(request.idempotency_key))
+
+    return _grouped((each.group, each.operation, step(each)) for each in requests)
 
 
 def of_connections(connections: Iterable[Connection]) -> list[Operation]:
@@ -98,9 +107,8 @@ def _grouped(steps: Iterable[tuple[int, str, Step]]) -> list[Operation]:
     return [Operation(names[group], tuple(each)) for group, each in found.items()]
 
 
-def _request_step(request: Request) -> Step:
+def _request_step(request: Request, repeatable: bool) -> Step:
     outcome = str(request.status) if request.status is not None else request.end
-    repeatable = request.idempotent or bool(request.idempotency_key)
     return Step(request.began, request.seconds, request.pause, outcome, _kind(request), request.retry_after, repeatable)
 
 

@@ -1,7 +1,12 @@
-"""The rules for one operation: how often, after which pause and after which failure the client tried again."""
+"""The rules for one operation: how often, after which pause and after which failure the client tried again.
+
+What looks like the attempts of one operation may be `calls` of them. Then `calls - 1` of the attempts begin one, nobody
+knows which, and a rule finds only what is wrong whichever they are.
+"""
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Iterator
 
@@ -19,34 +24,34 @@ _ENOUGH = 5
 _UNAUTHORIZED = ("401", "407")
 
 
-def bounded(operation: Operation, most: int | None) -> Iterator[Finding]:
+def bounded(operation: Operation, most: int | None, calls: int = 1) -> Iterator[Finding]:
     """A client gives up after some attempts. Where nobody says how many, it may be one that asks now and then."""
-    limit = MANY if most is None else most
+    limit = calls * (MANY if most is None else most)
     if len(operation.steps) > limit:
         text = f"it tried {len(operation.steps)} times; at most {limit} are expected"
         yield Finding("bounded-attempts", "warning" if most is None else "error", text, str(operation))
 
 
-def within_deadline(operation: Operation, deadline: float) -> Iterator[Finding]:
+def within_deadline(operation: Operation, deadline: float, calls: int = 1) -> Iterator[Finding]:
     """A client gives up, or succeeds, within the time that its own caller has."""
     took = span(operation.steps)
-    if took > deadline:
+    if took > deadline and calls == 1:
         yield Finding("deadline", "error", f"it took {took:.2f} s; the deadline is {deadline:g} s", str(operation))
 
 
-def backs_off(operation: Operation, opens_after: int | None = None) -> Iterator[Finding]:
+def backs_off(operation: Operation, opens_after: int | None = None, calls: int = 1) -> Iterator[Finding]:
     """A client waits before it tries again, and longer each time. The first retry may come at once.
 
     One with a circuit breaker fails fast until that opens, and then tries as often as it is told.
     """
     pauses = operation.pauses
     at_once = sum(pause < INSTANT for pause in pauses)
-    if at_once >= max(_AT_ONCE, opens_after or 0) and at_once > len(pauses) / 2:
+    if at_once >= calls * max(_AT_ONCE, opens_after or 0) and at_once > len(pauses) / 2:
         yield Finding("back-off", "error", f"it tried {at_once} times again without a pause", str(operation))
         return
     if pauses and pauses[0] < INSTANT:
         pauses = pauses[1:]
-    if opens_after is None and len(pauses) >= 3 and spread(pauses) < equal_within(pauses):
+    if opens_after is None and calls == 1 and len(pauses) >= 3 and spread(pauses) < equal_within(pauses):
         text = f"its pauses do not grow: {_listed(pauses)}"
         yield Finding("back-off", "warning", text, str(operation))
 
@@ -64,9 +69,13 @@ def equal_within(pauses: list[float]) -> float:
     return INSTANT / 2 + 0.05 * statistics.median(pauses)
 
 
-def honours_retry_after(operation: Operation) -> Iterator[Finding]:
+def honours_retry_after(operation: Operation, calls: int = 1) -> Iterator[Finding]:
     """A client waits at least as long as the reply asked it to."""
-    for before, after in zip(operation.steps, operation.steps[1:], strict=False):
+    return itertools.islice(_too_early(operation), calls - 1, calls)
+
+
+def _too_early(operation: Operation) -> Iterator[Finding]:
+    for before, after in itertools.pairwise(operation.steps):
         asked = before.retry_after
         if asked is None or after.pause is None:
             continue
@@ -75,13 +84,16 @@ def honours_retry_after(operation: Operation) -> Iterator[Finding]:
         if after.pause < asked - tolerance:
             text = f"the reply asked it to wait {asked:.3g} s, and it waited {after.pause:.2f} s"
             yield Finding("retry-after", "error", text, str(operation))
-            return
 
 
-def leaves_final(operation: Operation) -> Iterator[Finding]:
+def leaves_final(operation: Operation, calls: int = 1) -> Iterator[Finding]:
     """A client does not repeat what will fail again. After 401 it may, once, with fresh credentials."""
+    return itertools.islice(_after_final(operation), calls - 1, calls)
+
+
+def _after_final(operation: Operation) -> Iterator[Finding]:
     refreshed = False
-    for before, after in zip(operation.steps, operation.steps[1:], strict=False):
+    for before, after in itertools.pairwise(operation.steps):
         if before.kind != "final":
             continue
         if before.outcome in _UNAUTHORIZED and after.outcome != before.outcome and not refreshed:
@@ -89,18 +101,20 @@ def leaves_final(operation: Operation) -> Iterator[Finding]:
             continue
         text = f"it tried again after {before.outcome}, which says that the same request fails again"
         yield Finding("final-failure", "error", text, str(operation))
-        return
 
 
-def repeats_safely(operation: Operation) -> Iterator[Finding]:
+def repeats_safely(operation: Operation, calls: int = 1) -> Iterator[Finding]:
     """A client does not repeat what may have been done, unless it may be done twice."""
+    return itertools.islice(_repeats(operation), calls - 1, calls)
+
+
+def _repeats(operation: Operation) -> Iterator[Finding]:
     for before in operation.steps[:-1]:
         if before.kind == "ambiguous" and not before.repeatable:
             text = (
                 f"it tried again after {before.outcome}, when the work may have been done, and sent no idempotency key"
             )
             yield Finding("unsafe-repeat", "error", text, str(operation))
-            return
 
 
 def _listed(pauses: list[float]) -> str:

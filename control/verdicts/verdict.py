@@ -26,13 +26,12 @@ class Seen(NamedTuple):
     """The injections that hold connections back before anything is read from them: when their clients asked for
     something, and when they left, nobody knows."""
 
-    @property
-    def operations(self) -> list[Operation]:
-        """The logical operations, as far as their times are known."""
+    def operations(self, idempotent: Iterable[str]) -> list[Operation]:
+        """Return the logical operations, as far as their times are known; `idempotent` as in [of_requests]."""
         held = {each.number for each in self.connections if self.holding.intersection(each.faults)}
         if self.requests is None:
             return of_connections(each for each in self.connections if each.number not in held)
-        return of_requests(each for each in self.requests if each.connection not in held)
+        return of_requests((each for each in self.requests if each.connection not in held), idempotent)
 
 
 def healed_at(ends: Iterable[float | None], done: Sequence[Request | Connection]) -> float | None:
@@ -61,21 +60,27 @@ def _counted(same: list[Finding]) -> Finding:
 
 
 def _findings(seen: Seen, expected: Expectations) -> Iterator[Finding]:
-    operations = seen.operations
+    operations = seen.operations(expected.idempotent)
+    told = expected.operations
+    calls = 1 if told is None else max(1, 1 + told - len(operations))
+    bounded = [found for each in operations for found in retries.bounded(each, expected.max_attempts, calls)]
+    yield from bounded
+    if told is not None and not bounded:
+        yield from crowd.bounded_together(operations, told, expected.max_attempts)
     for operation in operations:
-        yield from retries.bounded(operation, expected.max_attempts)
         if expected.deadline is not None:
-            yield from retries.within_deadline(operation, expected.deadline)
-        yield from retries.backs_off(operation, expected.opens_after)
-        yield from retries.honours_retry_after(operation)
-        yield from retries.leaves_final(operation)
-        yield from retries.repeats_safely(operation)
-    yield from crowd.has_jitter(operations)
-    yield from crowd.amplifies_little(operations, expected.max_amplification)
+            yield from retries.within_deadline(operation, expected.deadline, calls)
+        yield from retries.backs_off(operation, expected.opens_after, calls)
+        yield from retries.honours_retry_after(operation, calls)
+        yield from retries.leaves_final(operation, calls)
+        yield from retries.repeats_safely(operation, calls)
+    if calls == 1:
+        yield from crowd.has_jitter(operations)
+    yield from crowd.amplifies_little(operations, expected.max_amplification, calls)
     if expected.opens_after is not None and expected.quiet_for is not None:
         yield from keeps(operations, expected.opens_after, expected.quiet_for, expected.probes)
     if seen.healed is not None and expected.recover_within is not None:
         yield from recovery.recovers(operations, seen.healed, expected.recover_within)
     if seen.requests is not None:
         yield from recovery.closes_broken(seen.requests, seen.connections)
-        yield from recovery.gives_back(seen.requests, seen.connections)
+        yield from recovery.gives_back(seen.requests, seen.connections, calls)

@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from .conftest import Run, command
 from .test_strict import ASK, Start
 
@@ -39,10 +41,29 @@ def test_it_says_that_nothing_was_found(run: Start, web: str) -> None:
     assert "brownout: verdicts: nothing was found" in said(process)
 
 
-def test_it_needs_a_command() -> None:
-    done = command("run", "-p", "web=http://127.0.0.1:9", "--verdicts")
+def test_what_is_expected_is_said_on_the_command_line(run: Start, web: str, tmp_path: Path) -> None:
+    (tmp_path / "brownout.yaml").write_text("profiles: {down: {web: ['http.status:500']}}")
+    words = [str(tmp_path / "brownout.yaml"), "-p", f"web=http://{web}", "--profile", "down"]
+    expected = ["--expect", "idempotent=POST /charge", "--expect", "max_attempts=1"]
+    lines = said(run(*words, *expected, "--", sys.executable, "-c", CHARGE))
+    assert [line for line in lines if " on web: " in line and "brownout: error" in line] == [
+        "brownout: error on web: bounded-attempts: it tried 2 times; at most 1 are expected"
+    ]
+
+
+def test_expectations_that_are_wrong_are_said_at_once() -> None:
+    done = command("run", "-p", "web=http://127.0.0.1:9", "--expect", "max_atempts=4", "--", "true")
     assert (done.exit_code, done.stderr) == (
         2,
-        "error: --verdicts judges the clients of a COMMAND, and there is none\n"
+        "error: --expect: unknown setting 'max_atempts'\nhint:  did you mean max_attempts?\n",
+    )
+
+
+@pytest.mark.parametrize(("option", "words"), [("--verdicts", ["--verdicts"]), ("--expect", ["--expect", "probes=1"])])
+def test_it_needs_a_command(option: str, words: list[str]) -> None:
+    done = command("run", "-p", "web=http://127.0.0.1:9", *words)
+    assert (done.exit_code, done.stderr) == (
+        2,
+        f"error: {option} judges the clients of a COMMAND, and there is none\n"
         "hint:  brownout run brownout.yaml --profile flaky-api --verdicts -- ./serve\n",
     )

@@ -283,3 +283,45 @@ def test_each_failed_attempt_gives_its_connection_back() -> None:
     assert found(1, 2, 3) == []  # two may be a coincidence
     assert found(1, 2, 3, 4, ends={2: "closed by client"}) == []
     assert found(1, 2, 3, 4, 1) == []  # several clients, of which one uses its connection again
+
+
+def test_what_may_be_several_calls_is_judged_by_what_no_call_of_them_may_do() -> None:
+    def found(calls: int, tried: Operation) -> list[str]:
+        rules = [
+            retries.bounded(tried, 2, calls), retries.backs_off(tried, calls=calls),
+            retries.honours_retry_after(tried, calls), retries.leaves_final(tried, calls),
+            retries.repeats_safely(tried, calls), retries.within_deadline(tried, 0.1, calls),
+        ]  # fmt: skip
+        return [each.rule for rule in rules for each in rule]
+
+    at_once = pauses(*[0.0] * 5)
+    assert found(1, at_once) == ["bounded-attempts", "back-off"]
+    assert found(2, at_once) == ["bounded-attempts"]  # two with three attempts each
+    assert found(3, at_once) == []
+    assert found(2, pauses(*[0.0] * 6)) == ["bounded-attempts", "back-off"]  # one has three pauses, however divided
+    assert found(1, pauses(0.5, 0.5, 0.5)) == ["bounded-attempts", "back-off", "deadline"]
+    assert found(2, pauses(0.5, 0.5, 0.5)) == []
+    assert found(2, operation("429/2 0s", "+0.5 429/2 0s")) == []
+    assert found(2, operation("429/2 0s", "+0.5 429/2 0s", "+0.5 200 0s")) == ["retry-after"]
+    assert found(2, operation("404 0s", "+0.1 404 0s")) == []
+    assert found(2, operation("404 0s", "+0.1 404 0s", "+0.1 404 0s")) == ["final-failure"]
+    assert found(2, pauses(0.1, outcome="500", repeatable=False)) == []
+    assert found(2, pauses(0.1, 0.2, outcome="500", repeatable=False)) == ["unsafe-repeat"]
+
+
+def test_several_calls_are_as_many_operations_of_a_storm() -> None:
+    storm = [pauses(0.1, 0.2, 0.3)] * 10
+    assert len(said(crowd.amplifies_little(storm, 3, calls=4))) == 1
+    assert said(crowd.amplifies_little(storm, 3, calls=5)) == []
+
+
+def test_attempts_are_bounded_by_the_operations_that_are_told() -> None:
+    wrong_pages = [operation("200 0.01s", start=float(second)) for second in range(20)]
+    assert said(crowd.bounded_together(wrong_pages, 20, None)) == []
+    assert said(crowd.bounded_together(wrong_pages, 1, None)) == [
+        "warning bounded-attempts: 1 operation became 20 attempts; at most 10 for each are expected"
+    ]
+    assert said(crowd.bounded_together(wrong_pages, 5, 3)) == [
+        "error bounded-attempts: 5 operations became 20 attempts; at most 3 for each are expected"
+    ]
+    assert said(crowd.bounded_together(wrong_pages, 5, 4)) == []

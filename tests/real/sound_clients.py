@@ -263,3 +263,19 @@ def google_style(site: Site) -> None:
 
     with httpx.Client(timeout=PATIENCE) as client:
         together(4, get)
+
+
+def yesterdays_rates(site: Site) -> None:
+    """Twelve pages that show the same rates: each asks, once more at once, and shows those of yesterday."""
+    with httpx.Client(timeout=PATIENCE) as client:
+        for _ in range(12):
+            if client.get(f"{site.url}/rates").is_error:
+                client.get(f"{site.url}/rates")
+
+
+def searches_by_post(site: Site) -> None:
+    """urllib3's Retry of a search, which is a POST since its question is long."""
+    retry = Retry(3, backoff_factor=0.2, backoff_jitter=0.2, allowed_methods=None)
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=retry))
+        assert session.post(f"{site.url}/search", json={"words": ["book"]}, timeout=PATIENCE).ok

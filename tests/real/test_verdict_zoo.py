@@ -58,6 +58,13 @@ SOUND = [
     Row(sound.fresh_token, "http.status:401", {"times": 1}, {"max_attempts": 2}),
     Row(sound.hedged_with_key, "http.delay", {"delay": "500ms", "times": 1}, {"max_attempts": 2}),
     Row(sound.google_style, "http.status:503", expected={"deadline": "20s"}),
+    Row(sound.yesterdays_rates, "http.status:503", expected={"operations": 12, "max_attempts": 2}),
+    Row(
+        sound.searches_by_post,
+        "http.lost_reply",
+        {"times": 2},
+        {"max_attempts": 4, "idempotent": ["POST /search"]},
+    ),
 ]
 UNSOUND = [
     Row(unsound.tenacity_bare, "http.status:503", {"times": 50}, rules=("bounded-attempts", "back-off")),
@@ -136,7 +143,8 @@ BLIND_UNSOUND = [
         blind.retries_bad_json,
         "http.status:200",
         {"body": "<h1>Down for maintenance</h1>"},
-        rules=("back-off",),
+        {"operations": 1},
+        rules=("bounded-attempts",),
     ),
 ]
 

@@ -119,6 +119,32 @@ def test_expectations_are_judged_where_they_are_given(api: Proxied) -> None:
     assert repr(verdict) == "<verdict on api: 0 findings>"
 
 
+def test_a_call_that_comes_again_is_no_retry_where_the_calls_are_counted(api: Proxied) -> None:
+    with api.inject("http.status:503"):
+        for _ in range(6):
+            ask(api)
+    assert rules(api) == ["error back-off"]
+    assert rules(api, operations=6, max_attempts=1) == []
+    assert rules(api, operations=3, max_attempts=1) == ["error bounded-attempts"]
+
+
+def test_a_reply_that_looks_like_a_success_is_judged_where_the_calls_are_counted(api: Proxied) -> None:
+    with api.inject("http.status", status=200, body="<h1>Down for maintenance</h1>"):
+        for _ in range(4):
+            ask(api)
+    assert rules(api, max_attempts=3) == []
+    assert rules(api, max_attempts=3, operations=1) == ["error bounded-attempts"]
+
+
+def test_a_post_that_only_reads_may_be_repeated(api: Proxied) -> None:
+    with api.inject("http.lost_reply", client_sees="reset"):
+        retry(api, times=2, pause=0.1, method="POST", body="5 EUR")
+    assert rules(api, idempotent=["POST /charge"]) == []
+    assert rules(api, idempotent=["POST /search", "GET *"]) == ["error unsafe-repeat"]
+    with pytest.raises(SettingsError, match="idempotent: '~\\(' is not a regular expression"):
+        rules(api, idempotent=["~("])
+
+
 def test_a_breaker_that_does_not_open_is_found(api: Proxied) -> None:
     with api.inject("http.status:503"):
         for number in range(4):
