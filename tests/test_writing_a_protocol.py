@@ -49,7 +49,7 @@ def test_the_page_has_the_fields_of_a_protocol() -> None:
 
 def test_its_tests_pass(env: dict[str, str]) -> None:
     folder = env["PYTHONPATH"]
-    assert "3 passed" in run(env, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder)
+    assert "4 passed" in run(env, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder)
 
 
 def test_its_fault_is_shown_with_the_scheme_that_it_acts_on(env: dict[str, str]) -> None:

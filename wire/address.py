@@ -3,8 +3,10 @@
     127.0.0.1:6379   [::1]:6379   unix:///tmp/redis.sock                      (listen and upstream)
     redis://user:secret@localhost:6379/0   postgres://db/shop   redis+unix:///tmp/redis.sock   (upstream)
     postgresql+psycopg://db/shop                                              (upstream, as SQLAlchemy writes it)
+    auto://localhost:6379   auto+unix:///tmp/redis.sock                       (upstream, protocol left open)
 
-The scheme of an upstream says which protocol is spoken there, by its name or an alias; none is `tcp`. After a `+`
+The scheme of an upstream says which protocol is spoken there, by its name or an alias; none is `tcp`, and `auto` is
+learnt from the first bytes. After a `+`
 stands how it is reached (`unix`), or the client's driver, which means nothing here. A scheme that nobody knows is
 carried as tcp, unless it looks like a slip of the pen.
 """
@@ -116,7 +118,10 @@ class Address(NamedTuple):
 
     @property
     def protocol(self) -> str:
-        """The name of the protocol that is spoken there: `postgres` for `postgresql://` and `postgresql+psycopg://`."""
+        """The name of the protocol that is spoken there: `postgres` for `postgresql://` and `postgresql+psycopg://`.
+
+        `auto` where the address leaves it open; a proxy may have learnt it.
+        """
         return "tcp" if self.unknown else canonical(self.scheme.partition("+")[0])
 
     @property

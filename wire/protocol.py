@@ -44,12 +44,20 @@ class Key(NamedTuple):
         return written if self.part == "json" else written.lower()
 
 
+Opening = Callable[[bytes, bytes], bool]
+"""Says whether what came first on a connection, from the client and from the server, is of a protocol and no other one.
+
+Either may be empty or cut off. It is pure, and called once for each side of a connection whose protocol is not known.
+"""
+
+
 class Protocol(NamedTuple):
     """A protocol that upstreams speak. Its name and its aliases are the schemes of their addresses.
 
     `port` is where it is spoken if an address has none, None: an address must have one. `encrypts` names the protocol
     that is carried inside, as `http` is in `https`. `keys` are in the order in which they are documented. Without a
-    `dialect` it is carried and not parsed: the faults of bytes and connections act on it, and none of requests.
+    `dialect` it is carried and not parsed: the faults of bytes and connections act on it, and none of requests. By its
+    `opening` it is recognised where an address leaves the protocol open.
     """
 
     name: str
@@ -58,6 +66,7 @@ class Protocol(NamedTuple):
     encrypts: str = ""
     keys: tuple[Key, ...] = ()
     dialect: Dialect | None = None
+    opening: Opening | None = None
 
     @property
     def schemes(self) -> tuple[str, ...]:

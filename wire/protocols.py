@@ -11,28 +11,33 @@ from __future__ import annotations
 import contextlib
 import re
 
+from . import openings, tls
 from .dialect import Dialect
 from .http1.protocol import HTTP
 from .plugins import PluginError, Plugins
 from .protocol import Key, Protocol
 
+AUTO = "auto"
+"""The protocol of an address that leaves open what is spoken there: it is learnt from the first bytes."""
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
         Protocol("tcp"),
-        Protocol("amqp", 5672),
+        Protocol(AUTO),
+        Protocol("amqp", 5672, opening=openings.amqp),
         Protocol("amqps", 5671, encrypts="amqp"),
         HTTP,
         Protocol("https", 443, encrypts="http"),
-        Protocol("kafka", 9092),
-        Protocol("mongodb", 27017),
-        Protocol("mssql", 1433),
-        Protocol("mysql", 3306),
-        Protocol("nats", 4222),
-        Protocol("postgres", 5432, aliases=("postgresql",)),
-        Protocol("redis", 6379),
+        Protocol("kafka", 9092, opening=openings.kafka),
+        Protocol("mongodb", 27017, opening=openings.mongodb),
+        Protocol("mssql", 1433, opening=openings.mssql),
+        Protocol("mysql", 3306, opening=openings.mysql),
+        Protocol("nats", 4222, opening=openings.nats),
+        Protocol("postgres", 5432, aliases=("postgresql",), opening=openings.postgres),
+        Protocol("redis", 6379, opening=openings.redis),
         Protocol("rediss", 6379, encrypts="redis"),
-        Protocol("smtp", 25),
+        Protocol("smtp", 25, opening=openings.smtp),
+        Protocol("tls", opening=tls.opening),
     )
 }
 """The protocols that come with Brownout, by name."""
@@ -71,9 +76,20 @@ def keys_of(scheme: str) -> tuple[Key, ...]:
     return () if protocol is None else protocol.keys
 
 
+def can_be_recognised(scheme: str) -> bool:
+    """Say whether a protocol can be learnt from the first bytes. Raises PluginError."""
+    protocol = find(scheme)
+    return protocol is not None and protocol.opening is not None
+
+
 def known() -> list[str]:
     """Return every name and alias that can be used, ours first."""
-    return [scheme for protocol in (*PROTOCOLS.values(), *_theirs()[0]) for scheme in protocol.schemes]
+    return [scheme for protocol in (*PROTOCOLS.values(), *others()) for scheme in protocol.schemes]
+
+
+def others() -> list[Protocol]:
+    """Return the protocols of other packages that can be used."""
+    return _theirs()[0]
 
 
 def broken() -> list[PluginError]:
@@ -95,7 +111,7 @@ def _theirs() -> tuple[list[Protocol], list[PluginError]]:
 
 
 def _by_alias(scheme: str) -> Protocol | None:
-    return next((protocol for protocol in _theirs()[0] if scheme in protocol.aliases), None)
+    return next((protocol for protocol in others() if scheme in protocol.aliases), None)
 
 
 def _checked(protocol: object, name: str, label: str) -> Protocol:
@@ -105,6 +121,8 @@ def _checked(protocol: object, name: str, label: str) -> Protocol:
         raise PluginError(f"{label} calls itself {protocol.name!r}", "its name must be its entry's")
     if not isinstance(protocol.aliases, tuple):
         raise PluginError(f"{label} has aliases that are not a tuple: {protocol.aliases!r}", "write aliases=('NAME',)")
+    if protocol.opening is not None and not callable(protocol.opening):
+        raise PluginError(f"{label} has an opening that cannot be called: {protocol.opening!r}", "give a function")
     for scheme in protocol.schemes:
         if not SCHEME.fullmatch(scheme):
             raise PluginError(f"{label} has a name that cannot be the scheme of a URL: {scheme!r}", "take a-z and 0-9")

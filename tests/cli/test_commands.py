@@ -134,8 +134,8 @@ WRONG = [
     (["heal", "ecko"], "there is no proxy named 'ecko'", "did you mean echo?"),
     (["proxy", "add", "echo", "127.0.0.1:1"], "the proxy 'echo' is there already and differs", "PATCH changes it"),
     (["proxy", "add", "b", "redsi://h"], "unknown scheme in 'redsi://h'",
-     "did you mean redis://? known: tcp, amqp, amqps, http, https, kafka, mongodb, mssql, mysql, nats, postgres, postgresql, redis, rediss,"
-     " smtp"),
+     "did you mean redis://? known: tcp, auto, amqp, amqps, http, https, kafka, mongodb, mssql, mysql, nats, postgres, postgresql, redis,"
+     " rediss, smtp, tls"),
     (["proxy", "rm", "zzz"], "there is no proxy named 'zzz'", "known: echo"),
     (["faults", "latncy"], "unknown fault 'latncy'", "did you mean latency?"),
     (["stauts"], "unknown command 'stauts'", "did you mean status?"),

@@ -131,8 +131,8 @@ def test_bad_words_start_nothing() -> None:
         "error: -p a is not NAME=UPSTREAM",
         "hint:  write it like -p redis=redis://127.0.0.1:6379",
         "error: unknown scheme in 'redsi://h'",
-        "hint:  did you mean redis://? known: tcp, amqp, amqps, http, https, kafka, mongodb, mssql, mysql, nats, postgres, postgresql, redis,"
-        " rediss, smtp",
+        "hint:  did you mean redis://? known: tcp, auto, amqp, amqps, http, https, kafka, mongodb, mssql, mysql, nats, postgres, postgresql, redis,"
+        " rediss, smtp, tls",
     ]
 
 

@@ -19,9 +19,9 @@ NATTER = Protocol(
 
 def test_what_comes_with_brownout() -> None:
     assert [(each.name, each.port) for each in PROTOCOLS.values()] == [
-        ("tcp", None), ("amqp", 5672), ("amqps", 5671), ("http", 80), ("https", 443), ("kafka", 9092), ("mongodb", 27017),
+        ("tcp", None), ("auto", None), ("amqp", 5672), ("amqps", 5671), ("http", 80), ("https", 443), ("kafka", 9092), ("mongodb", 27017),
         ("mssql", 1433), ("mysql", 3306), ("nats", 4222),
-        ("postgres", 5432), ("redis", 6379), ("rediss", 6379), ("smtp", 25),
+        ("postgres", 5432), ("redis", 6379), ("rediss", 6379), ("smtp", 25), ("tls", None),
     ]  # fmt: skip
     assert {each.name: each.aliases for each in PROTOCOLS.values() if each.aliases} == {"postgres": ("postgresql",)}
     assert {each.name: each.encrypts for each in PROTOCOLS.values() if each.encrypts} == {
@@ -30,7 +30,7 @@ def test_what_comes_with_brownout() -> None:
         "rediss": "redis",
     }
     assert known() == [
-        "tcp", "amqp", "amqps", "http", "https", "kafka", "mongodb", "mssql", "mysql", "nats", "postgres", "postgresql", "redis", "rediss", "smtp",
+        "tcp", "auto", "amqp", "amqps", "http", "https", "kafka", "mongodb", "mssql", "mysql", "nats", "postgres", "postgresql", "redis", "rediss", "smtp", "tls",
     ]  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def test_ours_cannot_be_replaced(plug_in) -> None:
     plug_in(GROUP, "postgresql", Protocol("postgresql", 81))
     assert find("http") is HTTP
     assert find("postgresql") is PROTOCOLS["postgres"]
-    assert known()[-1] == "smtp"
+    assert known()[-1] == "tls"
     assert [error.message for error in broken()] == [
         "the protocol http of other_package:the_http has the name 'http', which is Brownout's own",
         "the protocol postgresql of other_package:the_postgresql has the name 'postgresql', which is Brownout's own",
@@ -148,6 +148,6 @@ def test_an_unknown_scheme_proposes_other_packages_and_says_which_are_broken(plu
     with pytest.raises(AddressError) as caught:
         Address.upstream("nattr://h:1")
     assert caught.value.hint == (
-        "did you mean natter://? known: tcp, amqp, amqps, http, https, kafka, mongodb, mssql, mysql, nats, postgres, postgresql, redis, rediss, "
-        "smtp, natter, chat, chat2; the protocol number of other_package:the_number is not a Protocol: 3"
+        "did you mean natter://? known: tcp, auto, amqp, amqps, http, https, kafka, mongodb, mssql, mysql, nats, postgres, postgresql, redis, rediss, "
+        "smtp, tls, natter, chat, chat2; the protocol number of other_package:the_number is not a Protocol: 3"
     )

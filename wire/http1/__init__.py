@@ -3,6 +3,7 @@
 protocol    what the rest of Brownout knows of it: name, port, keys of a match, readers
 reader      the readers of both streams            head, operation    what heads say
 reply       replies to requests, framed right      edit               the fields of a head, edited
+opening     how a connection begins, and for which host
 """
 
 from .edit import edit_fields

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..protocol import Key, Protocol
+from .opening import opening
 from .reader import Http1
 from .spelling import of_a_header, of_a_target
 
@@ -22,4 +23,5 @@ HTTP = Protocol(
         Key("reply_header.NAME", "reply", "A header of the reply.", spellings=of_a_header),
     ),
     dialect=Http1(),
+    opening=opening,
 )
