@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from ..wire.dialect import ReplyHead, RequestHead
 from ..wire.errors import BrownoutError
-from ..wire.protocols import canonical, find
+from ..wire.protocols import AUTO, canonical, find
 from .action import Action, Message
 from .fault import Fault
 
@@ -55,11 +55,11 @@ class ExchangeFault(Fault, frozen=True):
 
 
 def protocol_mismatch(fault: Fault, proxy: str, spoken: str) -> BrownoutError | None:
-    """Return why a fault cannot act on a proxy that speaks a protocol; None where it can."""
+    """Return why a fault cannot act on a proxy that speaks a protocol; None where it can, or the protocol is open."""
     if not isinstance(fault, ExchangeFault):
         return None
     wanted, carried = canonical(fault.protocol), canonical(spoken)
-    if wanted == carried:
+    if carried in (wanted, AUTO):
         return None
     hint = f"give it an upstream like {wanted}://HOST:PORT"
     if (protocol := find(carried)) is not None and protocol.encrypts == wanted:

@@ -11,11 +11,11 @@ Keys are looked at in the order of the file, and so are the injections below eac
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from ..wire.errors import BrownoutError
-from ..wire.protocols import canonical
+from ..wire.protocols import AUTO, can_be_recognised, canonical
 from .exchange import protocol_mismatch
 from .settings import unknown
 from .spec import Spec
@@ -34,11 +34,15 @@ class Target(NamedTuple):
     key: str
     specs: tuple[Spec, ...]
 
+    @property
+    def protocol(self) -> str:
+        """The protocol that the key means; empty for a name or a glob."""
+        return canonical(self.key[:-1]) if self.key.endswith(":") else ""
+
     def names(self, proxies: Mapping[str, str]) -> list[str]:
         """Return which of the proxies (name: protocol) the key means."""
-        if self.key.endswith(":"):
-            protocol = canonical(self.key[:-1])
-            return [name for name, spoken in proxies.items() if canonical(spoken) == protocol]
+        if self.protocol:
+            return [name for name, spoken in proxies.items() if canonical(spoken) == self.protocol]
         if self.key in proxies:
             return [self.key]
         return [name for name in proxies if fnmatch.fnmatchcase(name, self.key)]
@@ -60,23 +64,40 @@ class Profile(NamedTuple):
     description: str = ""
     clock: Start | None = None
 
-    def resolve(self, proxies: Mapping[str, str]) -> list[Placement]:
-        """Return what goes where, of proxies (name: protocol).
+    def resolve(self, proxies: Mapping[str, str], learnt: Mapping[str, str] | None = None) -> list[Placement]:
+        """Return what goes where, of proxies (name: protocol). `learnt` has what is spoken to those of them on `auto`.
 
-        Raises ProfileError for a key that meets none, and for a fault of requests of another protocol.
+        Where there is one of those, a key of a protocol that can be recognised may meet none, and waits. Raises
+        ProfileError for another key that meets none, and for a fault of requests of another protocol.
         """
         placements: list[Placement] = []
+        spoken = {**proxies, **{name: found for name, found in (learnt or {}).items() if proxies.get(name) == AUTO}}
         for target in self.targets:
-            names = target.names(proxies)
-            if not names:
+            names = target.names(spoken)
+            if not names and AUTO in proxies.values() and can_be_recognised(target.protocol):
+                for spec in target.specs:
+                    self._check(spec, f"a proxy of '{target.key}'", target.protocol)
+            elif not names:
                 noun = "protocol" if target.key.endswith(":") else "proxy"
                 known = [f"{protocol}:" for protocol in proxies.values()] if noun == "protocol" else list(proxies)
                 raise ProfileError(
                     f"profile {self.name}: '{target.key}' meets no proxy", unknown(noun, target.key, set(known)).hint
                 )
             for placement in (Placement(name, spec, target.key) for name in names for spec in target.specs):
-                wrong = protocol_mismatch(placement.spec.fault, placement.proxy, proxies[placement.proxy])
-                if wrong is not None:
-                    raise ProfileError(f"profile {self.name}: {wrong.message}", wrong.hint)
+                self._check(placement.spec, placement.proxy, proxies[placement.proxy])
                 placements.append(placement)
         return placements
+
+    def waiting(self, spoken: Iterable[str]) -> list[Target]:
+        """Return what is for protocols that none of the proxies speaks, as far as that is known."""
+        known = {canonical(protocol) for protocol in spoken}
+        return [target for target in self.targets if target.protocol and target.protocol not in known]
+
+    def newly_met(self, proxy: str, protocol: str) -> list[Placement]:
+        """Return what goes on a proxy from the moment that its protocol is known: what keys by protocol say."""
+        met = [target for target in self.targets if target.protocol == canonical(protocol)]
+        return [Placement(proxy, spec, target.key) for target in met for spec in target.specs]
+
+    def _check(self, spec: Spec, proxy: str, protocol: str) -> None:
+        if (wrong := protocol_mismatch(spec.fault, proxy, protocol)) is not None:
+            raise ProfileError(f"profile {self.name}: {wrong.message}", wrong.hint)
