@@ -8,7 +8,7 @@ import os
 import secrets
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..faults import placing
@@ -23,7 +23,8 @@ from .launch import Launch
 from .ledger import Asked
 from .proxy import Proxy
 from .record.connection_log import ConnectionEntry
-from .record.event import ProxyAdded, ProxyRemoved
+from .record.event import ProfileLeftOut, ProxyAdded, ProxyRemoved
+from .record.finding import Finding
 from .record.request_log import Entry
 from .shaping.budget import LIMITS, Limits
 from .shaping.countdown import Countdown
@@ -43,9 +44,9 @@ def new_seed() -> int:
 class Fleet(Shared):
     """Proxies by name, in the order of adding, with what they share. Made and used on a running event loop.
 
-    `profiles` are those of the configuration file, `applied` what each profile that was applied put where. `launch`
-    places what is there from the beginning. With `show_values` the record of exchanges has the values that may be
-    secrets.
+    `profiles` are those of the configuration file, `applied` what each profile that was applied put where, and
+    `countdowns` the clocks of those that have one of their own. `launch` places what is there from the beginning. With
+    `show_values` the record of exchanges has the values that may be secrets.
 
     As an async context manager it closes itself.
     """
@@ -57,6 +58,8 @@ class Fleet(Shared):
         self.proxies: dict[str, Proxy] = {}
         self.profiles: dict[str, Profile] = {}
         self.applied: dict[str, list[Placed]] = {}
+        self.countdowns: dict[str, Countdown | None] = {}
+        self._sources: dict[str, Profile] = {}
         self.launch = Launch(self)
         self._leaving: dict[asyncio.Task[None], Proxy] = {}
         _FLEETS.add(self)
@@ -184,6 +187,7 @@ class Fleet(Shared):
     def heal(self) -> int:
         """Take out every injection of every proxy; return how many. No profile is applied any more."""
         self.applied.clear()
+        self._sources.clear()
         return sum(proxy.heal() for proxy in self.proxies.values())
 
     # What happened
@@ -229,10 +233,12 @@ class Fleet(Shared):
         Its `start` and `for` count from the `countdown`, or from now. Raises ProfileError for a key that meets no
         proxy, ConflictError for a name that is taken.
         """
-        placed = placing.place(profile.name, profile.resolve(self.protocols), self._taken(profile.name))
+        placements = profile.resolve(self.protocols, self.learnt)
+        placed = placing.place(profile.name, placements, self._taken(profile.name))
         self._check_room(profile.name, placed)
         self.heal_profile(profile.name)
-        self.applied[profile.name] = placed
+        self.applied[profile.name], self._sources[profile.name] = placed, profile
+        self.countdowns[profile.name] = countdown
         return [self.place(profile.name, each, countdown) for each in placed]
 
     def revise(self, profile: Profile) -> Counter[str]:
@@ -241,7 +247,7 @@ class Fleet(Shared):
         What says the same is not touched, also where it was changed or healed by hand. Raises as `apply` does, and
         SettingsError for a change that does not go with one made by hand.
         """
-        before, after = self.applied[profile.name], profile.resolve(self.protocols)
+        before, after = self.applied[profile.name], profile.resolve(self.protocols, self.learnt)
         kept = placing.continued(before, after)
         placed = placing.replace(profile.name, after, kept, self._taken(profile.name))
         self._check_room(profile.name, placed)
@@ -252,7 +258,7 @@ class Fleet(Shared):
         ]
         for each, values in changed:
             self.proxies[each.proxy].injections[each.name].spec.changed(values)  # raises before anything is done
-        self.applied[profile.name] = placed
+        self.applied[profile.name], self._sources[profile.name] = placed, profile
         done: Counter[str] = Counter()
         for each in before:
             if not any(each is other for other in kept) and self._is_there(profile.name, each):
@@ -269,6 +275,7 @@ class Fleet(Shared):
     def heal_profile(self, name: str) -> int:
         """Take out what a profile put there; return how many injections that were."""
         self.applied.pop(name, None)
+        self._sources.pop(name, None)
         return sum(
             proxy.heal(injection.name)
             for proxy in self.proxies.values()
@@ -278,15 +285,35 @@ class Fleet(Shared):
 
     @property
     def protocols(self) -> dict[str, str]:
-        """The protocol of each proxy, as profiles look for them."""
+        """The protocol of each proxy, as its upstream's address says, as profiles look for them."""
         return {name: proxy.upstream.protocol for name, proxy in self.proxies.items()}
 
-    def _taken(self, profile: str) -> set[tuple[str, str]]:
-        """Return the names, each with its proxy, that are not the profile's own."""
+    @property
+    def learnt(self) -> dict[str, str]:
+        """The protocol of each proxy, as far as it is known by now."""
+        return {name: proxy.protocol for name, proxy in self.proxies.items()}
+
+    def protocol_learnt(self, proxy: str, protocol: str) -> None:
+        """Place what applied profiles have for a protocol on a proxy of which it is known now.
+
+        The journal says what cannot be placed.
+        """
+        for profile in tuple(self._sources.values()):
+            try:
+                placed = placing.place(profile.name, profile.newly_met(proxy, protocol), self._taken(None))
+                self._check_room(None, placed)
+                self.applied[profile.name] = [*self.applied[profile.name], *placed]
+                for each in placed:
+                    self.place(profile.name, each, self.countdowns[profile.name])
+            except BrownoutError as error:
+                self.journal.write(ProfileLeftOut(proxy, profile.name, error.message))
+
+    def _taken(self, profile: str | None) -> set[tuple[str, str]]:
+        """Return the names, each with its proxy, that are not the profile's own; None: all."""
         everything = [(proxy.name, each) for proxy in self.proxies.values() for each in proxy.injections.values()]
         return {(proxy, injection.name) for proxy, injection in everything if injection.profile != profile}
 
-    def _check_room(self, profile: str, placed: Iterable[Placed]) -> None:
+    def _check_room(self, profile: str | None, placed: Iterable[Placed]) -> None:
         """Check that no proxy would have too many injections. Raises ConflictError."""
         others = Counter(proxy for proxy, _ in self._taken(profile))
         for proxy, count in Counter(each.proxy for each in placed).items():
@@ -308,7 +335,15 @@ class Fleet(Shared):
     def asked(self) -> list[Asked]:
         """Return what was asked for so far, and what came of it."""
         placed = [found for proxy in self.proxies.values() for found in proxy.findings().items()]
-        return self.ledger.asked((each, *found) for each, found in placed)
+        return self.ledger.asked((each, *found) for each, found in placed) + list(self._waiting())
+
+    def _waiting(self) -> Iterator[Asked]:
+        """Yield what applied profiles have for protocols that no proxy is known to carry."""
+        for profile in self._sources.values():
+            for target in profile.waiting(self.learnt.values()):
+                hint = f"give it an upstream like {target.protocol}://HOST:PORT"
+                finding = Finding("protocol_unknown", f"no proxy is known to carry {target.protocol}", hint)
+                yield Asked(profile.name, target.key, (), finding)
 
     async def close(self) -> None:
         """Close every proxy, and wait until all links are gone."""

@@ -232,7 +232,7 @@ class Injections(Mapping[str, Injection]):
     def _judge_open(self, injection: Injection, link: Link) -> None:
         """Find whether one that begins fires on a link that is there already."""
         if isinstance(injection.spec.fault, ExchangeFault):
-            if link.conversation is not None and not link.conversation.parsed:
+            if not link.parsable:
                 injection.record_untouched(link)
         elif not injection.spec.streams() and link not in self._host.gate.waiting:
             injection.record_untouched(link)  # it acts on new links alone

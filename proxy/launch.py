@@ -35,6 +35,7 @@ class LaunchHost(Protocol):
 
     proxies: dict[str, Proxy]
     applied: dict[str, list[Placed]]
+    countdowns: dict[str, Countdown | None]
     awaiting_connection: list[Countdown]
 
     def apply(self, profile: Profile, countdown: Countdown | None = None) -> list[Injection]:
@@ -89,7 +90,7 @@ class Launch:
                 self._begin_again(profile)
 
     def _begin_again(self, profile: Profile) -> None:
-        countdown = Countdown(self._host.clock)
+        self._host.countdowns[profile.name] = countdown = Countdown(self._host.clock)
         for placed in self._host.applied.get(profile.name, ()):
             trigger, proxy = placed.spec.trigger, self._host.proxies.get(placed.proxy)
             timed = trigger.start or trigger.for_ is not None

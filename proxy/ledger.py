@@ -63,7 +63,8 @@ class Line:
 class Asked(NamedTuple):
     """Something that was asked for: an injection, or what one key of a profile means.
 
-    `finding` is why nothing came of it, None where something did, or nobody can know.
+    `finding` is why nothing came of it, None where something did, or nobody can know. A key of a protocol that no proxy
+    is known to carry has no `lines`.
     """
 
     profile: str

@@ -15,7 +15,7 @@ from ..faults.segment import Kind
 from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import ConflictError, cut
-from ..wire.protocols import dialect_of
+from ..wire.protocols import AUTO, dialect_of
 from . import vacuity
 from .exchanges.conversation import Conversation
 from .exchanges.exchange import Origin
@@ -50,6 +50,7 @@ class Proxy:
         self.shared = shared
         self.name = name
         self.upstream = upstream
+        self._learnt = ""
         self.port = Port(listen, shared.clock, self._accepted, self.accept_failed)
         self.links: dict[int, Link] = {}
         self.links_total = 0
@@ -66,6 +67,32 @@ class Proxy:
         self._gone = asyncio.Event()
         self._updating = asyncio.Lock()
         self._removed = False
+
+    @property
+    def protocol(self) -> str:
+        """The name of the protocol that it carries; `auto` while that is not known."""
+        return self._learnt or self.upstream.protocol
+
+    @property
+    def learns(self) -> bool:
+        """Whether the protocol is still to be learnt: the upstream's address leaves it open."""
+        return self.protocol == AUTO
+
+    def learn(self, protocol: str) -> None:
+        """Take which protocol is spoken to an upstream whose address leaves it open; what is known already stays.
+
+        Connections that begin from now on are parsed if the protocol is, and what applied profiles have for it is
+        placed.
+        """
+        if not self.learns:
+            return
+        self._learnt = protocol
+        self.shared.journal.write(event.ProtocolLearnt(self.name, protocol))
+        for link in self.links.values():
+            if not link.parsable:
+                for injection in self.rules.injections:
+                    injection.record_untouched(link)
+        self.shared.protocol_learnt(self.name, protocol)
 
     @property
     def enabled(self) -> bool:
@@ -137,7 +164,7 @@ class Proxy:
                 self.port.move(at)
                 self._close_links("listen changed")
             if to != self.upstream:
-                self.upstream = to
+                self.upstream, self._learnt = to, ""
                 self._close_links("upstream changed")
             if sock is not None:
                 self.port.open_on(sock)
@@ -177,6 +204,7 @@ class Proxy:
             refused=refusals() if closes_port else None,
             address=self.listen.endpoint if self.address is None else self.address.endpoint,
             closed=self._closed(),
+            protocol=self.protocol,
         )
 
     def _closed(self) -> str:
@@ -238,7 +266,7 @@ class Proxy:
 
     def conversation_for(self, link: Link) -> Conversation | None:
         """Return the conversation of a link that begins to carry, where its protocol can be parsed."""
-        dialect = dialect_of(self.upstream.protocol)
+        dialect = dialect_of(self.protocol)
         return None if dialect is None else conversation_of(link, self, dialect)
 
     def opened(self, link: Link) -> None:

@@ -63,6 +63,9 @@ class Shared:
         while self.awaiting_connection:
             self.awaiting_connection.pop().start()
 
+    def protocol_learnt(self, proxy: str, protocol: str) -> None:
+        """Take that it is known now which protocol a proxy carries."""
+
     def _sweep(self) -> None:
         self._sweeper = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
         for side in tuple(self.unread):

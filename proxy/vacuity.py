@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from ..faults.exchange import ExchangeFault
 from ..faults.fault import Stream
+from ..wire.protocols import AUTO, canonical
 from .ledger import CHANCE
 from .record.finding import Finding, Scene
 from .shaping.injection import Injection
@@ -65,6 +66,7 @@ def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding
         if injection.acts_per_turn:
             yield from _no_turn(injection, connections, began, now)
         if isinstance(injection.spec.fault, ExchangeFault):
+            yield from _misplaced(injection.spec.fault, connections, began, now)
             yield from _unmatched(injection, connections, now.requests - began.requests, now.operations)
         if injection.untouched_total:
             yield Finding(
@@ -91,6 +93,17 @@ def _unmatched(injection: Injection, connections: int, requests: int, operations
         yield Finding("ended_before", f"{_many(requests, 'request')} ended before the whole of it was there")
     seen = ", ".join(_nearest(injection, operations))
     yield Finding("nothing_matched", f"none of {_many(requests, 'request')} matched", f"seen: {seen}" if seen else "")
+
+
+def _misplaced(fault: ExchangeFault, connections: int, began: Scene, now: Scene) -> Iterator[Finding]:
+    """Tell why a fault of requests has no requests of its protocol, where the proxy's address leaves that open."""
+    acts_on = canonical(fault.protocol)
+    if now.protocol == AUTO and now.bytes != began.bytes:
+        text = f"no protocol was recognised on {_many(connections, 'connection')}"
+        yield Finding("protocol_unknown", text, f"give it an upstream like {acts_on}://HOST:PORT")
+    elif now.protocol not in ("", AUTO, acts_on):
+        text = f"{now.protocol} is spoken there, and {fault.name} acts on {acts_on}"
+        yield Finding("other_protocol", text, f"place a fault of {now.protocol}, or one of bytes")
 
 
 def _not_parsed(injection: Injection) -> Finding:

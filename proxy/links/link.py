@@ -8,8 +8,10 @@ import socket
 import time
 from typing import Protocol
 
+from ...faults.fault import Stream
 from ...faults.segment import Kind
 from ...wire.address import Address
+from ...wire.recognition import recognise
 from ..exchanges.conversation import Conversation
 from ..record.connection_log import ConnectionEntry
 from ..record.tally import Histogram
@@ -24,6 +26,8 @@ from .stand_in import stand_in
 
 _POLL = 0.001
 """Seconds between two looks at what a link that is being ended has still to send."""
+_FIRST = 4096
+"""How many of the first bytes of a side are kept until the other one has spoken as well."""
 _DIAL_REASONS = {
     errno.ECONNREFUSED: "dial_refused",
     errno.EMFILE: "no_descriptor",
@@ -39,6 +43,13 @@ class LinkHost(Protocol):
     gate: Gate
     dials: Histogram
     """How long upstreams took to accept, in seconds."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether it is not known yet which protocol is spoken to the upstream."""
+
+    def learn(self, protocol: str) -> None:
+        """Take which protocol is spoken to the upstream."""
 
     @property
     def needs_no_upstream(self) -> bool:
@@ -76,8 +87,8 @@ class Link:
 
     __slots__ = (
         "_deadline", "_dialling", "_ended_at", "_host", "_is_finished", "_undialled", "_unread", "accepted_at",
-        "budget", "client", "client_left", "clock", "conversation", "ended_by", "ending", "faults", "left", "limits",
-        "number", "open", "reason", "server", "task",
+        "budget", "client", "client_left", "clock", "conversation", "ended_by", "ending", "faults", "learning", "left",
+        "limits", "number", "open", "reason", "server", "task",
     )  # fmt: skip
 
     def __init__(self, host: LinkHost, shared: Shared, number: int) -> None:
@@ -92,6 +103,7 @@ class Link:
         self.server = Side(self, "downstream")
         self.client.peer, self.server.peer = self.server, self.client
         self.conversation: Conversation | None = None  # where the protocol is parsed
+        self.learning: dict[Stream, bytes] | None = None  # what each side began with, while that may tell the protocol
         self.accepted_at = self.clock.time()
         self.open = self.client_left = False
         self.ending: Kind | None = None
@@ -175,11 +187,41 @@ class Link:
         self.open = True
         self.client.write = self.server.transport.write
         self.server.write = self.client.transport.write
-        self.conversation = self._host.conversation_for(self)
+        if self._host.learns:
+            self.learning = {}
+        else:
+            self.conversation = self._host.conversation_for(self)
         self._host.opened(self)
         for side in (self.client, self.server):
             if self.ending is None:
                 side.open()
+
+    @property
+    def parsable(self) -> bool:
+        """Whether requests on it are parsed, or may yet be."""
+        if self.conversation is not None:
+            return self.conversation.parsed
+        return not self.open or self.learning == {}
+
+    def learn(self, side: Side, data: bytes) -> None:
+        """Take a chunk of a side before it is carried: the first one of each may tell which protocol is spoken.
+
+        The link is parsed if it tells, and nothing has been carried before.
+        """
+        if self.learning is None or side.stream in self.learning or self.ending is not None:
+            return
+        begins = not self.learning
+        first = {**self.learning, side.stream: data}
+        try:
+            found = recognise(first.get("upstream", b""), first.get("downstream", b"")) if self._host.learns else None
+            if found is not None:
+                self._host.learn(found)
+        finally:
+            self.learning = {**first, side.stream: data[:_FIRST]} if begins and self._host.learns else None
+        if begins and self.ending is None:
+            self.conversation = self._host.conversation_for(self)
+        for each in (self.client, self.server):
+            each.leave_learning()
 
     @property
     def turns(self) -> int:
@@ -259,6 +301,8 @@ class Link:
     def eof_seen(self, side: Side) -> None:
         """Note the first stream that came to its end, and when the client's did."""
         self.ended_by = self.ended_by or side.name
+        if self.learning is not None:
+            self.learning.setdefault(side.stream, b"")
         if side is self.client and self.left is None:
             self.left = (self.clock.time(), self.server.sent)
             self._client_left()

@@ -1,8 +1,9 @@
 """One socket of a link, and the stream that is read from it.
 
-A side is in one of four modes, each an asyncio Protocol; `transport.set_protocol()` switches live:
+A side is in one of five modes, each an asyncio Protocol; `transport.set_protocol()` switches live:
 
 * opening: what comes is kept until the other side is connected,
+* learning: where it is not known which protocol is spoken, the first chunk may tell before it is carried,
 * splice (the side itself): what comes is handed straight to the other side's `write`,
 * shaped: what comes goes through a pipe,
 * parsed: what comes is fed to the link's conversation, which sends it on.
@@ -44,10 +45,15 @@ class SideHost(Connection, Protocol):
     clock: Clock
     budget: Budget
     limits: Limits
+    learning: dict[Stream, bytes] | None
+    """Where it is not known which protocol is spoken: what each side began with that has spoken."""
     conversation: Conversation | None
     """Where the protocol is parsed."""
     ending: Kind | None
     """How it is being ended, if it is."""
+
+    def learn(self, side: Side, data: bytes) -> None:
+        """Take a chunk of a side before it is carried: the first one may tell which protocol is spoken."""
 
     def begin_turn(self) -> None:
         """Let the faults know that act on single turns."""
@@ -346,6 +352,23 @@ class Side(asyncio.Protocol):
                 mode.eof_received()
         self.resume(Pause.OPENING)
 
+    def receive_first(self, data: bytes) -> None:
+        """Let a chunk tell which protocol is spoken, then carry it as that says."""
+        try:
+            self.link.learn(self, data)
+        except Exception as error:
+            self.link.failed(error)
+        if self.link.ending is None:
+            self._mode().data_received(data)
+        else:
+            self.bytes += len(data)
+            self.withheld += len(data)
+
+    def leave_learning(self) -> None:
+        """Leave the learning mode, if it is in it and has nothing more to learn."""
+        if not self.disconnected and isinstance(self.transport.get_protocol(), Learning):
+            self._switch(self._mode())
+
     def set_paused(self, paused: bool) -> None:
         """Stop reading, since too much waits in the queues, or go on."""
         if paused:
@@ -355,6 +378,8 @@ class Side(asyncio.Protocol):
 
     def _mode(self) -> Side | _Mode:
         """Return the protocol of an open link's side."""
+        if self.link.learning is not None and self.stream not in self.link.learning:
+            return Learning(self)
         if self.link.conversation is not None:
             return Parsed(self, self.link.conversation)
         return self if self.pipe is None else Shaped(self)
@@ -428,6 +453,16 @@ class Parsed(_Mode):
             self.feed(data)
         except Exception as error:
             self.side.link.failed(error)
+
+
+class Learning(_Mode):
+    """The next chunk is the first one, and may tell which protocol is spoken."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Take the first chunk."""
+        self.side.receive_first(data)
 
 
 class Opening(_Mode):

@@ -166,6 +166,19 @@ class ParsingStopped(ConnectionEvent, frozen=True):
     reason: str
 
 
+class ProtocolLearnt(Event, frozen=True):
+    """The first bytes on a connection showed which `protocol` is spoken to an upstream given as `auto://`."""
+
+    protocol: str
+
+
+class ProfileLeftOut(Event, frozen=True):
+    """What an applied `profile` has for the protocol just learnt could not be placed, for `reason`."""
+
+    profile: str
+    reason: str
+
+
 class TextTooLong(ConnectionEvent, frozen=True):
     """A text was longer than the match of the injection `name` looks at; the connection is untouched by it."""
 

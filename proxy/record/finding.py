@@ -22,7 +22,8 @@ class Scene(NamedTuple):
     `connections` were accepted so far, of which `open` ones are open, and of `undialled` ones the upstream could not be
     reached. `bytes` were read of each stream, and `sent` on. `requests` have ended so far; `operations` are what was
     asked for, without what varies. `refused` counts the connection attempts that failed on this machine, and the RSTs
-    that it sent; None where that cannot be told. `closed` says why the proxy does not listen, if it does not.
+    that it sent; None where that cannot be told. `closed` says why the proxy does not listen, if it does not. The
+    `protocol` is `auto` until it is known.
     """
 
     connections: int
@@ -35,3 +36,4 @@ class Scene(NamedTuple):
     refused: tuple[int, int] | None
     address: str
     closed: str = ""
+    protocol: str = ""

@@ -43,6 +43,16 @@ CASES = {
         "http.status:503", {"untouched_total": 1}, {"requests": 7},
         ("not_parsed", "1 connection could not be parsed, or had a request that was too long to keep"),
     ),
+    "another protocol": (
+        "http.status:503", {"untouched_total": 1}, {"requests": 7, "protocol": "redis"},
+        ("other_protocol", "redis is spoken there, and http.status acts on http", "place a fault of redis, or one of bytes"),
+    ),
+    "no protocol": (
+        "http.status:503", {"untouched_total": 1}, {"requests": 7, "protocol": "auto", "bytes": {"upstream": 101, "downstream": 100}},
+        ("protocol_unknown", "no protocol was recognised on 1 connection", "give it an upstream like http://HOST:PORT"),
+    ),
+    "no protocol and no byte": ("http.status:503", {}, {"requests": 7, "protocol": "auto"}, ("no_traffic", "1 connection and no request")),
+    "its protocol": ("http.status:503", {}, {"requests": 7, "protocol": "http"}, ("no_traffic", "1 connection and no request")),
     "never whole": ("http.status:503", {}, {}, ("ended_before", "2 requests ended before the whole of it was there")),
     "no match": (
         CHARGES, {}, {"operations": SEEN},

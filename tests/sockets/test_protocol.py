@@ -107,3 +107,10 @@ async def test_faults_of_other_protocols_do_not_fit(world) -> None:
     web = await world.proxy("web", "http://127.0.0.1:1")
     with pytest.raises(BrownoutError, match=r"^kv\.busy acts on kv requests, and web carries http\n"):
         web.inject(spec("kv.busy"))
+
+
+async def test_it_is_recognised_by_its_opening(world) -> None:
+    store, proxy, reader, writer = await opened(world, "auto")
+    proxy.inject(spec("kv.busy"))
+    assert await told(reader, writer, "a") == [b"ERROR busy\n"]
+    assert (proxy.protocol, store.got) == ("kv", [])
