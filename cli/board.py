@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from ..control.views import ProxyView
 from ..faults.injection_line import fault_and_settings
+from ..wire.protocols import AUTO
 from . import figures
 from .columns import align, shorten
 
@@ -79,7 +80,8 @@ def _fault(injection: Mapping[str, object]) -> tuple[str, str, str]:
 
 
 def _where(view: ProxyView) -> str:
-    return f"{view['address'] or 'disabled'} -> {view['upstream']}"
+    learnt = f" ({view['protocol']})" if view["upstream"].startswith(AUTO) and view["protocol"] != AUTO else ""
+    return f"{view['address'] or 'disabled'} -> {view['upstream']}{learnt}"
 
 
 def _connections(view: ProxyView) -> str:

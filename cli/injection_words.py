@@ -20,7 +20,7 @@ from ..faults.spec import Spec, from_short, match_keys
 from ..faults.synonyms import fault_of, meant
 from ..faults.trigger import TRIGGER_KEYS, Trigger
 from ..wire.errors import BrownoutError
-from ..wire.protocols import canonical
+from ..wire.protocols import AUTO, canonical
 from . import complete
 from .errors import CombinedError, parts
 from .options import pairs
@@ -207,7 +207,7 @@ def _is_fault(word: str) -> bool:
 def _fits(text: str, protocol: str) -> bool:
     """Say whether a fault can act on a proxy that speaks a protocol."""
     kind = find(fault_of(text))
-    return not issubclass(kind, ExchangeFault) or canonical(kind.protocol) == canonical(protocol)
+    return not issubclass(kind, ExchangeFault) or canonical(protocol) in (AUTO, canonical(kind.protocol))
 
 
 def _with(text: str, word: str, value: str | None) -> list[str]:

@@ -9,7 +9,7 @@ import click
 
 from ..control.client_at import AnyClient
 from ..control.views import MissedView, RequestView
-from ..wire.protocols import dialect_of
+from ..wire.protocols import AUTO, dialect_of
 from . import complete
 from .options import api_option, examples, json_option
 from .request_lines import Lines
@@ -46,7 +46,7 @@ def log(proxy: str | None, follow: bool, lines: int | None, client: AnyClient, a
         following = [
             view["name"]
             for view in client.proxies()
-            if dialect_of(view["protocol"]) is not None and proxy in (None, view["name"])
+            if (view["protocol"] == AUTO or dialect_of(view["protocol"]) is not None) and proxy in (None, view["name"])
         ]
         names.update(following)
         if not kept and lines != 0:

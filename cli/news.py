@@ -21,6 +21,8 @@ from ..proxy.record.event import (
     LeaseExpired,
     ListenFailed,
     ParsingStopped,
+    ProfileLeftOut,
+    ProtocolLearnt,
     ProxyDisabled,
     ProxyRemoved,
     Reloaded,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 PAUSE = 1.0
 """Seconds between two lines about the same failure of the same proxy; what happens in between is counted."""
 
-TROUBLE = (AcceptFailed, ConnectionFailed, DialFailed, ListenFailed, ParsingStopped, ToxicLeftOut)
+TROUBLE = (AcceptFailed, ConnectionFailed, DialFailed, ListenFailed, ParsingStopped, ProfileLeftOut, ToxicLeftOut)
 """Events of which a person should know who looks at nothing."""
 
 
@@ -88,6 +90,10 @@ class News:
                 return f"does not listen: {error}"
             case ToxicLeftOut(toxic=toxic, reason=reason):
                 return f"toxic {toxic} left out: {reason}"
+            case ProtocolLearnt(protocol=protocol):
+                return f"speaks {protocol}"
+            case ProfileLeftOut(profile=profile, reason=reason):
+                return f"profile {profile} left out: {reason}"
             case LeaseExpired(duration=duration):
                 return f"a client that held a lease is gone (silent for {duration}): what it had made is undone"
             case Reloaded() as reloaded:

@@ -9,6 +9,7 @@ from . import figures
 
 if TYPE_CHECKING:
     from ..proxy.ledger import Asked, Line
+    from ..proxy.record.finding import Finding
 
 VACUOUS = 3
 """The exit code in place of 0 where something that was asked for came to nothing, under --strict."""
@@ -21,6 +22,7 @@ def lines(asked: Sequence[Asked]) -> list[str]:
     if not asked:
         return ["nothing was injected"]
     found = [line for group in _groups(asked) for line in _lines(group)]
+    found += [(_name(each), _nothing(each.finding)) for each in asked if not each.lines and each.finding is not None]
     width = max(len(what) for what, _ in found)
     written = [f"{what:{width}}  {did}" for what, did in found]
     return written if len(written) <= _SHOWN else [*written[:_SHOWN], f"... and {len(written) - _SHOWN} more"]
@@ -91,8 +93,7 @@ def _did(line: Line) -> str:
     if line.fired:
         return f"{counts}{times}"
     if line.finding is not None and not line.refused:
-        hint = f"; {line.finding.hint}" if line.finding.hint else ""
-        return f"nothing fired: {line.finding.text}{hint}{times}"
+        return f"{_nothing(line.finding)}{times}"
     if line.closes_port:
         if line.refused is None:
             return "unseen: nobody can count what it refuses"
@@ -102,15 +103,19 @@ def _did(line: Line) -> str:
     return counts
 
 
+def _nothing(finding: Finding) -> str:
+    return f"nothing fired: {finding.text}{f'; {finding.hint}' if finding.hint else ''}"
+
+
 def _times(asked: Asked) -> str:
     """Return how often nothing came of an injection that was placed several times, if that is not always."""
-    line = asked.lines[0]
-    if asked.profile or line.placed == line.vacuous:
+    if asked.profile or asked.lines[0].placed == asked.lines[0].vacuous:
         return ""
+    line = asked.lines[0]
     return f"{line.vacuous} of {line.placed} times: "
 
 
 def _name(asked: Asked) -> str:
     if not asked.profile:
         return f"{asked.lines[0].name} on {asked.lines[0].proxy}"
-    return f"{asked.profile} on {', '.join(dict.fromkeys(line.proxy for line in asked.lines))}"
+    return f"{asked.profile} on {', '.join(dict.fromkeys(line.proxy for line in asked.lines)) or asked.key}"

@@ -7,7 +7,7 @@ import re
 from ..faults.settings import names
 from ..wire.errors import BrownoutError
 from ..wire.mask import mask
-from ..wire.protocols import PROTOCOLS, find
+from ..wire.protocols import AUTO, PROTOCOLS, find
 
 FREE = "127.0.0.1:0"
 _PORT = re.compile(r":?([0-9]{1,5})")
@@ -63,4 +63,4 @@ def named(text: str) -> str:
 def _name(scheme: str) -> str:
     """Return a name for a proxy before an upstream of a scheme."""
     name = re.sub("[^a-z0-9]", "", scheme.lower().partition("+")[0])
-    return name if name not in ("", "tcp", "unix") else "app"
+    return name if name not in ("", AUTO, "tcp", "unix") else "app"

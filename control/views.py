@@ -248,7 +248,7 @@ def proxy_view(proxy: Proxy) -> ProxyView:
         "listen": proxy.listen.endpoint,
         "address": None if proxy.address is None else proxy.address.endpoint,
         "upstream": proxy.upstream.masked,
-        "protocol": proxy.upstream.protocol,
+        "protocol": proxy.protocol,
         "enabled": proxy.enabled,
         "trouble": proxy.port.trouble or None,
         "connections": {"open": len(proxy.links), "total": proxy.links_total},

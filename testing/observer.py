@@ -14,7 +14,7 @@ from ..control.views import ConnectionView, MarkView, RequestView
 from ..faults.settings import unknown
 from ..faults.settings.units import Duration
 from ..wire.errors import BrownoutError
-from ..wire.protocols import dialect_of
+from ..wire.protocols import AUTO, dialect_of
 from .awaited import Awaited
 from .driver import Driver, hidden
 
@@ -29,9 +29,12 @@ class NotSeenError(BrownoutError, AssertionError):
 
 
 class Observer:
-    """Reads the records of a driver: what is on the proxy `name`, of `protocol`, since the moment `since` returns."""
+    """Reads the records of a driver: what is on the proxy `name` since the moment that `since` returns.
 
-    def __init__(self, driver: Driver, name: str, protocol: str, since: Callable[[], MarkView]) -> None:
+    `protocol` returns what the proxy carries.
+    """
+
+    def __init__(self, driver: Driver, name: str, protocol: Callable[[], str], since: Callable[[], MarkView]) -> None:
         self._driver = driver
         self._name = name
         self._protocol = protocol
@@ -81,9 +84,10 @@ class Observer:
         return observations.connections(view for view in views if view["began"] >= since["clock"])
 
     def _check_parsed(self) -> None:
-        if dialect_of(self._protocol) is None:
+        protocol = self._protocol()
+        if protocol != AUTO and dialect_of(protocol) is None:
             raise BrownoutError(
-                f"{self._name} carries {self._protocol}, whose requests are not parsed",
+                f"{self._name} carries {protocol}, whose requests are not parsed",
                 "connections and wait_for_connections() show what its clients did; "
                 "requests need an upstream like http://HOST:PORT",
             )

@@ -12,6 +12,7 @@ from ..faults.fault import Fault
 from ..faults.spec import Spec
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, cut
+from ..wire.protocols import AUTO
 from .driver import Driver, hidden
 from .handle import Handle
 from .observer import ANY, Observer
@@ -34,7 +35,7 @@ class Proxied:
         self._driver = driver
         self._upstream = upstream
         self._placed = placed
-        self._observer = Observer(driver, self.name, upstream.protocol, since)
+        self._observer = Observer(driver, self.name, lambda: self.protocol, since)
         self._address: Address | None = None
         self._look(view)
 
@@ -93,8 +94,9 @@ class Proxied:
 
     @property
     def protocol(self) -> str:
-        """What is spoken to the upstream: `http`, `redis`, `tcp`."""
-        return self._upstream.protocol
+        """What is spoken to the upstream: `http`, `redis`, `tcp`; `auto` as long as that is not known."""
+        spoken = self._upstream.protocol
+        return self._driver.find(self.name)["protocol"] if spoken == AUTO else spoken
 
     @property
     def turns(self) -> int | None:

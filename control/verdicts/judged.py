@@ -25,7 +25,7 @@ def judged(fleet: Fleet, expected: Expectations, *, proxy: str | None = None) ->
 def _judged(fleet: Fleet, proxy: Proxy, expected: Expectations) -> Iterator[FindingView]:
     connections = observations.connections(map(connection_view, fleet.connections(proxy=proxy.name)))
     requests = None
-    if dialect_of(proxy.upstream.protocol) is not None:
+    if dialect_of(proxy.protocol) is not None:
         requests = observations.requests(map(request_view, fleet.requests(proxy=proxy.name)))
     placed = [*proxy.injections.healed, *proxy.injections.values()]
     ends = [each.healed_at for each in placed]

@@ -36,6 +36,15 @@ def test_the_board_shows_addresses() -> None:
     ]
 
 
+def test_the_board_shows_which_protocol_was_learnt() -> None:
+    unknown = view("db", upstream="auto://127.0.0.1:6379", protocol="auto")
+    shown = [with_addresses([each], 200)[1].text for each in (unknown, view("db", upstream=unknown["upstream"]))]
+    assert [text.partition("  ")[2].strip().partition("  ")[0] for text in shown] == [
+        "127.0.0.1:40000 -> auto://127.0.0.1:6379",
+        "127.0.0.1:40000 -> auto://127.0.0.1:6379 (redis)",
+    ]
+
+
 def test_the_board_says_which_proxy_does_not_listen_though_it_should() -> None:
     troubled = view("redis", trouble="127.0.0.1:40000 is in use")
     assert with_addresses([troubled], 200)[-1] == ("  does not listen: 127.0.0.1:40000 is in use", "wrong")

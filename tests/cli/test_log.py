@@ -130,9 +130,11 @@ def test_nothing_carried_says_why(running: Running) -> None:
     ):  # fmt: skip
         result = command("log", *args, BROWNOUT_API=running.api)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", said)
+    running.client.add("open", "auto://127.0.0.1:9")
     running.client.add("web", "http://127.0.0.1:9")
-    result = command("log", BROWNOUT_API=running.api)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "nothing was carried yet\n")
+    for args in (["open"], []):
+        result = command("log", *args, BROWNOUT_API=running.api)
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "", "nothing was carried yet\n")
 
 
 def test_a_toxiproxy_has_no_log(running: Running) -> None:

@@ -20,6 +20,8 @@ from brownout.proxy.record.event import (
     ListenFailed,
     Mistake,
     ParsingStopped,
+    ProfileLeftOut,
+    ProtocolLearnt,
     ProxyDisabled,
     ProxyRemoved,
     Reloaded,
@@ -74,6 +76,12 @@ def test_a_proxy_that_cannot_listen_is_news() -> None:
 def test_a_toxic_that_was_left_out_is_news() -> None:
     told = said(News(), ToxicLeftOut("redis", "slow", "invalid toxic type"))
     assert told == "00:00:00 redis: toxic slow left out: invalid toxic type"
+
+
+def test_a_protocol_that_was_learnt_is_news_with_what_could_not_be_placed() -> None:
+    assert said(News(), ProtocolLearnt("cache", "redis")) == "00:00:00 cache: speaks redis"
+    told = said(News(), ProfileLeftOut("cache", "slow", "the name is taken"))
+    assert told == "00:00:00 cache: profile slow left out: the name is taken"
 
 
 def test_a_proxy_that_stops_listening_or_goes_is_news() -> None:

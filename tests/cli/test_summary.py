@@ -100,6 +100,16 @@ def test_a_profile_of_which_all_fired_is_a_line_for_each_proxy() -> None:
     assert summary.verdict(books.asked()) == ""
 
 
+def test_a_key_that_met_no_proxy_is_a_line_and_a_reason_to_fail() -> None:
+    unmet = Finding("protocol_unknown", "no proxy is known to carry redis", "give it another upstream")
+    asked = [Asked("slow", "redis:", (), unmet)]
+    assert summary.lines(asked) == [
+        "slow on redis:  nothing fired: no proxy is known to carry redis; give it another upstream"
+    ]
+    assert summary.verdict(asked) == "exit 3, nothing fired: slow on redis: (no proxy is known to carry redis)"
+    assert summary.warnings(asked) == []
+
+
 def test_a_profile_with_one_injection_has_its_counts() -> None:
     books = Books()
     books.add("latency:1s", (3, 3, 3), profile="slow", key="cache")

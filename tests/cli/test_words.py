@@ -60,6 +60,11 @@ def test_every_word_has_its_answer(there: Client) -> None:
     assert new == old
 
 
+def test_a_word_for_a_fault_of_requests_fits_a_proxy_whose_protocol_is_not_known(there: Client) -> None:
+    there.add("open", "auto://127.0.0.1:6379")
+    assert "       brownout inject open http.status:503\n" in answer("brownout inject open 503", there)
+
+
 def test_every_line_to_type_can_be_typed(there: Client) -> None:
     """No answer leads to another refusal, but for what no Brownout can know."""
     lines = re.findall(
@@ -97,6 +102,7 @@ def test_a_port_alone_is_on_this_machine_in_the_protocol_of_the_name(text: str, 
         ("8000", "app=127.0.0.1:8000"),
         ("db:5432", "postgres=postgres://db:5432"),
         ("db:1234", "app=db:1234"),
+        ("auto://db:1", "app=auto://db:1"),
         ("redis", "redis=redis://127.0.0.1:6379"),
         ("mysql=", "redis=redis://127.0.0.1:6379"),
         ("redis://h", "redis=redis://h"),

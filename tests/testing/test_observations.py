@@ -445,3 +445,13 @@ def test_a_chaos_that_is_closed_tells_nothing(shop: str) -> None:
         payments = chaos.proxy("payments", upstream=shop)
     with pytest.raises(BrownoutError, match="this Chaos is closed"):
         _ = payments.requests
+
+
+def test_requests_are_seen_once_the_protocol_is_learnt(chaos: Chaos, shop: str) -> None:
+    proxy = chaos.proxy("auto", upstream=shop.replace("http://", "auto://"))
+    assert (proxy.protocol, proxy.requests) == ("auto", [])
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, proxy)
+        assert [each.status for each in proxy.wait_for(within=DEADLINE)] == [200]
+        assert asked.result() == 200
+    assert (proxy.protocol, [each.operation for each in proxy.requests]) == ("http", ["GET /charge"])
