@@ -65,15 +65,14 @@ class Profile(NamedTuple):
     clock: Start | None = None
 
     def resolve(self, proxies: Mapping[str, str], learnt: Mapping[str, str] | None = None) -> list[Placement]:
-        """Return what goes where, of proxies (name: protocol). `learnt` has what is spoken to those of them on `auto`.
+        """Return what goes where, of proxies (name: protocol). `learnt` are the same, as far as it is known by now.
 
-        Where there is one of those, a key of a protocol that can be recognised may meet none, and waits. Raises
+        Where there is one on `auto`, a key of a protocol that can be recognised may meet none, and waits. Raises
         ProfileError for another key that meets none, and for a fault of requests of another protocol.
         """
         placements: list[Placement] = []
-        spoken = {**proxies, **{name: found for name, found in (learnt or {}).items() if proxies.get(name) == AUTO}}
         for target in self.targets:
-            names = target.names(spoken)
+            names = target.names(proxies if learnt is None else learnt)
             if not names and AUTO in proxies.values() and can_be_recognised(target.protocol):
                 for spec in target.specs:
                     self._check(spec, f"a proxy of '{target.key}'", target.protocol)

@@ -208,7 +208,7 @@ class Link:
 
         The link is parsed if it tells, and nothing has been carried before.
         """
-        if self.learning is None or side.stream in self.learning or self.ending is not None:
+        if self.learning is None or side.stream in self.learning:
             return
         begins = not self.learning
         first = {**self.learning, side.stream: data}

@@ -1,11 +1,15 @@
 """`auto://`: the protocol is learnt from the first bytes of either side, which are not held back for it."""
 
 import asyncio
+import random
 
 import pytest
 
 from brownout.control.views import proxy_view
+from brownout.faults import Fault, Spec
 from brownout.faults.profile import Profile, ProfileError, Target
+from brownout.faults.segment import Stage, StageContext
+from brownout.proxy import fleet
 from brownout.proxy.record.event import (
     ConnectionFailed,
     Fired,
@@ -18,7 +22,7 @@ from brownout.wire.errors import BrownoutError, ConflictError
 from brownout.wire.protocol import Protocol
 
 from .conftest import spec
-from .shop import Shop, ask, dial, ok
+from .shop import Shop, ask, cut, dial, ok
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 GREETING = b'INFO {"server_id":"N"} \r\n'
@@ -128,6 +132,7 @@ async def test_what_shows_nothing_is_carried_and_later_connections_teach(world) 
     await other.say(ask("/"))
     assert (await other.reply())[0] == 503
     assert (status.fired, status.untouched) == (1, [1])
+    assert proxy.inject(spec({"fault": "http.delay", "delay": "1s"})).untouched == [1]
     up_writer.write(ok("raw"))
     assert await phone.hear(len(ok("raw"))) == ok("raw")
 
@@ -215,6 +220,16 @@ async def test_an_end_without_a_word_is_passed_on(world, how: str) -> None:
         with pytest.raises(ConnectionResetError):
             await up_reader.read()
         assert proxy.protocol == "auto"
+
+
+async def test_a_connection_on_which_a_stream_has_ended_is_not_parsed(world) -> None:
+    proxy, phone, up_reader, up_writer = await pair(world)
+    status = proxy.inject(spec("http.status:503"))
+    up_writer.write_eof()
+    assert await phone.rest() == (b"", "FIN")
+    await phone.say(ask("/"))
+    assert await up_reader.readexactly(len(ask("/"))) == ask("/")
+    assert (proxy.protocol, proxy.links[1].conversation, status.untouched) == ("http", None, [1])
 
 
 async def test_a_request_with_its_end_behind_it_is_parsed(world) -> None:
@@ -339,6 +354,28 @@ async def test_an_opening_that_raises_resets_its_connection_alone(world, plug_in
     assert [str(each) for each in errors] == ["broken"]
 
 
+class AtStart(Fault, frozen=True):
+    """Raises when it joins."""
+
+    name = "at_start"
+
+    def start(self, context: StageContext) -> Stage:
+        raise ArithmeticError
+
+
+async def test_a_fault_that_raises_when_its_protocol_is_learnt_lets_nothing_through(world) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: None)
+    proxy, phone, up_reader, _ = await pair(world)
+    world.fleet.apply(Profile("p", (Target("http:", (Spec(AtStart(), name="broken"),)),)))
+    link = proxy.links[1]
+    await phone.say(ask("/"))
+    assert await phone.rest() == (b"", "RST")
+    with pytest.raises(ConnectionResetError):
+        await up_reader.read()
+    assert (proxy.bytes("upstream"), proxy.sent("upstream"), link.conversation) == (len(ask("/")), 0, None)
+    assert world.events(ConnectionFailed) == [ConnectionFailed("db", 1, "ArithmeticError: ")]
+
+
 # Profiles
 
 
@@ -426,6 +463,27 @@ async def test_what_cannot_be_placed_once_it_is_learnt_is_said(world) -> None:
     assert world.fleet.applied["p"] == []
 
 
+async def test_a_proxy_that_is_full_takes_no_more_from_a_profile(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, proxy = await open_shop(world)
+    world.fleet.apply(profile({"http:": ["latency:1s"]}))
+    proxy.inject(spec("noop"))
+    monkeypatch.setattr(fleet, "MOST", 1)
+    proxy.learn("http")
+    assert list(proxy.injections) == ["noop"]
+    assert [event.profile for event in world.events(ProfileLeftOut)] == ["p"]
+
+
+async def test_what_waits_has_the_clock_that_the_first_test_restarts(world) -> None:
+    _, proxy = await open_shop(world)
+    late = {"fault": "noop", "start": "1h"}
+    world.fleet.launch.apply(profile({"*": [late], "http:": [late]}))
+    await dial(world, proxy)
+    await world.until(lambda: proxy.injections["noop"].countdown.waits_for is None)
+    world.fleet.launch.first_test()
+    proxy.learn("http")
+    assert proxy.injections["noop-2"].countdown is proxy.injections["noop"].countdown
+
+
 async def test_what_waits_has_the_clock_of_its_profile(world) -> None:
     _, proxy = await open_shop(world)
     countdown = Countdown(world.fleet.clock, "first test")
@@ -443,3 +501,32 @@ async def test_another_upstream_that_does_not_fit_is_refused(world) -> None:
     with pytest.raises(BrownoutError):
         await proxy.update(upstream="tcp://127.0.0.1:1")
     await proxy.update(upstream="auto://127.0.0.1:1")
+
+
+# At random
+
+
+async def test_bytes_pass_untouched_however_both_streams_are_cut(world) -> None:
+    """Half of the servers speak at once, into the opening of their connection, whose client has spoken by then."""
+    rng = random.Random(7)
+    said, greeted = ask("/a") + ask("/b") + b"\x00\x01", GREETING + ok("a") + ok("b")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if speaks := rng.random() < 0.5:
+            writer.write(greeted)
+        got.append(await reader.readexactly(len(said)))
+        if not speaks:
+            writer.write(greeted)
+        writer.close()
+
+    address = await world.serve(serve)
+    for number in range(40):
+        got: list[bytes] = []
+        proxy = await world.proxy(f"p{number}", f"auto://{address}")
+        proxy.inject(spec("connect_delay:2ms" if number % 2 else "noop"))
+        phone = await dial(world, proxy)
+        for piece in cut(rng, said):
+            await phone.say(piece)
+            await asyncio.sleep(0)
+        assert await phone.rest() == (greeted, "FIN")
+        assert got == [said]

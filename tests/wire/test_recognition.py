@@ -115,20 +115,26 @@ NOTHING = [
     postgres_packet(196608),
     postgres_packet(196608, b"\x00\x00"),
     postgres_packet(131072, b"user\x00a\x00\x00"),
+    postgres_packet(196608, b"user\x00a\x00\x00") + b"x",
+    postgres_packet(196608, b"user\x00" + b"a" * 10_000 + b"\x00\x00"),
     postgres_packet(80877103, b"x"),
+    postgres_packet(80877102, bytes(8))[:-1],
     kafka_request(18, 4)[:-1],
     kafka_request(18, 4) + b"x",
     kafka_request(18, 90),
     kafka_request(60, 0),
     kafka_request(3, 1, b"\x00\x01\x02"),
     kafka_request(18, 0, rest=b"")[:12] + b"\x7f\xff" + b"rdkafka",
+    kafka_request(18, 4)[:8] + b"\xff" + kafka_request(18, 4)[9:],  # a correlation id below 0
     mongodb_message(2013, b"\x00\x00\x00\x00\x07" + BSON),
     mongodb_message(2013, b"\x04\x00\x00\x00\x00" + BSON),
     mongodb_message(2013, b"\x00\x00\x00\x00\x00" + BSON, answers=7),
     mongodb_message(2004, b"\x00\x00\x00\x00shop.items\x00" + BSON),
+    mongodb_message(2004, b"\x00\x01\x00\x00admin.$cmd\x00" + BSON),
     mongodb_message(1, b"\x00\x00\x00\x00\x00" + BSON),
     b"\x12\x01\x00\x14" + bytes(16),
     PRELOGIN[:-1],
+    PRELOGIN[:7] + b"\x01" + PRELOGIN[8:],
     mysql_packet(GREETING),  # a client greets nobody
 ]
 SILENT = [
@@ -276,6 +282,7 @@ def test_a_server_name_that_is_cut_is_none() -> None:
 
 def test_a_server_name_that_is_no_name_is_none() -> None:
     assert server_name(HELLO.replace(b"api.example.com", b"api/example\x00com")) == ""
+    assert server_name(HELLO.replace(b"\x00\x00\x0fapi", b"\x01\x00\x0fapi")) == ""  # the name of no host
 
 
 @pytest.mark.parametrize(("client", "host"), [
