@@ -48,7 +48,9 @@ def counts(injection: Mapping[str, object]) -> str:
     words = hits(receipt["matched"], receipt["chosen"], receipt["fired"], injection.get("per"))
     if receipt["unseen"]:  # what it refuses, nobody sees, nor what a toxic hits
         words = [*words, "refused ones unseen"] if receipt["matched"] else ["unseen"]
-        if receipt["refused"]:
+        if receipt["refused"] and injection.get("fault") == "unreachable":
+            words.append(f"{many(receipt['refused'], 'SYN')} dropped")
+        elif receipt["refused"]:
             words.append(f"{many(receipt['refused'], 'attempt')} refused on this machine")
     if receipt["cause"] and receipt["active"]:
         words[-1] += f" ({receipt['cause'].replace('_', ' ')})"

@@ -94,7 +94,9 @@ def _did(line: Line) -> str:
         return f"{counts}{times}"
     if line.finding is not None and not line.refused:
         return f"{_nothing(line.finding)}{times}"
-    if line.closes_port:
+    if line.port == "hanging":
+        return f"unseen: {figures.many(line.refused or 0, 'SYN')} dropped{times}"
+    if line.port == "refusing":
         if line.refused is None:
             return "unseen: nobody can count what it refuses"
         if not line.refused:  # RSTs were sent: to a client elsewhere, or by another program

@@ -36,8 +36,8 @@ class Receipt(TypedDict):
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
     refused: int | None
-    """How many connection attempts failed on this machine while it had the port closed; null: it does not, or nobody
-    knows."""
+    """How many connection attempts failed on this machine while it had the port closed, for `unreachable` how many SYNs
+    were dropped; null: it does not, or nobody knows."""
     cause: str
     """Why it has not fired, as a word for programs; empty where it has, or nobody can know."""
     reason: str
@@ -102,7 +102,7 @@ def found_view(injection: Injection, finding: Finding | None, refused: int | Non
         "bytes": injection.bytes,
         "untouched": list(injection.untouched),
         "untouched_total": injection.untouched_total,
-        "unseen": injection.spec.fault.closes_port,
+        "unseen": injection.spec.fault.port != "open",
         "refused": refused,
         "cause": cause,
         "reason": reason,

@@ -10,7 +10,7 @@ from .segment import Kind, Segment, Stage, StageContext
 from .settings.units import Duration, Quota, Rate, Share, Size
 from .spec import Spec
 from .tcp.bandwidth import Bandwidth
-from .tcp.connect import ConnectDelay, ConnectionLimit, Drain, Refuse
+from .tcp.connect import ConnectDelay, ConnectionLimit, Drain, Refuse, Unreachable
 from .tcp.corrupt import Corrupt
 from .tcp.cut import Disconnect, Reset
 from .tcp.drip import Drip
@@ -61,4 +61,5 @@ __all__ = [
     "StageContext",
     "Timeout",
     "Trigger",
+    "Unreachable",
 ]

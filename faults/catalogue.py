@@ -15,7 +15,7 @@ from .http import Drip as HttpDrip
 from .settings import Problem, SettingsError, fields, unknown
 from .synonyms import meant
 from .tcp.bandwidth import Bandwidth
-from .tcp.connect import ConnectDelay, ConnectionLimit, Drain, Refuse
+from .tcp.connect import ConnectDelay, ConnectionLimit, Drain, Refuse, Unreachable
 from .tcp.corrupt import Corrupt
 from .tcp.cut import Disconnect, Reset
 from .tcp.drip import Drip
@@ -35,7 +35,8 @@ CATALOGUE: dict[str, type[Fault]] = {
     fault.name: fault
     for fault in (
         Latency, Bandwidth, Loss, Drip, Slicer, Corrupt, LimitData, PathMtu, Timeout, SlowClose, Reset, Disconnect,
-        HalfOpen, IdleCut, MaxLifetime, Refuse, Hang, ConnectDelay, ConnectionLimit, Drain, Noop,
+        HalfOpen, IdleCut, MaxLifetime, Refuse, Unreachable, Hang, ConnectDelay, ConnectionLimit, Drain,
+        Noop,
         Status, Delay, LostReply, LostRequest, Duplicate, Truncate, HttpDrip, Header,
     )
 }  # fmt: skip

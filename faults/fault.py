@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from .segment import Stage, StageContext
 from .segment import Stream as Stream
 from .settings import Settings
 from .settings.units import Size
+
+PortState = Literal["open", "hanging", "refusing"]
+"""What becomes of a new connection: it is accepted, its SYN is dropped so that connect() hangs, or it is refused."""
 
 DEFAULT_BUFFER = Size(256_000)
 """How many bytes may wait before a fault that is slow or stalls; then the sender is held back."""
@@ -23,10 +26,10 @@ class Fault(Settings, frozen=True):
     streams: ClassVar[tuple[Stream, ...] | None] = None
     """A connection fault's own streams, the user names none; None for a stream fault, which acts on those asked for.
 
-    A fault without any, `()`, acts on new connections alone, by `admit()` or by closing the port.
+    A fault without any, `()`, acts on new connections alone, by `admit()` or by what becomes of the port.
     """
-    closes_port: ClassVar[bool] = False
-    """The system refuses connections: nobody sees them, so no trigger can pick among them."""
+    port: ClassVar[PortState] = "open"
+    """What the system does with new connections; where it accepts none, nobody sees them, so no trigger can pick."""
 
     inert: ClassVar[bool] = False
     """Changes nothing on purpose: nobody is told that it never fired."""

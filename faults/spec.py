@@ -196,7 +196,7 @@ def match_keys(fault: type[Fault]) -> tuple[Key, ...]:
 
 def trigger_keys(fault: type[Fault]) -> tuple[str, ...]:
     """Return the keys of the trigger that a fault takes."""
-    if fault.closes_port:
+    if fault.port != "open":
         return ("start", "for")
     return tuple(key for key in TRIGGER_KEYS if key != "per" or fault.acts_on_turns)
 
@@ -204,7 +204,7 @@ def trigger_keys(fault: type[Fault]) -> tuple[str, ...]:
 def _unpickable(fault: type[Fault], given: Mapping[str, object]) -> list[Problem]:
     """Refuse to pick among connections that nobody sees, or among turns where the fault does not act on single ones."""
     refused = [key for key in TRIGGER_KEYS if key in given and key not in trigger_keys(fault)]
-    if fault.closes_port:
+    if fault.port != "open":
         hint = "it takes start and for alone"
         return [Problem(key, f"{fault.name} closes the port, so {key} has nothing to count", hint) for key in refused]
     what = "single requests" if issubclass(fault, ExchangeFault) else "the connection"

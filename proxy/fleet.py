@@ -8,7 +8,7 @@ import os
 import secrets
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..faults import placing
@@ -31,6 +31,7 @@ from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
 from .system import sockets
+from .system.filler import cannot_hang
 
 if TYPE_CHECKING:
     from ..faults.config.proxy_section import ProxyEntry
@@ -313,8 +314,11 @@ class Fleet(Shared):
         everything = [(proxy.name, each) for proxy in self.proxies.values() for each in proxy.injections.values()]
         return {(proxy, injection.name) for proxy, injection in everything if injection.profile != profile}
 
-    def _check_room(self, profile: str | None, placed: Iterable[Placed]) -> None:
-        """Check that no proxy would have too many injections. Raises ConflictError."""
+    def _check_room(self, profile: str | None, placed: Sequence[Placed]) -> None:
+        """Check that no proxy would have too many injections, or one that it cannot have. Raises BrownoutError."""
+        for each in placed:
+            if (wrong := cannot_hang(each.spec.fault, each.proxy, self.proxies[each.proxy].listen)) is not None:
+                raise wrong
         others = Counter(proxy for proxy, _ in self._taken(profile))
         for proxy, count in Counter(each.proxy for each in placed).items():
             if others[proxy] + count > MOST:

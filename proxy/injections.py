@@ -13,13 +13,14 @@ injection begins, changes or is healed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from ..faults.exchange import ExchangeFault, protocol_mismatch
+from ..faults.fault import PortState
 from ..faults.placing import MOST
 from ..faults.settings import unknown
 from ..faults.settings.names import free
@@ -37,11 +38,15 @@ from .record.tally import Tally
 from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
+from .system.filler import cannot_hang
 
 _KEPT = 1000
 """How many healed injections, and tallies of fault and name, are kept."""
 _KEPT_BYTES = 16 * 2**20
 """How large the settings of the healed injections may be together, as JSON."""
+
+
+_STRICTER: Callable[[PortState], int] = ("open", "hanging", "refusing").index
 
 
 class InjectionsHost(Protocol):
@@ -53,14 +58,18 @@ class InjectionsHost(Protocol):
     links: dict[int, Link]
     gate: Gate
 
-    def scene(self, *, closes_port: bool) -> Scene:
-        """Return how the proxy stands, for a fault that closes the port or does not."""
+    @property
+    def listen(self) -> Address:
+        """Where it was asked to listen."""
+
+    def scene(self, *, refusing: bool) -> Scene:
+        """Return how the proxy stands, for a fault that refuses connections or does not."""
 
     def catch_up(self) -> None:
         """Accept all clients that have connected by now."""
 
     def settle_port(self) -> object:
-        """Listen, or let connections be refused, as the active injections say."""
+        """Accept connections, refuse them or let them hang, as the active injections say."""
 
 
 class Injections(Mapping[str, Injection]):
@@ -99,9 +108,10 @@ class Injections(Mapping[str, Injection]):
             raise NotFoundError(f"{self._host.name} has no injection named '{mask(name)}'", problem.hint) from None
 
     @property
-    def closes_port(self) -> bool:
-        """Whether one that is active refuses connections."""
-        return any(each.active and each.spec.fault.closes_port for each in self._placed.values())
+    def port(self) -> PortState:
+        """What becomes of new connections: the strictest of what those that are active say."""
+        active = [each.spec.fault.port for each in self._placed.values() if each.active]
+        return max(active, key=_STRICTER, default="open")
 
     # Links
 
@@ -129,7 +139,8 @@ class Injections(Mapping[str, Injection]):
 
         `profile` and `key` are those that say so, if any. `start` and `for` count from the `countdown`, or from now.
 
-        Raises ConflictError where the name is taken, BrownoutError for a fault of requests of another protocol.
+        Raises ConflictError where the name is taken, BrownoutError for a fault of requests of another protocol,
+        and for one that cannot let connections hang there.
         """
         host = self._host
         if spec.name in self._placed:
@@ -139,6 +150,8 @@ class Injections(Mapping[str, Injection]):
         if len(self._placed) >= MOST:
             raise full(host.name)
         if (wrong := protocol_mismatch(spec.fault, host.name, host.upstream.protocol)) is not None:
+            raise wrong
+        if (wrong := cannot_hang(spec.fault, host.name, host.listen)) is not None:
             raise wrong
         named = spec if spec.name else spec._replace(name=free(spec.fault.name, self._placed))
         told = partial(self._fired, named.name)
@@ -218,7 +231,7 @@ class Injections(Mapping[str, Injection]):
     def _begin(self, injection: Injection, clock: Countdown) -> None:
         self._host.catch_up()  # a client that has connected was there before the fault
         injection.active = True
-        injection.began = self._host.scene(closes_port=injection.spec.fault.closes_port)
+        injection.began = self._host.scene(refusing=injection.spec.fault.port == "refusing")
         if isinstance(injection.spec.fault, ExchangeFault):
             self._arm()
         start, span = injection.spec.trigger.start, injection.spec.trigger.for_
@@ -266,7 +279,7 @@ class Injections(Mapping[str, Injection]):
                 link.heal(injection)
         for target in tuple(injection.hits):
             target.heal(injection)
-        now = self._host.scene(closes_port=injection.spec.fault.closes_port)
+        now = self._host.scene(refusing=injection.spec.fault.port == "refusing")
         injection.finding, injection.refused = vacuity.find(injection, now), vacuity.refused_since(injection, now)
         injection.heal()
         self._keep(injection)
@@ -282,7 +295,7 @@ class Injections(Mapping[str, Injection]):
                 fired=injection.fired,
                 cause="" if injection.finding is None else injection.finding.cause,
                 reason="" if injection.finding is None else injection.finding.text,
-                unseen=injection.spec.fault.closes_port,
+                unseen=injection.spec.fault.port != "open",
             )
         )
 

@@ -62,7 +62,7 @@ class Launch:
         """Inject what a profile says, with a clock that waits for its sign. Raises as `Fleet.apply` does."""
         specs = [spec for target in profile.targets for spec in target.specs]
         timed = any(spec.trigger.start or spec.trigger.for_ is not None for spec in specs)
-        closed = any(spec.fault.closes_port and not spec.trigger.start for spec in specs)
+        closed = any(spec.fault.port != "open" and not spec.trigger.start for spec in specs)
         usual = "launch" if closed else "traffic"
         countdown = Countdown(self._host.clock, _SIGNS[profile.clock or usual] if timed else None)
         self._host.apply(profile, countdown)

@@ -28,11 +28,11 @@ class Line:
     """Equal injections under one name on one proxy, and what they did.
 
     Of the `placed` ones `vacuous` did nothing, for the reason of the `finding`: the last one that is not chance, if
-    there is one. `refused` is how many connection attempts failed on this machine meanwhile, None where nobody knows,
-    or the fault does not close the port.
+    there is one. `refused` is how many connection attempts failed on this machine meanwhile, or how many SYNs
+    were dropped (see `port`), None where nobody knows, or the fault does not close the port.
     """
 
-    __slots__ = ("chosen", "closes_port", "finding", "fired", "injection", "key", "matched", "name", "placed",
+    __slots__ = ("chosen", "finding", "fired", "injection", "key", "matched", "name", "placed", "port",
                  "profile", "proxy", "refused", "vacuous")  # fmt: skip
 
     def __init__(self, injection: Injection) -> None:
@@ -41,7 +41,7 @@ class Line:
         self.key = injection.key
         self.name = injection.name
         self.injection = shortened(injection.spec.to_mapping())
-        self.closes_port = injection.spec.fault.closes_port
+        self.port = injection.spec.fault.port
         self.placed = self.vacuous = self.matched = self.chosen = self.fired = 0
         self.refused: int | None = None
         self.finding: Finding | None = None

@@ -34,6 +34,7 @@ from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
 from .system import sockets
+from .system.filler import cannot_hang
 from .system.listener import ListenError
 from .system.port import Port
 from .system.refusals import refusals
@@ -151,6 +152,8 @@ class Proxy:
             for injection in self.injections.values():
                 if (wrong := protocol_mismatch(injection.spec.fault, self.name, to.protocol)) is not None:
                     raise ConflictError(wrong.message, f"heal {injection.name} first, or {wrong.hint}")
+                if (wrong := cannot_hang(injection.spec.fault, self.name, at)) is not None:
+                    raise ConflictError(wrong.message, f"heal {injection.name} first")
             if enabled and (moves or not was):
                 try:
                     sock = await self.port.bind(at)
@@ -184,14 +187,14 @@ class Proxy:
             pass
 
     def settle_port(self) -> str:
-        """Listen, or let connections be refused, as the active injections say; return what is wrong."""
+        """Accept connections, refuse them or let them hang, as the active injections say; return what is wrong."""
         before = self.port.trouble
-        if (wrong := self.port.refuse(self.injections.closes_port)) and not before:
+        if (wrong := self.port.settle(self.injections.port)) and not before:
             self.shared.journal.write(event.ListenFailed(self.name, wrong))
         return wrong
 
-    def scene(self, *, closes_port: bool) -> Scene:
-        """Return how it stands, for what asks later what has happened since to a fault that closes the port or not."""
+    def scene(self, *, refusing: bool) -> Scene:
+        """Return how it stands, for what asks later what has happened since to a fault that refuses or does not."""
         tallies = self.operations.tallies
         return Scene(
             connections=self.links_total,
@@ -201,7 +204,8 @@ class Proxy:
             undialled=sum(count for reason, count in self.errors.items() if reason.startswith("dial_")),
             requests=sum(tally.outcomes.total() for tally in tallies.values()),
             operations=tuple(tallies),
-            refused=refusals() if closes_port else None,
+            refused=refusals() if refusing else None,
+            dropped=self.port.dropped,
             address=self.listen.endpoint if self.address is None else self.address.endpoint,
             closed=self._closed(),
             protocol=self.protocol,
@@ -326,9 +330,10 @@ class Proxy:
         """Return what is found of injections so far: of those that are `wanted`, else of all that are placed.
 
         That is why one has not fired (None: it has, it is not to, or nobody can know), and how many connection attempts
-        failed on this machine while it had the port closed. A healed one keeps what was found then.
+        failed on this machine while it had the port closed, or SYNs were dropped. A healed one keeps what was found
+        then.
         """
-        now = self.scene(closes_port=self.injections.closes_port)
+        now = self.scene(refusing=self.injections.port == "refusing")
         return {
             each: (each.finding, each.refused)
             if each.healed_at is not None
@@ -375,8 +380,7 @@ class Proxy:
     def filenos(self) -> list[int]:
         """Return the descriptors of all its sockets."""
         sides = [side for link in self.links.values() for side in (link.client, link.server) if not side.disconnected]
-        mine = [self.port.fileno()] if self.port.fileno() >= 0 else []
-        return mine + [sockets.of(side.transport).fileno() for side in sides]
+        return self.port.filenos() + [sockets.of(side.transport).fileno() for side in sides]
 
     def close(self) -> None:
         """Stop listening, close the links, heal; `gone()` waits until the links have ended."""

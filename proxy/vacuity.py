@@ -24,10 +24,13 @@ _NAMED = 3
 def refused_since(injection: Injection, now: Scene) -> int | None:
     """Return how many connection attempts have failed on this machine since a fault has closed the port.
 
-    None where nobody knows, or the fault does not close it.
+    Of one that lets them hang, how many SYNs were dropped at the port. None where nobody knows, or connections are
+    accepted.
     """
-    began = injection.began
-    if not injection.spec.fault.closes_port or began is None or began.refused is None or now.refused is None:
+    began, port = injection.began, injection.spec.fault.port
+    if began is not None and port == "hanging":
+        return now.dropped - began.dropped
+    if port == "open" or began is None or began.refused is None or now.refused is None:
         return None
     return now.refused[0] - began.refused[0]
 
@@ -42,7 +45,11 @@ def find(injection: Injection, now: Scene) -> Finding | None:
             hint = "clock: launch starts it at once"
             return Finding("clock_not_started", f"its clock never started: no {sign} yet", hint)
         return Finding("not_begun", f"its start after {trigger.start} had not come", "give a shorter start")
-    if fault.closes_port:
+    if fault.port == "hanging":
+        return (
+            None if now.dropped != began.dropped else _nobody(now, "nobody tried to connect while it was unreachable")
+        )
+    if fault.port == "refusing":
         return _unseen(began, now)
     return next(_reasons(injection, began, now))
 
@@ -51,9 +58,13 @@ def _unseen(began: Scene, now: Scene) -> Finding | None:
     """Return the finding of a fault whose victims nobody counts, where it is certain that there was none."""
     if now.refused is None or now.refused != began.refused:
         return None
+    return _nobody(now, "nobody tried to connect while the port was closed")
+
+
+def _nobody(now: Scene, text: str) -> Finding:
     if now.closed:
         return Finding("disabled", now.closed)
-    return Finding("nobody_refused", "nobody tried to connect while the port was closed", _wiring(now))
+    return Finding("nobody_refused", text, _wiring(now))
 
 
 def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding]:

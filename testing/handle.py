@@ -40,8 +40,8 @@ class Receipt(NamedTuple):
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
     refused: int | None
-    """How many connection attempts failed on this machine while it had the port closed; None: it does not, or nobody
-    knows."""
+    """How many connection attempts failed on this machine while it had the port closed, for `unreachable` how many SYNs
+    were dropped; None: it does not, or nobody knows."""
     cause: str
     """Why it has not fired, as a word for programs; empty where it has, or nobody can know."""
     reason: str

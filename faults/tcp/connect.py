@@ -22,7 +22,19 @@ class Refuse(Fault, frozen=True):
 
     name = "refuse"
     streams = ()
-    closes_port = True
+    port = "refusing"
+
+
+class Unreachable(Fault, frozen=True):
+    """Lets connect() hang, as behind a firewall that drops SYNs; open connections are left alone.
+
+    Linux alone drops SYNs on demand, and only those of TCP. Of the trigger only `start` and `for` are allowed, as with
+    `refuse`, which wins where both are active.
+    """
+
+    name = "unreachable"
+    streams = ()
+    port = "hanging"
 
 
 class ConnectDelay(Fault, frozen=True):
@@ -74,7 +86,7 @@ class Drain(Fault, frozen=True):
 
     name = "drain"
     streams = ("upstream", "downstream")
-    closes_port = True
+    port = "refusing"
 
     idle: Annotated[Duration, Meta(description="How long a connection must be idle before it is closed.")]
 

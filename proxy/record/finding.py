@@ -23,7 +23,7 @@ class Scene(NamedTuple):
     reached. `bytes` were read of each stream, and `sent` on. `requests` have ended so far; `operations` are what was
     asked for, without what varies. `refused` counts the connection attempts that failed on this machine, and the RSTs
     that it sent; None where that cannot be told. `closed` says why the proxy does not listen, if it does not. The
-    `protocol` is `auto` until it is known.
+    `protocol` is `auto` until it is known. `dropped` counts the SYNs that the system has dropped at its port.
     """
 
     connections: int
@@ -37,3 +37,4 @@ class Scene(NamedTuple):
     address: str
     closed: str = ""
     protocol: str = ""
+    dropped: int = 0

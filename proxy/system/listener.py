@@ -10,14 +10,17 @@ import socket
 import stat
 from collections.abc import Callable
 
+from ...faults.fault import PortState
 from ...wire.address import Address
 from ...wire.errors import ConflictError
-from .clock import Clock
+from .clock import Clock, Timer
+from .filler import Filler, dropped
 from .sockets import is_unix
 
 _BACKLOG = 4096
 _BATCH = 64
 _PAUSE = 0.1
+_MOMENT = 0.01
 _AT_PEER = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR}
 
 
@@ -110,7 +113,7 @@ def _explained(address: Address, error: OSError | ValueError) -> ListenError:
 
 
 class Listener:
-    """Accepts on a socket from now until closed; in between it can be shut, so that connections are refused."""
+    """Accepts on a socket from now until closed; in between connections may be refused, or hang in connect()."""
 
     def __init__(
         self,
@@ -128,7 +131,11 @@ class Listener:
         self._family, self._name = sock.family, sock.getsockname()
         self._path = self._name if is_unix(sock) else None
         self._inode = os.stat(self._path).st_ino if self._path else 0
-        self._shut = False
+        self._state: PortState = "open"
+        self._filler: Filler | None = None
+        self._fillers: set[object] = set()
+        self._refill: Timer | None = None
+        self._dropped = 0
 
     @property
     def address(self) -> Address:
@@ -138,30 +145,84 @@ class Listener:
         host, port = self._name[:2]
         return Address(host, port)
 
+    @property
+    def dropped(self) -> int:
+        """How many SYNs the system has dropped here so far."""
+        return self._dropped + (dropped(self.socket) if self.socket.fileno() >= 0 else 0)
+
+    def filenos(self) -> list[int]:
+        """Return the descriptors of its sockets."""
+        found = [self.socket.fileno()] if self._filler is None else [self.socket.fileno(), self._filler.fileno()]
+        return [fileno for fileno in found if fileno >= 0]
+
     def catch_up(self) -> None:
         """Accept all clients that have connected by now."""
-        if not self._shut:
+        if self._state == "open":
             self._accept(_BACKLOG)
 
-    def shut(self) -> None:
-        """Let the system refuse connections; a bound socket that does not listen keeps others off the address."""
-        if self._shut:
+    def settle(self, state: PortState) -> None:
+        """Accept from now on, refuse connections or let them hang.
+
+        Raises ListenError where another one has taken the address meanwhile: then they are still refused.
+        """
+        if state == self._state:
             return
-        self._shut = True
+        if state == "refusing":
+            self._shut()
+        elif self._state == "refusing":
+            self._reopen()
+        self._state = state
+        if state == "hanging":
+            self._loop.remove_reader(self.socket.fileno())
+            self._fill()
+        elif state == "open":
+            self._stop_filling()
+            self._loop.add_reader(self.socket.fileno(), self._accept)
+            self._drain()
+
+    def _shut(self) -> None:
+        """Let the system refuse connections; a bound socket that does not listen keeps others off the address."""
         self.close()
-        with contextlib.suppress(OSError):  # reopen() tries again, and says what is wrong
+        with contextlib.suppress(OSError):  # _reopen() tries again, and says what is wrong
             self.socket = self._bind()
 
-    def reopen(self) -> None:
-        """Listen again. Raises ListenError where another one has taken the address."""
-        if not self._shut:
-            return
+    def _reopen(self) -> None:
         try:
             self.socket = _listening(self.socket if self.socket.fileno() >= 0 else self._bind())
         except OSError as error:
             raise _explained(self.address, error) from None
-        self._shut = False
-        self._loop.add_reader(self.socket.fileno(), self._accept)
+
+    def _fill(self) -> None:
+        """Fill the accept queue, and try again where a client, or a lack of descriptors, was in the way."""
+        self._refill = None
+        if self._filler is not None and self._filler.alone:
+            return
+        self._drain()
+        if self._state != "hanging" or self._filler is not None:
+            return  # a client that was accepted has changed it
+        pause = _MOMENT
+        try:
+            self._filler = Filler(self.socket)
+            self._fillers.add(self._filler.name)
+        except OSError as error:
+            self._failed(error)
+            pause = _PAUSE
+        self.socket.listen(0)
+        if self._filler is None or not self._filler.alone:
+            self._refill = self._clock.call_at(self._clock.time() + pause, self._fill)
+
+    def _drain(self) -> None:
+        """Hang up what fills the accept queue, make room there, and accept all clients."""
+        if self._filler is not None:
+            self._filler.close()
+            self._filler = None
+        self.socket.listen(_BACKLOG)
+        self._accept(_BACKLOG)
+
+    def _stop_filling(self) -> None:
+        if self._refill is not None:
+            self._refill.cancel()
+            self._refill = None
 
     def _bind(self) -> socket.socket:
         if not self._path:
@@ -173,8 +234,9 @@ class Listener:
     def _accept(self, most: int = _BATCH) -> None:
         for _ in range(most):
             try:
-                sock, _ = self.socket.accept()
+                sock, name = self.socket.accept()
             except (BlockingIOError, InterruptedError):
+                self._fillers.clear()
                 return
             except OSError as error:
                 if error.errno in _AT_PEER:
@@ -184,17 +246,27 @@ class Listener:
                 self._clock.call_at(self._clock.time() + _PAUSE, self._resume)
                 self._failed(error)
                 return
+            if name in self._fillers:
+                self._fillers.remove(name)
+                sock.close()
+                continue
             sock.setblocking(False)
             self._accepted(sock)
 
     def _resume(self) -> None:
-        if self.socket.fileno() >= 0 and not self._shut:
+        if self.socket.fileno() >= 0 and self._state == "open":
             self._loop.add_reader(self.socket.fileno(), self._accept)
 
     def close(self) -> None:
         """Release the address at once; who waits in the backlog is reset."""
+        self._stop_filling()
+        if self._filler is not None:
+            self._filler.close()
+            self._filler = None
+        self._fillers.clear()
         if self.socket.fileno() >= 0:
             self._loop.remove_reader(self.socket.fileno())
+            self._dropped = self.dropped
         self.socket.close()
         if self._path:
             with contextlib.suppress(OSError):

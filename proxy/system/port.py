@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
+from ...faults.fault import PortState
 from ...wire.address import Address
 from .clock import Clock
 from .listener import Listener, ListenError, bind
 
 
 class Port:
-    """A listening address, open while there is a listener on it; `shut`, it keeps the address and refuses connections.
+    """A listening address, open while there is a listener on it, which may refuse connections or let them hang.
 
     `trouble` says why an open one does not listen. `given` is the address that it got: open again, it has the same.
     """
@@ -27,6 +28,7 @@ class Port:
         self.trouble = ""
         self.given: Address | None = None
         self._listener: Listener | None = None
+        self._dropped = 0
         self._how = (clock, accepted, failed)
 
     @property
@@ -44,9 +46,9 @@ class Port:
         return asked in (self.asked, self.address)
 
     async def bind(self, asked: Address) -> socket.socket:
-        """Return a listening socket for `open_on()`. Raises ListenError: then `refuse()` must be called again."""
+        """Return a listening socket for `open_on()`. Raises ListenError: then `settle()` must be called again."""
         if self._listener is not None and self.given is not None and asked.port == self.given.port:
-            self._listener.shut()  # from one interface to all: the system lets one socket listen on a port
+            self._listener.settle("refusing")  # from one interface to all: the system lets one socket listen on a port
         return await bind(asked if not self.is_at(asked) else self.given or asked)
 
     def open_on(self, sock: socket.socket) -> None:
@@ -64,25 +66,28 @@ class Port:
         if self._listener is not None:
             self._listener.catch_up()
 
-    def refuse(self, refusing: bool) -> str:
-        """Let the system refuse connections, or accept them; return what is wrong."""
+    @property
+    def dropped(self) -> int:
+        """How many SYNs the system has dropped here so far."""
+        return self._dropped + (0 if self._listener is None else self._listener.dropped)
+
+    def settle(self, state: PortState) -> str:
+        """Accept connections, refuse them or let them hang; return what is wrong."""
         self.trouble = ""
         if self._listener is not None:
             try:
-                if refusing:
-                    self._listener.shut()
-                else:
-                    self._listener.reopen()
+                self._listener.settle(state)
             except ListenError as error:
                 self.trouble = error.message
         return self.trouble
 
-    def fileno(self) -> int:
-        """Return the descriptor, -1 where there is none."""
-        return -1 if self._listener is None else self._listener.socket.fileno()
+    def filenos(self) -> list[int]:
+        """Return the descriptors of its sockets."""
+        return [] if self._listener is None else self._listener.filenos()
 
     def close(self) -> None:
         """Release the address."""
         if self._listener is not None:
             self._listener.close()
+            self._dropped += self._listener.dropped
         self._listener, self.trouble = None, ""

@@ -50,9 +50,14 @@ def test_counts_have_their_noun() -> None:
     assert figures.many(2, "proxy") == "2 proxies"
 
 
+RECEIPT = {
+    "matched": 0, "chosen": 0, "fired": 0, "untouched_total": 0, "active": True, "unseen": False, "refused": None,
+    "cause": "", "waits_for": "",
+}  # fmt: skip
+
+
 def counts(matched: int = 0, chosen: int = 0, fired: int = 0, **more: object) -> str:
-    known = {"untouched_total": 0, "active": True, "unseen": False, "refused": None, "cause": "", "waits_for": ""}
-    return figures.counts({"receipt": {"matched": matched, "chosen": chosen, "fired": fired, **known, **more}})
+    return figures.counts({"receipt": {**RECEIPT, "matched": matched, "chosen": chosen, "fired": fired, **more}})
 
 
 def test_what_was_chosen_is_told_where_that_is_not_all() -> None:
@@ -105,6 +110,8 @@ def test_counts_tell_what_nobody_sees() -> None:
     assert counts(unseen=True, untouched_total=2) == "unseen, 2 connections untouched"
     assert counts(3, 3, 3, unseen=True) == "matched 3, fired 3, refused ones unseen"
     assert counts(unseen=True, refused=1) == "unseen, 1 attempt refused on this machine"
+    unreachable = {"fault": "unreachable", "receipt": {**RECEIPT, "unseen": True, "refused": 2}}
+    assert figures.counts(unreachable) == "unseen, 2 SYNs dropped"
     drain = counts(3, 3, 1, unseen=True, refused=4)
     assert drain == "matched 3, fired 1, refused ones unseen, 4 attempts refused on this machine"
     assert counts(unseen=True, refused=0, cause="nobody_refused") == "unseen (nobody refused)"

@@ -174,6 +174,17 @@ def test_what_nobody_sees_has_the_count_of_the_machine() -> None:
     )
 
 
+def test_what_hangs_has_the_count_of_its_port() -> None:
+    books = Books()
+    books.add("unreachable", refused=1)
+    books.add("unreachable", proxy="db", refused=3)
+    assert books.lines() == [
+        "unreachable on cache  unseen: 1 SYN dropped",
+        "unreachable on db     unseen: 3 SYNs dropped",
+    ]
+    assert summary.verdict(books.asked()) == ""
+
+
 def test_an_injection_that_was_placed_several_times_is_one_line() -> None:
     books = Books()
     for fired in (1, 1, 1):

@@ -20,6 +20,7 @@ FAULTS = (
         "idle_cut",
         "max_lifetime",
         "refuse",
+        "unreachable",
         "hang",
         "connect_delay",
         "drain",

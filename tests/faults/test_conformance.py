@@ -28,6 +28,7 @@ from brownout.faults import (
     Slicer,
     SlowClose,
     Timeout,
+    Unreachable,
 )
 from brownout.faults.exchange import ExchangeFault
 from brownout.faults.settings.units import Duration, Rate, Share, Size
@@ -85,6 +86,7 @@ EXAMPLES: list[Fault] = [
     MaxLifetime(lifetime=s(0), how="reset"),
     Drain(idle=s(3)),
     Refuse(),
+    Unreachable(),
     ConnectDelay(delay=s(3)),
     ConnectionLimit(connections=3),
     ConnectionLimit(connections=0, when_full="queue"),

@@ -101,7 +101,7 @@ def test_every_setting_is_there_with_its_meaning_and_its_default() -> None:
         triggers = {field.name for field in fields(Trigger)}
         known = set(SCHEMA["$defs"][f"fault-{name}"]["properties"])
         taken = triggers if fault.acts_on_turns else triggers - {"per"}
-        assert known & triggers == ({"start", "for"} if fault.closes_port else taken)
+        assert known & triggers == ({"start", "for"} if fault.port != "open" else taken)
         assert ("stream" in known) is (fault.streams is None)
 
 

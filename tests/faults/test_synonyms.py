@@ -25,6 +25,7 @@ def test_no_synonym_is_a_fault() -> None:
         ("Packet-Loss", ["loss:10%"]),
         ("delay", ["latency:300ms", "http.delay:300ms"]),
         ("503", ["http.status:503"]),
+        ("firewall", ["unreachable", "half_open"]),
         ("700", []),
         ("latncy", ["latency"]),
         ("nothing like it", []),

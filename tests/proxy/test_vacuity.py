@@ -120,6 +120,10 @@ CASES = {
     "nobody was refused": (
         "refuse", {}, {}, ("nobody_refused", "nobody tried to connect while the port was closed", "let the service connect to 127.0.0.1:1"),
     ),
+    "nobody hung": (
+        "unreachable", {}, {}, ("nobody_refused", "nobody tried to connect while it was unreachable", "let the service connect to 127.0.0.1:1"),
+    ),
+    "disabled while it was to hang": ("unreachable", {}, {"closed": "the proxy was disabled"}, ("disabled", "the proxy was disabled")),
 }  # fmt: skip
 
 
@@ -140,6 +144,13 @@ def test_of_a_start_that_did_not_come_the_start_is_told() -> None:
 @pytest.mark.parametrize("now", [None, (4, 0), (3, 1)], ids=str)
 def test_where_others_on_this_machine_were_refused_too_nothing_is_certain(now) -> None:
     assert find(injected("refuse"), BEFORE._replace(refused=now)) is None
+
+
+def test_where_a_syn_was_dropped_somebody_tried() -> None:
+    injection = injected("unreachable")
+    now = BEFORE._replace(dropped=BEFORE.dropped + 2, refused=None)
+    assert (find(injection, now), refused_since(injection, now)) == (None, 2)
+    assert refused_since(injected("refuse"), now) is None
 
 
 def test_refused_attempts_are_counted_only_for_a_fault_that_closes_the_port() -> None:

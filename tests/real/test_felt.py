@@ -80,6 +80,7 @@ ROWS = [
     Row("max_lifetime lifetime=300ms", pause=0.7),
     Row("max_lifetime lifetime=300ms how=silent", pause=0.7),
     Row("refuse"),
+    Row("unreachable"),
     Row("hang"),
     Row("connect_delay delay=300ms", unit=0.3),
     Row("connection_limit connections=1"),
@@ -263,8 +264,8 @@ def felt(town: Town, server: Server, row: Row, name: str) -> tuple[str, str]:
             time.sleep(row.pause)
         saw = seen(fresh, row)
         before = seen(opened, row)
-        assert injection.chosen or CATALOGUE[fault].closes_port, "the fault chose nothing"
-        assert injection.fired or CATALOGUE[fault].closes_port or fault in FELT_LATER, "the fault hit nothing"
+        assert injection.chosen or CATALOGUE[fault].port != "open", "the fault chose nothing"
+        assert injection.fired or CATALOGUE[fault].port != "open" or fault in FELT_LATER, "the fault hit nothing"
         gate.heal()
         assert at_ease(healed.ask) == "answers"
     return saw, before

@@ -52,7 +52,7 @@ async def test_what_never_ends_does_not_wait(world) -> None:
 async def test_a_profile_that_closes_the_port_ends_although_nobody_can_connect(world) -> None:
     proxy = await world.proxy()
     world.fleet.launch.apply(profile(REFUSED, {"fault": "latency", "latency": "1ms", "start": "20ms", "for": "20ms"}))
-    assert proxy.injections.closes_port
+    assert proxy.injections.port == "refusing"
     await world.until(lambda: not proxy.injections)
     await world.connect(proxy)
 
@@ -119,7 +119,7 @@ async def test_a_refusal_that_was_over_comes_again_with_the_first_test(world) ->
     world.fleet.launch.tests_announced()
     await world.until(lambda: not proxy.injections)  # so that a fixture that only retries comes to its end
     world.fleet.launch.first_test()
-    assert proxy.injections.closes_port
+    assert proxy.injections.port == "refusing"
     await world.until(lambda: not proxy.injections)
 
 

@@ -59,7 +59,7 @@ async def test_refused_connections_are_refused_open_links_live_on_and_healing_op
     assert proxy.address == address
 
 
-@pytest.mark.parametrize("fault", ["refuse", "connect_delay:1h"])
+@pytest.mark.parametrize("fault", ["refuse", "unreachable", "connect_delay:1h"])
 async def test_who_has_connected_when_a_fault_comes_was_there_before(world: World, fault: str) -> None:
     proxy = await world.proxy()
     clients = [socket.create_connection(proxy.address[:2]) for _ in range(3)]  # the loop has had no time to accept
@@ -165,7 +165,7 @@ async def test_it_refuses_for_as_long_as_was_said(world: World) -> None:
 @pytest.mark.parametrize("key", ["probability", "quota", "after", "every", "times"])
 async def test_nothing_can_be_picked_where_nothing_is_seen(world: World, key: str) -> None:
     value = {"probability": "10%", "quota": "1 of 2"}.get(key, 1)
-    for fault in ({"fault": "refuse"}, {"fault": "drain", "idle": "1s"}):
+    for fault in ({"fault": "refuse"}, {"fault": "unreachable"}, {"fault": "drain", "idle": "1s"}):
         with pytest.raises(SettingsError, match=f"closes the port, so {key} has nothing to count"):
             Spec.parse({**fault, key: value})
 
