@@ -238,6 +238,7 @@ class Api:
         placed = [(self._fleet.proxies[each.identity.proxy], each) for each in injections]
         if (lease := self._lease(request)) is not None:
             lease.injected(placed)
+            lease.applied(request.match_info["profile"])
         return reply([placed_view(*each) for each in placed])
 
     async def heal_profile(self, request: web.Request) -> web.Response:

@@ -23,6 +23,7 @@ from ..wire.errors import BrownoutError, ConflictError
 from .receipts import moment
 
 if TYPE_CHECKING:
+    from ..faults.placing import Placed
     from ..proxy import Fleet, Injection, Proxy
 
 MOST = 1000
@@ -44,12 +45,17 @@ class Lease:
         self.until = 0.0
         self._fleet = fleet
         self._injections: list[tuple[Proxy, Injection]] = []
+        self._applied: dict[str, list[Placed]] = {}
         self._switched: dict[Proxy, bool] = {}
         self._made: list[Proxy] = []
 
     def injected(self, placed: Iterable[tuple[Proxy, Injection]]) -> None:
         """Note injections, each with its proxy."""
         self._injections = [*self._standing(), *placed]
+
+    def applied(self, profile: str) -> None:
+        """Note a profile that was applied: more of it may be placed as protocols are learnt."""
+        self._applied[profile] = self._fleet.applied[profile]
 
     def made(self, proxy: Proxy) -> None:
         """Note a proxy that was not there before."""
@@ -65,7 +71,8 @@ class Lease:
         left = self._standing()
         for proxy, injection in left:
             proxy.heal(injection.name)
-        return len(left)
+        waiting = [name for name, placed in self._applied.items() if self._fleet.applied.get(name) is placed]
+        return len(left) + sum(map(self._fleet.heal_profile, waiting))
 
     async def undo(self) -> None:
         """Remove the proxies that were made, and switch others back."""

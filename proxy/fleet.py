@@ -303,7 +303,7 @@ class Fleet(Shared):
             try:
                 placed = placing.place(profile.name, profile.newly_met(proxy, protocol), self._taken(None))
                 self._check_room(None, placed)
-                self.applied[profile.name] = [*self.applied[profile.name], *placed]
+                self.applied[profile.name] += placed
                 for each in placed:
                     self.place(profile.name, each, self.countdowns[profile.name])
             except BrownoutError as error:

@@ -28,6 +28,15 @@ __tracebackhide__ = hidden
 NONE = "none"
 
 
+class _Applied:
+    """A profile of which more may be placed, as the protocols of proxies are learnt."""
+
+    def __init__(self, handles: list[Handle], allow_unused: bool) -> None:
+        self.handles = handles
+        self.allow_unused = allow_unused
+        self.ended = False
+
+
 class Chaos:
     """Proxies that live in this process, on a thread of their own, with faults on command.
 
@@ -59,6 +68,7 @@ class Chaos:
         """What was injected since the last reset."""
         self.watchers: list[Callable[[Handle], None]] = []
         """Called with each handle that is made."""
+        self._waiting: dict[str, _Applied] = {}
         self._driver = _driver(api or os.environ.get(VARIABLE) or NONE, self.config, seed)
         self._since = self._driver.mark()
 
@@ -126,7 +136,33 @@ class Chaos:
         handles = [Handle(placed, allow_unused=allow_unused) for placed in self._driver.apply(name)]
         for handle in handles:
             self._keep(handle)
-        return ProfileHandle(name, handles)
+        if not self._driver.learns():
+            return ProfileHandle(name, handles, bool, bool)
+        self._waiting[name] = applied = _Applied(handles, allow_unused)
+        return ProfileHandle(name, handles, lambda: self._look(name, applied), lambda: self._end(name, applied))
+
+    def look_again(self) -> list[str]:
+        """Take the injections that came since a profile was applied, on proxies whose protocol was learnt.
+
+        Return the profiles of which nothing has come at all, and something should.
+        """
+        for name, applied in self._waiting.items():
+            self._look(name, applied)
+        return [name for name, applied in self._waiting.items() if not applied.handles and not applied.allow_unused]
+
+    def _look(self, name: str, applied: _Applied) -> None:
+        if self._waiting.get(name) is not applied or applied.ended:
+            return
+        known = {(handle.proxy, handle.name) for handle in applied.handles}
+        for placed in self._driver.placed(name):
+            if (placed.proxy, placed.name) not in known:
+                applied.handles.append(Handle(placed, allow_unused=applied.allow_unused))
+                self._keep(applied.handles[-1])
+
+    def _end(self, name: str, applied: _Applied) -> None:
+        if self._waiting.get(name) is applied and not applied.ended:
+            applied.ended = True
+            self._driver.heal_profile(name)
 
     def verdict(self, proxy: str | Proxied, **settings: object) -> Verdict:
         """Judge what the clients of a proxy did since the last reset.
@@ -159,6 +195,9 @@ class Chaos:
 
         What clients did before is no longer among their `requests` and `connections`.
         """
+        for name, applied in self._waiting.items():
+            self._end(name, applied)
+        self._waiting.clear()
         self._driver.reset()
         self.injected.clear()
         self.forget()

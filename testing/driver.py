@@ -65,6 +65,15 @@ class Driver(Protocol):
     def apply(self, profile: str) -> Sequence[Placed]:
         """Inject what a profile says, all or nothing; what it put there before is healed first."""
 
+    def learns(self) -> bool:
+        """Say whether there is a proxy on `auto://`, whose protocol is learnt."""
+
+    def placed(self, profile: str) -> Sequence[Placed]:
+        """Return what of a profile is there now: keys by protocol may have met proxies since it was applied."""
+
+    def heal_profile(self, profile: str) -> int:
+        """Heal what a profile put there, and return how many injections that were; nothing of it waits any more."""
+
     def heal(self, proxy: str | None = None) -> int:
         """Heal one proxy or all, and return how many injections that were."""
 

@@ -25,6 +25,7 @@ from ..proxy.record.connection_log import KEPT as CONNECTIONS_KEPT
 from ..proxy.record.request_log import KEPT as REQUESTS_KEPT
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, NotFoundError
+from ..wire.protocols import AUTO
 from .awaited import Awaited
 from .driver import check_kept, differs, hidden
 from .thread import LoopThread
@@ -115,6 +116,25 @@ class Embedded:
             ]
 
         return self._thread.run(work)
+
+    def learns(self) -> bool:
+        """Say whether there is a proxy whose protocol is learnt."""
+        return self._thread.call(lambda: AUTO in self._fleet.protocols.values())
+
+    def placed(self, profile: str) -> list[_Placed]:
+        """Return what of a profile is there now."""
+        return self._thread.call(
+            lambda: [
+                _Placed(self._thread, proxy, injection)
+                for proxy in self._fleet.proxies.values()
+                for injection in proxy.injections.values()
+                if injection.profile == profile
+            ]
+        )
+
+    def heal_profile(self, profile: str) -> int:
+        """Heal what a profile put there."""
+        return self._thread.call(lambda: self._fleet.heal_profile(profile))
 
     def heal(self, proxy: str | None = None) -> int:
         """Heal one proxy or all."""

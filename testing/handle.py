@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, Self, cast
 
@@ -138,11 +138,16 @@ class Handle:
 
 
 class ProfileHandle:
-    """The injections of a profile, in its order. As a context manager it heals them at the end of the block."""
+    """The injections of a profile, in its order. As a context manager it heals them at the end of the block.
 
-    def __init__(self, name: str, handles: list[Handle]) -> None:
+    `look` adds to the handles what came since, on proxies whose protocol was learnt; `end` lets nothing more come.
+    """
+
+    def __init__(self, name: str, handles: list[Handle], look: Callable[[], object], end: Callable[[], object]) -> None:
         self.name = name
         self._handles = handles
+        self._look = look
+        self._end = end
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -154,14 +159,16 @@ class ProfileHandle:
 
     def __iter__(self) -> Iterator[Handle]:
         """Go through the injections."""
+        self._look()
         return iter(self._handles)
 
     @property
     def receipts(self) -> list[Receipt]:
         """What each of them did so far, or until it was healed."""
-        return [handle.receipt for handle in self._handles]
+        return [handle.receipt for handle in self]
 
     def heal(self) -> None:
         """Take them all out."""
-        for handle in self._handles:
+        for handle in self:
             handle.heal()
+        self._end()

@@ -22,6 +22,7 @@ from ..proxy.record.connection_log import KEPT as CONNECTIONS_KEPT
 from ..proxy.record.request_log import KEPT as REQUESTS_KEPT
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
+from ..wire.protocols import AUTO
 from .awaited import Awaited, View
 from .driver import check_kept, differs, hidden
 from .lease import DURATION, ENDED, Lease
@@ -95,6 +96,20 @@ class Remote:
         """Inject what a profile says: one of the file with which it runs, or shipped; for a Toxiproxy, of ours."""
         self._hold()
         return [_Placed(self._client, each["proxy"], each["injection"]) for each in self._client.apply(profile)]
+
+    def learns(self) -> bool:
+        """Say whether there is a proxy whose protocol is learnt."""
+        return any(view["upstream"].startswith((f"{AUTO}://", f"{AUTO}+")) for view in self._client.proxies())
+
+    def placed(self, profile: str) -> list[_Placed]:
+        """Return what of a profile is there now; of a Toxiproxy, where nothing comes later, nothing."""
+        views = self._client.proxies()
+        there = [(view["name"], each) for view in views for each in view["injections"]]
+        return [_Placed(self._client, name, each) for name, each in there if _profile(each) == profile]
+
+    def heal_profile(self, profile: str) -> int:
+        """Heal what a profile put there."""
+        return self._client.heal_profile(profile)
 
     def heal(self, proxy: str | None = None) -> int:
         """Heal what was injected since we came, on one proxy or all."""
@@ -211,6 +226,10 @@ class Remote:
         except NotFoundError:  # it has just healed itself
             return 0
         return 1
+
+
+def _profile(view: dict[str, object]) -> str:
+    return cast(Receipt, view["receipt"])["profile"]
 
 
 class _Placed:

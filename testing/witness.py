@@ -82,7 +82,8 @@ class Witness:
         expected = hasattr(report, "wasxfail")
         if trial.broken or (call.excinfo is not None and not expected):
             return
-        vacuous = trial.vacuous()
+        unmet = self._unmet()  # first, for it takes what came late
+        vacuous = [*trial.vacuous(), *unmet]
         mistakes = [each for each in vacuous if not each.spared]
         if call.excinfo is None and mistakes:
             said = [f"{each.said}\nhint: {each.hint}" if each.hint else each.said for each in mistakes]
@@ -93,6 +94,14 @@ class Witness:
             found += [(self._finding, said) for said in self._findings(trial)]
         report.user_properties += found  # for the summary
         item.user_properties += found  # for JUnit, which reads the report of the teardown
+
+    def _unmet(self) -> list[Vacuous]:
+        """Take what came late, and return the profiles of which nothing came."""
+        with contextlib.suppress(BrownoutError):  # Brownout is gone
+            said = "no proxy is known to carry the protocols of its keys"
+            hint = "give the proxy an upstream that names its protocol"
+            return [Vacuous(f"{name} never fired: {said}", hint, False) for name in self._chaos.look_again()]
+        return []
 
     def _findings(self, trial: Trial) -> Iterator[str]:
         """Yield what is found of the clients of proxies on which the test has injected something."""

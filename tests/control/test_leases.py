@@ -92,6 +92,25 @@ def test_what_was_made_is_undone_when_nothing_is_heard_of_the_client(
     assert {view["name"]: view["enabled"] for view in client.proxies()} == {"echo": True, "off": False, "on": True}
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["its own", "applied again by another client"])
+def test_a_profile_that_waits_for_a_protocol_goes_with_its_lease(
+    running: Running, leased: Client, time: Time, again: bool
+) -> None:
+    async def learn(name: str) -> None:
+        running.fleet.proxies[name].learn("http")
+
+    for name in ("soon", "late"):
+        running.client.add(name, "auto://127.0.0.1:9")
+    leased.apply("flaky-api")
+    if again:
+        running.client.apply("flaky-api")
+    running.call(learn("soon"))
+    assert placed(running) == ["http.status", "http.delay", "http.lost_reply"]
+    time.passes(31)
+    running.call(learn("late"))
+    assert len(placed(running)) == (6 if again else 0)
+
+
 async def until(done: Callable[[], bool]) -> None:
     while not done():
         await asyncio.sleep(0.001)

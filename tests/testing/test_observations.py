@@ -455,3 +455,37 @@ def test_requests_are_seen_once_the_protocol_is_learnt(chaos: Chaos, shop: str) 
         assert [each.status for each in proxy.wait_for(within=DEADLINE)] == [200]
         assert asked.result() == 200
     assert (proxy.protocol, [each.operation for each in proxy.requests]) == ("http", ["GET /charge"])
+
+
+def test_a_profile_whose_protocol_is_learnt_later_is_healed_as_one(chaos: Chaos, shop: str) -> None:
+    proxy = chaos.proxy("auto", upstream=shop.replace("http://", "auto://"))
+    with chaos.profile("flaky-api") as profile:
+        assert (profile.receipts, chaos.look_again()) == ([], ["flaky-api"])
+        ask(proxy)
+        assert [each.name for each in profile] == ["http.status", "http.delay", "http.lost_reply"]
+        assert [each.matched for each in profile.receipts] == [1, 1, 1]
+        assert (chaos.look_again(), len(chaos.injected)) == ([], 3)
+    assert chaos.heal() == 0
+
+
+@pytest.mark.parametrize("ends", ["block", "reset"])
+def test_a_profile_that_was_healed_waits_for_no_protocol(chaos: Chaos, shop: str, ends: str) -> None:
+    proxy = chaos.proxy("auto", upstream=shop.replace("http://", "auto://"))
+    if ends == "block":
+        with chaos.profile("flaky-api"):
+            pass
+    else:
+        chaos.profile("flaky-api")
+        chaos.reset()
+        assert chaos.look_again() == []
+    ask(proxy)
+    assert (proxy.protocol, chaos.heal()) == ("http", 0)
+
+
+def test_a_profile_applied_again_is_not_healed_by_its_first_handle(chaos: Chaos, shop: str) -> None:
+    proxy = chaos.proxy("auto", upstream=shop.replace("http://", "auto://"))
+    first, second = chaos.profile("flaky-api"), chaos.profile("flaky-api")
+    first.heal()
+    ask(proxy)
+    assert [each.name for each in second] == ["http.status", "http.delay", "http.lost_reply"]
+    assert list(first) == []

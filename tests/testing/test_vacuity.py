@@ -476,3 +476,26 @@ def test_two(web, browser):
     assert [request.operation for request in web.requests] == ["GET /two"]
 """)  # fmt: skip
     result.assert_outcomes(passed=2)
+
+
+def test_a_profile_whose_protocol_is_never_spoken_fails_its_test(run: Run) -> None:
+    result = run(
+        suite="""
+def waiting(chaos, **options):
+    proxy = chaos.proxy("open", upstream=f"auto://{ECHO}")
+    chaos.profile("flaky-api", **options)
+    with socket.create_connection((proxy.host, proxy.port), timeout=20) as client:
+        trip(client)
+
+def test_waits(chaos):
+    waiting(chaos)
+
+def test_may_wait(chaos):
+    waiting(chaos, allow_unused=True)
+"""
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines([
+        "flaky-api never fired: no proxy is known to carry the protocols of its keys",
+        "hint: give the proxy an upstream that names its protocol",
+    ])  # fmt: skip
