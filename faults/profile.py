@@ -47,6 +47,10 @@ class Target(NamedTuple):
             return [self.key]
         return [name for name in proxies if fnmatch.fnmatchcase(name, self.key)]
 
+    def may_wait(self, proxies: Mapping[str, str]) -> bool:
+        """Say whether it may mean one of the proxies only once its protocol is learnt. Raises PluginError."""
+        return AUTO in proxies.values() and can_be_recognised(self.protocol)
+
 
 class Placement(NamedTuple):
     """An injection with the proxy on which it goes, and the key of the profile that means this proxy."""
@@ -73,7 +77,7 @@ class Profile(NamedTuple):
         placements: list[Placement] = []
         for target in self.targets:
             names = target.names(proxies if learnt is None else learnt)
-            if not names and AUTO in proxies.values() and can_be_recognised(target.protocol):
+            if not names and target.may_wait(proxies):
                 for spec in target.specs:
                     self._check(spec, f"a proxy of '{target.key}'", target.protocol)
             elif not names:

@@ -25,7 +25,7 @@ _MYSQL_ERRORS = range(1000, 5000)
 _REDIS = re.compile(rb"\*[1-9][0-9]{0,6}\r\n\$[1-9][0-9]{0,8}\r\n[A-Za-z]|(?i:PING|INFO(?: [a-z]+)?)\r\n")
 _REDIS_REPLY = re.compile(rb"[+\-:$*_#,(!=%~>]|$")
 
-_SMTP = re.compile(rb"220[ -][^\r\n]*\bE?SMTP\b")
+_SMTP = re.compile(rb"220[ -][^\r\n]{0,512}?\bE?SMTP\b")
 _SMTP_CLIENT = re.compile(rb"(?:EHLO|HELO|LHLO|QUIT|NOOP)\b|$", re.IGNORECASE)
 
 _NATS = re.compile(rb"INFO \{")

@@ -85,7 +85,8 @@ def _check_meaning(reader: Reader, meant: str, node: Node, key: str, protocols: 
     with reader.right(node, key):
         if not meant.endswith(":"):
             names.check(meant)
-        if protocols and Target(meant, ()).names(protocols):
+        target = Target(meant, ())
+        if protocols and (target.names(protocols) or target.may_wait(protocols)):
             return
         if not meant.endswith(":"):
             if protocols:

@@ -470,3 +470,17 @@ def test_a_list_of_too_many_injections_and_a_long_glob_are_refused() -> None:
     first, second = caught.value.problems
     assert (first.message, first.hint) == ("there are 50001 injections", "a proxy has at most 1000")
     assert second.message == "the name '*a*a*a*a*a*a*a*a*a*a...' is too long"
+
+
+def test_a_key_may_wait_for_a_protocol_where_a_proxy_leaves_it_open() -> None:
+    found = parse(
+        "proxies: {a: 'auto://h:1'}\nprofiles: {p: {'redis:': [noop], '*': [{fault: http.status, status: 503}]}}"
+    )
+    assert [target.key for target in found.profiles["p"].targets] == ["redis:", "*"]
+    with pytest.raises(ConfigError) as caught:
+        parse("proxies: {a: 'auto://h:1'}\nprofiles: {p: {'redsi:': [noop], 'https:': [noop], b: [noop]}}")
+    assert [each.message for each in caught.value.problems] == [
+        "no proxy of this file speaks it",
+        "no proxy of this file speaks it",
+        "meets no proxy of this file",
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_REQUEST_LINE = re.compile(rb"(?:\r?\n)*[A-Za-z][A-Za-z0-9_-]{0,31} [^\s\x00-\x1f]+ HTTP/1\.[0-9]\r?\n")
+_REQUEST_LINE = re.compile(rb"(?:\r?\n){0,4}[A-Za-z][A-Za-z0-9_-]{0,31} [^\s\x00-\x1f]+ HTTP/1\.[0-9]\r?\n")
 _HOST = re.compile(rb"\n[Hh][Oo][Ss][Tt]:[ \t]*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?[ \t]*\r?\n")
 _STATUS_LINE = b"HTTP/1."
 
