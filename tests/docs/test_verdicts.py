@@ -8,11 +8,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from brownout.control.verdicts.expectations import Expectations
 from brownout.faults.settings import fields
+from brownout.testing import Chaos
 
 from .conftest import DOCS, blocks
 
@@ -23,8 +25,11 @@ ENV = {key: value for key, value in os.environ.items() if not key.startswith("BR
 
 class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
         self.send_response(200)
         self.end_headers()
+
+    do_POST = do_GET  # noqa: N815
 
     def log_message(self, *args: object) -> None:
         pass
@@ -55,8 +60,39 @@ def test_the_example_passes_and_fails_as_the_page_says(tmp_path: Path, port: int
 
 @pytest.mark.slow
 def test_the_examples_of_probes_pass(tmp_path: Path, port: int) -> None:
-    _, code = blocks(PAGE, "python")
+    code = blocks(PAGE, "python")[-1]
     assert "2 passed" in run(tmp_path, code, port)
+
+
+RULES = dict(re.findall(r"^### ([a-z-]+)\n\n(.*?\n```)$", PAGE, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", RULES)
+def test_one_client_keeps_each_rule_and_one_does_not(rule: str, port: int) -> None:
+    fault, *settings = re.search(r"^Under `(.*)`", RULES[rule]).group(1).partition("`, with `")[0].split()
+    expected = re.search(r"with `(.*)`:", RULES[rule])
+    clients: dict[str, Any] = {}
+    exec(blocks(RULES[rule], "python")[0], clients)
+    found = {}
+    for name in ("keeps", "breaks"):
+        with Chaos(seed=7) as chaos:
+            proxy = chaos.proxy("web", f"http://127.0.0.1:{port}")
+            proxy.inject(fault, **_mapping(settings))
+            kept = clients[name](proxy.url)
+            found[name] = [
+                each.rule
+                for each in chaos.verdict(proxy, **_mapping(expected.group(1).split() if expected else [])).findings
+            ]
+            if kept is not None and name == "breaks":
+                kept.close()
+    assert found["keeps"] == []
+    assert rule in found["breaks"]
+
+
+def _mapping(words: list[str]) -> dict[str, Any]:
+    pairs = (word.split("=") for word in words)
+    return {"for_" if key == "for" else key: int(value) if value.isdigit() else value for key, value in pairs}
 
 
 def test_the_table_has_every_rule_with_its_levels() -> None:
@@ -66,6 +102,7 @@ def test_the_table_has_every_rule_with_its_levels() -> None:
     table = re.findall(r"^\| (?:`([a-z-]+)`)? ?\| (error|warning) \|", PAGE, re.MULTILINE)
     assert {name for name, _ in table if name} == rules
     assert len(rules) == 11
+    assert set(RULES) == rules
 
 
 def test_the_table_has_every_expectation() -> None:
