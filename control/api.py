@@ -313,6 +313,7 @@ class Api:
     async def verdicts(self, request: web.Request) -> web.StreamResponse:
         """Judge what clients did. Raises NotFoundError for an unknown proxy, SettingsError for wrong expectations."""
         asked = convert(VerdictsQuery, request.query, text=True)
+        await self._fleet.hangups_heard(HANGUP_TIMEOUT)
         return await reply_list(judged(self._fleet, asked, proxy=asked.proxy), lambda view: view)
 
     async def mark(self, request: web.Request) -> web.Response:

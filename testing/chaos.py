@@ -173,9 +173,10 @@ class Chaos:
         from .verdict import Verdict, seen_on  # most tests do without
 
         there = self[proxy] if isinstance(proxy, str) else proxy
+        connections = there.connections  # first: that waits until what clients have hung up is read
         requests = None if dialect_of(there.protocol) is None else there.requests
         handles = [handle for handle in tuple(self.injected) if handle.proxy == there.name]
-        return Verdict(there.name, seen_on(requests, there.connections, handles), settings)
+        return Verdict(there.name, seen_on(requests, connections, handles), settings)
 
     def probe(self, target: str | Callable[[], object], *, timeout: float | str = 10.0) -> Probe:
         """Return what calls a function, or fetches a URL, to say how a service fares healthy, under a fault and after.

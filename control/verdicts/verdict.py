@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ...proxy.shaping.budget import LIMITS
 from ..observations import Connection, Request
 from . import crowd, recovery, retries
 from .breaker import keeps
@@ -23,12 +24,16 @@ class Seen(NamedTuple):
     connections: Sequence[Connection]
     healed: float | None = None
     holding: frozenset[str] = frozenset()
-    """The injections that hold connections back before anything is read from them: when their clients asked for
-    something, and when they left, nobody knows."""
+    """The injections that hold connections back before their upstream is dialled: when a client left whose first
+    bytes are more than are read until then, nobody knows."""
 
     def operations(self, idempotent: Iterable[str]) -> list[Operation]:
         """Return the logical operations, as far as their times are known; `idempotent` as in [of_requests]."""
-        held = {each.number for each in self.connections if self.holding.intersection(each.faults)}
+        held = {
+            each.number
+            for each in self.connections
+            if each.sent > LIMITS.early and self.holding.intersection(each.faults)
+        }
         if self.requests is None:
             return of_connections(each for each in self.connections if each.number not in held)
         return of_requests((each for each in self.requests if each.connection not in held), idempotent)

@@ -106,7 +106,7 @@ class Conversation:
         "_behind", "_bytes_behind", "_clock", "_end_behind", "_host", "_incoming", "_last", "_open", "_queues",
         "_reading", "_replies_begun", "_reply_handler", "_reply_mode", "_reply_overlap", "_reply_queue",
         "_reply_reader", "_request_handler", "_request_mode", "_request_overlap", "_request_queue", "_request_reader",
-        "_silenced_by", "_switching", "_to_client", "_to_upstream", "_unanswered",
+        "_silenced_by", "_switching", "_to_client", "_to_upstream", "_unanswered", "came",
     )  # fmt: skip
 
     def __init__(
@@ -142,6 +142,8 @@ class Conversation:
         self._behind: list[Piece] = []
         self._bytes_behind = 0
         self._end_behind: Kind | None = None
+        self.came = 0.0
+        """When what is fed now has come, where that was before the link was open; else 0."""
 
     @property
     def parsed(self) -> bool:
@@ -337,7 +339,7 @@ class Conversation:
 
     def _add_complete(self, head: RequestHead, data: bytes) -> None:
         """Take a request that was sent on, whole and as it came."""
-        exchange = Exchange(head, self._clock.time())
+        exchange = Exchange(head, self.came or self._clock.time())
         exchange.request_bytes, exchange.request_complete = len(data), True
         if len(data) > head.size:
             exchange.digest(data[head.size :])
@@ -400,7 +402,7 @@ class Conversation:
             self._record(exchange)
 
     def _begin(self, head: RequestHead, *, judged: bool) -> Exchange:
-        exchange = Exchange(head, self._clock.time())
+        exchange = Exchange(head, self.came or self._clock.time())
         self._open[exchange] = None
         rules = self._host.rules
         mask = rules.index.by_head(head) if judged and self._reply_mode is not ENDED else 0
@@ -455,7 +457,7 @@ class Conversation:
         """Note when the client's stream ended: most clients have given up what is open then."""
         for exchange in self._open:
             if exchange.left is None and not exchange.end:
-                exchange.left = self._clock.time()
+                exchange.left = self.came or self._clock.time()
                 self._host.settled(exchange)
 
     def _client_ended(self, kind: Kind) -> None:

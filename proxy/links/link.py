@@ -86,7 +86,7 @@ class Link:
     """
 
     __slots__ = (
-        "_deadline", "_dialling", "_ended_at", "_host", "_is_finished", "_undialled", "_unread", "accepted_at",
+        "_came", "_deadline", "_dialling", "_ended_at", "_host", "_is_finished", "_undialled", "_unread", "accepted_at",
         "budget", "client", "client_left", "clock", "conversation", "ended_by", "ending", "faults", "learning", "left",
         "limits", "number", "open", "reason", "server", "task",
     )  # fmt: skip
@@ -114,7 +114,7 @@ class Link:
         self.task: asyncio.Task[None] | None = None
         self._is_finished = False
         self._dialling = False
-        self._deadline = self._ended_at = 0.0
+        self._came = self._deadline = self._ended_at = 0.0
 
     async def run(self, sock: socket.socket) -> None:
         """Take an accepted connection, dial the upstream, and begin to carry; a dial that fails ends the client."""
@@ -220,8 +220,15 @@ class Link:
             self.learning = {**first, side.stream: data[:_FIRST]} if begins and self._host.learns else None
         if begins and self.ending is None:
             self.conversation = self._host.conversation_for(self)
+            self.feed_as_of(self._came)
         for each in (self.client, self.server):
             each.leave_learning()
+
+    def feed_as_of(self, moment: float) -> None:
+        """Let the conversation note what comes next as of a moment that has been; 0: as of now."""
+        self._came = moment
+        if self.conversation is not None:
+            self.conversation.came = moment
 
     @property
     def turns(self) -> int:

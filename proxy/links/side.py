@@ -70,6 +70,9 @@ class SideHost(Connection, Protocol):
     def eof_forwarded(self) -> None:
         """Take that a stream has come to its end, and the other side was told."""
 
+    def feed_as_of(self, moment: float) -> None:
+        """Let the conversation note what comes next as of a moment that has been; 0: as of now."""
+
     def eof_seen(self, side: Side) -> None:
         """Record that the stream has ended."""
 
@@ -346,10 +349,7 @@ class Side(asyncio.Protocol):
         opening, mode = self.transport.get_protocol(), self._mode()
         self._switch(mode)
         if isinstance(opening, Opening):
-            for data in opening.early:
-                mode.data_received(data)
-            if opening.ended:
-                mode.eof_received()
+            opening.replay(mode)
         self.resume(Pause.OPENING)
 
     def receive_first(self, data: bytes) -> None:
@@ -466,14 +466,15 @@ class Learning(_Mode):
 
 
 class Opening(_Mode):
-    """What comes before the other side is connected is kept, and little of it."""
+    """What comes before the other side is connected is kept with its moment, and little of it."""
 
-    __slots__ = ("early", "ended")
+    __slots__ = ("_early", "_ended", "_size")
 
     def __init__(self, side: Side) -> None:
         super().__init__(side)
-        self.early: list[bytes] = []
-        self.ended = False
+        self._early: list[tuple[float, bytes]] = []
+        self._size = 0
+        self._ended: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
@@ -481,12 +482,25 @@ class Opening(_Mode):
 
     def data_received(self, data: bytes) -> None:
         """Keep a chunk."""
-        self.early.append(data)
-        if sum(map(len, self.early)) > self.side.link.limits.early:
+        self._early.append((self.side.link.clock.time(), data))
+        self._size += len(data)
+        if self._size > self.side.link.limits.early:
             self.side.pause(Pause.OPENING)
 
     def eof_received(self) -> bool:
-        """Keep the end."""
-        self.ended = True
+        """Keep the end, of which the link hears now: a client that leaves while a fault holds it back has left."""
+        self._ended = self.side.link.clock.time()
+        self.side.link.eof_seen(self.side)
         self.side.link.watch(self.side)
         return True
+
+    def replay(self, mode: Side | _Mode) -> None:
+        """Let another mode have what came, which a conversation notes as of then."""
+        link = self.side.link
+        for came, data in self._early:
+            link.feed_as_of(came)
+            mode.data_received(data)
+        if self._ended is not None:
+            link.feed_as_of(self._ended)
+            mode.eof_received()
+        link.feed_as_of(0.0)

@@ -173,13 +173,59 @@ def test_a_connection_that_is_kept_although_its_reply_was_lost_is_found(api: Pro
         assert rules(api) == []
 
 
-def test_of_connections_that_were_held_back_nothing_is_said(api: Proxied) -> None:
+def leave(api: Proxied, times: int, request: bytes = b"GET /charge HTTP/1.1\r\nHost: a\r\n\r\n") -> None:
+    """Ask, and close the connection when there is no answer, which is soon; then pause, each time for longer."""
+    for attempt in range(times):
+        with socket.create_connection((api.host, api.port), timeout=0.2) as impatient:
+            impatient.sendall(request)
+            with contextlib.suppress(TimeoutError):
+                impatient.recv(1)
+        time.sleep(0.05 * 2**attempt)
+
+
+def test_clients_that_left_while_they_were_held_back_are_judged_once_it_is_healed(api: Proxied) -> None:
+    handle = api.inject("hang")
+    leave(api, times=4)
+    held = api.wait_for_connections(count=4, within=60)
+    assert {(each.end, each.opened) for each in held} == {("closed by client", False)}
+    before = time.monotonic()
+    handle.heal()
+    requests = api.wait_for("GET /charge", count=4, within=60)
+    assert {each.end for each in requests} == {"left"}
+    assert max(each.began + each.seconds for each in requests) < before
+    assert rules(api, max_attempts=4, deadline="60s") == []
+    assert rules(api, max_attempts=3, deadline="1s") == ["error bounded-attempts", "error deadline"]
+
+
+def test_they_are_judged_as_well_where_their_bytes_tell_the_protocol(web: str) -> None:
+    with Chaos(api="none") as chaos:
+        proxy = chaos.proxy("web", upstream=f"auto://{web.removeprefix('http://')}")
+        handle = proxy.inject("hang")
+        leave(proxy, times=2)
+        proxy.wait_for_connections(count=2, within=60)
+        before = time.monotonic()
+        handle.heal()
+        requests = proxy.wait_for("GET /charge", count=2, within=60)
+        assert max(each.began + each.seconds for each in requests) < before
+
+
+def test_where_nothing_is_parsed_they_are_judged_while_it_lasts(echo: str) -> None:
+    with Chaos(api="none") as chaos:
+        cache = chaos.proxy("cache", upstream=echo)
+        with cache.inject("hang"):
+            leave(cache, times=4)
+            cache.wait_for_connections(count=4, within=60)
+            (finding,) = chaos.verdict(cache, max_attempts=3).findings
+            assert finding.text == "it tried 4 times; at most 3 are expected"
+
+
+def test_when_a_client_left_that_had_sent_more_than_is_read_nobody_knows(api: Proxied) -> None:
+    long = b"PUT /charge HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + bytes(100_000)
     with api.inject("hang"):
-        for _ in range(4):
-            with socket.create_connection((api.host, api.port), timeout=20) as impatient:
-                impatient.sendall(b"GET /charge HTTP/1.1\r\nHost: a\r\n\r\n")
-    api.wait_for_connections(count=4, within=60)
-    assert rules(api, max_attempts=1) == []
+        leave(api, times=2, request=long)
+        time.sleep(0.1)
+    api.wait_for("PUT /charge", count=2, within=60)
+    assert rules(api, max_attempts=1, deadline="50ms") == []
 
 
 def test_where_nothing_is_parsed_connections_are_attempts(echo: str) -> None:
