@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from .finding import Finding
 from .operation import Operation
-from .retries import INSTANT, MANY, equal_within, spread
+from .retries import MANY, equal_within, spread
 
 _COMPARED = 3
 """How many operations there must be to compare their pauses."""
-_ALIKE = 4
-"""How many pauses must be as long as another: as in three operations with two each, or in five with one."""
+_ALIKE = 8
+"""How many pauses must be as long as another: as in five operations with two each, or in nine with one. Of fewer, those
+with a jitter of 20% are alike by chance in one run of twenty."""
+_LONG = 0.2
+"""Seconds below which pauses of the same length and others cannot be told apart: a busy machine adds to both."""
 _CROWD = 10
 """How many operations there must be to speak of a storm."""
 
@@ -29,7 +32,7 @@ def has_jitter(operations: Sequence[Operation]) -> Iterator[Finding]:
         pauses = [operation.pauses[nth] for operation in tried if len(operation.pauses) > nth]
         if len(pauses) < _COMPARED:
             break
-        if statistics.median(pauses) < 2 * INSTANT:
+        if statistics.median(pauses) < _LONG:
             continue
         if spread(pauses) >= equal_within(pauses):
             return

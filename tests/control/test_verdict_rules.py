@@ -158,27 +158,33 @@ def test_what_was_certainly_not_done_may_be_repeated() -> None:
 
 
 def test_operations_do_not_come_back_together() -> None:
-    together = [pauses(0.1, 0.2), pauses(0.101, 0.201), pauses(0.1, 0.2)]
+    together = [pauses(0.3, 0.6), pauses(0.301, 0.601), pauses(0.3, 0.6), pauses(0.305, 0.6), pauses(0.3, 0.602)]
     assert said(crowd.has_jitter(together)) == [
-        "warning jitter: 3 operations paused equally long before the same attempt: 0.10 s"
+        "warning jitter: 5 operations paused equally long before the same attempt: 0.30 s"
     ]
-    assert said(crowd.has_jitter(together[:2])) == []
-    assert said(crowd.has_jitter([pauses(0.1, 0.2), pauses(0.13, 0.25), pauses(0.08, 0.2)])) == []
-    assert said(crowd.has_jitter([pauses(0.0)] * 9)) == []
-    assert len(said(crowd.has_jitter([pauses(0.0, 0.4)] * 5))) == 1  # urllib3
+    assert len(said(crowd.has_jitter([pauses(0.3, 0.6, 0.9, 1.2)] * 3))) == 1
+    assert said(crowd.has_jitter([pauses(0.3, 0.6, 0.9, 1.2, 1.5)] * 2)) == []
+    assert said(crowd.has_jitter([*together[:3], pauses(0.4, 0.7), pauses(0.25, 0.6)])) == []
+    assert said(crowd.has_jitter([pauses(0.0)] * 20)) == []
+    assert len(said(crowd.has_jitter([pauses(0.0, 0.4)] * 9))) == 1  # urllib3
 
 
-def test_one_pause_of_a_few_operations_may_be_alike_by_chance() -> None:
-    assert said(crowd.has_jitter([pauses(0.5)] * 4)) == []
-    assert len(said(crowd.has_jitter([pauses(0.5)] * 5))) == 1
+def test_a_few_pauses_may_be_alike_by_chance() -> None:
+    assert said(crowd.has_jitter([pauses(0.5)] * 8)) == []
+    assert len(said(crowd.has_jitter([pauses(0.5)] * 9))) == 1
+    assert said(crowd.has_jitter([pauses(0.3, 0.6)] * 4)) == []
+
+
+def test_of_short_pauses_nobody_knows_whether_they_are_alike() -> None:
+    assert said(crowd.has_jitter([pauses(0.19)] * 20)) == []
 
 
 def test_pauses_that_reached_their_cap_are_alike_with_jitter_too() -> None:
-    assert said(crowd.has_jitter([pauses(0.3, 2, 2, 2), pauses(0.9, 2, 2, 2), pauses(0.6, 2, 2, 2)])) == []
+    assert said(crowd.has_jitter([pauses(0.3, 2, 2, 2), pauses(0.9, 2, 2, 2), pauses(0.6, 2, 2, 2)] * 2)) == []
 
 
 def test_a_busy_machine_lengthens_some_pauses_of_many() -> None:
-    assert len(said(crowd.has_jitter([pauses(0.5), pauses(0.51), pauses(0.72), pauses(0.5), pauses(0.5)]))) == 1
+    assert len(said(crowd.has_jitter([pauses(0.5), pauses(0.51), pauses(0.72), *[pauses(0.5)] * 6]))) == 1
 
 
 def test_retries_do_not_multiply_the_load() -> None:
