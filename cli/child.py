@@ -15,6 +15,7 @@ from ..wire.errors import BrownoutError
 from . import errors
 
 if TYPE_CHECKING:
+    from ..proxy.intercept import Supervised
     from .signals import Signals
 
 TERMINATION_TIMEOUT = 10.0
@@ -25,18 +26,28 @@ SIGNALLED = 128
 
 
 async def run(
-    command: Sequence[str], found: dict[str, str], signals: Signals, started: Callable[[], None] = lambda: None
+    command: Sequence[str],
+    found: dict[str, str],
+    signals: Signals,
+    started: Callable[[], None] = lambda: None,
+    supervised: Supervised | None = None,
 ) -> int:
     """Run the command with our stdin, stdout and stderr, and return its exit code as a shell has it.
 
-    `started` is called when it runs: what it does to limits of this process the command does not inherit.
+    `started` is called when it runs: what it does to limits of this process the command does not inherit. Where it is
+    to be `supervised`, its connections are caught.
 
     127 where there is no such command, 126 where it cannot be run, 128 and the number where a signal ended it.
     """
     ours = (VARIABLE, bearer.VARIABLE)
     environment = {key: value for key, value in os.environ.items() if key not in ours} | found
+    process: asyncio.subprocess.Process | Supervised
     try:
-        process = await asyncio.create_subprocess_exec(*command, env=environment)
+        if supervised is None:
+            process = await asyncio.create_subprocess_exec(*command, env=environment)
+        else:
+            process = supervised
+            await supervised.start(command, environment)
     except FileNotFoundError:
         errors.show(BrownoutError(f"{command[0]}: command not found"))
         return NOT_FOUND
@@ -52,7 +63,7 @@ async def run(
     return code if code >= 0 else SIGNALLED - code
 
 
-async def _wait(process: asyncio.subprocess.Process, signals: Signals) -> int:
+async def _wait(process: asyncio.subprocess.Process | Supervised, signals: Signals) -> int:
     """Wait for its end. A ctrl-C reaches it from the terminal; other signals, and a second ctrl-C, are handed on."""
     loop = asyncio.get_running_loop()
     ending = loop.create_task(process.wait())

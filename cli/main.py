@@ -17,6 +17,7 @@ from . import errors
 from .catalogue import faults
 from .check import check, schema
 from .demo.command import demo
+from .deps import deps
 from .group import Group
 from .inject import change, heal, inject
 from .log import log
@@ -114,6 +115,7 @@ def version(as_json: bool) -> None:
 
 for command in (
     run,
+    deps,
     inject,
     change,
     heal,

@@ -14,6 +14,7 @@ from ..faults.settings.units import Duration, UnitError
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
 from ..wire.mask import mask
+from . import intercepting
 from . import report as reports
 from .environment import prefix
 from .errors import CombinedError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ..faults.config.proxy_section import ProxyEntry
     from ..faults.config.template import Template
     from ..faults.profile import Profile
+    from ..proxy.intercept import Choice
+    from .intercepting import Told
 
 NONE = "none"
 _ENV = "brownout run brownout.yaml --env DATABASE_URL={db.url} -- pytest"
@@ -60,7 +63,8 @@ class Plan(NamedTuple):
     """A whole `run`; `api` is None where there is to be none, `seed` None where one is to be drawn.
 
     `proxies` are the file's and those of -p, `profiles` what is applied before they listen, `env` what COMMAND finds
-    in its environment. `dial` is how long an
+    in its environment, `intercept` which of its connections are caught, None: none of them, and
+    `told` how these are told where that is all that is wanted. `dial` is how long an
     upstream may take to accept a connection, None for the usual time. `show_values`: see `proxy.Fleet`. `strict`: what
     did nothing fails the run; `verdicts`: what its clients did is judged by what is `expected` of them; `quiet`: no
     summary is written.
@@ -75,6 +79,8 @@ class Plan(NamedTuple):
     config: Config | None = None
     profiles: tuple[Profile, ...] = ()
     env: Mapping[str, Template] = {}
+    intercept: Choice | None = None
+    told: Told | None = None
     watch: bool = False
     strict: bool = False
     verdicts: bool = False
@@ -95,6 +101,9 @@ def make(
     file: str | None = None,
     profiles: Sequence[str] = (),
     env: Sequence[str] = (),
+    intercept: bool = False,
+    only: Sequence[str] = (),
+    spared: Sequence[str] = (),
     watch: bool = False,
     strict: bool = False,
     verdicts: bool = False,
@@ -124,7 +133,7 @@ def make(
             entries.append(each)
         except BrownoutError as error:
             wrong.append(error)
-    chosen = _profiles(profiles, config, entries, wrong) if known else []
+    chosen = _profiles(profiles, config, entries, wrong, waits=intercept) if known else []
     mapped = _env(env, config, entries, wrong) if command else {}
     if env and not command:
         wrong.append(BrownoutError("--env is for a COMMAND, and there is none", _ENV))
@@ -139,6 +148,7 @@ def make(
         guard = Guard.of(token, hosts)
     except BrownoutError as error:
         wrong.append(error)
+    choice = intercepting.choice(intercept, only, spared, command, wrong)
     if strict and not command:
         wrong.append(BrownoutError("--strict judges a run by its COMMAND, and there is none", _STRICT))
     if (verdicts or expect) and not command:
@@ -169,6 +179,7 @@ def make(
         config=config,
         profiles=tuple(chosen),
         env=mapped,
+        intercept=choice,
         watch=watch,
         strict=strict or (config is not None and config.strict),
         verdicts=verdicts or bool(expect),
@@ -192,9 +203,14 @@ def _patience(dial: str | None, wrong: list[BrownoutError]) -> Duration | None:
 
 
 def _profiles(
-    asked: Sequence[str], config: Config | None, entries: Sequence[ProxyEntry], wrong: list[BrownoutError]
+    asked: Sequence[str],
+    config: Config | None,
+    entries: Sequence[ProxyEntry],
+    wrong: list[BrownoutError],
+    *,
+    waits: bool,
 ) -> list[Profile]:
-    """Find the profiles, the file's before shipped ones, and check that each meets proxies."""
+    """Find the profiles, the file's before shipped ones, and check that each meets proxies, unless these may come."""
     from ..faults.config.file import with_shipped
 
     found: list[Profile] = []
@@ -204,7 +220,7 @@ def _profiles(
     for name in dict.fromkeys(asked):
         try:
             found.append(names.look_up("profile", name, known))
-            if complete:
+            if complete and not waits:
                 found[-1].resolve(protocols)
         except BrownoutError as error:
             wrong.append(error)

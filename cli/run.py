@@ -34,7 +34,7 @@ class Run(click.Command):
         typed = keep(ctx, args)
         rest = super().parse_args(ctx, args[:end])
         if not ctx.resilient_parsing:
-            _check_words(typed, ctx.params["file"], ctx.params["command"])
+            _check_words(typed, ctx.params.get("file"), ctx.params["command"])
         ctx.params["command"] = tuple(args[end + 1 :])
         return rest
 
@@ -97,6 +97,15 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     metavar="NAME=TEMPLATE",
     help="With COMMAND: a variable that leads to proxies, like DATABASE_URL={db.url}; goes before FILE's.",
 )
+@click.option(
+    "--intercept",
+    is_flag=True,
+    help="With COMMAND, on Linux: catch every TCP connection that it opens, with no address changed.",
+)
+@click.option(
+    "--only", "only", multiple=True, metavar="GLOB", help="With --intercept: only what matches, as HOST:PORT or *:5432."
+)
+@click.option("--not", "spared", multiple=True, metavar="GLOB", help="With --intercept: leave alone what matches.")
 @click.option("--watch", is_flag=True, help="Reread FILE whenever it changes, as on SIGHUP.")
 @click.option(
     "--strict", is_flag=True, help="With COMMAND: exit with 3 in place of 0 if anything that was injected did nothing."
@@ -139,6 +148,9 @@ def run(
     proxies: tuple[str, ...],
     profiles: tuple[str, ...],
     env: tuple[str, ...],
+    intercept: bool,
+    only: tuple[str, ...],
+    spared: tuple[str, ...],
     watch: bool,
     strict: bool,
     verdicts: bool,
@@ -174,6 +186,9 @@ def run(
         file=file,
         profiles=profiles,
         env=env,
+        intercept=intercept,
+        only=only,
+        spared=spared,
         watch=watch,
         strict=strict,
         verdicts=verdicts,

@@ -15,7 +15,7 @@ from ..proxy import LIMITS, Fleet, Recorded, new_seed
 from ..proxy.record.event import ProxyAdded, ProxyEnabled
 from ..proxy.system.sockets import raise_file_limit
 from ..wire.errors import BrownoutError
-from . import child, errors, figures, summary
+from . import child, errors, figures, intercepting, summary
 from .environment import filled, variables
 from .errors import CombinedError
 from .loop import freeze, on_a_loop
@@ -30,6 +30,7 @@ from .signals import Signals
 if TYPE_CHECKING:
     from ..control.serve import Server
     from ..control.verdicts.expectations import Expectations
+    from ..proxy.intercept import Interception
 
 WRONG = 2
 
@@ -46,6 +47,7 @@ async def _session(plan: Plan) -> int:
         limits = LIMITS if plan.dial is None else LIMITS._replace(dial=plan.dial)
         seed = new_seed() if plan.seed is None else plan.seed
         fleet = await stack.enter_async_context(Fleet(seed=seed, limits=limits, show_values=plan.show_values))
+        fleet.meets = plan.intercept is not None
         report = None
         if plan.report is not None:
             report = Report(fleet, plan.report, _without(plan.guard.token, plan.command), plan.expected)
@@ -53,7 +55,8 @@ async def _session(plan: Plan) -> int:
         if server is not None:
             stack.push_async_callback(server.close)
         stack.callback(signals.let_go)
-        _announce(fleet, server, output)
+        if plan.told is None:
+            _announce(fleet, server, output)
         if plan.command and plan.env:
             output.say(f"env {listed(plan.env)} {'points' if len(plan.env) == 1 else 'point'} at the proxies")
         if plan.file is not None and plan.config is not None:
@@ -63,23 +66,38 @@ async def _session(plan: Plan) -> int:
         freeze()
         if not (fleet.proxies or plan.command):
             output.say("no proxies yet; add one: brownout proxy add redis redis://127.0.0.1:6379")
-        code = await _last(fleet, server, plan, output, signals)
+        interception = None
+        if plan.intercept is not None:
+            interception = await intercepting.begin(fleet, plan.intercept, plan.told, server, stack)
+        code = await _last(fleet, server, plan, output, signals, interception)
         failed = ""
         if plan.command:
             code, failed = _judge(fleet, plan, code, output)
+        if interception is not None and not (plan.quiet and plan.told is None):
+            code = intercepting.tell(
+                fleet, interception, plan.told or intercepting.Told(prefix="brownout: "), code, output
+            )
         code = code if report is None else _write(report, code, output)
         if failed:
             output.say(f"brownout: {failed}")
         return code
 
 
-async def _last(fleet: Fleet, server: Server | None, plan: Plan, output: Output, signals: Signals) -> int:
+async def _last(
+    fleet: Fleet,
+    server: Server | None,
+    plan: Plan,
+    output: Output,
+    signals: Signals,
+    interception: Interception | None,
+) -> int:
     """Wait for the end, and return the exit code."""
     if plan.command:
         found = variables(fleet.proxies.values(), None if server is None else server.address, plan.guard.token)
         found |= mapping(filled(plan.env, fleet.proxies), os.environ)
-        with _heard(fleet, output.say, output.say):
-            return await child.run(plan.command, found, signals, started=raise_file_limit)
+        supervised = None if interception is None else interception.command
+        with contextlib.nullcontext() if plan.told else _heard(fleet, output.say, output.say):
+            return await child.run(plan.command, found, signals, raise_file_limit, supervised)
     raise_file_limit()
     if output.is_terminal:
         await _watch(fleet, output, signals)

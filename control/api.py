@@ -189,7 +189,7 @@ class Api:
 
     async def inject(self, request: web.Request) -> web.Response:
         """Inject a fault (201)."""
-        proxy = self._proxy(request)
+        proxy = self._fleet.proxy_to_be(request.match_info["proxy"])
         asked = await read_json(request)
         if not isinstance(asked, (dict, str)):
             raise HttpError(HTTPStatus.BAD_REQUEST, "the body is not an injection", 'send one like {"fault": "reset"}')

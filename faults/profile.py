@@ -11,7 +11,7 @@ Keys are looked at in the order of the file, and so are the injections below eac
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from ..wire.errors import BrownoutError
@@ -38,6 +38,11 @@ class Target(NamedTuple):
     def protocol(self) -> str:
         """The protocol that the key means; empty for a name or a glob."""
         return canonical(self.key[:-1]) if self.key.endswith(":") else ""
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the key is a name: neither a protocol nor a glob."""
+        return not self.protocol and not set(self.key) & set("*?[")
 
     def names(self, proxies: Mapping[str, str]) -> list[str]:
         """Return which of the proxies (name: protocol) the key means."""
@@ -68,11 +73,14 @@ class Profile(NamedTuple):
     description: str = ""
     clock: Start | None = None
 
-    def resolve(self, proxies: Mapping[str, str], learnt: Mapping[str, str] | None = None) -> list[Placement]:
+    def resolve(
+        self, proxies: Mapping[str, str], learnt: Mapping[str, str] | None = None, *, waits: bool = False
+    ) -> list[Placement]:
         """Return what goes where, of proxies (name: protocol). `learnt` are the same, as far as it is known by now.
 
-        Where there is one on `auto`, a key of a protocol that can be recognised may meet none, and waits. Raises
-        ProfileError for another key that meets none, and for a fault of requests of another protocol.
+        Where there is one on `auto`, a key of a protocol that can be recognised may meet none, and waits; where proxies
+        may still come (`waits`), any key may. Raises ProfileError for another key that meets none, and for a fault of
+        requests of another protocol.
         """
         placements: list[Placement] = []
         for target in self.targets:
@@ -80,7 +88,7 @@ class Profile(NamedTuple):
             if not names and target.may_wait(proxies):
                 for spec in target.specs:
                     self._check(spec, f"a proxy of '{target.key}'", target.protocol)
-            elif not names:
+            elif not names and not waits:
                 noun = "protocol" if target.key.endswith(":") else "proxy"
                 known = [f"{protocol}:" for protocol in proxies.values()] if noun == "protocol" else list(proxies)
                 raise ProfileError(
@@ -91,14 +99,18 @@ class Profile(NamedTuple):
                 placements.append(placement)
         return placements
 
-    def waiting(self, spoken: Iterable[str]) -> list[Target]:
-        """Return what is for protocols that none of the proxies speaks, as far as that is known."""
-        known = {canonical(protocol) for protocol in spoken}
-        return [target for target in self.targets if target.protocol and target.protocol not in known]
+    def waiting(self, spoken: Mapping[str, str]) -> list[Target]:
+        """Return what meets none of the proxies (name: protocol), as far as these are known."""
+        return [target for target in self.targets if not target.names(spoken)]
 
     def newly_met(self, proxy: str, protocol: str) -> list[Placement]:
         """Return what goes on a proxy from the moment that its protocol is known: what keys by protocol say."""
         met = [target for target in self.targets if target.protocol == canonical(protocol)]
+        return [Placement(proxy, spec, target.key) for target in met for spec in target.specs]
+
+    def on_new(self, proxy: str, protocol: str) -> list[Placement]:
+        """Return what goes on a proxy that is new."""
+        met = [target for target in self.targets if target.names({proxy: protocol})]
         return [Placement(proxy, spec, target.key) for target in met for spec in target.specs]
 
     def _check(self, spec: Spec, proxy: str, protocol: str) -> None:

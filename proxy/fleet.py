@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from ..faults import placing
 from ..faults.placing import MOST, Placed
-from ..faults.profile import Profile
+from ..faults.profile import Placement, Profile
 from ..faults.segment import Kind
-from ..faults.settings.names import check, look_up
+from ..faults.settings.names import check, free, look_up
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
 from .injections import full
 from .launch import Launch
 from .ledger import Asked
-from .proxy import Proxy
+from .proxy import EXPECTED, Proxy
 from .record.connection_log import ConnectionEntry
 from .record.event import ProfileLeftOut, ProxyAdded, ProxyRemoved
 from .record.finding import Finding
@@ -36,6 +36,9 @@ from .system.filler import cannot_hang
 if TYPE_CHECKING:
     from ..faults.config.proxy_section import ProxyEntry
 
+FREE = Address("127.0.0.1", 0)
+"""Any free port of loopback."""
+
 
 def new_seed() -> int:
     """Return a seed for when none is given, short enough to be typed again."""
@@ -48,6 +51,7 @@ class Fleet(Shared):
     `profiles` are those of the configuration file, `applied` what each profile that was applied put where, and
     `countdowns` the clocks of those that have one of their own. `launch` places what is there from the beginning. With
     `show_values` the record of exchanges has the values that may be secrets.
+    `meets`: the connections of a command are intercepted, so what is not known yet may be met, and faults wait for it.
 
     As an async context manager it closes itself.
     """
@@ -61,6 +65,7 @@ class Fleet(Shared):
         self.applied: dict[str, list[Placed]] = {}
         self.countdowns: dict[str, Countdown | None] = {}
         self._sources: dict[str, Profile] = {}
+        self.meets = False
         self.launch = Launch(self)
         self._leaving: dict[asyncio.Task[None], Proxy] = {}
         _FLEETS.add(self)
@@ -118,6 +123,38 @@ class Fleet(Shared):
                 failed[proxy.name] = error
         return failed
 
+    def expect(self, name: str) -> Proxy:
+        """Return the proxy of a name; where there is none, one that waits until what it stands before is met.
+
+        Raises BrownoutError for a bad name.
+        """
+        if name not in self.proxies:
+            proxy = self._make(name, EXPECTED, FREE)
+            self._added(proxy, enabled=False)
+        return self.proxies[name]
+
+    def _expect_named(self, profile: Profile) -> None:
+        for target in profile.targets if self.meets else ():
+            if target.is_name:
+                self.expect(target.key)
+
+    async def meet(self, names: Sequence[str], upstream: Address) -> Proxy:
+        """Stand before an upstream that was met: by the proxy that is expected under one of its names, or a new one.
+
+        A new one has the first of the names. Profiles that are applied act on it as well. Raises BrownoutError.
+        """
+        expected = next((self.proxies[name] for name in names if self._expects(name)), None)
+        if expected is None:
+            return await self.add(free(names[0], self.proxies), upstream, then=self._place_on_new)
+        await expected.meet(upstream)
+        return expected
+
+    def _place_on_new(self, proxy: Proxy) -> None:
+        self._place_met(proxy.name, lambda profile: profile.on_new(proxy.name, proxy.protocol))
+
+    def _expects(self, name: str) -> bool:
+        return name in self.proxies and self.proxies[name].expected
+
     async def replace(
         self,
         old: Proxy,
@@ -161,6 +198,7 @@ class Fleet(Shared):
 
     def _added(self, proxy: Proxy, *, enabled: bool) -> None:
         self.journal.write(ProxyAdded(proxy.name, proxy.upstream.masked, enabled))
+        self.tell_changed()
 
     async def settled(self, name: str) -> Proxy | None:
         """Return the proxy of a name, once what is being done with it is done: one that is added may not listen yet."""
@@ -180,6 +218,11 @@ class Fleet(Shared):
         self._leaving[task] = proxy
         task.add_done_callback(self._leaving.pop)
         self.journal.write(ProxyRemoved(proxy.name))
+        self.tell_changed()
+
+    def proxy_to_be(self, name: str) -> Proxy:
+        """Return the proxy of a name, also one that may still be met. Raises NotFoundError, or BrownoutError."""
+        return self.expect(name) if self.meets else self.proxy(name)
 
     def proxy(self, name: str) -> Proxy:
         """Return the proxy of a name. Raises NotFoundError with the nearest one."""
@@ -234,7 +277,8 @@ class Fleet(Shared):
         Its `start` and `for` count from the `countdown`, or from now. Raises ProfileError for a key that meets no
         proxy, ConflictError for a name that is taken.
         """
-        placements = profile.resolve(self.protocols, self.learnt)
+        self._expect_named(profile)
+        placements = profile.resolve(self.protocols, self.learnt, waits=self.meets)
         placed = placing.place(profile.name, placements, self._taken(profile.name))
         self._check_room(profile.name, placed)
         self.heal_profile(profile.name)
@@ -248,7 +292,9 @@ class Fleet(Shared):
         What says the same is not touched, also where it was changed or healed by hand. Raises as `apply` does, and
         SettingsError for a change that does not go with one made by hand.
         """
-        before, after = self.applied[profile.name], profile.resolve(self.protocols, self.learnt)
+        self._expect_named(profile)
+        before = self.applied[profile.name]
+        after = profile.resolve(self.protocols, self.learnt, waits=self.meets)
         kept = placing.continued(before, after)
         placed = placing.replace(profile.name, after, kept, self._taken(profile.name))
         self._check_room(profile.name, placed)
@@ -295,13 +341,14 @@ class Fleet(Shared):
         return {name: proxy.protocol for name, proxy in self.proxies.items()}
 
     def protocol_learnt(self, proxy: str, protocol: str) -> None:
-        """Place what applied profiles have for a protocol on a proxy of which it is known now.
+        """Place what applied profiles have for a protocol on a proxy of which it is known now."""
+        self._place_met(proxy, lambda profile: profile.newly_met(proxy, protocol))
 
-        The journal says what cannot be placed.
-        """
+    def _place_met(self, proxy: str, found: Callable[[Profile], list[Placement]]) -> None:
+        """Place what is found in applied profiles for a proxy. The journal says what cannot be placed."""
         for profile in tuple(self._sources.values()):
             try:
-                placed = placing.place(profile.name, profile.newly_met(proxy, protocol), self._taken(None))
+                placed = placing.place(profile.name, found(profile), self._taken(None))
                 self._check_room(None, placed)
                 self.applied[profile.name] += placed
                 for each in placed:
@@ -342,12 +389,17 @@ class Fleet(Shared):
         return self.ledger.asked((each, *found) for each, found in placed) + list(self._waiting())
 
     def _waiting(self) -> Iterator[Asked]:
-        """Yield what applied profiles have for protocols that no proxy is known to carry."""
+        """Yield what applied profiles have for proxies that are not there yet, or whose protocol is not known."""
         for profile in self._sources.values():
-            for target in profile.waiting(self.learnt.values()):
-                hint = f"give it an upstream like {target.protocol}://HOST:PORT"
-                finding = Finding("protocol_unknown", f"no proxy is known to carry {target.protocol}", hint)
-                yield Asked(profile.name, target.key, (), finding)
+            for target in profile.waiting(self.learnt):
+                if self.meets:
+                    hint = "`brownout deps` shows to what it connects"
+                    finding = Finding("never_met", f"the command has connected to nothing like '{target.key}'", hint)
+                    yield Asked(profile.name, target.key, (), finding)
+                elif target.protocol:
+                    hint = f"give it an upstream like {target.protocol}://HOST:PORT"
+                    finding = Finding("protocol_unknown", f"no proxy is known to carry {target.protocol}", hint)
+                    yield Asked(profile.name, target.key, (), finding)
 
     async def close(self) -> None:
         """Close every proxy, and wait until all links are gone."""

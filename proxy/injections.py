@@ -20,7 +20,7 @@ from typing import Protocol
 import msgspec
 
 from ..faults.exchange import ExchangeFault, protocol_mismatch
-from ..faults.fault import PortState
+from ..faults.fault import Fault, PortState
 from ..faults.placing import MOST
 from ..faults.settings import unknown
 from ..faults.settings.names import free
@@ -113,7 +113,21 @@ class Injections(Mapping[str, Injection]):
         active = [each.spec.fault.port for each in self._placed.values() if each.active]
         return max(active, key=_STRICTER, default="open")
 
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether one that is active may keep new connections waiting, or turn them away."""
+        return any(each.active and type(each.spec.fault).admit is not Fault.admit for each in self._placed.values())
+
     # Links
+
+    def note_refused(self, link: Link) -> None:
+        """Count a client whose connect() was refused, or not answered, because of those that are active."""
+        state = self.port
+        for injection in self._placed.values() if state != "open" else ():
+            if injection.active and injection.spec.fault.port == state:
+                injection.chooses(link)
+                injection.record_fired(link)
+                injection.forget(link)
 
     def judge_new(self, link: Link) -> None:
         """Find which of them choose a link that was accepted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from socket import socket
 
@@ -27,6 +27,7 @@ from .links.link import Link
 from .links.request_copier import RequestCopier
 from .links.side import Side
 from .record import event
+from .record.caller import Caller
 from .record.finding import Finding, Scene
 from .record.request_log import Entry
 from .record.tally import Histogram, Operations
@@ -39,12 +40,16 @@ from .system.listener import ListenError
 from .system.port import Port
 from .system.refusals import refusals
 
+EXPECTED = Address("", 0, scheme=AUTO, url="not met yet", wrong="the command has not connected to it")
+"""The upstream of a proxy that is expected."""
+
 
 class Proxy:
     """Carries what clients of `address` say to `upstream` and back, as its injections say.
 
     `links` are the open ones by number; `errors` counts why links could not be had or opened. `operations`, what was
-    asked for, and `dials`, how long upstreams took to accept, count on.
+    asked for, `dials`, how long upstreams took to accept, and `callers`, what programs did whose connections are
+    intercepted, count on.
     """
 
     def __init__(self, shared: Shared, name: str, upstream: Address, listen: Address) -> None:
@@ -52,7 +57,7 @@ class Proxy:
         self.name = name
         self.upstream = upstream
         self._learnt = ""
-        self.port = Port(listen, shared.clock, self._accepted, self.accept_failed)
+        self.port = Port(listen, shared.clock, self.accept, self.accept_failed)
         self.links: dict[int, Link] = {}
         self.links_total = 0
         self.errors: Counter[str] = Counter()
@@ -61,6 +66,7 @@ class Proxy:
         self.operations = Operations()
         self.copier = RequestCopier()
         self.dials = Histogram()
+        self.callers: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._turns = 0
         self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
         self._sent: dict[Stream, int] = {"upstream": 0, "downstream": 0}
@@ -118,6 +124,13 @@ class Proxy:
         """Return how many bytes were handed to the sink of a stream so far: read, not held back, not thrown away."""
         return self._sent[stream] + sum(_side(link, stream).sent for link in self.links.values())
 
+    def by_program(self) -> dict[str, Counter[str]]:
+        """Return by program what intercepted clients did so far: `connections`, bytes `sent` and `received`."""
+        counted = defaultdict(Counter, {program: Counter(each) for program, each in self.callers.items()})
+        for link in self.links.values():
+            count_caller(counted, link)
+        return dict(counted)
+
     @property
     def turns(self) -> int:
         """How many turns have begun so far, on all links open and ended."""
@@ -169,6 +182,7 @@ class Proxy:
             if to != self.upstream:
                 self.upstream, self._learnt = to, ""
                 self._close_links("upstream changed")
+                self.shared.tell_changed()
             if sock is not None:
                 self.port.open_on(sock)
                 self.settle_port()
@@ -178,8 +192,21 @@ class Proxy:
                 self.port.close()
                 self._close_links("proxy disabled")
                 self.shared.journal.write(event.ProxyDisabled(self.name))
+                self.shared.tell_changed()
             elif enabled and self.port.trouble and self.settle_port():
                 raise ListenError(self.port.trouble, "end who has it, or choose another listen address")
+
+    @property
+    def expected(self) -> bool:
+        """Whether nothing was met yet that it could stand before: see `Fleet.expect`."""
+        return self.upstream is EXPECTED
+
+    async def meet(self, upstream: Address) -> None:
+        """Stand before what was expected, and listen. Raises ListenError."""
+        self.upstream = upstream
+        if not self.learns:
+            self.shared.protocol_learnt(self.name, self.protocol)
+        await self.enable()
 
     async def settled(self) -> None:
         """Wait until what is being changed is changed."""
@@ -191,6 +218,7 @@ class Proxy:
         before = self.port.trouble
         if (wrong := self.port.settle(self.injections.port)) and not before:
             self.shared.journal.write(event.ListenFailed(self.name, wrong))
+        self.shared.tell_changed()
         return wrong
 
     def scene(self, *, refusing: bool) -> Scene:
@@ -209,6 +237,7 @@ class Proxy:
             address=self.listen.endpoint if self.address is None else self.address.endpoint,
             closed=self._closed(),
             protocol=self.protocol,
+            expected=self.expected,
         )
 
     def _closed(self) -> str:
@@ -222,12 +251,14 @@ class Proxy:
 
     # Links
 
-    def _accepted(self, sock: socket) -> None:
+    def accept(self, sock: socket, caller: Caller | None = None, upstream: socket | None = None) -> None:
+        """Take a client. `upstream` is a socket that was dialled for it; its connecting may still be under way."""
         self.links_total += 1
         if self.shared.awaiting_connection:
             self.shared.connection_came()
-        link = self.links[self.links_total] = Link(self, self.shared, self.links_total)
+        link = self.links[self.links_total] = Link(self, self.shared, self.links_total, caller, upstream)
         if not self._admitted(link):
+            link.forget_upstream()
             sockets.refuse(sock)
             self.closed(link)
             return
@@ -244,6 +275,18 @@ class Proxy:
             self.link_failed(link, error)
             link.reason = "error"
         return not link.reason
+
+    def note_refused(self, caller: Caller, reason: str, error: str, seconds: float) -> None:
+        """Record a client whose own connect() failed, so that it never came here: as one whose dialling failed."""
+        self.links_total += 1
+        link = Link(self, self.shared, self.links_total, caller)
+        link.accepted_at -= seconds
+        link.end(self.shared.undialled, reason)
+        self.injections.note_refused(link)
+        self.callers[caller.program]["connections"] += 1
+        if reason.startswith("dial_"):
+            self.dial_failed(link, reason, error)
+        self.shared.connection_log.write(link.entry(self.name))
 
     def accept_failed(self, error: OSError) -> None:
         """Record why a client could not be taken."""
@@ -289,6 +332,7 @@ class Proxy:
         self.gate.ask_soon()
         self.injections.forget(link)
         self._turns += link.turns
+        count_caller(self.callers, link)
         for side in (link.client, link.server):
             self._carried[side.stream] += side.bytes
             self._sent[side.stream] += side.sent
@@ -398,6 +442,12 @@ class Proxy:
             await self._gone.wait()
         await asyncio.gather(*self._tasks)
         await self.copier.gone()
+
+
+def count_caller(callers: defaultdict[str, Counter[str]], link: Link) -> None:
+    """Add a link to what is known of the program that made it: connections, and the bytes of both directions."""
+    if link.caller is not None:
+        callers[link.caller.program].update(connections=1, sent=link.client.bytes, received=link.server.bytes)
 
 
 def _side(link: Link, stream: Stream) -> Side:

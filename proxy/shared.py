@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from ..faults.segment import Kind
@@ -39,9 +40,10 @@ class Unread(Protocol):
 class Shared:
     """Made and used on a running event loop.
 
-    `unread` are the sockets that the sweep looks after, once a second. `ledger` has the books of what was injected, and
-    `awaiting_connection` the clocks that the next connection starts. `undialled` is how a connection ends that has no
-    upstream yet: the dial failed, or the proxy was disabled or removed meanwhile.
+    `changed` are called when a proxy came or went, when it listens or not any more, and when its injections have
+    changed. `unread` are the sockets that the sweep looks after, once a second. `ledger` has the books of what was
+    injected, and `awaiting_connection` the clocks that the next connection starts. `undialled` is how a connection ends
+    that has no upstream yet: the dial failed, or the proxy was disabled or removed meanwhile.
     """
 
     def __init__(self, *, seed: int, limits: Limits, show_values: bool, undialled: Kind) -> None:
@@ -53,10 +55,16 @@ class Shared:
         self.connection_log = ConnectionLog()
         self.ledger = Ledger()
         self.awaiting_connection: list[Countdown] = []
+        self.changed: set[Callable[[], None]] = set()
         self.clock = loop_clock(asyncio.get_running_loop())
         self.budget = Budget(limits.total)
         self.unread: dict[Unread, None] = {}
         self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
+
+    def tell_changed(self) -> None:
+        """Tell of a change to a proxy, before whoever asked for it goes on."""
+        for listener in tuple(self.changed):
+            listener()
 
     def connection_came(self) -> None:
         """Start the clocks that wait for a connection."""

@@ -45,6 +45,8 @@ def find(injection: Injection, now: Scene) -> Finding | None:
             hint = "clock: launch starts it at once"
             return Finding("clock_not_started", f"its clock never started: no {sign} yet", hint)
         return Finding("not_begun", f"its start after {trigger.start} had not come", "give a shorter start")
+    if now.expected:
+        return Finding("never_met", "the command has not connected to it", "`brownout deps` shows to what it connects")
     if fault.port == "hanging":
         return (
             None if now.dropped != began.dropped else _nobody(now, "nobody tried to connect while it was unreachable")

@@ -13,13 +13,14 @@ from ...faults.segment import Kind
 from ...wire.address import Address
 from ...wire.recognition import recognise
 from ..exchanges.conversation import Conversation
+from ..record.caller import Caller
 from ..record.connection_log import ConnectionEntry
 from ..record.tally import Histogram
 from ..shaping.injection import Injection
 from ..shared import Shared
 from ..system import sockets
 from ..system.clock import Clock, GuardedClock
-from ..system.dial import dial
+from ..system.dial import dial, dialled
 from .gate import Gate
 from .side import Opening, Pause, Side
 from .stand_in import stand_in
@@ -86,13 +87,22 @@ class Link:
     """
 
     __slots__ = (
-        "_came", "_deadline", "_dialling", "_ended_at", "_host", "_is_finished", "_undialled", "_unread", "accepted_at",
-        "budget", "client", "client_left", "clock", "conversation", "ended_by", "ending", "faults", "learning", "left",
-        "limits", "number", "open", "reason", "server", "task",
+        "_came", "_deadline", "_dialling", "_ended_at", "_host", "_is_finished", "_undialled", "_unread", "_upstream",
+        "accepted_at", "budget", "caller", "client", "client_left", "clock", "conversation", "ended_by", "ending",
+        "faults", "learning", "left", "limits", "number", "open", "reason", "server", "task",
     )  # fmt: skip
 
-    def __init__(self, host: LinkHost, shared: Shared, number: int) -> None:
+    def __init__(
+        self,
+        host: LinkHost,
+        shared: Shared,
+        number: int,
+        caller: Caller | None = None,
+        upstream: socket.socket | None = None,
+    ) -> None:
         self._host = host
+        self._upstream = upstream  # dialled already, or being dialled
+        self.caller = caller
         self._unread = shared.unread
         self._undialled = shared.undialled
         self.number = number
@@ -144,7 +154,7 @@ class Link:
             self._dialling = True  # end() may cancel from here on, and no further: uvloop would forget connection_lost
             try:
                 async with asyncio.timeout(self.limits.dial):
-                    upstream = await dial(self._host.upstream)
+                    upstream = await self._dial()
             finally:
                 self._dialling = False
             self._host.dials.observe(self.clock.time() - began)
@@ -161,6 +171,16 @@ class Link:
             await self._dial_failed(_DIAL_REASONS.get(error.errno or 0, "dial_failed"), error)
         else:
             self._opened()
+
+    def forget_upstream(self) -> None:
+        """Close what was dialled for it and is not wanted any more."""
+        if self._upstream is not None:
+            self._upstream.close()
+            self._upstream = None
+
+    async def _dial(self) -> socket.socket:
+        given, self._upstream = self._upstream, None
+        return await (dial(self._host.upstream) if given is None else dialled(given))
 
     async def _dial_failed(self, reason: str, error: OSError | str) -> None:
         self._host.dial_failed(self, reason, error if isinstance(error, str) else sockets.explain(error))
@@ -431,6 +451,7 @@ class Link:
                 side.transport.close()
 
     def _finished(self) -> None:
+        self.forget_upstream()
         if self.conversation is not None:
             self.conversation.close(self.ending or Kind.EOF)
         for side in (self.client, self.server):

@@ -24,6 +24,7 @@ class Scene(NamedTuple):
     asked for, without what varies. `refused` counts the connection attempts that failed on this machine, and the RSTs
     that it sent; None where that cannot be told. `closed` says why the proxy does not listen, if it does not. The
     `protocol` is `auto` until it is known. `dropped` counts the SYNs that the system has dropped at its port.
+    `expected`: nothing was met yet that it could stand before.
     """
 
     connections: int
@@ -38,3 +39,4 @@ class Scene(NamedTuple):
     closed: str = ""
     protocol: str = ""
     dropped: int = 0
+    expected: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
 from ...wire.address import Address
@@ -25,6 +26,23 @@ async def dial(address: Address) -> socket.socket:
         except OSError as error:
             failure = error
     raise failure
+
+
+async def dialled(sock: socket.socket) -> socket.socket:
+    """Return a socket when its connecting, which is under way, has ended. Raises OSError, and then closes it."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_writer(sock, ended.set)
+    try:
+        await ended.wait()
+        if (error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) != 0:
+            raise OSError(error, os.strerror(error))
+    except BaseException:
+        loop.remove_writer(sock)
+        sock.close()
+        raise
+    loop.remove_writer(sock)
+    return sock
 
 
 async def _resolve(address: Address) -> list[tuple[socket.AddressFamily, int, int, str, tuple[object, ...]]]:

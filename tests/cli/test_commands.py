@@ -212,6 +212,7 @@ def test_faults_lists_and_explains() -> None:
 
 COMMANDS = [
     "run",
+    "deps",
     "inject",
     "change",
     "heal",

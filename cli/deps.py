@@ -1,0 +1,52 @@
+"""deps: what a command talks to, with nothing broken and nothing configured."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from ..wire.errors import BrownoutError
+from .options import examples
+from .run import Run
+
+
+@click.command(
+    cls=Run,
+    epilog=examples(
+        "brownout deps -- ./serve",
+        "brownout deps -- pytest tests",
+        "brownout deps --write brownout.yaml -- pytest tests",
+        "brownout deps --json -- pytest tests > deps.json",
+    ),
+)
+@click.option("--write", "path", metavar="PATH", help="Write a configuration file to start from, which must not exist.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON; what COMMAND writes goes to stderr.")
+@click.option("--only", "only", multiple=True, metavar="GLOB", help="Only what matches, as HOST:PORT or *:5432.")
+@click.option("--not", "spared", multiple=True, metavar="GLOB", help="Leave alone what matches.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def deps(
+    path: str | None,
+    as_json: bool,
+    only: tuple[str, ...],
+    spared: tuple[str, ...],
+    command: tuple[str, ...],
+) -> None:
+    """Run COMMAND and say who of it talks to what, how much, and in which protocol. Nothing is broken.
+
+    Linux only: every TCP connection of COMMAND and of all processes beneath it is carried, whatever the language, with
+    no address changed. Its exit code is ours.
+    """
+    from . import plan
+    from .intercepting import Told
+    from .session import run
+
+    if not command:
+        raise BrownoutError("deps looks at a COMMAND, and there is none", "brownout deps -- pytest")
+    if path is not None and os.path.lexists(path):
+        raise BrownoutError(f"--write {path}: there is such a file", "name another one, or remove it")
+    asked = plan.make((), "none", None, command, intercept=True, only=only, spared=spared)
+    asked = asked._replace(quiet=True, told=Told(as_json, None if path is None else Path(path)))
+    sys.exit(run(asked))

@@ -1,0 +1,79 @@
+"""What an intercepted command talked to, as JSON has it: `brownout deps --json`, and the report of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from ..proxy import Fleet, Proxy
+    from ..proxy.intercept import Interception
+
+
+class CallerView(TypedDict):
+    """A program, and what it sent to a dependency and received, in bytes."""
+
+    program: str
+    connections: int
+    sent: int
+    received: int
+
+
+class DependencyView(TypedDict):
+    """What a command talked to. `errors` counts why connections could not be had or opened."""
+
+    name: str
+    protocol: str
+    upstream: str
+    """Without its password."""
+    connections: int
+    sent: int
+    received: int
+    requests: int
+    """How many requests it was asked; 0 where its protocol is not parsed."""
+    errors: dict[str, int]
+    callers: list[CallerView]
+
+
+class UnseenView(TypedDict):
+    """Traffic that is not intercepted: `udp`, `io_uring`, or an `error`, and where or by whom."""
+
+    what: str
+    detail: str
+
+
+class DependenciesView(TypedDict):
+    """All of it. `refused` are destinations that never took a connection, with how often that was tried."""
+
+    dependencies: list[DependencyView]
+    refused: dict[str, int]
+    unseen: list[UnseenView]
+    taken: bool
+    """Whether connections could be taken themselves: else the addresses that programs pass were written over."""
+
+
+def dependencies_view(fleet: Fleet, interception: Interception) -> DependenciesView:
+    """Return what is known now of what the command talked to, in the order of meeting it."""
+    return DependenciesView(
+        dependencies=[_view(proxy) for proxy in fleet.proxies.values() if proxy.by_program()],
+        refused=dict(interception.refused),
+        unseen=[UnseenView(what=what, detail=each) for what, found in interception.unseen.items() for each in found],
+        taken=interception.command.takes,
+    )
+
+
+def _view(proxy: Proxy) -> DependencyView:
+    callers = [
+        CallerView(program=program, connections=said["connections"], sent=said["sent"], received=said["received"])
+        for program, said in proxy.by_program().items()
+    ]
+    return DependencyView(
+        name=proxy.name,
+        protocol=proxy.upstream.protocol,
+        upstream=proxy.upstream.masked,
+        connections=sum(each["connections"] for each in callers),
+        sent=sum(each["sent"] for each in callers),
+        received=sum(each["received"] for each in callers),
+        requests=sum(tally.outcomes.total() for tally in proxy.operations.tallies.values()),
+        errors=dict(proxy.errors),
+        callers=callers,
+    )

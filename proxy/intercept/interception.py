@@ -1,0 +1,263 @@
+"""Brings each connection of a command to the proxy before its destination, and makes that proxy where there is none.
+
+    theory of operation
+
+The supervisor, a process beside us, dials the destinations and connects the command's sockets to our door (see
+`supervisor/connects.py`). It asks us nothing: whoever injects is answered when the supervisor has been told what is to
+become of connections from then on (`Policy`). So a command's connect() never waits for a loop of ours.
+
+A connection is announced by the supervisor and comes in at the door. Its destination is a proxy's upstream, by address
+or by a name's addresses; or it was met before; or it is a newcomer, which has no name until somebody has spoken. Then
+it becomes the proxy that was expected under one of its names, or a new one, and profiles are looked through again.
+
+What happens where: the port of a proxy that refuses, or hangs, gets the command's sockets itself, so that connect()
+ends as it does for any client. Where a fault keeps new connections waiting, nothing is dialled before it lets them go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections import Counter
+from typing import Any
+
+from ...supervisor.messages import Connect, Policy, Route
+from ...supervisor.sockaddr import Destination
+from ...wire.address import Address
+from ...wire.errors import BrownoutError
+from ..fleet import Fleet
+from ..proxy import Proxy
+from ..record.caller import Caller
+from . import naming
+from .choice import Choice
+from .door import Arrival, Door
+from .newcomer import Newcomer, Words
+from .supervised import Supervised
+
+_REASONS = {errno.ECONNREFUSED: "dial_refused", errno.ETIMEDOUT: "dial_timeout"}
+
+_LOOPBACK = {"127.0.0.1": "::1", "::1": "127.0.0.1"}
+
+
+class Interception:
+    """The connections of one command; `ours` are ports at which this process listens beside its proxies.
+
+    `to_stderr`: see `Supervised`.
+
+    `unseen` has what passed by (kind and detail), `refused` how often destinations without a proxy refused.
+    """
+
+    def __init__(self, fleet: Fleet, choice: Choice, ours: tuple[int, ...] = (), *, to_stderr: bool = False) -> None:
+        self._fleet = fleet
+        self._choice = choice
+        self._ours = ours
+        self.command = Supervised(self._hear, to_stderr=to_stderr)
+        self._door = Door(fleet.clock, self._arrived, self._failed, self.command.catch_up)
+        self._met: dict[str, Proxy] = {}
+        self._upstreams: dict[Proxy, Address] = {}
+        self._learnt: set[Proxy] = set()
+        self._newcomers: dict[str, Newcomer] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._said: Policy | None = None
+        self._looking_up = asyncio.Lock()
+        self.unseen: dict[str, set[str]] = {}
+        self.refused: Counter[str] = Counter()
+        self.lost = False
+
+    async def open(self) -> None:
+        """Let connections in, and learn the addresses of the proxies' upstreams. Raises InterceptError."""
+        self.command.check()
+        await self._door.open()
+        for proxy in tuple(self._fleet.proxies.values()):
+            await self._look_up(proxy)
+        self._fleet.changed.add(self._changed)
+        self._direct()
+
+    async def close(self) -> None:
+        """Let go of the command's connections."""
+        self._fleet.changed.discard(self._changed)
+        await self.command.close()
+        for task in self._tasks:
+            task.cancel()
+        for newcomer in self._newcomers.values():
+            newcomer.close()
+        self._door.close()
+
+    # What the supervisor says
+
+    def _hear(self, said: dict[str, Any], descriptors: list[int]) -> None:
+        match said.pop("kind"):
+            case "connect":
+                upstream = socket.socket(fileno=descriptors[0]) if descriptors else None
+                self._announced(Connect(**said), upstream)
+            case "gone":
+                self._door.retract(said["ticket"])
+            case "unseen":
+                self.unseen.setdefault(said["what"], set()).add(said["detail"])
+            case "lost":
+                self.lost = True
+
+    def _announced(self, connect: Connect, upstream: socket.socket | None) -> None:
+        if upstream is not None:
+            upstream.setblocking(False)
+        if connect.ticket:
+            self._door.announce(connect, upstream)
+            return
+        to = _destination(connect)
+        if (proxy := self._proxy_of(to)) is None:
+            self.refused[to.endpoint] += 1
+        else:
+            proxy.note_refused(_caller(connect), *_reason(connect), connect.seconds)
+
+    # Who comes
+
+    def _arrived(self, arrival: Arrival) -> None:
+        to = _destination(arrival.connect)
+        if (proxy := self._proxy_of(to)) is not None:
+            self._bring(arrival, proxy)
+        elif (newcomer := self._newcomers.get(to.endpoint)) is not None:
+            newcomer.add(arrival)
+        else:
+            newcomer = self._newcomers[to.endpoint] = Newcomer()
+            newcomer.add(arrival)
+            self._begin(self._meet(to, newcomer))
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _bring(self, arrival: Arrival, proxy: Proxy) -> None:
+        upstream = arrival.upstream
+        if upstream is not None and proxy.upstream is not self._upstreams[proxy]:  # it was moved
+            upstream.close()
+            upstream = None
+        proxy.accept(arrival.sock, _caller(arrival.connect), upstream)
+
+    async def _meet(self, to: Destination, newcomer: Newcomer) -> None:
+        """Give a destination its name, and let go on who waits for that."""
+        words = await newcomer.heard()
+        try:
+            await self._look_up_again(to)
+            proxy = self._proxy_of(to) or await self._become(to, words)
+        except BrownoutError as error:
+            self.unseen.setdefault("error", set()).add(f"{to.endpoint}: {error.message}")
+            newcomer.close()
+            return
+        finally:
+            del self._newcomers[to.endpoint]
+        for arrival in newcomer.waiting:
+            self._bring(arrival, proxy)
+
+    async def _become(self, to: Destination, words: Words) -> Proxy:
+        protocol = naming.protocol_of(words.client, words.server)
+        upstream = Address.upstream(naming.url(to, protocol))
+        proxy = await self._fleet.meet(list(naming.names(to, protocol, words.client)), upstream)
+        self._met[to.endpoint], self._upstreams[proxy] = proxy, proxy.upstream
+        self._learnt.add(proxy)
+        self._direct()
+        return proxy
+
+    # Whose upstream it is
+
+    def _proxy_of(self, to: Destination) -> Proxy | None:
+        """Return the proxy before a destination; what listens on loopback is one, by IPv4 and by IPv6."""
+        proxy = self._met.get(to.endpoint)
+        if proxy is None and to.host in _LOOPBACK:
+            other = Destination(_LOOPBACK[to.host], to.port).endpoint
+            if (proxy := self._met.get(other)) is not None:
+                self._met[to.endpoint] = proxy
+        if proxy is not None and self._fleet.proxies.get(proxy.name) is not proxy:  # it was removed
+            del self._met[to.endpoint]
+            return None
+        return proxy
+
+    async def _look_up(self, proxy: Proxy) -> None:
+        """Learn the addresses of a proxy's upstream; a name that has none now may have some later."""
+        at = proxy.upstream
+        self._upstreams[proxy] = at
+        if at.wrong:
+            return
+        if at.path:
+            self._met[at.path] = proxy
+            return
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(at.host, at.port, type=socket.SOCK_STREAM)
+        except (OSError, ValueError):
+            return
+        for info in found:
+            self._met.setdefault(Destination(str(info[4][0]), at.port).endpoint, proxy)
+
+    async def _look_up_again(self, to: Destination) -> None:
+        """Look whether a destination is an upstream by now: one that was added, or a name's that has moved."""
+        async with self._looking_up:
+            for proxy in tuple(self._fleet.proxies.values()):
+                if proxy.upstream.port == to.port or (to.path and proxy.upstream.path == to.path):
+                    await self._look_up(proxy)
+
+    # What becomes of connections
+
+    def _changed(self) -> None:
+        """Take a change to a proxy; one that was added may be before what the command connects to next."""
+        self._direct()
+        for proxy in self._fleet.proxies.values():
+            if proxy not in self._upstreams and not proxy.expected:
+                self._upstreams[proxy] = proxy.upstream
+                self._begin(self._look_up_new(proxy))
+
+    async def _look_up_new(self, proxy: Proxy) -> None:
+        await self._look_up(proxy)
+        self._direct()
+
+    def _direct(self) -> None:
+        """Say what is to become of connections from now on, if that is something else than before."""
+        ports = [proxy.address.port for proxy in self._fleet.proxies.values() if proxy.address is not None]
+        door = self._door
+        policy = Policy(
+            door=door.port,
+            door6=door.port6,
+            refusing=door.refusing,
+            routes={at: self._route(proxy) for at, proxy in self._met.items() if self._is_special(proxy)},
+            door_path=door.path,
+            ours=(*self._ours, *ports),
+            only=self._choice.only,
+            spared=self._choice.spared,
+        )
+        if policy != self._said:
+            self._said = policy
+            self.command.direct(policy)
+
+    def _is_special(self, proxy: Proxy) -> bool:
+        """Say whether a proxy's connections are not what the supervisor carries unasked."""
+        there = self._fleet.proxies.get(proxy.name) is proxy
+        return there and (proxy not in self._learnt or self._route(proxy).how != "carry")
+
+    def _route(self, proxy: Proxy) -> Route:
+        if not proxy.enabled or proxy.address is None:
+            return Route("port", self._door.refusing)
+        if proxy.injections.port != "open":
+            return Route("port", proxy.address.port)
+        moved = proxy.upstream is not self._upstreams.get(proxy)
+        if moved or proxy.injections.keeps_waiting or proxy.needs_no_upstream:
+            return Route("wait")
+        return Route("carry")
+
+    def _failed(self, error: OSError) -> None:
+        self.unseen.setdefault("error", set()).add(f"a connection could not be accepted: {error.strerror}")
+
+
+def _destination(connect: Connect) -> Destination:
+    return Destination(connect.host, connect.port, connect.path)
+
+
+def _caller(connect: Connect) -> Caller:
+    return Caller(connect.process, connect.program)
+
+
+def _reason(connect: Connect) -> tuple[str, str]:
+    """Return why a connect() failed: a key of the proxy's errors, and the words for it."""
+    if connect.how != "carry":
+        return "refused", ""
+    return _REASONS.get(connect.errno, "dial_failed"), os.strerror(connect.errno)

@@ -1,0 +1,77 @@
+"""Connections to a destination that was not met before: they wait for the first word of either side, or a second.
+
+The words are looked at and stay where they are, in the sockets; from them comes what the destination is called, and so
+which faults are for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import NamedTuple
+
+from .door import Arrival
+
+SILENCE = 1.0
+"""Seconds after which a destination is named although nobody has said anything."""
+_WORDS = 4096
+
+
+class Words(NamedTuple):
+    """What was said first."""
+
+    client: bytes = b""
+    server: bytes = b""
+
+
+class Newcomer:
+    """Who came to a destination while it has no name. `heard()` returns what the first of them to speak says."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Arrival] = []
+        self._loop = asyncio.get_running_loop()
+        self._spoke: asyncio.Future[Words] = self._loop.create_future()
+        self._watched: list[socket.socket] = []
+
+    def add(self, arrival: Arrival) -> None:
+        """Take one more."""
+        self.waiting.append(arrival)
+        for sock in (arrival.sock, arrival.upstream):
+            if sock is not None:
+                self._watched.append(sock)
+                self._loop.add_reader(sock, self._look, arrival)
+
+    def _look(self, arrival: Arrival) -> None:
+        words = Words(_peeked(arrival.sock), b"" if arrival.upstream is None else _peeked(arrival.upstream))
+        if not self._spoke.done():
+            self._spoke.set_result(words)
+        self._stop()
+
+    def _stop(self) -> None:
+        while self._watched:
+            self._loop.remove_reader(self._watched.pop())
+
+    async def heard(self) -> Words:
+        """Wait until one has spoken, or ended; after SILENCE there are no words."""
+        try:
+            return await asyncio.wait_for(self._spoke, SILENCE)
+        except TimeoutError:
+            return Words()
+        finally:
+            self._stop()
+
+    def close(self) -> None:
+        """Send all of them away."""
+        self._stop()
+        for arrival in self.waiting:
+            for sock in (arrival.sock, arrival.upstream):
+                if sock is not None:
+                    sock.close()
+        self.waiting.clear()
+
+
+def _peeked(sock: socket.socket) -> bytes:
+    try:
+        return sock.recv(_WORDS, socket.MSG_PEEK)
+    except OSError:  # nothing yet; a reset, which whoever reads will hear as well
+        return b""

@@ -1,0 +1,394 @@
+"""Each connect() of the command's processes, from the notification to its answer.
+
+    theory of operation
+
+A connect() is dialled first: we connect a socket of our own to its destination. What that says is what the caller is
+told, as far as that can be: a blocking call waits for it; one that does not block is held for HOLD seconds, in which
+whatever is on this machine has answered. Then the caller's own socket is connected to the proxies' door, and our
+socket to the destination is handed over to them, so that nothing is dialled twice.
+
+The door knows who comes by the address at which it is reached: each connection gets one of 127.0.0.0/8 of its own, its
+ticket, of which the proxies are told before the socket is connected. A socket that can only have IPv6 is told of by its
+own address, afterwards; those of unix sockets come to a door of their own in the order in which they are told of.
+
+Nothing here waits: whatever does not end at once is `pending`, and looked after by the loop (`Loop`). Everything that
+is raised ends in the kernel doing the call as if we were not there. A signal may end a call before it is answered
+(Linux before 5.19); the caller then calls again, so what is under way is found by the socket, and what was done and not
+heard is in `_unheard`.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import select
+import socket
+import time
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Protocol
+
+from . import kernel
+from .callers_socket import PASSED, CallersSocket, Rewritten, Taken
+from .kernel import Calls, Notification
+from .messages import Connect, Policy, Route
+from .processes import Opened, program_of
+from .sockaddr import Destination, family_in, family_of, pack, parse
+
+HOLD = 0.005
+"""Seconds for which a connect() that does not block is held."""
+_SLOW = 60.0
+"""Seconds for which a destination is known to take longer than that, so that nobody is held for it."""
+_LOST = 1.0
+"""Seconds after which a caller that was interrupted is not waited for any more."""
+_LOOK = 0.25
+"""Seconds between two looks at whether callers still wait."""
+_UNHEARD = 1000
+"""How many answers that nobody heard are kept."""
+_BEGUN = 10_000
+"""How many sockets that are connecting are remembered."""
+_UNIX = ("*/.s.PGSQL.*", "*redis*.sock", "*mysqld.sock")
+"""Paths of unix sockets at which dependencies are."""
+SERVERS = {
+    "beam.smp", "clickhouse", "cockroach", "consul", "etcd", "influxd", "mariadbd", "memcached", "minio",
+    "mongod", "mosquitto", "mysqld", "nats-server", "postgres", "redis-server", "valkey-server", "vault",
+}  # fmt: skip
+"""Programs that are dependencies also where the command itself has started them."""
+_CALLERS = (errno.EBADF, errno.EFAULT, errno.EIO, errno.ENOENT, errno.ESRCH, errno.ENOTSOCK)
+"""What the kernel says of a call that is wrong, or whose process is gone."""
+_CARRY = Route("carry")
+_PASS = Route("pass")
+
+
+class Loop(Protocol):
+    """What looks after sockets, and speaks with the proxies."""
+
+    def watch(self, sock: socket.socket, decided: Callable[[], None]) -> None:
+        """Call when the connecting of a socket has ended, once."""
+
+    def forget(self, sock: socket.socket) -> None:
+        """Do not call."""
+
+    def tell(self, kind: str, values: dict[str, object], handed: socket.socket | None = None) -> None:
+        """Tell the proxies of something; a socket that is handed over is closed here."""
+
+
+class Pending:
+    """A connect() that is not answered yet, or whose caller is not heard of at the moment."""
+
+    def __init__(self, sock: CallersSocket, to: Destination, original: bytes, now: float) -> None:
+        self.sock = sock
+        self.to = to
+        self.original = original
+        self.began = now
+        self.number = sock.note.id
+        self.upstream: socket.socket | None = None
+        self.deadline = now + HOLD if not sock.blocks else None if sock.patience is None else now + sock.patience
+        self.lost_at: float | None = None
+        self.brought = False
+
+
+class Connects:
+    """Answers notifications. `takes` says whether sockets can be taken; else addresses are written over.
+
+    `safe`: an answer that the kernel has taken is heard.
+    """
+
+    def __init__(self, listener: int, numbers: Calls, loop: Loop, *, takes: bool, safe: bool) -> None:
+        self._listener = listener
+        self._numbers = numbers
+        self._loop = loop
+        self._takes = takes
+        self._safe = safe
+        self.policy = Policy(0, 0, 0, {}, "", ())
+        self._opened = Opened()
+        self._pending: dict[int, Pending] = {}
+        self._unheard: dict[int, int] = {}
+        self._begun: dict[int, None] = {}
+        self._slow: dict[str, float] = {}
+        self._restores: list[tuple[float, Pending, bytes]] = []
+        self._tickets = itertools.count(1)
+        self._unseen: set[tuple[str, str]] = set()
+        self._look_at = 0.0
+
+    # Notifications
+
+    def notified(self, note: Notification) -> None:
+        """Answer a call, now or later. Whatever is raised lets the kernel do it."""
+        try:
+            if note.call == "connect":
+                self._connect(note)
+                return
+            if note.call == "listen":
+                self._opened.add(kernel.process_of(note.thread), note.descriptor)
+            else:
+                self._tell_unseen("io_uring", program_of(kernel.process_of(note.thread)))
+        except Exception as error:
+            self._tell_wrong(error)
+        kernel.let_pass(self._listener, note.id)
+
+    def _connect(self, note: Notification) -> None:
+        original = kernel.read_address(note.thread, *note.arguments[1:3])
+        to = parse(original) if len(original) == note.arguments[2] else None
+        route = _PASS if to is None else self._route(to)
+        if to is None or route.how == "pass":
+            kernel.let_pass(self._listener, note.id)
+            return
+        process = kernel.process_of(note.thread)
+        sock = Taken(self._numbers, process, note) if self._takes else Rewritten(process, note)
+        try:
+            self._take(sock, to, route, original)
+        except BaseException:
+            if (pending := self._pending.get(sock.key)) is not None:
+                self._done(pending)
+            raise
+        finally:
+            if sock.key not in self._pending or self._pending[sock.key].sock is not sock:
+                sock.close()
+
+    def _take(self, sock: CallersSocket, to: Destination, route: Route, original: bytes) -> None:
+        """Begin with a call."""
+        number = sock.note.id
+        pending = self._pending.get(sock.key)
+        if pending is not None:  # it was interrupted, and called again
+            pending.number, pending.lost_at, pending.sock.note = number, None, sock.note
+            return
+        if not sock.is_stream:
+            self._tell_unseen("udp", to.endpoint)
+        elif not sock.is_new and sock.key in self._unheard:
+            kernel.answer(self._listener, number, self._unheard[sock.key])
+            return
+        fits = sock.is_stream and sock.family == family_in(original)
+        if not fits or not sock.is_new or sock.key in self._begun:
+            if self._takes:
+                self._begun.pop(sock.key, None)
+            kernel.let_pass(self._listener, number)
+            return
+        self._begin(Pending(sock, to, original, time.monotonic()), route)
+
+    def _route(self, to: Destination) -> Route:
+        """Return what becomes of connections to a destination."""
+        policy = self.policy
+        endpoint = to.endpoint
+        if any(fnmatchcase(endpoint, each) for each in policy.spared) or (to.is_local and to.port in policy.ours):
+            return _PASS
+        route = policy.routes.get(endpoint)
+        if route is not None:
+            return route
+        if policy.only:
+            return _CARRY if any(fnmatchcase(endpoint, each) for each in policy.only) else _PASS
+        if to.path:
+            return _CARRY if any(fnmatchcase(to.path, each) for each in _UNIX) else _PASS
+        program = self._opened.program_at(to.host, to.port)
+        return _CARRY if program is None or program in SERVERS else _PASS
+
+    # What becomes of one
+
+    def _begin(self, pending: Pending, route: Route) -> None:
+        self._pending[pending.sock.key] = pending
+        if route.how == "fail":
+            self._refused(pending, route.errno, how="fail")
+        elif route.how == "port":
+            self._told(pending, "", how="port")
+            self._bring(pending, Destination("127.0.0.1", route.port), "")
+        elif route.how == "wait":
+            self._bring_to_door(pending)
+        else:
+            self._dial(pending)
+
+    def _dial(self, pending: Pending) -> None:
+        family = family_of(pending.to)
+        kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+        pending.upstream = socket.socket(family, kind, 0 if pending.to.path else socket.IPPROTO_TCP)
+        result = kernel.connect(pending.upstream.fileno(), pack(pending.to, family))
+        if result == errno.EINPROGRESS:
+            if _is_decided(pending.upstream):
+                self._dialled(pending)
+            elif not pending.sock.blocks and pending.began - self._slow.get(pending.to.endpoint, -_SLOW) < _SLOW:
+                self._bring_to_door(pending)
+            else:
+                self._watch(pending, pending.upstream, lambda: self._dialled(pending))
+        elif result == errno.EAGAIN:  # the backlog of a unix socket is full; the proxies wait for it
+            pending.upstream.close()
+            pending.upstream = None
+            self._bring_to_door(pending)
+        else:
+            self._dialled(pending, result)
+
+    def _dialled(self, pending: Pending, result: int | None = None) -> None:
+        """Take how dialling ended."""
+        assert pending.upstream is not None
+        if result is None:
+            result = pending.upstream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if result == 0:
+            self._bring_to_door(pending)
+        elif result == errno.ECONNREFUSED and not pending.sock.blocks and not pending.to.path:
+            self._told(pending, "", result)
+            self._bring(pending, Destination("127.0.0.1", self.policy.refusing), "")
+        else:
+            self._refused(pending, result)
+
+    def _refused(self, pending: Pending, result: int, how: str = "carry") -> None:
+        self._told(pending, "", result, how=how)
+        self._answer(pending, result)
+
+    def _bring_to_door(self, pending: Pending) -> None:
+        if pending.to.path:
+            self._told(pending, "unix")
+            self._bring(pending, Destination("", 0, self.policy.door_path), "unix")
+        elif pending.sock.needs_ipv6:
+            self._bring(pending, Destination("::1", self.policy.door6), "::1")
+        else:
+            number = next(self._tickets) % 0xFDFFFF  # 127.1.0.0 to 127.254.255.254
+            ticket = f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+            self._told(pending, ticket)
+            self._bring(pending, Destination(ticket, self.policy.door), ticket)
+
+    def _bring(self, pending: Pending, at: Destination, ticket: str) -> None:
+        """Connect the caller's socket to the proxies, or where a fault has it."""
+        pending.brought = True
+        sock = pending.sock
+        result = sock.connect(at, pending.original)
+        if ticket == "::1" and isinstance(sock, Taken) and result in (0, errno.EINPROGRESS):
+            self._told(pending, sock.address)
+        if result == PASSED:
+            self._passed(pending, pack(at, sock.family, len(pending.original)))
+        elif result == errno.EINPROGRESS and sock.blocks and isinstance(sock, Taken):
+            taken = sock
+            if sock.patience is not None:
+                pending.deadline = pending.began + sock.patience
+            self._watch(pending, taken.socket, lambda: self._answer(pending, taken.proceed()))
+        elif result in (0, errno.EINPROGRESS) or not ticket:
+            self._answer(pending, result)
+        else:
+            self._loop.tell("gone", {"ticket": ticket})
+            raise OSError(result, "cannot be brought to the proxies")
+
+    def _passed(self, pending: Pending, written: bytes) -> None:
+        """Let the kernel go on with an address of ours, and put the caller's back when it has."""
+        kernel.let_pass(self._listener, pending.number)
+        self._remember(pending)
+        self._restores.append((time.monotonic() + 2 * HOLD, pending, written))
+        self._done(pending)
+
+    def _remember(self, pending: Pending) -> None:
+        """Remember that a socket is connecting: the next connect() asks how that went, which the kernel knows."""
+        self._begun[pending.sock.key] = None
+        if len(self._begun) > _BEGUN:
+            del self._begun[next(iter(self._begun))]
+
+    def _watch(self, pending: Pending, sock: socket.socket, decided: Callable[[], None]) -> None:
+        self._loop.watch(sock, lambda: self._step(pending, decided))
+
+    def _answer(self, pending: Pending, result: int) -> None:
+        if result == errno.EINPROGRESS and not pending.sock.blocks:
+            self._remember(pending)
+        heard = kernel.answer(self._listener, pending.number, result) and (self._safe or not pending.sock.blocks)
+        if pending.brought and not heard:
+            self._unheard[pending.sock.key] = result
+            if len(self._unheard) > _UNHEARD:
+                del self._unheard[next(iter(self._unheard))]
+        self._done(pending)
+
+    def _done(self, pending: Pending) -> None:
+        self._pending.pop(pending.sock.key, None)
+        if pending.upstream is not None:
+            self._loop.forget(pending.upstream)
+            pending.upstream.close()
+            pending.upstream = None
+        if isinstance(pending.sock, Taken):
+            self._loop.forget(pending.sock.socket)
+        pending.sock.close()
+
+    def _told(self, pending: Pending, ticket: str, result: int = 0, how: str = "carry") -> None:
+        """Tell the proxies of a connection that comes to them by a ticket, or of one that does not (no ticket)."""
+        upstream, pending.upstream = (pending.upstream, None) if ticket else (None, pending.upstream)
+        if upstream is not None:
+            self._loop.forget(upstream)
+        seconds = time.monotonic() - pending.began
+        process = pending.sock.process
+        said = Connect(
+            ticket, *pending.to, process, program_of(process), upstream is not None, result, round(seconds, 6), how
+        )
+        self._loop.tell("connect", said._asdict(), upstream)
+
+    def _step(self, pending: Pending, step: Callable[[], None]) -> None:
+        """Go on with a call; if that raises, the kernel does it."""
+        try:
+            step()
+        except Exception as error:
+            self._tell_wrong(error)
+            kernel.let_pass(self._listener, pending.number)
+            self._done(pending)
+
+    # Time
+
+    def timeout(self) -> float | None:
+        """Return in how many seconds `tick()` is to be called, None: not before something happens."""
+        if not (self._pending or self._restores):
+            return None
+        times = [each.deadline for each in self._pending.values() if each.deadline is not None]
+        times += [each[0] for each in self._restores]
+        if self._pending:
+            times.append(self._look_at)
+        return max(0.0, min(times) - time.monotonic())
+
+    def tick(self) -> None:
+        """Do what is due."""
+        now = time.monotonic()
+        for pending in list(self._pending.values()):
+            self._step(pending, partial(self._look_after, pending, now))
+        if now >= self._look_at:
+            self._look_at = now + _LOOK
+        due = [each for each in self._restores if each[0] <= now]
+        self._restores = [each for each in self._restores if each[0] > now]
+        for _, pending, written in due:
+            self._restore(pending, written, now)
+
+    def _look_after(self, pending: Pending, now: float) -> None:
+        if pending.deadline is not None and now >= pending.deadline:
+            if pending.sock.blocks:
+                self._answer(pending, errno.EINPROGRESS)  # what connect() says when SO_SNDTIMEO is over
+            else:
+                self._slow[pending.to.endpoint] = now
+                self._bring_to_door(pending)
+            return
+        if now < self._look_at:
+            return
+        if kernel.is_waiting(self._listener, pending.number):
+            pending.lost_at = None
+        elif pending.lost_at is None:
+            pending.lost_at = now
+        elif now - pending.lost_at >= _LOST:
+            self._done(pending)
+
+    def _restore(self, pending: Pending, written: bytes, now: float) -> None:
+        """Put back the address that a caller had given, once the kernel has read ours."""
+        note = pending.sock.note
+        try:
+            with open(f"/proc/{note.thread}/syscall") as call:
+                if call.read().split()[0] == str(self._numbers.connect):  # it waits, or a signal came between
+                    self._restores.append((now + 2 * HOLD, pending, written))
+                    return
+            if kernel.read_address(note.thread, *note.arguments[1:3]) == written:
+                kernel.write_address(note.thread, note.arguments[1], pending.original)
+        except (OSError, IndexError):
+            pass  # it is gone
+
+    def _tell_wrong(self, error: Exception) -> None:
+        """Tell of what was raised here, unless it is the caller's: a bad descriptor or address, or it is gone."""
+        if not (isinstance(error, OSError) and error.errno in _CALLERS):
+            self._tell_unseen("error", f"{type(error).__name__}: {error}")
+
+    def _tell_unseen(self, what: str, detail: str) -> None:
+        """Tell once of connections that pass by."""
+        if (what, detail) not in self._unseen and len(self._unseen) < _UNHEARD:
+            self._unseen.add((what, detail))
+            self._loop.tell("unseen", {"what": what, "detail": detail})
+
+
+def _is_decided(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    return bool(poll.poll(0))

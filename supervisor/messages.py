@@ -1,0 +1,94 @@
+"""What the answering process and the proxies say to each other: JSON objects with descriptors, each a packet.
+
+From the proxies:   policy    what is to become of connections from now on (`Policy`)
+From the process:   ready     it answers; with a descriptor that stands for the command's process
+                    failed    it cannot: `why`
+                    unknown   the command cannot be run: `errno`
+                    connect   a connection comes, or would have come (`Connect`)
+                    gone      one that was said to come does not: `ticket`
+                    unseen    connections that pass by untouched: `what`, `detail`
+                    exited    the command has ended: `status`
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+_MOST_DESCRIPTORS = 2
+LARGEST = 65_536
+"""Bytes of a packet."""
+
+
+class Route(NamedTuple):
+    """What becomes of connections to one destination.
+
+    `how`: `carry` dials the destination and then brings the connection to the proxies; `wait` brings it without, since
+    a fault keeps new connections waiting; `port` connects it to the `port` of the proxy, which does what a fault has it
+    do; `fail` ends connect() with an `errno`; `pass` leaves it alone.
+    """
+
+    how: str
+    port: int = 0
+    errno: int = 0
+
+
+class Policy(NamedTuple):
+    """What is to become of connections. Patterns are globs of `HOST:PORT`, or of paths of unix sockets.
+
+    `door` is the port at which the proxies take what is brought to them, at every address of 127.0.0.0/8; `door6` the
+    one at ::1, 0 without IPv6; `door_path` the unix socket at which they take those to unix sockets. `refusing` is a
+    port of 127.0.0.1 at which nobody listens. `routes` are by endpoint; `ours` are ports at which the proxies and the
+    API listen, which are left alone. `only` and `spared`: what else is brought, and what is not.
+    """
+
+    door: int
+    door6: int
+    refusing: int
+    routes: dict[str, Route]
+    door_path: str
+    ours: Sequence[int]
+    only: Sequence[str] = ()
+    spared: Sequence[str] = ()
+
+
+class Connect(NamedTuple):
+    """A connection of a process: to where, from whom, and what came of it.
+
+    `ticket` is the address at which it is brought to the proxies, `HOST:PORT` of its own end where that is not
+    possible, or empty where it is not brought: `errno` is what connect() said then. `dialled` says that a descriptor is
+    with this: a socket to the destination, whose connecting may still be under way. `seconds`: how long dialling took.
+    `how` is that of its route.
+    """
+
+    ticket: str
+    host: str
+    port: int
+    path: str
+    process: int
+    program: str
+    dialled: bool = False
+    errno: int = 0
+    seconds: float = 0.0
+    how: str = "carry"
+
+
+def packed(kind: str, values: dict[str, Any]) -> bytes:
+    """Return a message as a packet."""
+    return json.dumps({"kind": kind, **values}, separators=(",", ":")).encode()
+
+
+def send(sock: socket.socket, packet: bytes, descriptors: Sequence[int] = ()) -> None:
+    """Send a packet. Raises OSError: BlockingIOError where it must wait."""
+    if descriptors:
+        socket.send_fds(sock, [packet], list(descriptors))
+    else:
+        sock.send(packet)
+
+
+def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """Return the next message with its descriptors; None where the other side is gone. Raises BlockingIOError."""
+    data, descriptors, _, _ = socket.recv_fds(sock, LARGEST, _MOST_DESCRIPTORS)
+    return (json.loads(data), descriptors) if data else None

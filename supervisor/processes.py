@@ -1,0 +1,99 @@
+"""Who a process is, as /proc shows it: the name of its program and no other word of its command line (proc(5))."""
+
+from __future__ import annotations
+
+import os
+import re
+
+_INTERPRETER = re.compile(r"(python|pypy|node|ruby|perl|php|java|bash|sh)[0-9.]*")
+_LONGEST = 60
+
+
+def program_of(process: int) -> str:
+    """Return the program of a process: `psql`, `gunicorn`, and of an interpreter what it runs: `python app.py`.
+
+    Settings of its command line are left out, since they may be secrets. A process that is gone has none.
+    """
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as line:
+            words = line.read(4096).decode(errors="replace").split("\0")
+    except OSError:
+        return ""
+    name = os.path.basename(words[0]).partition(":")[0].strip() or _short_name(process)
+    if _INTERPRETER.fullmatch(name):
+        name += _script(words[1:])
+    return "".join(each for each in name if each.isprintable())[:_LONGEST]
+
+
+def _script(words: list[str]) -> str:
+    if words[:1] == ["-m"] and len(words) > 1:
+        return f" -m {words[1]}"
+    if words and words[0] and not words[0].startswith("-"):
+        return f" {os.path.basename(words[0])}"
+    return ""
+
+
+def _short_name(process: int) -> str:
+    try:
+        with open(f"/proc/{process}/comm") as comm:
+            return comm.read().strip()
+    except OSError:
+        return ""
+
+
+class Opened:
+    """Where processes beneath the command listen, and with which programs.
+
+    That a socket is to listen is heard of before it does, so its address is looked up when it is wanted.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, tuple[int, str]] = {}  # by inode: process and program
+        self._programs: dict[tuple[str, int], str] = {}
+
+    def add(self, process: int, descriptor: int) -> None:
+        """Take that a socket is about to listen. Raises OSError."""
+        self._waiting[inode_of(process, descriptor)] = (process, program_of(process))
+
+    def program_at(self, host: str, port: int) -> str | None:
+        """Return the program that listens there; None for one that was not started beneath the command."""
+        if self._waiting:
+            self._look_up()
+        addresses = ((host, port), ("0.0.0.0", port), ("::", port))  # noqa: S104 - where others listen
+        return next((self._programs[each] for each in addresses if each in self._programs), None)
+
+    def _look_up(self) -> None:
+        for process in {process for process, _ in self._waiting.values()}:
+            for name in ("tcp", "tcp6"):
+                for inode, address in _listening(process, name):
+                    if inode in self._waiting:
+                        self._programs[address] = self._waiting[inode][1]
+        self._waiting.clear()
+
+
+def inode_of(process: int, descriptor: int) -> int:
+    """Return what a socket of a process is known by in /proc/net. Raises OSError, also for what is no socket."""
+    kind, _, number = os.readlink(f"/proc/{process}/fd/{descriptor}").partition(":")
+    if kind != "socket":
+        raise OSError(f"{kind} is no socket")
+    return int(number.strip("[]"))
+
+
+def _listening(process: int, name: str) -> list[tuple[int, tuple[str, int]]]:
+    """Return the sockets that listen where a process is, by inode. `name` is that of the table: tcp or tcp6."""
+    try:
+        with open(f"/proc/{process}/net/{name}") as table:
+            rows = [line.split() for line in table][1:]
+    except OSError:
+        return []
+    return [(int(row[9]), _address(row[1])) for row in rows if row[3] == "0A"]
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Read an address of /proc/net/tcp: words of 32 bits in the machine's order, a colon, the port."""
+    import socket  # only where something listens
+
+    words, _, port = text.partition(":")
+    raw = b"".join(int(words[at : at + 8], 16).to_bytes(4, "little") for at in range(0, len(words), 8))
+    host = socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+    return host.removeprefix("::ffff:"), int(port, 16)

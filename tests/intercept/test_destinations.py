@@ -1,0 +1,227 @@
+"""Which proxy a connection comes to: configured, met, expected; and what faults do there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from brownout.proxy.intercept.naming import names, protocol_of, url
+from brownout.supervisor.sockaddr import Destination
+
+from .conftest import Done
+
+GREETED = """
+    def serve(listener, greeting=b""):
+        while True:
+            sock, _ = listener.accept()
+            sock.sendall(greeting)
+            threading.Thread(target=lambda: [sock.sendall(data) for data in iter(lambda: sock.recv(65536), b"")], daemon=True).start()
+"""
+TRIP = """
+    port = int(sys.argv[1])
+    began = time.monotonic()
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+            found = trip(sock)
+    except OSError as error:
+        found = errno.errorcode.get(error.errno, type(error).__name__)
+    say(found=found, took=time.monotonic() - began)
+"""
+RESP = b"*1\r\n$4\r\nPING\r\n"
+
+
+def file(folder: Path, **config: object) -> str:
+    (folder / "brownout.yaml").write_text(yaml.safe_dump(config))
+    return "brownout.yaml"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_configured_proxy_gets_what_goes_to_its_upstream(
+    run: Callable[..., Done], tmp_path: Path, echo: int, host: str
+) -> None:
+    config = file(
+        tmp_path, proxies={"cache": f"redis://{host}:{echo}"}, profiles={"slow": {"cache": ["latency:400ms"]}}
+    )
+    done = run(TRIP, config, "--profile", "slow", "--strict", args=(echo,))
+    assert (done.code, done.one["found"]) == (0, True), done.err
+    assert done.one["took"] >= 0.4
+    assert list(done.proxies) == ["cache"]
+
+
+FAULTS = {
+    "reset": ("ECONNRESET", 0), "refuse": ("ECONNREFUSED", 0), "connect_delay:400ms": (True, 0.4),
+    "connection_limit:0": ("ECONNRESET", 0), "hang": ("TimeoutError", 1), "noop": (True, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_of_connections_are_what_they_are(
+    run: Callable[..., Done], tmp_path: Path, echo: int, fault: str
+) -> None:
+    found, least = FAULTS[fault]
+    config = file(tmp_path, proxies={"cache": f"redis://127.0.0.1:{echo}"}, profiles={"it": {"cache": [fault]}})
+    done = run(TRIP.replace("timeout=30", "timeout=1.5"), config, "--profile", "it", "--strict", args=(echo,))
+    assert (done.code, done.one["found"]) == (0, found), done.err
+    assert done.one["took"] >= least
+    if fault != "noop":
+        assert "fired 1" in done.err
+
+
+@pytest.mark.parametrize("key", ["redis", "*", "red*", "redis:"])
+def test_a_profile_waits_for_what_nobody_knows_yet(
+    run: Callable[..., Done], tmp_path: Path, echo: int, key: str
+) -> None:
+    config = file(tmp_path, profiles={"slow": {key: ["latency:400ms"]}})
+    program = TRIP.replace("trip(sock)", f"sock.sendall({RESP!r}) or sock.recv(64) == {RESP!r}")
+    done = run(program, config, "--profile", "slow", "--strict", args=(echo,))
+    assert (done.code, done.one["found"]) == (0, True), done.err
+    assert done.one["took"] >= 0.4, "the first bytes already are late"
+    assert (list(done.proxies), done.proxies["redis"]["protocol"]) == (["redis"], "redis")
+
+
+def test_what_is_never_met_has_done_nothing(run: Callable[..., Done], tmp_path: Path, echo: int) -> None:
+    config = file(
+        tmp_path, profiles={"gone": {"cache": ["refuse"]}, "sql": {"postgres:": ["reset"]}, "any": {"ap*": ["reset"]}}
+    )
+    done = run(TRIP, config, "--profile", "gone", "--profile", "sql", "--profile", "any", "--strict", args=(echo,))
+    assert (done.code, done.one["found"]) == (3, True)
+    last = done.err.splitlines()[-1] if "exit 3" in done.err.splitlines()[-1] else next(line for line in done.err.splitlines() if "exit 3" in line)  # fmt: skip
+    for name in ("gone on cache", "sql on postgres:", "any on ap*"):
+        assert name in last
+    assert "the command has not connected to it" in last
+
+
+def test_names_come_from_protocols_and_from_hosts(run: Callable[..., Done]) -> None:
+    done = run(
+        GREETED
+        + f"""
+    first = [{RESP!r}, b"", {RESP!r}, b"GET / HTTP/1.1\\r\\nHost: api.example.com\\r\\n\\r\\n", b"gibberish"]
+    for number, words in enumerate(first):
+        listener = socket.create_server(("127.0.0.1", 0))
+        greeting = b"J\\0\\0\\0\\n8.0.36\\0" + b"x" * 66 if number == 1 else b""
+        threading.Thread(target=serve, args=(listener, greeting), daemon=True).start()
+        with socket.create_connection(listener.getsockname()) as sock:
+            sock.sendall(words or b"x")
+            assert sock.recv(10)
+    say(done=True)
+    """,
+        "--only", "127.0.0.1:*",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert {name: each["protocol"] for name, each in done.proxies.items()} == {
+        "redis": "redis", "mysql": "mysql", "redis-2": "redis", "api.example.com": "http", "tcp": "tcp"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("to", "client", "server", "protocol", "usual"),
+    [
+        (Destination("10.0.0.1", 5432), b"", b"", "auto", "postgres"),
+        (Destination("10.0.0.1", 5432), b"\x00\xff", b"", "tcp", "10.0.0.1:5432"),
+        (Destination("127.0.0.1", 40000), RESP, b"", "redis", "redis"),
+        (
+            Destination("127.0.0.1", 8080),
+            b"GET / HTTP/1.1\r\nHost: localhost:8080\r\n\r\n",
+            b"",
+            "http",
+            "127.0.0.1:8080",
+        ),
+        (Destination("127.0.0.1", 40000), b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"", "http", "http"),
+        (
+            Destination("10.0.0.1", 80),
+            b"GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n",
+            b"",
+            "http",
+            "api.example.com",
+        ),
+        (Destination("127.0.0.1", 40000), b"", b"", "auto", "tcp"),
+        (Destination("", 0, "/run/redis.sock"), RESP, b"", "redis", "redis"),
+    ],
+)
+def test_what_a_destination_is_called(to: Destination, client: bytes, server: bytes, protocol: str, usual: str) -> None:
+    assert protocol_of(client, server) == protocol
+    found = list(names(to, protocol, client))
+    assert found[0] == usual
+    assert (to.path or to.endpoint) in found
+    assert len(set(found)) == len(found)
+    assert (to.path or to.endpoint) in url(to, protocol)
+
+
+def test_what_listens_inside_is_left_alone_unless_it_is_a_server(run: Callable[..., Done], tmp_path: Path) -> None:
+    program = (
+        GREETED
+        + """
+    if sys.argv[1:] == ["serve"]:
+        listener = socket.create_server(("127.0.0.1", 0))
+        say(port=listener.getsockname()[1])
+        serve(listener)
+    server = subprocess.Popen(
+        ["redis-server", __file__, "serve"], executable=sys.executable, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONHOME": f"{sys.base_prefix}:{sys.base_exec_prefix}"},
+    )
+    redis = json.loads(server.stdout.readline())["port"]
+    mine = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=serve, args=(mine,), daemon=True).start()
+    peers = []
+    for port in (redis, mine.getsockname()[1]):
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            sock.sendall(b"*1\\r\\n$4\\r\\nPING\\r\\n")
+            sock.recv(10)
+            peers.append(sock.getpeername()[1] == port)
+    server.kill()
+    server.wait()
+    say(same=peers)
+    """
+    )
+    assert run(program).one == {"same": [False, True]}
+    assert run(program, "--only", "127.0.0.1:*").one == {"same": [False, False]}
+    assert run(program, "--not", "127.0.0.1:*").one == {"same": [True, True]}
+
+
+def test_unix_sockets_of_known_servers_are_carried(run: Callable[..., Done]) -> None:
+    done = run(
+        GREETED
+        + """
+    found = {}
+    for name in (".s.PGSQL.5432", "redis.sock", "other.sock"):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(name)
+        listener.listen()
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        for blocking in (True, False):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.setblocking(blocking)
+            sock.connect(os.path.abspath(name))
+            sock.setblocking(True)
+            found.setdefault(name, []).append([trip(sock), sock.getpeername() == name])
+    missing = socket.socket(socket.AF_UNIX)
+    found["missing"] = connect(missing, struct.pack("=H", socket.AF_UNIX) + os.path.abspath("no-redis.sock").encode() + b"\\0")
+    say(**found)
+    """
+    )
+    assert done.one == {
+        ".s.PGSQL.5432": [[True, False]] * 2, "redis.sock": [[True, False]] * 2, "other.sock": [[True, True]] * 2, "missing": 2
+    }  # fmt: skip
+    assert len(done.proxies) == 2
+
+
+def test_a_proxy_that_is_added_meanwhile_gets_what_goes_to_its_upstream(run: Callable[..., Done], echo: int) -> None:
+    done = run(
+        """
+        from brownout.control.client import Client
+        port = int(sys.argv[1])
+        client = Client(os.environ["BROWNOUT_API"])
+        client.add("mine", f"tcp://127.0.0.1:{port}")
+        client.inject("mine", {"fault": "refuse"})
+        sock = socket.socket()
+        refused = connect(sock, v4(port))
+        client.heal("mine")
+        healed = connect(sock, v4(port))
+        client.inject("later", {"fault": "latency", "latency": "1s"})
+        say(results=[refused, healed, trip(sock)], names=[each["name"] for each in client.proxies()])
+        """,
+        args=(echo,),
+    )
+    assert done.one == {"results": [111, 0, True], "names": ["mine", "later"]}, done.err
+    assert "later" in done.err, "what was injected for what never came is told"
