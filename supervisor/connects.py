@@ -48,7 +48,7 @@ _UNHEARD = 1000
 """How many answers that nobody heard are kept."""
 _BEGUN = 10_000
 """How many sockets that are connecting are remembered."""
-_UNIX = ("*/.s.PGSQL.*", "*redis*.sock", "*mysqld.sock")
+_UNIX = ("*/.s.PGSQL.*", "*redis*.sock", "*redis*.socket", "*mysqld.sock")
 """Paths of unix sockets at which dependencies are."""
 SERVERS = {
     "beam.smp", "clickhouse", "cockroach", "consul", "etcd", "influxd", "mariadbd", "memcached", "minio",
