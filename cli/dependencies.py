@@ -35,6 +35,7 @@ def lines(view: DependenciesView) -> list[str]:
     return [
         *table,
         *(f"refused: {at} ({figures.many(count, 'time')})" for at, count in view["refused"].items()),
+        *(f"nothing said: {at} ({figures.many(count, 'connection')})" for at, count in view["silent"].items()),
         *(f"not seen: {_UNSEEN[each['what']].format(each['detail'])}" for each in view["unseen"]),
         *([] if view["taken"] else [f"note: {_WRITTEN_OVER}"]),
     ]

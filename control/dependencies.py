@@ -42,10 +42,14 @@ class UnseenView(TypedDict):
 
 
 class DependenciesView(TypedDict):
-    """All of it. `refused` are destinations that never took a connection, with how often that was tried."""
+    """All of it. `refused` are destinations that never took a connection, with how often that was tried.
+
+    `silent` are those at which a client connected and left, and nobody had spoken yet, with how often.
+    """
 
     dependencies: list[DependencyView]
     refused: dict[str, int]
+    silent: dict[str, int]
     unseen: list[UnseenView]
     taken: bool
     """Whether connections could be taken themselves: else the addresses that programs pass were written over."""
@@ -56,6 +60,7 @@ def dependencies_view(fleet: Fleet, interception: Interception) -> DependenciesV
     return DependenciesView(
         dependencies=[_view(proxy) for proxy in fleet.proxies.values() if proxy.by_program()],
         refused=dict(interception.refused),
+        silent=dict(interception.silent),
         unseen=[UnseenView(what=what, detail=each) for what, found in interception.unseen.items() for each in found],
         taken=interception.command.takes,
     )

@@ -46,7 +46,8 @@ class Interception:
 
     `to_stderr`: see `Supervised`.
 
-    `unseen` has what passed by (kind and detail), `refused` how often destinations without a proxy refused.
+    `unseen` has what passed by (kind and detail), `refused` how often destinations without a proxy refused,
+    `silent` how often their clients left without a word, before anybody had spoken there.
     """
 
     def __init__(self, fleet: Fleet, choice: Choice, ours: tuple[int, ...] = (), *, to_stderr: bool = False) -> None:
@@ -64,6 +65,7 @@ class Interception:
         self._looking_up = asyncio.Lock()
         self.unseen: dict[str, set[str]] = {}
         self.refused: Counter[str] = Counter()
+        self.silent: Counter[str] = Counter()
         self.lost = False
 
     async def open(self) -> None:
@@ -139,6 +141,11 @@ class Interception:
     async def _meet(self, to: Destination, newcomer: Newcomer) -> None:
         """Give a destination its name, and let go on who waits for that."""
         words = await newcomer.heard()
+        if words is None:
+            self.silent[to.endpoint] += len(newcomer.waiting)
+            newcomer.close()
+            del self._newcomers[to.endpoint]
+            return
         try:
             await self._look_up_again(to)
             proxy = self._proxy_of(to) or await self._become(to, words)

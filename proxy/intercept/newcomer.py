@@ -1,7 +1,7 @@
 """Connections to a destination that was not met before: they wait for the first word of either side, or a second.
 
 The words are looked at and stay where they are, in the sockets; from them comes what the destination is called, and so
-which faults are for it.
+which faults are for it. A client that leaves without a word, to see that a server is up, gives no name.
 """
 
 from __future__ import annotations
@@ -42,21 +42,29 @@ class Newcomer:
                 self._loop.add_reader(sock, self._look, arrival)
 
     def _look(self, arrival: Arrival) -> None:
-        words = Words(_peeked(arrival.sock), b"" if arrival.upstream is None else _peeked(arrival.upstream))
+        client = _peeked(arrival.sock)
+        server = None if arrival.upstream is None else _peeked(arrival.upstream)
+        if client == b"" and server is None:  # it has left; the server may have something to say all the same
+            self._watched.remove(arrival.sock)
+            self._loop.remove_reader(arrival.sock)
+            return
         if not self._spoke.done():
-            self._spoke.set_result(words)
+            self._spoke.set_result(Words(client or b"", server or b""))
         self._stop()
 
     def _stop(self) -> None:
         while self._watched:
             self._loop.remove_reader(self._watched.pop())
 
-    async def heard(self) -> Words:
-        """Wait until one has spoken, or ended; after SILENCE there are no words."""
+    async def heard(self) -> Words | None:
+        """Wait until one has spoken, or a server has ended; after SILENCE there are no words.
+
+        Return None where all clients have left by then.
+        """
         try:
             return await asyncio.wait_for(self._spoke, SILENCE)
         except TimeoutError:
-            return Words()
+            return None if all(_peeked(arrival.sock) == b"" for arrival in self.waiting) else Words()
         finally:
             self._stop()
 
@@ -70,8 +78,11 @@ class Newcomer:
         self.waiting.clear()
 
 
-def _peeked(sock: socket.socket) -> bytes:
+def _peeked(sock: socket.socket) -> bytes | None:
+    """Return what is there to be read: b"" at the end, which may be a reset; None where nothing has come yet."""
     try:
         return sock.recv(_WORDS, socket.MSG_PEEK)
-    except OSError:  # nothing yet; a reset, which whoever reads will hear as well
+    except BlockingIOError:
+        return None
+    except OSError:  # whoever reads hears of it as well
         return b""

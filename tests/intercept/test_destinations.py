@@ -225,3 +225,26 @@ def test_a_proxy_that_is_added_meanwhile_gets_what_goes_to_its_upstream(run: Cal
     )
     assert done.one == {"results": [111, 0, True], "names": ["mine", "later"]}, done.err
     assert "later" in done.err, "what was injected for what never came is told"
+
+
+@pytest.mark.parametrize("pause", [0, 1.5])
+def test_who_looks_whether_a_server_is_up_gives_it_no_name(run: Callable[..., Done], pause: float) -> None:
+    done = run(
+        GREETED
+        + f"""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        at = listener.getsockname()
+        for _ in range(2):
+            socket.create_connection(at).close()
+        time.sleep({pause})
+        with socket.create_connection(at) as sock:
+            sock.sendall({RESP!r})
+            say(found=sock.recv(64) == {RESP!r})
+    """,
+        "--only", "127.0.0.1:*",
+    )  # fmt: skip
+    assert done.one["found"]
+    assert {name: each["connections"]["total"] for name, each in done.proxies.items()} == {"redis": 1 if pause else 3}
+    assert ("nothing said: 127.0.0.1:" in done.err) == bool(pause)
+    assert "(2 connections)" in done.err or not pause
