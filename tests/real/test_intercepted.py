@@ -264,3 +264,42 @@ def test_64_mib_arrive_there_and_back(street: Street) -> None:
     seen = street.run(["bulk"])["bulk"]
     assert (seen.said, seen.connections) == ("there: True, back: True", 1)
     assert min(seen.sent, seen.received) > 64 * 2**20
+
+
+def test_servers_that_a_suite_starts_are_found_by_their_names(program: Callable[..., str]) -> None:
+    """As an ordinary user, since Postgres does not start as root."""
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    home = Path(program("initdb", "apt-get install postgresql", places)).resolve().parent
+    with tempfile.TemporaryDirectory(prefix="bt-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        shutil.copy(HERE / "intercepted_suite.py", folder / "test_suite.py")
+        (folder / "brownout.yaml").write_text(json.dumps({"profiles": {"cut": {"postgres": ["reset"]}}}))
+        pytest_words = [
+            "--",
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:asyncio",
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={name}/tmp",
+        ]
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("BROWNOUT_", "PYTEST_"))}
+        environment = kept | {"POSTGRES_HOME": str(home), "HOME": name}
+
+        def brownout(*words: str) -> subprocess.CompletedProcess[str]:
+            command = [*as_somebody(), sys.executable, "-m", "brownout.cli", *words, *pytest_words]
+            return subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=DEADLINE
+            )
+
+        healthy = brownout("deps", "--json")
+        assert healthy.returncode == 0, healthy.stdout + healthy.stderr
+        found = json.loads(healthy.stdout)["dependencies"]
+        assert {each["name"]: each["protocol"] for each in found} == {"postgres": "postgres", "redis": "redis"}
+        broken = brownout("run", "--intercept", "brownout.yaml", "--profile", "cut", "--strict")
+        assert broken.returncode == 1, broken.stdout + broken.stderr
+        assert "1 failed, 1 passed" in broken.stdout, broken.stdout
