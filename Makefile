@@ -35,6 +35,7 @@ bench: .venv/.test
 	$(BIN)/python bench/idle_links.py
 	$(BIN)/python bench/new_links.py
 	$(BIN)/python bench/stalled.py
+	$(BIN)/python bench/intercept.py
 	$(BIN)/python bench/scrape.py
 	$(BIN)/python bench/plugin.py
 	$(BIN)/python bench/toxiproxy.py

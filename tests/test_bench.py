@@ -15,6 +15,7 @@ BENCH = Path(__file__).parents[1] / "bench"
         "accuracy.py",
         "exchanges.py",
         "idle_links.py",
+        "intercept.py",
         "new_links.py",
         "pairs.py",
         "plugin.py",

@@ -1,0 +1,150 @@
+"""What interception costs a connect(), and for how long an event loop stands while one is decided.
+
+    python bench/intercept.py [--connects 1000] [--streams 4] [--rounds 3]
+
+A client connects again and again to an echo server: by itself, beneath `brownout run --intercept`, and beneath it while
+streams of bulk keep the proxy as busy as it can be. Each connect() is timed alone; a byte goes there and back before
+the next one. Then an asyncio client with a timer of 5 ms connects to an upstream whose backlog is full, which never
+answers: what is shown is the longest time between two of its ticks. The candidates take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from rig import HOST, Echo, median, percentile, process, server, source, table
+
+INTERCEPT = (sys.executable, "-m", "brownout.cli", "run", "--intercept", "-q", "--api", "none", "--")
+CANDIDATES: dict[str, tuple[str, ...]] = {"direct": (), "intercepted": INTERCEPT}
+TICK = 0.005
+STANDS = 0.1
+"""Seconds for which each connect() that is not answered is waited for."""
+ATTEMPTS = 20
+
+
+# The client: a process of its own, which prints milliseconds as JSON
+
+
+def connects(port: int, count: int) -> list[float]:
+    """Time connect(), each of a socket of its own."""
+    took = []
+    for _ in range(count):
+        with socket.socket() as sock:
+            began = time.perf_counter()
+            sock.connect((HOST, port))
+            took.append((time.perf_counter() - began) * 1e3)
+            sock.sendall(b"x")
+            sock.recv(1)
+    return took
+
+
+def busy(port: int, count: int, bulk: int, streams: int) -> list[float]:
+    """Time connect() while other processes read as much as comes."""
+    readers = [multiprocessing.Process(target=_read, args=(bulk,), daemon=True) for _ in range(streams)]
+    for reader in readers:
+        reader.start()
+    time.sleep(1)
+    took = connects(port, count)
+    for reader in readers:
+        reader.kill()
+    return took
+
+
+def _read(port: int) -> None:
+    block = bytearray(2**20)
+    with socket.create_connection((HOST, port)) as sock:
+        while sock.recv_into(block):
+            pass
+
+
+async def gaps(port: int) -> list[float]:
+    """Time how far the ticks of a timer are apart while one connect() after the other is not answered."""
+    apart: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(TICK)
+            apart.append((time.perf_counter() - began) * 1e3)
+
+    ticking = asyncio.create_task(tick())
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.open_connection(HOST, port), STANDS)
+    ticking.cancel()
+    return apart
+
+
+def client(kind: str, ports: Sequence[int], count: int, streams: int) -> None:
+    """Be the client."""
+    if kind == "gaps":
+        took = asyncio.run(gaps(ports[0]))
+    else:
+        took = connects(ports[0], count) if kind == "quiet" else busy(ports[0], count, ports[1], streams)
+    print(json.dumps(took))
+
+
+# The other side
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[int]:
+    """Listen with a backlog that is full; yield the port, at which no SYN is answered any more."""
+    with socket.create_server((HOST, 0), backlog=0) as listener, contextlib.ExitStack() as stack:
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def measure(before: Sequence[str], kind: str, ports: Sequence[int], asked: argparse.Namespace) -> list[float]:
+    """Return what the client measured, run by a candidate."""
+    words = [sys.executable, __file__, "--connects", str(asked.connects), "--streams", str(asked.streams)]
+    words += ["--client", kind, *map(str, ports)]
+    done = subprocess.run([*before, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    took: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return took
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--connects", type=int, default=1000)
+    parser.add_argument("--streams", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--client", nargs="+", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.client:
+        client(asked.client[0], [int(port) for port in asked.client[1:]], asked.connects, asked.streams)
+        return
+    seen: dict[tuple[str, str], list[list[float]]] = {}
+    with process(server, Echo) as echo, process(source) as bulk, silent() as nowhere:
+        ports = {"quiet": (echo.recv(),), "gaps": (nowhere,)}
+        ports["busy"] = (*ports["quiet"], bulk.recv())
+        for _ in range(asked.rounds):
+            for kind in ("quiet", "busy", "gaps"):
+                for name, before in CANDIDATES.items():
+                    seen.setdefault((kind, name), []).append(measure(before, kind, ports[kind], asked))
+    titles = {"quiet": "quiet", "busy": f"{asked.streams} streams of bulk"}
+    rows = []
+    for (kind, name), rounds in seen.items():
+        if kind != "gaps":
+            figures = (median(percentile(took, share) for took in rounds) for share in (0.5, 0.99))
+            rows.append((f"{titles[kind]}, {name}", *(f"{each:.3f}" for each in figures)))
+    table(("connect()", "p50 ms", "p99 ms"), rows)
+    longest = [(name, f"{max(map(max, rounds)):.1f}") for (kind, name), rounds in seen.items() if kind == "gaps"]
+    table(("5 ms timer, connects that are not answered", "longest ms"), longest)
+
+
+if __name__ == "__main__":
+    main()
