@@ -130,7 +130,7 @@ BLIND_UNSOUND = [
         server="warehouse",
     ),
     Row(blind.wrong_password, "http.status:401", rules=("final-failure",)),
-    Row(blind.flushes_its_backlog, "http.status:503", rules=("retry-storm", "back-off")),
+    Row(blind.flushes_its_backlog, "http.status:503", rules=("retry-storm",)),
     Row(
         blind.time_out_per_read,
         "http.drip",
