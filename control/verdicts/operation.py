@@ -16,6 +16,7 @@ that of 425.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -60,6 +61,8 @@ class Operation(NamedTuple):
 
     name: str
     steps: tuple[Step, ...]
+    shared: bool = False
+    """Whether others did the same meanwhile: then any of the attempts may be theirs."""
 
     @property
     def pauses(self) -> list[float]:
@@ -87,24 +90,46 @@ def of_requests(requests: Iterable[Request], idempotent: Iterable[str] = ()) -> 
     patterns = [looks_like(pattern) for pattern in idempotent]
 
     def step(request: Request) -> Step:
-        told = any(fits(request.operation, request.request) for fits in patterns)
-        return _request_step(request, told or request.idempotent or bool(request.idempotency_key))
+        named = any(fits(request.operation, request.request) for fits in patterns)
+        return _request_step(request, named or request.idempotent or bool(request.idempotency_key))
 
-    return _grouped((each.group, each.operation, step(each)) for each in requests)
+    told = list(requests)
+    shared = _shared(told)
+    grouped = _grouped((each.group, each.operation, step(each)) for each in told)
+    return [each._replace(shared=group in shared) for group, each in grouped.items()]
 
 
 def of_connections(connections: Iterable[Connection]) -> list[Operation]:
     """Return the logical operations of connections whose bytes are not parsed: their purpose is to connect."""
-    return _grouped((each.group, "connect", _connection_step(each)) for each in connections)
+    return list(_grouped((each.group, "connect", _connection_step(each)) for each in connections).values())
 
 
-def _grouped(steps: Iterable[tuple[int, str, Step]]) -> list[Operation]:
+def _shared(requests: Iterable[Request]) -> set[int]:
+    """Return the groups of requests during which another group asked for the same without an idempotency key."""
+    spans: dict[tuple[str, str], dict[int, tuple[float, float]]] = {}
+    for each in requests:
+        if not each.idempotency_key:
+            groups = spans.setdefault((each.request, each.fingerprint), {})
+            began, ended = groups.get(each.group, (each.began, each.began))
+            groups[each.group] = (began, max(ended, each.began + each.seconds))
+    found: set[int] = set()
+    for groups in spans.values():
+        last, until = 0, -math.inf
+        for group, (began, ended) in sorted(groups.items(), key=lambda item: item[1]):
+            if began < until:
+                found |= {last, group}
+            if ended > until:
+                last, until = group, ended
+    return found
+
+
+def _grouped(steps: Iterable[tuple[int, str, Step]]) -> dict[int, Operation]:
     names: dict[int, str] = {}
     found: dict[int, list[Step]] = {}
     for group, name, step in steps:
         names.setdefault(group, name)
         found.setdefault(group, []).append(step)
-    return [Operation(names[group], tuple(each)) for group, each in found.items()]
+    return {group: Operation(names[group], tuple(each)) for group, each in found.items()}
 
 
 def _request_step(request: Request, repeatable: bool) -> Step:

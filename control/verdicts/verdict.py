@@ -68,17 +68,18 @@ def _findings(seen: Seen, expected: Expectations) -> Iterator[Finding]:
     operations = seen.operations(expected.idempotent)
     told = expected.operations
     calls = 1 if told is None else max(1, 1 + told - len(operations))
-    bounded = [found for each in operations for found in retries.bounded(each, expected.max_attempts, calls)]
+    counted = [(each, calls + each.shared) for each in operations]  # an attempt of another client is like another call
+    bounded = [found for each, count in counted for found in retries.bounded(each, expected.max_attempts, count)]
     yield from bounded
     if told is not None and not bounded:
         yield from crowd.bounded_together(operations, told, expected.max_attempts)
-    for operation in operations:
+    for operation, count in counted:
         if expected.deadline is not None:
-            yield from retries.within_deadline(operation, expected.deadline, calls)
-        yield from retries.backs_off(operation, expected.opens_after, calls)
-        yield from retries.honours_retry_after(operation, calls)
-        yield from retries.leaves_final(operation, calls)
-        yield from retries.repeats_safely(operation, calls)
+            yield from retries.within_deadline(operation, expected.deadline, count)
+        yield from retries.backs_off(operation, expected.opens_after, count)
+        yield from retries.honours_retry_after(operation, count)
+        yield from retries.leaves_final(operation, count)
+        yield from retries.repeats_safely(operation, count)
     if calls == 1:
         yield from crowd.has_jitter(operations)
     yield from crowd.amplifies_little(operations, expected.max_amplification, calls)

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from brownout.control.observations import Request
 from brownout.control.verdicts import breaker, crowd, recovery, retries
 from brownout.control.verdicts.finding import Finding
-from brownout.control.verdicts.operation import Kind, Operation, Step
+from brownout.control.verdicts.operation import Kind, Operation, Step, of_requests
 
 KINDS: dict[str, Kind] = {
     "200": "", "400": "final", "401": "final", "407": "final", "412": "correctable", "404": "final", "429": "retryable", "500": "ambiguous", "503": "retryable",
@@ -331,3 +332,20 @@ def test_attempts_are_bounded_by_the_operations_that_are_told() -> None:
         "error bounded-attempts: 5 operations became 20 attempts; at most 3 for each are expected"
     ]
     assert said(crowd.bounded_together(wrong_pages, 5, 4)) == []
+
+
+def test_requests_that_others_sent_as_well_meanwhile_may_be_theirs() -> None:
+    def request(group: int, began: float, seconds: float, target: str = "GET /a", **more: str) -> Request:
+        values = dict.fromkeys(Request._fields)
+        values |= {"group": group, "began": began, "seconds": seconds, "operation": "GET /{}", "request": target}
+        return Request(**{**values, "status": 503, "end": "", "fingerprint": "", "idempotency_key": "", **more})  # type: ignore[arg-type]  # all that is read
+
+    def shared(*requests: Request) -> list[bool]:
+        return [each.shared for each in of_requests(requests)]
+
+    assert shared(request(1, 0.0, 1.0), request(2, 0.5, 1.0), request(1, 2.0, 1.0)) == [True, True]
+    assert shared(request(1, 0.0, 1.0), request(2, 2.0, 1.0), request(1, 5.0, 1.0)) == [True, True]
+    assert shared(request(1, 0.0, 9.0), request(2, 1.0, 1.0), request(3, 3.0, 1.0)) == [True, True, True]
+    assert shared(request(1, 0.0, 1.0), request(1, 2.0, 1.0), request(2, 4.0, 1.0)) == [False, False]
+    assert shared(request(1, 0.0, 1.0), request(2, 0.5, 1.0, target="GET /b")) == [False, False]
+    assert shared(request(1, 0.0, 1.0), request(2, 0.5, 1.0, idempotency_key="k")) == [False, False]
