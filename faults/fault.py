@@ -56,6 +56,10 @@ class Fault(Settings, frozen=True):
         """
         return 0.0
 
+    def connect_error(self) -> int:
+        """Return the errno with which connect() itself ends where connections are intercepted; 0: as the port has it."""
+        return 0
+
     def queue_limit(self) -> int | None:
         """Return how many bytes may wait for this fault before the source is paused; None: the proxy's own limit."""
         return None

@@ -51,8 +51,6 @@ class Fleet(Shared):
     `profiles` are those of the configuration file, `applied` what each profile that was applied put where, and
     `countdowns` the clocks of those that have one of their own. `launch` places what is there from the beginning. With
     `show_values` the record of exchanges has the values that may be secrets.
-    `meets`: the connections of a command are intercepted, so what is not known yet may be met, and faults wait for it.
-
     As an async context manager it closes itself.
     """
 
@@ -65,7 +63,6 @@ class Fleet(Shared):
         self.applied: dict[str, list[Placed]] = {}
         self.countdowns: dict[str, Countdown | None] = {}
         self._sources: dict[str, Profile] = {}
-        self.meets = False
         self.launch = Launch(self)
         self._leaving: dict[asyncio.Task[None], Proxy] = {}
         _FLEETS.add(self)
@@ -364,7 +361,8 @@ class Fleet(Shared):
     def _check_room(self, profile: str | None, placed: Sequence[Placed]) -> None:
         """Check that no proxy would have too many injections, or one that it cannot have. Raises BrownoutError."""
         for each in placed:
-            if (wrong := cannot_hang(each.spec.fault, each.proxy, self.proxies[each.proxy].listen)) is not None:
+            listen = self.proxies[each.proxy].listen
+            if (wrong := cannot_hang(each.spec.fault, each.proxy, listen, intercepted=self.meets)) is not None:
                 raise wrong
         others = Counter(proxy for proxy, _ in self._taken(profile))
         for proxy, count in Counter(each.proxy for each in placed).items():

@@ -114,6 +114,13 @@ class Injections(Mapping[str, Injection]):
         return max(active, key=_STRICTER, default="open")
 
     @property
+    def connect_error(self) -> int:
+        """The errno with which an intercepted connect() is to end; 0: as the port has it."""
+        state = self.port
+        active = [each.spec.fault for each in self._placed.values() if each.active]
+        return next((error for fault in active if fault.port == state and (error := fault.connect_error())), 0)
+
+    @property
     def keeps_waiting(self) -> bool:
         """Whether one that is active may keep new connections waiting, or turn them away."""
         return any(each.active and type(each.spec.fault).admit is not Fault.admit for each in self._placed.values())
@@ -165,7 +172,7 @@ class Injections(Mapping[str, Injection]):
             raise full(host.name)
         if (wrong := protocol_mismatch(spec.fault, host.name, host.upstream.protocol)) is not None:
             raise wrong
-        if (wrong := cannot_hang(spec.fault, host.name, host.listen)) is not None:
+        if (wrong := cannot_hang(spec.fault, host.name, host.listen, intercepted=host.shared.meets)) is not None:
             raise wrong
         named = spec if spec.name else spec._replace(name=free(spec.fault.name, self._placed))
         told = partial(self._fired, named.name)
@@ -193,11 +200,15 @@ class Injections(Mapping[str, Injection]):
         self._host.catch_up()  # a client that has connected did so under the settings before
         injection = self.find(name)
         before, spec = injection.spec, injection.spec.changed(values)
+        host = self._host
+        if (wrong := cannot_hang(spec.fault, host.name, host.listen, intercepted=host.shared.meets)) is not None:
+            raise wrong
         injection.change(spec)
         if spec.fault != before.fault:
             for target in tuple(injection.hits):
                 target.change(injection)
             self._host.gate.ask_soon()
+            self._host.settle_port()
         if isinstance(spec.fault, ExchangeFault):
             self._arm()
         self._host.shared.journal.write(event.Changed(self._host.name, event.shortened(spec.to_mapping())))

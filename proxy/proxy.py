@@ -165,7 +165,8 @@ class Proxy:
             for injection in self.injections.values():
                 if (wrong := protocol_mismatch(injection.spec.fault, self.name, to.protocol)) is not None:
                     raise ConflictError(wrong.message, f"heal {injection.name} first, or {wrong.hint}")
-                if (wrong := cannot_hang(injection.spec.fault, self.name, at)) is not None:
+                fault, intercepted = injection.spec.fault, self.shared.meets
+                if (wrong := cannot_hang(fault, self.name, at, intercepted=intercepted)) is not None:
                     raise ConflictError(wrong.message, f"heal {injection.name} first")
             if enabled and (moves or not was):
                 try:

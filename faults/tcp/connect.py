@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from typing import Annotated, Literal
 
@@ -25,6 +26,14 @@ class Refuse(Fault, frozen=True):
     port = "refusing"
 
 
+_CONNECT_ERRORS = {
+    "no_answer": 0,
+    "no_route": errno.EHOSTUNREACH,
+    "timed_out": errno.ETIMEDOUT,
+    "refused": errno.ECONNREFUSED,
+}
+
+
 class Unreachable(Fault, frozen=True):
     """Lets connect() hang, as behind a firewall that drops SYNs; open connections are left alone.
 
@@ -35,6 +44,15 @@ class Unreachable(Fault, frozen=True):
     name = "unreachable"
     streams = ()
     port = "hanging"
+
+    how: Annotated[
+        Literal["no_answer", "no_route", "timed_out", "refused"],
+        Meta(description="With --intercept: the error of connect() itself, at once; `no_answer` lets it hang."),
+    ] = "no_answer"
+
+    def connect_error(self) -> int:
+        """Return the error of a network that says why."""
+        return _CONNECT_ERRORS[self.how]
 
 
 class ConnectDelay(Fault, frozen=True):

@@ -244,6 +244,8 @@ class Interception:
     def _route(self, proxy: Proxy) -> Route:
         if not proxy.enabled or proxy.address is None:
             return Route("port", self._door.refusing)
+        if error := proxy.injections.connect_error:
+            return Route("fail", errno=error)
         if proxy.injections.port != "open":
             return Route("port", proxy.address.port)
         moved = proxy.upstream is not self._upstreams.get(proxy)

@@ -77,8 +77,14 @@ def dropped(listening: socket.socket) -> int:
     return int(drops)
 
 
-def cannot_hang(fault: Fault, proxy: str, listen: Address) -> BrownoutError | None:
-    """Return why a fault that lets connect() hang cannot do so at a proxy that listens there; None where it can."""
+def cannot_hang(fault: Fault, proxy: str, listen: Address, *, intercepted: bool) -> BrownoutError | None:
+    """Return why a fault that lets connect() hang, or fail, cannot do so at a proxy that listens there, or None.
+
+    An error of connect() itself needs connections that are `intercepted`.
+    """
+    if fault.connect_error() and not intercepted:
+        text = f"{fault.name} on {proxy}: an error of connect() itself can be had with --intercept alone"
+        return BrownoutError(text, f"leave out `how`, or: brownout run --intercept -p {proxy}=UPSTREAM -- COMMAND")
     if fault.port != "hanging":
         return None
     if sys.platform != "linux":

@@ -249,3 +249,37 @@ def test_who_looks_whether_a_server_is_up_gives_it_no_name(run: Callable[..., Do
     assert {name: each["connections"]["total"] for name, each in done.proxies.items()} == {"redis": 1 if pause else 3}
     assert ("nothing said: 127.0.0.1:" in done.err) == bool(pause)
     assert "(2 connections)" in done.err or not pause
+
+
+HOWS = {"no_answer": ("TimeoutError", "EINPROGRESS"), "no_route": "EHOSTUNREACH", "timed_out": "ETIMEDOUT", "refused": "ECONNREFUSED"}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_unreachable_is_an_error_of_connect_itself(run: Callable[..., Done], tmp_path: Path, echo: int, how: str) -> None:
+    config = file(tmp_path, proxies={"db": f"postgres://127.0.0.1:{echo}"}, profiles={"gone": {"db": [f"unreachable:{how}"]}})
+    done = run(
+        """
+        from brownout.control.client import Client
+        port = int(sys.argv[1])
+        found = []
+        for timeout in (1.5, None):
+            sock = socket.socket()
+            sock.settimeout(timeout)
+            if timeout is None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", 1, 0))
+            try:
+                sock.connect(("127.0.0.1", port))
+                found.append("connected")
+            except OSError as error:
+                found.append(errno.errorcode.get(error.errno, type(error).__name__))
+        client = Client(os.environ["BROWNOUT_API"])
+        client.heal()
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+            say(found=found, healed=trip(sock))
+        """,
+        config, "--profile", "gone", "--strict",
+        args=(echo,),
+    )  # fmt: skip
+    wanted = HOWS[how]
+    assert done.one == {"found": list(wanted) if isinstance(wanted, tuple) else [wanted] * 2, "healed": True}, done.err
+    assert (done.code, "gone on db  matched 2, fired 2" in done.err) == (0, True), done.err
