@@ -204,6 +204,8 @@ def _announce(fleet: Fleet, server: Server | None, output: Output) -> None:
 
 def _where(fleet: Fleet, name: str) -> str:
     proxy = fleet.proxies[name]
+    if proxy.expected:
+        return f"proxy {name} waits for COMMAND to connect there"
     return line(name, proxy.address and proxy.address.endpoint, proxy.upstream.masked)
 
 

@@ -4,6 +4,7 @@
     PUT    /v1/proxies/P                {upstream, listen?, enabled?}: makes it; the same again is no error
     PATCH  /v1/proxies/P                {upstream?, listen?, enabled?}
     DELETE /v1/proxies/P
+    POST   /v1/proxies/P/expect         a proxy, also one that an intercepted command may still connect to
     GET    /v1/proxies/P/injections     /v1/proxies/P/injections/N
     POST   /v1/proxies/P/injections     an injection's flat mapping, or its short form as a JSON string
     PATCH  /v1/proxies/P/injections/N   the settings to change
@@ -105,6 +106,7 @@ class Api:
             web.get(f"{proxy}/injections", self.injections),
             web.post(f"{proxy}/injections", self.inject),
             web.delete(f"{proxy}/injections", self.heal_proxy),
+            web.post(f"{proxy}/expect", self.expect),
             web.get(injection, self.injection),
             web.patch(injection, self.change),
             web.delete(injection, self.heal),
@@ -148,6 +150,10 @@ class Api:
         """Show a proxy."""
         return self._proxy_reply(self._proxy(request))
 
+    async def expect(self, request: web.Request) -> web.Response:
+        """Show a proxy, also one that an intercepted command may still connect to."""
+        return self._proxy_reply(self._fleet.proxy_to_be(request.match_info["proxy"]))
+
     async def put_proxy(self, request: web.Request) -> web.Response:
         """Make a proxy (201), or find it there as asked (200). Raises ConflictError where it differs."""
         name = request.match_info["proxy"]
@@ -159,6 +165,9 @@ class Api:
             if (lease := self._lease(request)) is not None:
                 lease.made(proxy)
             return self._proxy_reply(proxy, HTTPStatus.CREATED)
+        if known.expected:
+            await known.meet(Address.upstream(asked.upstream))
+            return self._proxy_reply(known, HTTPStatus.CREATED)
         same = (
             known.upstream == Address.upstream(asked.upstream)
             and ("listen" not in values or Address.listen(asked.listen) in (known.listen, known.address))

@@ -150,6 +150,10 @@ class Client:
         """Return a proxy with its injections."""
         return self._ask("GET", _path("proxies", name), ProxyView)
 
+    def expect(self, name: str) -> ProxyView:
+        """Return a proxy, also one that an intercepted command may still connect to."""
+        return self._ask("POST", _path("proxies", name, "expect"), ProxyView)
+
     def add(self, name: str, upstream: str, listen: str = "127.0.0.1:0", *, enabled: bool = True) -> ProxyView:
         """Make a proxy; one that is there and differs is a ConflictError."""
         body = {"upstream": upstream, "listen": listen, "enabled": enabled}

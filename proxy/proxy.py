@@ -13,7 +13,7 @@ from ..faults.exchange import protocol_mismatch
 from ..faults.fault import Stream
 from ..faults.segment import Kind
 from ..faults.spec import Spec
-from ..wire.address import Address
+from ..wire.address import NOT_MET, Address
 from ..wire.errors import ConflictError, cut
 from ..wire.protocols import AUTO, dialect_of
 from . import vacuity
@@ -40,7 +40,7 @@ from .system.listener import ListenError
 from .system.port import Port
 from .system.refusals import refusals
 
-EXPECTED = Address("", 0, scheme=AUTO, url="not met yet", wrong="the command has not connected to it")
+EXPECTED = Address("", 0, scheme=AUTO, url=NOT_MET, wrong="the command has not connected to it")
 """The upstream of a proxy that is expected."""
 
 

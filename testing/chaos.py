@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from ..control.client import VARIABLE
 from ..faults.config.file import Config
 from ..proxy import new_seed
-from ..wire.address import Address
+from ..wire.address import Address, AddressError
 from ..wire.errors import BrownoutError, NotFoundError
 from ..wire.protocols import dialect_of
 from .driver import Driver, hidden
@@ -226,7 +226,7 @@ class Chaos:
         known = [Address.upstream(text) for text in texts]
         # A Toxiproxy has no scheme either.
         same = [address for address in known if view["upstream"] in (address.masked, f"tcp://{address.endpoint}")]
-        found = same[0] if same else Address.upstream(view["upstream"])
+        found = same[0] if same else _address(view["upstream"])
         return Proxied(self._driver, view, found, self._keep, lambda: self._since)
 
     def _keep(self, handle: Handle) -> None:
@@ -252,3 +252,11 @@ def _driver(api: str, config: Config, seed: int | None) -> Driver:
     if seed is None:
         seed = new_seed() if config.seed is None else config.seed
     return Embedded(config, seed)
+
+
+def _address(text: str) -> Address:
+    """Return the upstream of a proxy, also where what it is to stand before is not met yet."""
+    try:
+        return Address.upstream(text)
+    except AddressError as error:
+        return Address("", 0, url=text, wrong=error.message)

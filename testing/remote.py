@@ -65,7 +65,10 @@ class Remote:
 
     def find(self, name: str) -> ProxyView:
         """Return a proxy."""
-        return self._client.proxy(name)
+        try:
+            return self._client.proxy(name)
+        except NotFoundError:  # with --intercept it may still be met
+            return self._client.expect(name)
 
     def add(self, name: str, upstream: str) -> ProxyView:
         """Make a proxy on a free port, gone when we close, or find it there."""

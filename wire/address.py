@@ -27,6 +27,8 @@ LONGEST = 2048
 """The longest address, in characters."""
 NO_DRIVERS = ("cluster", "sentinel", "socket", "srv", "ssl", "tls")
 """What, after a `+`, says that there is more between than a host and port, as DNS records or TLS; no driver's name."""
+NOT_MET = "not met yet"
+"""What stands in place of an upstream that an intercepted command is yet to connect to."""
 _DETOURS = {
     "postgres": ("host", "hostaddr", "port", "service"),
     "mysql": ("host", "port", "socket", "unix_socket"),

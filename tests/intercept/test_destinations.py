@@ -255,8 +255,12 @@ HOWS = {"no_answer": ("TimeoutError", "EINPROGRESS"), "no_route": "EHOSTUNREACH"
 
 
 @pytest.mark.parametrize("how", HOWS)
-def test_unreachable_is_an_error_of_connect_itself(run: Callable[..., Done], tmp_path: Path, echo: int, how: str) -> None:
-    config = file(tmp_path, proxies={"db": f"postgres://127.0.0.1:{echo}"}, profiles={"gone": {"db": [f"unreachable:{how}"]}})
+def test_unreachable_is_an_error_of_connect_itself(
+    run: Callable[..., Done], tmp_path: Path, echo: int, how: str
+) -> None:
+    config = file(
+        tmp_path, proxies={"db": f"postgres://127.0.0.1:{echo}"}, profiles={"gone": {"db": [f"unreachable:{how}"]}}
+    )
     done = run(
         """
         from brownout.control.client import Client
