@@ -57,7 +57,7 @@ class Fault(Settings, frozen=True):
         return 0.0
 
     def connect_error(self) -> int:
-        """Return the errno with which connect() itself ends where connections are intercepted; 0: as the port has it."""
+        """Return the errno of connect() itself where connections are intercepted; 0: what becomes of it at the port."""
         return 0
 
     def queue_limit(self) -> int | None:

@@ -67,8 +67,10 @@ class Remote:
         """Return a proxy."""
         try:
             return self._client.proxy(name)
-        except NotFoundError:  # with --intercept it may still be met
-            return self._client.expect(name)
+        except NotFoundError:
+            if not isinstance(self._client, Client):
+                raise
+            return self._client.expect(name)  # with --intercept it may still be met
 
     def add(self, name: str, upstream: str) -> ProxyView:
         """Make a proxy on a free port, gone when we close, or find it there."""
