@@ -368,7 +368,8 @@ class Connects:
         note = pending.sock.note
         try:
             with open(f"/proc/{note.thread}/syscall") as call:
-                if call.read().split()[0] == str(self._numbers.connect):  # it waits, or a signal came between
+                doing = call.read().split()[0]  # of a thread that waits for a processor it is "running"
+                if doing == str(self._numbers.connect) or (doing == "running" and now < pending.began + _LOST):
                     self._restores.append((now + 2 * HOLD, pending, written))
                     return
             if kernel.read_address(note.thread, *note.arguments[1:3]) == written:

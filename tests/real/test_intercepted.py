@@ -303,3 +303,14 @@ def test_servers_that_a_suite_starts_are_found_by_their_names(program: Callable[
         broken = brownout("run", "--intercept", "brownout.yaml", "--profile", "cut", "--strict")
         assert broken.returncode == 1, broken.stdout + broken.stderr
         assert "1 failed, 1 passed" in broken.stdout, broken.stdout
+
+
+LIMITED = HERE.parent / "intercept" / "limited.py"
+PIDFD_GETFD = "438"
+
+
+def test_clients_meet_what_is_injected_where_sockets_cannot_be_taken(street: Street) -> None:
+    names = [name for name in SMALL if not CLIENTS[name].unix]
+    before = [sys.executable, str(LIMITED), PIDFD_GETFD]
+    check(street.run(names, "--profile", "slow", before=before))
+    check(street.run(names, "--profile", "cut", before=before), reset=True)
