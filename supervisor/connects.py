@@ -129,7 +129,7 @@ class Connects:
         kernel.let_pass(self._listener, note.id)
 
     def _connect(self, note: Notification) -> None:
-        original = kernel.read_address(note.thread, *note.arguments[1:3])
+        original = self._given(note)
         to = parse(original) if len(original) == note.arguments[2] else None
         route = _PASS if to is None else self._route(to)
         if to is None or route.how == "pass":
@@ -146,6 +146,16 @@ class Connects:
         finally:
             if sock.key not in self._pending or self._pending[sock.key].sock is not sock:
                 sock.close()
+
+    def _given(self, note: Notification) -> bytes:
+        """Return the address that a caller gives; where ours is still in its place, put back the one before."""
+        found = kernel.read_address(note.thread, *note.arguments[1:3])
+        for _, pending, written in self._restores:
+            there = pending.sock.note.arguments[1] == note.arguments[1] and written == found
+            if there and pending.sock.process == kernel.process_of(note.thread):
+                kernel.write_address(note.thread, note.arguments[1], pending.original)
+                return pending.original
+        return found
 
     def _take(self, sock: CallersSocket, to: Destination, route: Route, original: bytes) -> None:
         """Begin with a call."""

@@ -155,3 +155,23 @@ def test_words_that_do_not_go_together(words: list[str], message: str) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {message}\n")
+
+
+def test_an_address_that_was_written_over_can_be_given_again_at_once(run: Callable[..., Done], echo: int) -> None:
+    done = run(
+        """
+        address = ctypes.create_string_buffer(v4(int(sys.argv[1])), 16)
+        trips = 0
+        for _ in range(50):
+            with socket.socket() as sock:
+                assert connect(sock, address, 16) == 0
+                sock.settimeout(10)
+                trips += trip(sock)
+        say(trips=trips)
+        """,
+        args=(echo,),
+        before=(sys.executable, LIMITED, GETFD),
+    )
+    assert done.one == {"trips": 50}, done.err
+    (proxy,) = done.proxies.values()
+    assert proxy["connections"]["total"] == 50
