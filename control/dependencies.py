@@ -61,7 +61,13 @@ def dependencies_view(fleet: Fleet, interception: Interception) -> DependenciesV
         dependencies=[_view(proxy) for proxy in fleet.proxies.values() if proxy.by_program()],
         refused=dict(interception.refused),
         silent=dict(interception.silent),
-        unseen=[UnseenView(what=what, detail=each) for what, found in interception.unseen.items() for each in found],
+        unseen=[
+            UnseenView(what=what, detail=each)
+            for what, found in interception.unseen.items()
+            for each in found
+            # Who looks up a name with several addresses asks the system by UDP sockets which one is near.
+            if what != "udp" or each not in interception.destinations
+        ],
         taken=interception.command.takes,
     )
 

@@ -200,8 +200,7 @@ class Connects:
         if route.how == "fail":
             self._refused(pending, route.errno, how="fail")
         elif route.how == "port":
-            self._told(pending, "", how="port")
-            self._bring(pending, Destination("127.0.0.1", route.port), "")
+            self._to_port(pending, route.port, how="port")
         elif route.how == "wait":
             self._bring_to_door(pending)
         else:
@@ -233,11 +232,21 @@ class Connects:
             result = pending.upstream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if result == 0:
             self._bring_to_door(pending)
-        elif result == errno.ECONNREFUSED and not pending.sock.blocks and not pending.to.path:
-            self._told(pending, "", result)
-            self._bring(pending, Destination("127.0.0.1", self.policy.refusing), "")
+        elif result == errno.ECONNREFUSED and not pending.sock.blocks:
+            self._to_port(pending, self.policy.refusing)
         else:
             self._refused(pending, result)
+
+    def _to_port(self, pending: Pending, port: int, how: str = "carry") -> None:
+        """Let a port of ours end a call as it ends those of others: by refusing it, or not at all.
+
+        Sockets that cannot be connected to it, of unix sockets and of IPv6 alone, are refused.
+        """
+        if pending.to.path or pending.sock.needs_ipv6:
+            self._refused(pending, errno.ECONNREFUSED, how)
+            return
+        self._told(pending, "", errno.ECONNREFUSED, how)
+        self._bring(pending, Destination("127.0.0.1", port), "")
 
     def _refused(self, pending: Pending, result: int, how: str = "carry") -> None:
         self._told(pending, "", result, how=how)

@@ -10,16 +10,21 @@ _LONGEST = 60
 
 
 def program_of(process: int) -> str:
-    """Return the program of a process: `psql`, `gunicorn`, and of an interpreter what it runs: `python app.py`.
-
-    Settings of its command line are left out, since they may be secrets. A process that is gone has none.
-    """
+    """Return the program of a process; one that is gone has none."""
     try:
         with open(f"/proc/{process}/cmdline", "rb") as line:
             words = line.read(4096).decode(errors="replace").split("\0")
     except OSError:
         return ""
-    name = os.path.basename(words[0]).partition(":")[0].strip() or _short_name(process)
+    return named(words) or _short_name(process)
+
+
+def named(words: list[str]) -> str:
+    """Return what a command line is called: `psql`, `gunicorn`, and of an interpreter what it runs: `python app.py`.
+
+    Its settings are left out, since they may be secrets.
+    """
+    name = os.path.basename(words[0]).partition(":")[0].strip()
     if _INTERPRETER.fullmatch(name):
         name += _script(words[1:])
     return "".join(each for each in name if each.isprintable())[:_LONGEST]

@@ -21,12 +21,11 @@ import errno
 import os
 import socket
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...supervisor.messages import Connect, Policy, Route
 from ...supervisor.sockaddr import Destination
 from ...wire.address import Address
-from ...wire.errors import BrownoutError
 from ..fleet import Fleet
 from ..proxy import Proxy
 from ..record.caller import Caller
@@ -38,7 +37,17 @@ from .supervised import Supervised
 
 _REASONS = {errno.ECONNREFUSED: "dial_refused", errno.ETIMEDOUT: "dial_timeout"}
 
-_LOOPBACK = {"127.0.0.1": "::1", "::1": "127.0.0.1"}
+
+class Met(NamedTuple):
+    """The proxy before a destination, and its upstream when that was found: it may be moved to another one."""
+
+    proxy: Proxy
+    upstream: Address
+
+    @property
+    def moved(self) -> bool:
+        """Whether the proxy stands before something else by now."""
+        return self.proxy.upstream is not self.upstream
 
 
 class Interception:
@@ -56,8 +65,8 @@ class Interception:
         self._ours = ours
         self.command = Supervised(self._hear, to_stderr=to_stderr)
         self._door = Door(fleet.clock, self._arrived, self._failed, self.command.catch_up)
-        self._met: dict[str, Proxy] = {}
-        self._upstreams: dict[Proxy, Address] = {}
+        self._met: dict[str, Met] = {}
+        self._looked_up: set[Proxy] = set()
         self._learnt: set[Proxy] = set()
         self._newcomers: dict[str, Newcomer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,17 +117,17 @@ class Interception:
             self._door.announce(connect, upstream)
             return
         to = _destination(connect)
-        if (proxy := self._proxy_of(to)) is None:
+        if (met := self._find(to)) is None:
             self.refused[to.endpoint] += 1
         else:
-            proxy.note_refused(_caller(connect), *_reason(connect), connect.seconds)
+            met.proxy.note_refused(_caller(connect), *_reason(connect), connect.seconds)
 
     # Who comes
 
     def _arrived(self, arrival: Arrival) -> None:
         to = _destination(arrival.connect)
-        if (proxy := self._proxy_of(to)) is not None:
-            self._bring(arrival, proxy)
+        if (met := self._find(to)) is not None:
+            _bring(arrival, met)
         elif (newcomer := self._newcomers.get(to.endpoint)) is not None:
             newcomer.add(arrival)
         else:
@@ -131,13 +140,6 @@ class Interception:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _bring(self, arrival: Arrival, proxy: Proxy) -> None:
-        upstream = arrival.upstream
-        if upstream is not None and proxy.upstream is not self._upstreams[proxy]:  # it was moved
-            upstream.close()
-            upstream = None
-        proxy.accept(arrival.sock, _caller(arrival.connect), upstream)
-
     async def _meet(self, to: Destination, newcomer: Newcomer) -> None:
         """Give a destination its name, and let go on who waits for that."""
         words = await newcomer.heard()
@@ -148,54 +150,68 @@ class Interception:
             return
         try:
             await self._look_up_again(to)
-            proxy = self._proxy_of(to) or await self._become(to, words)
-        except BrownoutError as error:
-            self.unseen.setdefault("error", set()).add(f"{to.endpoint}: {error.message}")
+            met = self._find(to) or await self._become(to, words)
+        except Exception as error:  # nobody is to wait for a mistake of ours
+            self.unseen.setdefault("error", set()).add(f"{to.endpoint}: {error}")
             newcomer.close()
             return
         finally:
             del self._newcomers[to.endpoint]
         for arrival in newcomer.waiting:
-            self._bring(arrival, proxy)
+            _bring(arrival, met)
 
-    async def _become(self, to: Destination, words: Words) -> Proxy:
+    async def _become(self, to: Destination, words: Words) -> Met:
         protocol = naming.protocol_of(words.client, words.server)
         upstream = Address.upstream(naming.url(to, protocol))
         proxy = await self._fleet.meet(list(naming.names(to, protocol, words.client)), upstream)
-        self._met[to.endpoint], self._upstreams[proxy] = proxy, proxy.upstream
         self._learnt.add(proxy)
+        self._looked_up.add(proxy)
+        met = self._met[to.endpoint] = Met(proxy, proxy.upstream)
+        for other in naming.same(to):
+            self._met.setdefault(other.endpoint, met)
         self._direct()
-        return proxy
+        return met
+
+    @property
+    def destinations(self) -> set[str]:
+        """Where the command has connected to, or tried to, by TCP or unix sockets."""
+        return {*self._met, *self.refused, *self.silent}
 
     # Whose upstream it is
 
-    def _proxy_of(self, to: Destination) -> Proxy | None:
-        """Return the proxy before a destination; what listens on loopback is one, by IPv4 and by IPv6."""
-        proxy = self._met.get(to.endpoint)
-        if proxy is None and to.host in _LOOPBACK:
-            other = Destination(_LOOPBACK[to.host], to.port).endpoint
-            if (proxy := self._met.get(other)) is not None:
-                self._met[to.endpoint] = proxy
-        if proxy is not None and self._fleet.proxies.get(proxy.name) is not proxy:  # it was removed
-            del self._met[to.endpoint]
-            return None
-        return proxy
+    def _find(self, to: Destination) -> Met | None:
+        """Return the proxy before a destination, or before another address of the same server."""
+        for each in (to, *naming.same(to)):
+            met = self._met.get(each.endpoint)
+            if met is not None and self._is_there(met.proxy):
+                self._met[to.endpoint] = met
+                return met
+        return None
+
+    def _is_there(self, proxy: Proxy) -> bool:
+        return self._fleet.proxies.get(proxy.name) is proxy
 
     async def _look_up(self, proxy: Proxy) -> None:
         """Learn the addresses of a proxy's upstream; a name that has none now may have some later."""
         at = proxy.upstream
-        self._upstreams[proxy] = at
+        self._looked_up.add(proxy)
         if at.wrong:
             return
         if at.path:
-            self._met[at.path] = proxy
+            self._meets(Destination("", 0, at.path), Met(proxy, at))
             return
         try:
             found = await asyncio.get_running_loop().getaddrinfo(at.host, at.port, type=socket.SOCK_STREAM)
         except (OSError, ValueError):
             return
         for info in found:
-            self._met.setdefault(Destination(str(info[4][0]), at.port).endpoint, proxy)
+            self._meets(Destination(str(info[4][0]), at.port), Met(proxy, at))
+
+    def _meets(self, to: Destination, met: Met) -> None:
+        """Let a proxy stand before a destination, unless another one does so."""
+        known = self._met.get(to.endpoint)
+        if known is None or known.moved or not self._is_there(known.proxy):
+            self._met[to.endpoint] = met
 
     async def _look_up_again(self, to: Destination) -> None:
         """Look whether a destination is an upstream by now: one that was added, or a name's that has moved."""
@@ -210,8 +226,8 @@ class Interception:
         """Take a change to a proxy; one that was added may be before what the command connects to next."""
         self._direct()
         for proxy in self._fleet.proxies.values():
-            if proxy not in self._upstreams and not proxy.expected:
-                self._upstreams[proxy] = proxy.upstream
+            if proxy not in self._looked_up and not proxy.expected:
+                self._looked_up.add(proxy)
                 self._begin(self._look_up_new(proxy))
 
     async def _look_up_new(self, proxy: Proxy) -> None:
@@ -220,15 +236,15 @@ class Interception:
 
     def _direct(self) -> None:
         """Say what is to become of connections from now on, if that is something else than before."""
-        ports = [proxy.address.port for proxy in self._fleet.proxies.values() if proxy.address is not None]
         door = self._door
+        proxies = [proxy.address.port for proxy in self._fleet.proxies.values() if proxy.address is not None]
         policy = Policy(
             door=door.port,
             door6=door.port6,
             refusing=door.refusing,
-            routes={at: self._route(proxy) for at, proxy in self._met.items() if self._is_special(proxy)},
+            routes={at: self._route(met) for at, met in self._met.items() if self._is_special(met)},
             door_path=door.path,
-            ours=(*self._ours, *ports),
+            ours=(*self._ours, *proxies, door.port, door.port6),
             only=self._choice.only,
             spared=self._choice.spared,
         )
@@ -236,25 +252,32 @@ class Interception:
             self._said = policy
             self.command.direct(policy)
 
-    def _is_special(self, proxy: Proxy) -> bool:
+    def _is_special(self, met: Met) -> bool:
         """Say whether a proxy's connections are not what the supervisor carries unasked."""
-        there = self._fleet.proxies.get(proxy.name) is proxy
-        return there and (proxy not in self._learnt or self._route(proxy).how != "carry")
+        return self._is_there(met.proxy) and (met.proxy not in self._learnt or self._route(met).how != "carry")
 
-    def _route(self, proxy: Proxy) -> Route:
+    def _route(self, met: Met) -> Route:
+        proxy = met.proxy
         if not proxy.enabled or proxy.address is None:
             return Route("port", self._door.refusing)
         if error := proxy.injections.connect_error:
             return Route("fail", errno=error)
         if proxy.injections.port != "open":
             return Route("port", proxy.address.port)
-        moved = proxy.upstream is not self._upstreams.get(proxy)
-        if moved or proxy.injections.keeps_waiting or proxy.needs_no_upstream:
+        if met.moved or proxy.injections.keeps_waiting or proxy.needs_no_upstream:
             return Route("wait")
         return Route("carry")
 
     def _failed(self, error: OSError) -> None:
         self.unseen.setdefault("error", set()).add(f"a connection could not be accepted: {error.strerror}")
+
+
+def _bring(arrival: Arrival, met: Met) -> None:
+    upstream = arrival.upstream
+    if upstream is not None and met.moved:
+        upstream.close()
+        upstream = None
+    met.proxy.accept(arrival.sock, _caller(arrival.connect), upstream)
 
 
 def _destination(connect: Connect) -> Destination:

@@ -16,6 +16,7 @@ from ...wire.recognition import host_name, recognise
 
 _MANY = ("http", "https", "tls", "tcp")
 """Protocols of which a service has several dependencies."""
+_LOOPBACK = {"127.0.0.1": "::1", "::1": "127.0.0.1"}
 _FIRST_EPHEMERAL = 32768
 """The first port that Linux hands out by default; below it somebody chose it."""
 
@@ -42,6 +43,17 @@ def names(to: Destination, protocol: str, client: bytes) -> Iterator[str]:
     yield from dict.fromkeys(each for each in (protocol, host, to.endpoint) if each and each != usual)
     if to.is_local:
         yield f"localhost:{to.port}"
+
+
+def same(to: Destination) -> list[Destination]:
+    """Return other addresses at which the same server listens, as servers mostly do: loopback's other one.
+
+    What a unix socket of Postgres is called has the port in it (libpq, "Connection Strings").
+    """
+    if to.host in _LOOPBACK:
+        return [Destination(_LOOPBACK[to.host], to.port)]
+    port = to.path.rpartition("/.s.PGSQL.")[2]
+    return [Destination(host, int(port)) for host in _LOOPBACK] if port.isdecimal() else []
 
 
 def _is_number(host: str) -> bool:

@@ -287,3 +287,54 @@ def test_unreachable_is_an_error_of_connect_itself(
     wanted = HOWS[how]
     assert done.one == {"found": list(wanted) if isinstance(wanted, tuple) else [wanted] * 2, "healed": True}, done.err
     assert (done.code, "gone on db  matched 2, fired 2" in done.err) == (0, True), done.err
+
+
+def test_an_upstream_that_is_changed_is_the_one_that_is_reached(run: Callable[..., Done], echo: int) -> None:
+    done = run(
+        GREETED
+        + """
+    from brownout.control.client import Client
+    port = int(sys.argv[1])
+    other = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=serve, args=(other, b"other"), daemon=True).start()
+    client = Client(os.environ["BROWNOUT_API"])
+    client.add("db", f"tcp://127.0.0.1:{port}")
+    found = []
+    for upstream in (port, other.getsockname()[1], port):
+        client.update("db", upstream=f"tcp://127.0.0.1:{upstream}")
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            sock.sendall(b"same!")
+            found.append(sock.recv(5).decode())
+    client.update("db", enabled=False)
+    found.append(connect(socket.socket(), v4(port)))
+    client.remove("db")
+    found.append(connect(socket.socket(), v4(port)))
+    say(found=found)
+    """,
+        args=(echo,),
+    )
+    assert done.one == {"found": ["same!", "other", "same!", 111, 0]}, done.err
+
+
+def test_one_server_by_several_addresses_is_one_dependency(run: Callable[..., Done]) -> None:
+    done = run(
+        GREETED
+        + """
+    tcp = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    port = tcp.getsockname()[1]
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind(f".s.PGSQL.{port}")
+    unix.listen()
+    for each in (tcp, unix):
+        threading.Thread(target=serve, args=(each,), daemon=True).start()
+    startup = b"\\0\\0\\0\\x08\\x04\\xd2\\x16\\x2f"
+    for family, at in ((socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port)), (socket.AF_UNIX, os.path.abspath(f".s.PGSQL.{port}"))):
+        with socket.socket(family) as sock:
+            sock.connect(at)
+            sock.sendall(startup)
+            assert sock.recv(8) == startup
+    say(done=True)
+    """,
+        "--only", "*",
+    )  # fmt: skip
+    assert {name: each["connections"]["total"] for name, each in done.proxies.items()} == {"postgres": 3}, done.err
