@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from ..control.views import ProxyView
 from ..faults.injection_line import fault_and_settings
 from ..wire.protocols import AUTO
+from ..wire.address import NOT_MET
 from . import figures
 from .columns import align, shorten
 
@@ -80,6 +81,8 @@ def _fault(injection: Mapping[str, object]) -> tuple[str, str, str]:
 
 
 def _where(view: ProxyView) -> str:
+    if view["upstream"] == NOT_MET:
+        return NOT_MET
     learnt = f" ({view['protocol']})" if view["upstream"].startswith(AUTO) and view["protocol"] != AUTO else ""
     return f"{view['address'] or 'disabled'} -> {view['upstream']}{learnt}"
 

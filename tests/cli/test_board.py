@@ -25,6 +25,11 @@ VIEWS = [
 ]
 
 
+def test_what_is_not_met_yet_has_no_address() -> None:
+    waiting = view("postgres", address=None, enabled=False, upstream="not met yet", protocol="auto")
+    assert with_addresses([waiting], 200)[1].text.split("  ")[:2] == ["postgres", "not met yet"]
+
+
 def test_the_board_shows_addresses() -> None:
     assert [tuple(line) for line in with_addresses(VIEWS, 200)] == [
         ("PROXY        LISTEN -> UPSTREAM                         CONNECTIONS  TURNS     SENT  RECEIVED", "head"),
