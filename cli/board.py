@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 from ..control.views import ProxyView
 from ..faults.injection_line import fault_and_settings
-from ..wire.protocols import AUTO
 from ..wire.address import NOT_MET
+from ..wire.protocols import AUTO
 from . import figures
 from .columns import align, shorten
 
