@@ -21,7 +21,7 @@ from . import complete, figures
 from .errors import INDENT
 from .injection_words import Inject, InjectionWords
 from .options import api_option, examples, json_option, pairs, trigger_options, trigger_values, write_json
-from .typed import Typed, refusal
+from .typed import Change, Typed, refusal
 
 EVERYWHERE = "*"
 """In place of a proxy's name: all of them."""
@@ -86,7 +86,7 @@ def inject(
     options = named | trigger_values(keywords)
     given = _merge(given, options)
     try:
-        spec = Spec.parse({**given, **_match(matches)}, text=True, folder=Path())
+        spec = Spec.parse({**given, **_match(matches, words.typed)}, text=True, folder=Path())
     except SettingsError as error:
         raise words.explained(error, kind, given) from None
     if proxy == EVERYWHERE:
@@ -162,9 +162,13 @@ def heal(proxy: str | None, name: str | None, client: AnyClient, as_json: bool) 
         try:
             healed = client.heal(proxy)
         except NotFoundError as error:
-            raise (
-                refusal(error.message, "all of them are healed by", ["brownout heal"]) if proxy == ALL else error
-            ) from None
+            if proxy == ALL:
+                raise refusal(error.message, "all of them are healed by", ["brownout heal"]) from None
+            where = [
+                view["name"] for view in client.proxies() if any(each["name"] == proxy for each in view["injections"])
+            ]
+            lines = [shlex.join(["brownout", "heal", each, str(proxy)]) for each in where]
+            raise refusal(error.message, "it is an injection there", lines) if where else error from None
         if as_json:
             write_json({"healed": healed})
         else:
@@ -232,7 +236,11 @@ def _settings(words: tuple[str, ...], fault: str) -> dict[str, str]:
     return given
 
 
-def _match(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
+def _match(words: tuple[str, ...], typed: Typed | None = None) -> dict[str, dict[str, str]]:
+    for word in words:
+        if typed is not None and word.startswith("/") and word in typed.words:
+            line = typed.line([Change(typed.words.index(word), (f"path={word}",))])
+            raise refusal(f"'{word}' is not a match", "a path is one by its key", [line])
     return {"match": pairs(words, "--match method=POST", "match")} if words else {}
 
 

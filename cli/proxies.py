@@ -26,13 +26,29 @@ def proxy() -> None:
     )
 )
 @click.argument("name")
-@click.argument("upstream")
+@click.argument("upstream", required=False, metavar="UPSTREAM")
 @click.option("--listen", default="127.0.0.1:0", metavar="ADDRESS", help="HOST:PORT or unix:///path; else a free port.")
 @click.option("--disabled", is_flag=True, help="Do not listen yet.")
 @api_option
 @json_option
-def add(name: str, upstream: str, listen: str, disabled: bool, client: AnyClient, as_json: bool) -> None:
+@click.pass_context
+def add(
+    ctx: click.Context,
+    /,
+    name: str,
+    upstream: str | None,
+    listen: str,
+    disabled: bool,
+    client: AnyClient,
+    as_json: bool,
+) -> None:
     """Add a proxy NAME before UPSTREAM, a URL, HOST:PORT or a port of this machine."""
+    if upstream is None:  # as -p of run takes it
+        name, _, upstream = name.partition("=")
+    if not upstream:
+        raise click.MissingParameter(
+            ctx=ctx, param=next(each for each in ctx.command.params if each.name == "upstream")
+        )
     _answer(client.add(name, full(name, upstream), listen, enabled=not disabled), as_json)
 
 

@@ -37,6 +37,16 @@ def test_inject_change_heal(brownout: Brownout) -> None:
     assert brownout.says("heal") == "nothing to heal\n"
 
 
+def test_an_injection_in_place_of_its_proxy_is_told_from_one_that_is_not_there(brownout: Brownout) -> None:
+    brownout.says("inject", "echo", "latency:300ms")
+    told = brownout("heal", "latency")
+    assert (told.exit_code, told.stderr.splitlines()[1:]) == (
+        2, ["hint:  it is an injection there", "       brownout heal echo latency"]
+    )  # fmt: skip
+    assert "known: echo" in brownout("heal", "reset").stderr
+    assert brownout.says("heal", "echo", "latency").startswith("healed latency on echo")
+
+
 def test_inject_works_on_the_link(brownout: Brownout) -> None:
     with brownout.link() as link:
         link.sendall(b"ping")
