@@ -63,6 +63,10 @@ class Request(NamedTuple):
     """How many seconds the reply asked the client to wait before it tries again."""
     failed: bool
     """Whether the client had reason to try again: no whole reply, 5xx, 408, 425, 429, or a 4xx that a fault made."""
+    caller: str
+    """The program of the client, without its settings, where connections are intercepted; else empty."""
+    process: int | None
+    """Its process."""
 
     @property
     def fault(self) -> str:
@@ -106,6 +110,10 @@ class Connection(NamedTuple):
     """What the client got, in bytes."""
     failed: bool
     """Whether the client had reason to try again: it was refused or reset, or got nothing."""
+    caller: str
+    """The program of the client, without its settings, where connections are intercepted; else empty."""
+    process: int | None
+    """Its process."""
 
     @property
     def fault(self) -> str:
@@ -199,6 +207,8 @@ def _request(view: RequestView, place: Attempt) -> Request:
         idempotent=view["idempotent"],
         retry_after=view["retry_after"],
         failed=_request_failed(view),
+        caller=view["caller"],
+        process=view["process"],
     )
 
 
@@ -240,6 +250,8 @@ def _connection(view: ConnectionView, place: Attempt) -> Connection:
         sent=view["sent"],
         received=view["received"],
         failed=_connection_failed(view),
+        caller=view["caller"],
+        process=view["process"],
     )
 
 

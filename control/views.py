@@ -161,6 +161,10 @@ class RequestView(TypedDict):
     """How many seconds the reply asks the client to wait; None: it does not."""
     left_seconds: float | None
     """From its beginning until the client's stream ended; None: not before the reply was whole."""
+    caller: str
+    """The program of an intercepted client, without its settings; else empty."""
+    process: int | None
+    """Its process."""
 
 
 @final  # as well
@@ -190,6 +194,10 @@ class ConnectionView(TypedDict):
     """What was handed to the client, in bytes."""
     faults: list[str]
     """The names of the injections that acted on it; those of requests are in the RequestView."""
+    caller: str
+    """The program of an intercepted client, without its settings; else empty."""
+    process: int | None
+    """Its process."""
 
 
 class FindingView(TypedDict):
@@ -334,6 +342,8 @@ def request_view(entry: Entry) -> RequestView:
         "idempotent": entry.idempotent,
         "retry_after": entry.retry_after,
         "left_seconds": None if entry.left is None else round(entry.left, 6),
+        "caller": "" if entry.caller is None else entry.caller.program,
+        "process": None if entry.caller is None else entry.caller.process,
     }
 
 
@@ -352,6 +362,8 @@ def connection_view(entry: ConnectionEntry) -> ConnectionView:
         "sent": entry.sent,
         "received": entry.received,
         "faults": list(entry.faults),
+        "caller": "" if entry.caller is None else entry.caller.program,
+        "process": None if entry.caller is None else entry.caller.process,
     }
 
 

@@ -410,7 +410,7 @@ class Proxy:
         now = self.shared.clock.time()
         found = []
         for link in self.links.values():
-            origin = Origin(time.time() - now, self.name, link.number)
+            origin = Origin(time.time() - now, self.name, link.number, link.caller)
             for exchange in link.conversation.open if link.conversation is not None else ():
                 exchange.origin = origin
                 found.append(self.shared.request_log.look(exchange, now))

@@ -6,6 +6,7 @@ import hashlib
 from typing import NamedTuple
 
 from ...wire.dialect import RequestHead
+from ..record.caller import Caller
 from ..record.request_log import Entry
 from .message_queue import Slot
 from .plan import Plan
@@ -15,11 +16,15 @@ BRIEF = 1024
 
 
 class Origin(NamedTuple):
-    """Where an exchange was: its proxy and link, and the moment at which the proxy's clock began, in Unix time."""
+    """Where an exchange was: its proxy and link, and the moment at which the proxy's clock began, in Unix time.
+
+    `caller` is the process whose link it is, where that is known.
+    """
 
     epoch: float
     proxy: str
     link: int
+    caller: Caller | None = None
 
 
 class Exchange:
@@ -74,7 +79,7 @@ class Exchange:
 
     def entry(self, seq: int, *, values: bool, now: float = 0.0) -> Entry:
         """Return it for the record, with the `values` that may be secrets, or without; an open one as it is `now`."""
-        epoch, proxy, link = self.origin
+        epoch, proxy, link, caller = self.origin
         return Entry(
             seq=seq,
             at=epoch + self.started,
@@ -96,6 +101,7 @@ class Exchange:
             left=None if self.left is None else self.left - self.started,
             request_complete=self.request_complete,
             head=self.head,
+            caller=caller,
         )
 
     @property

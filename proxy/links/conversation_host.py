@@ -69,7 +69,7 @@ class LinkConversationHost:
         self._dialect = dialect
         self._operations = proxy.operations
         self._request_log = proxy.shared.request_log
-        self._origin = Origin(time.time() - link.clock.time(), proxy.name, link.number)
+        self._origin = Origin(time.time() - link.clock.time(), proxy.name, link.number, link.caller)
 
     @property
     def rules(self) -> Rules:

@@ -373,6 +373,7 @@ class Link:
             sent=self.client.bytes,
             received=received,
             faults=self.faults,
+            caller=self.caller,
         )
 
     def ends_seen(self) -> int:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .caller import Caller
 from .listeners import tell
 
 KEPT = 10_000
@@ -19,7 +20,7 @@ class ConnectionEntry(NamedTuple):
     after that it ended, or how old it is now; `left` is how long after that its client's stream ended, if it did.
     `opened`: its upstream was reached. `end` is how it ended, empty while it is open and its client is there. `sent` is
     what its client sent, `received` what was handed to it, in bytes. `faults` are the names of the injections that
-    acted on it.
+    acted on it. `caller` is the process whose connection it is, where that is known.
     """
 
     seq: int
@@ -34,6 +35,7 @@ class ConnectionEntry(NamedTuple):
     sent: int
     received: int
     faults: tuple[str, ...]
+    caller: Caller | None = None
 
 
 class ConnectionLog:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from ...wire.dialect import RequestHead
 from ...wire.keyed_hash import keyed_hash
+from .caller import Caller
 from .listeners import tell
 
 KEPT = 10_000
@@ -28,7 +29,8 @@ class Entry(NamedTuple):
     `began` is when it began by the clock of the proxies. `retry_after` is how many seconds the reply asks the client to
     wait. `left` is how long after the beginning the client's stream ended, if that was before the reply's end.
     `request_complete`: all of the request was read, and `fingerprint` is that of its whole body. `head`
-    is what its request asks for, secrets included: hashes of it are made when somebody asks.
+    is what its request asks for, secrets included: hashes of it are made when somebody asks. `caller` is the process
+    that asked, where that is known.
     """
 
     seq: int
@@ -51,6 +53,7 @@ class Entry(NamedTuple):
     left: float | None
     request_complete: bool
     head: RequestHead
+    caller: Caller | None = None
 
     @property
     def identity(self) -> str:

@@ -43,6 +43,8 @@ VIEW = {
     "idempotent": False,
     "retry_after": 2.0,
     "left_seconds": None,
+    "caller": "",
+    "process": None,
 }
 
 
