@@ -370,6 +370,8 @@ class Connects:
             if pending.sock.blocks:
                 self._answer(pending, errno.EINPROGRESS)  # what connect() says when SO_SNDTIMEO is over
             else:
+                if len(self._slow) >= _BEGUN:
+                    self._slow.clear()
                 self._slow[pending.to.endpoint] = now
                 self._bring_to_door(pending)
             return

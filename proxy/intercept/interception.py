@@ -38,6 +38,12 @@ from .supervised import Supervised
 _REASONS = {errno.ECONNREFUSED: "dial_refused", errno.ETIMEDOUT: "dial_timeout"}
 
 
+MOST = 500
+"""How many destinations become a proxy each. What is met beyond that shares one."""
+OTHERS = "others"
+"""Its name."""
+
+
 class Met(NamedTuple):
     """The proxy before a destination, and its upstream when that was found: it may be moved to another one."""
 
@@ -68,6 +74,7 @@ class Interception:
         self._met: dict[str, Met] = {}
         self._looked_up: set[Proxy] = set()
         self._learnt: set[Proxy] = set()
+        self._others: Proxy | None = None
         self._newcomers: dict[str, Newcomer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._said: Policy | None = None
@@ -163,7 +170,10 @@ class Interception:
     async def _become(self, to: Destination, words: Words) -> Met:
         protocol = naming.protocol_of(words.client, words.server)
         upstream = Address.upstream(naming.url(to, protocol))
-        proxy = await self._fleet.meet(list(naming.names(to, protocol, words.client)), upstream)
+        if len(self._learnt) < MOST:
+            proxy = await self._fleet.meet(list(naming.names(to, protocol, words.client)), upstream)
+        else:
+            proxy = await self._shared(upstream)
         self._learnt.add(proxy)
         self._looked_up.add(proxy)
         met = self._met[to.endpoint] = Met(proxy, proxy.upstream)
@@ -171,6 +181,12 @@ class Interception:
             self._met.setdefault(other.endpoint, met)
         self._direct()
         return met
+
+    async def _shared(self, upstream: Address) -> Proxy:
+        """Return the proxy of very many destinations: the supervisor dials for it, each to where it is meant to go."""
+        if self._others is None or not self._is_there(self._others):
+            self._others = await self._fleet.meet([OTHERS], upstream._replace(scheme="tcp"))
+        return self._others
 
     @property
     def destinations(self) -> set[str]:
@@ -264,7 +280,7 @@ class Interception:
             return Route("fail", errno=error)
         if proxy.injections.port != "open":
             return Route("port", proxy.address.port)
-        if met.moved or proxy.injections.keeps_waiting or proxy.needs_no_upstream:
+        if met.moved or ((proxy.injections.keeps_waiting or proxy.needs_no_upstream) and proxy is not self._others):
             return Route("wait")
         return Route("carry")
 

@@ -1,5 +1,6 @@
 """Which proxy a connection comes to: configured, met, expected; and what faults do there."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -338,3 +339,36 @@ def test_one_server_by_several_addresses_is_one_dependency(run: Callable[..., Do
         "--only", "*",
     )  # fmt: skip
     assert {name: each["connections"]["total"] for name, each in done.proxies.items()} == {"postgres": 3}, done.err
+
+
+def test_of_very_many_destinations_the_last_ones_share_a_proxy(run: Callable[..., Done], tmp_path: Path) -> None:
+    few = """
+import sys
+from brownout.proxy.intercept import interception
+interception.MOST = 2
+sys.argv = sys.argv[3:]
+from brownout.cli.start import main
+main()
+"""
+    config = file(tmp_path, profiles={"late": {"*": ["connect_delay:100ms"]}})
+    done = run(
+        GREETED
+        + """
+    found = []
+    for number in range(5):
+        listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=serve, args=(listener, str(number).encode()), daemon=True).start()
+        for _ in range(2):
+            with socket.create_connection(listener.getsockname()) as sock:
+                found.append(sock.recv(1).decode())
+    say(found="".join(found))
+    """,
+        config, "--profile", "late", "--only", "127.0.0.1:*",
+        before=(sys.executable, "-c", few),
+    )  # fmt: skip
+    assert done.one == {"found": "0011223344"}, done.err
+    assert {name: each["connections"]["total"] for name, each in done.proxies.items()} == {
+        "tcp": 2,
+        "tcp-2": 2,
+        "others": 6,
+    }
