@@ -13,13 +13,15 @@ From the process:   ready     it answers; with a descriptor that stands for the 
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 _MOST_DESCRIPTORS = 2
 LARGEST = 65_536
-"""Bytes of a packet."""
+"""Bytes of a packet. A larger message goes in a file, of which the packet has the descriptor."""
+_IN_FILE = b"file"
 
 
 class Route(NamedTuple):
@@ -82,7 +84,12 @@ def packed(kind: str, values: dict[str, Any]) -> bytes:
 
 def send(sock: socket.socket, packet: bytes, descriptors: Sequence[int] = ()) -> None:
     """Send a packet. Raises OSError: BlockingIOError where it must wait."""
-    if descriptors:
+    if len(packet) > LARGEST:
+        with open(os.memfd_create("brownout"), "wb") as file:
+            file.write(packet)
+            file.flush()
+            socket.send_fds(sock, [_IN_FILE], [file.fileno()])
+    elif descriptors:
         socket.send_fds(sock, [packet], list(descriptors))
     else:
         sock.send(packet)
@@ -91,4 +98,7 @@ def send(sock: socket.socket, packet: bytes, descriptors: Sequence[int] = ()) ->
 def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """Return the next message with its descriptors; None where the other side is gone. Raises BlockingIOError."""
     data, descriptors, _, _ = socket.recv_fds(sock, LARGEST, _MOST_DESCRIPTORS)
+    if data == _IN_FILE:
+        with open(descriptors.pop(), "rb") as file:
+            data = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
     return (json.loads(data), descriptors) if data else None
