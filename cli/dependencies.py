@@ -14,6 +14,8 @@ _EPHEMERAL = 32768
 _UNSEEN = {
     "udp": "{} (UDP: only TCP is caught)",
     "io_uring": "{} can use io_uring, and what connects by that is not caught",
+    "network": "{} has a network of its own",
+    "closed": "{} does not let itself be looked into",
     "error": "{}",
 }
 _NOTHING = "it talked to nothing over TCP"

@@ -35,7 +35,10 @@ class DependencyView(TypedDict):
 
 
 class UnseenView(TypedDict):
-    """Traffic that is not intercepted: `udp`, `io_uring`, or an `error`, and where or by whom."""
+    """What is not intercepted: `udp`, `io_uring`, `network`, `closed`, or an `error`, and where or by whom.
+
+    `network`: a program in a network namespace of its own. `closed`: one that does not let itself be looked into.
+    """
 
     what: str
     detail: str

@@ -15,12 +15,11 @@ import struct
 
 from . import kernel
 from .kernel import Calls, Notification
-from .processes import inode_of
+from .processes import STREAMS, inode_of, kind_of
 from .sockaddr import Destination, pack
 
 _CLOSED = 7  # TCP_CLOSE, of tcp_states.h
-_KINDS = {"TCP": socket.AF_INET, "TCPv6": socket.AF_INET6, "MPTCP": socket.AF_INET, "MPTCPv6": socket.AF_INET6}
-_STREAMS = {*_KINDS, "UNIX-STREAM", "UNIX"}
+_UNIX = ("UNIX-STREAM", "UNIX")
 PASSED = -1
 """In place of an errno: the kernel goes on with the call."""
 
@@ -65,7 +64,12 @@ class Taken(CallersSocket):
 
     def __init__(self, numbers: Calls, process: int, note: Notification) -> None:
         super().__init__(process, note)
-        self.socket = socket.socket(fileno=kernel.descriptor_of(numbers, process, note.descriptor))
+        descriptor = kernel.descriptor_of(numbers, process, note.descriptor)
+        try:
+            self.socket = socket.socket(fileno=descriptor)
+        except OSError:  # it is no socket
+            os.close(descriptor)
+            raise
         self.key = os.fstat(self.socket.fileno()).st_ino
         self.family = self.socket.family
         tcp = self.socket.proto in (socket.IPPROTO_TCP, getattr(socket, "IPPROTO_MPTCP", 262))
@@ -133,11 +137,10 @@ class Rewritten(CallersSocket):
 
     def __init__(self, process: int, note: Notification) -> None:
         super().__init__(process, note)
-        path = f"/proc/{process}/fd/{note.descriptor}"
         self.key = inode_of(process, note.descriptor)
-        name = os.getxattr(path, "system.sockprotoname").rstrip(b"\0").decode()
-        self.is_stream = name in _STREAMS
-        self.family = _KINDS.get(name, socket.AF_UNIX)
+        kind = kind_of(process, note.descriptor)
+        self.is_stream = kind in STREAMS or kind in _UNIX
+        self.family = STREAMS.get(kind, socket.AF_UNIX)
         with open(f"/proc/{process}/fdinfo/{note.descriptor}") as info:
             flags = next(int(line.split()[1], 8) for line in info if line.startswith("flags:"))
         self.blocks = not flags & os.O_NONBLOCK

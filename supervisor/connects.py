@@ -33,7 +33,7 @@ from . import kernel
 from .callers_socket import PASSED, CallersSocket, Rewritten, Taken
 from .kernel import Calls, Notification
 from .messages import Connect, Policy, Route
-from .processes import Opened, program_of
+from .processes import Opened, network_of, path_from_here, program_of
 from .sockaddr import Destination, family_in, family_of, pack, parse
 
 HOLD = 0.005
@@ -103,6 +103,7 @@ class Connects:
         self._safe = safe
         self.policy = Policy(0, 0, 0, {}, "", ())
         self._opened = Opened()
+        self._network = network_of("self")
         self._pending: dict[int, Pending] = {}
         self._unheard: dict[int, int] = {}
         self._begun: dict[int, None] = {}
@@ -124,6 +125,8 @@ class Connects:
                 self._opened.add(kernel.process_of(note.thread), note.descriptor)
             else:
                 self._tell_unseen("io_uring", program_of(kernel.process_of(note.thread)))
+        except PermissionError:
+            self._tell_unseen("closed", program_of(note.thread))
         except Exception as error:
             self._tell_wrong(error)
         kernel.let_pass(self._listener, note.id)
@@ -131,12 +134,21 @@ class Connects:
     def _connect(self, note: Notification) -> None:
         original = self._given(note)
         to = parse(original) if len(original) == note.arguments[2] else None
+        if to is not None and to.path:
+            to = to._replace(path=path_from_here(note.thread, to.path))
         route = _PASS if to is None else self._route(to)
         if to is None or route.how == "pass":
             kernel.let_pass(self._listener, note.id)
             return
         process = kernel.process_of(note.thread)
+        if network_of(note.thread) != self._network:
+            self._tell_unseen("network", program_of(process))
+            kernel.let_pass(self._listener, note.id)
+            return
         sock = Taken(self._numbers, process, note) if self._takes else Rewritten(process, note)
+        if not kernel.is_waiting(self._listener, note.id):  # what we looked into may be another process by now
+            sock.close()
+            return
         try:
             self._take(sock, to, route, original)
         except BaseException:
@@ -161,6 +173,9 @@ class Connects:
         """Begin with a call."""
         number = sock.note.id
         pending = self._pending.get(sock.key)
+        if pending is not None and kernel.is_waiting(self._listener, pending.number):  # another thread calls, too
+            kernel.answer(self._listener, number, errno.EALREADY)
+            return
         if pending is not None:  # it was interrupted, and called again
             pending.number, pending.lost_at, pending.sock.note = number, None, sock.note
             return
@@ -232,6 +247,10 @@ class Connects:
             result = pending.upstream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if result == 0:
             self._bring_to_door(pending)
+        elif pending.to.path:  # the caller may find it all the same, in a mount namespace or with other rights
+            self._told(pending, "", result)
+            kernel.let_pass(self._listener, pending.number)
+            self._done(pending)
         elif result == errno.ECONNREFUSED and not pending.sock.blocks:
             self._to_port(pending, self.policy.refusing)
         else:
@@ -281,7 +300,8 @@ class Connects:
         elif result in (0, errno.EINPROGRESS) or not ticket:
             self._answer(pending, result)
         else:
-            self._loop.tell("gone", {"ticket": ticket})
+            if ticket != "::1":  # those are told of only when they come
+                self._loop.tell("gone", {"ticket": ticket})
             raise OSError(result, "cannot be brought to the proxies")
 
     def _passed(self, pending: Pending, written: bytes) -> None:

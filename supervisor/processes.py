@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import time
 
 _INTERPRETER = re.compile(r"(python|pypy|node|ruby|perl|php|java|bash|sh)[0-9.]*")
 _LONGEST = 60
+STREAMS = {"TCP": socket.AF_INET, "TCPv6": socket.AF_INET6, "MPTCP": socket.AF_INET, "MPTCPv6": socket.AF_INET6}
+"""The kinds of sockets of TCP, and their families."""
+SETTLED = 1.0
+"""Seconds after which a call of listen() that led to nothing is given up."""
 
 
 def program_of(process: int) -> str:
@@ -38,6 +44,21 @@ def _script(words: list[str]) -> str:
     return ""
 
 
+def network_of(process: int | str) -> str:
+    """Return the network namespace of a process (namespaces(7)). Raises OSError."""
+    return os.readlink(f"/proc/{process}/ns/net")
+
+
+def path_from_here(process: int, path: str) -> str:
+    """Return where a path of a process leads to from here: it may have a folder, or a root, of its own.
+
+    Raises OSError.
+    """
+    if not path.startswith("/"):
+        return os.path.join(os.readlink(f"/proc/{process}/cwd"), path)
+    return os.readlink(f"/proc/{process}/root").rstrip("/") + path
+
+
 def _short_name(process: int) -> str:
     try:
         with open(f"/proc/{process}/comm") as comm:
@@ -49,16 +70,18 @@ def _short_name(process: int) -> str:
 class Opened:
     """Where processes beneath the command listen, and with which programs.
 
-    That a socket is to listen is heard of before it does, so its address is looked up when it is wanted.
+    That a socket is to listen is heard of before it does, so its address is looked up when it is wanted, and for
+    SETTLED seconds again if it does not listen by then.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[int, tuple[int, str]] = {}  # by inode: process and program
+        self._waiting: dict[int, tuple[int, str, float]] = {}  # by inode: process, program, and since when
         self._programs: dict[tuple[str, int], str] = {}
 
     def add(self, process: int, descriptor: int) -> None:
-        """Take that a socket is about to listen. Raises OSError."""
-        self._waiting[inode_of(process, descriptor)] = (process, program_of(process))
+        """Take that a socket is about to listen; unix sockets are left out. Raises OSError."""
+        if kind_of(process, descriptor) in STREAMS:
+            self._waiting[inode_of(process, descriptor)] = (process, program_of(process), time.monotonic())
 
     def program_at(self, host: str, port: int) -> str | None:
         """Return the program that listens there; None for one that was not started beneath the command."""
@@ -68,12 +91,14 @@ class Opened:
         return next((self._programs[each] for each in addresses if each in self._programs), None)
 
     def _look_up(self) -> None:
-        for process in {process for process, _ in self._waiting.values()}:
+        # Also where we are: a daemon's parent that called listen() has ended by now.
+        for process in {"self", *(str(process) for process, _, _ in self._waiting.values())}:
             for name in ("tcp", "tcp6"):
                 for inode, address in _listening(process, name):
                     if inode in self._waiting:
-                        self._programs[address] = self._waiting[inode][1]
-        self._waiting.clear()
+                        self._programs[address] = self._waiting.pop(inode)[1]
+        settled = time.monotonic() - SETTLED
+        self._waiting = {inode: each for inode, each in self._waiting.items() if each[2] > settled}
 
 
 def inode_of(process: int, descriptor: int) -> int:
@@ -84,7 +109,12 @@ def inode_of(process: int, descriptor: int) -> int:
     return int(number.strip("[]"))
 
 
-def _listening(process: int, name: str) -> list[tuple[int, tuple[str, int]]]:
+def kind_of(process: int, descriptor: int) -> str:
+    """Return the kernel's name of what a socket of a process speaks: `TCP`, `UNIX-STREAM`. Raises OSError."""
+    return os.getxattr(f"/proc/{process}/fd/{descriptor}", "system.sockprotoname").rstrip(b"\0").decode()
+
+
+def _listening(process: str, name: str) -> list[tuple[int, tuple[str, int]]]:
     """Return the sockets that listen where a process is, by inode. `name` is that of the table: tcp or tcp6."""
     try:
         with open(f"/proc/{process}/net/{name}") as table:
@@ -96,8 +126,6 @@ def _listening(process: int, name: str) -> list[tuple[int, tuple[str, int]]]:
 
 def _address(text: str) -> tuple[str, int]:
     """Read an address of /proc/net/tcp: words of 32 bits in the machine's order, a colon, the port."""
-    import socket  # only where something listens
-
     words, _, port = text.partition(":")
     raw = b"".join(int(words[at : at + 8], 16).to_bytes(4, "little") for at in range(0, len(words), 8))
     host = socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)

@@ -9,6 +9,7 @@ were told of them. Whoever comes unannounced is closed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -26,6 +27,8 @@ from .supervised import InterceptError
 
 _UNANNOUNCED = 10.0
 """Seconds for which one who comes before we are told of it is kept."""
+_LOST = 60.0
+"""Seconds for which one that was announced is waited for: it may have left before it was let in."""
 
 
 class Arrival(NamedTuple):
@@ -51,7 +54,7 @@ class Door:
         self._failed = failed
         self._hear = hear
         self._listeners: list[Listener] = []
-        self._announced: dict[str, tuple[Connect, socket.socket | None]] = {}
+        self._announced: dict[str, tuple[Connect, socket.socket | None, float]] = {}  # and when, in that order
         self._came: dict[str, socket.socket] = {}
         self._unix_announced: deque[tuple[Connect, socket.socket | None]] = deque()
         self._unix_came: deque[socket.socket] = deque()
@@ -94,7 +97,13 @@ class Door:
         elif (sock := self._came.pop(connect.ticket, None)) is not None:
             self._arrived(Arrival(connect, sock, upstream))
         else:
-            self._announced[connect.ticket] = (connect, upstream)
+            self._forget_lost()
+            self._announced[connect.ticket] = (connect, upstream, self._clock.time())
+
+    def _forget_lost(self) -> None:
+        for ticket, (_, _, since) in list(itertools.islice(self._announced.items(), 2)):
+            if self._clock.time() - since >= _LOST:
+                self.retract(ticket)
 
     def retract(self, ticket: str) -> None:
         """Take that one which was announced does not come; of unix sockets it is the last one."""
@@ -138,8 +147,8 @@ class Door:
         """Let nobody in any more."""
         for each in self._listeners:
             each.close()
-        waiting = [*self._announced.values(), *self._unix_announced]
-        for sock in (self._nobody, *self._came.values(), *self._unix_came, *(each[1] for each in waiting)):
+        upstreams = [each[1] for each in self._announced.values()] + [each[1] for each in self._unix_announced]
+        for sock in (self._nobody, *self._came.values(), *self._unix_came, *upstreams):
             if sock is not None:
                 sock.close()
         if self._folder:

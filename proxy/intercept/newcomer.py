@@ -34,8 +34,10 @@ class Newcomer:
         self._watched: list[socket.socket] = []
 
     def add(self, arrival: Arrival) -> None:
-        """Take one more."""
+        """Take one more; who comes when it is known what was said is not listened to."""
         self.waiting.append(arrival)
+        if self._spoke.done():
+            return
         for sock in (arrival.sock, arrival.upstream):
             if sock is not None:
                 self._watched.append(sock)

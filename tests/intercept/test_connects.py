@@ -182,3 +182,57 @@ STORM = """
     assert len(ticks) > 100, len(ticks)
     say(results=results, trips=trips)
 """
+
+
+def test_a_refused_socket_of_ipv6_alone_is_told_so(run: Callable[..., Done], echo: int) -> None:
+    done = run(
+        """
+        from brownout.control.client import Client
+        port = int(sys.argv[1])
+
+        def tried(port, blocks):
+            with socket.socket(socket.AF_INET6) as sock:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setblocking(blocks)
+                sock.connect_ex(("::1", port))
+                import select
+                poll = select.poll()
+                poll.register(sock, select.POLLOUT)
+                poll.poll(30000)
+                return sock.connect_ex(("::1", port))
+
+        with socket.socket(socket.AF_INET6) as closed:
+            closed.bind(("::1", 0))
+            found = [tried(closed.getsockname()[1], blocks) for blocks in (True, False)]
+        Client(os.environ["BROWNOUT_API"]).inject("echo", "refuse")
+        say(found=found, injected=[tried(port, blocks) for blocks in (True, False)])
+        """,
+        "-p", f"echo=[::1]:{echo}",
+        args=(echo,),
+    )  # fmt: skip
+    assert done.one == {"found": [111, 111], "injected": [111, 111]}, done.err
+
+
+def test_threads_that_connect_the_same_socket_are_both_answered(run: Callable[..., Done]) -> None:
+    done = run(
+        """
+        full = socket.create_server(("127.0.0.1", 0), backlog=0)
+        fillers = [socket.socket() for _ in range(3)]
+        for each in fillers:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", 2, 0))
+        found = []
+        threads = [
+            threading.Thread(target=lambda: found.append(connect(sock, v4(full.getsockname()[1])))) for _ in range(2)
+        ]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(30)
+        say(found=sorted(found))
+        """,
+        "--only", "127.0.0.1:*",
+    )  # fmt: skip
+    assert done.one == {"found": [114, 115]}, "EALREADY, and EINPROGRESS as its time was over"
