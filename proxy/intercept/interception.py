@@ -29,6 +29,7 @@ from ...wire.address import Address
 from ..fleet import Fleet
 from ..proxy import Proxy
 from ..record.caller import Caller
+from ..system import sockets
 from . import naming
 from .choice import Choice
 from .door import Arrival, Door
@@ -164,8 +165,12 @@ class Interception:
             return
         finally:
             del self._newcomers[to.endpoint]
+        refused = self._route(met).how in ("port", "fail")
         for arrival in newcomer.waiting:
-            _bring(arrival, met)
+            if refused:
+                _refuse(arrival, met)
+            else:
+                _bring(arrival, met)
 
     async def _become(self, to: Destination, words: Words) -> Met:
         protocol = naming.protocol_of(words.client, words.server)
@@ -294,6 +299,14 @@ def _bring(arrival: Arrival, met: Met) -> None:
         upstream.close()
         upstream = None
     met.proxy.accept(arrival.sock, _caller(arrival.connect), upstream)
+
+
+def _refuse(arrival: Arrival, met: Met) -> None:
+    """Reset who connected while it was not known yet that a fault lets nobody in."""
+    sockets.refuse(arrival.sock)
+    if arrival.upstream is not None:
+        arrival.upstream.close()
+    met.proxy.note_refused(_caller(arrival.connect), "refused", "", 0.0)
 
 
 def _destination(connect: Connect) -> Destination:

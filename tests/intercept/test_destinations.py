@@ -372,3 +372,69 @@ main()
         "tcp-2": 2,
         "others": 6,
     }
+
+
+@pytest.mark.parametrize("fault", ["refuse", "unreachable", "unreachable:no_route"])
+def test_nobody_gets_through_a_fault_that_lets_nobody_in_while_the_destination_has_no_name(
+    run: Callable[..., Done], tmp_path: Path, echo: int, fault: str
+) -> None:
+    config = file(tmp_path, profiles={"gone": {"*": [fault]}})
+    done = run(TRIP, config, "--profile", "gone", "--strict", args=(echo,))
+    assert done.one["found"] == "ECONNRESET", done.err
+    assert done.code == 0, "what fired is not vacuous"
+    assert "matched 1, fired 1" in done.err
+
+
+def test_what_a_daemon_listens_on_is_inside_although_who_opened_it_has_ended(
+    run: Callable[..., Done], tmp_path: Path
+) -> None:
+    done = run(
+        GREETED
+        + """
+    read, write = os.pipe()
+    until, held = os.pipe()
+    if os.fork() == 0:
+        listener = socket.create_server(("127.0.0.1", 0))
+        if os.fork() == 0:
+            for stream in (0, 1, 2):
+                os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+            threading.Thread(target=serve, args=(listener,), daemon=True).start()
+            os.write(write, str(listener.getsockname()[1]).encode())
+            os.close(held)
+            os.read(until, 1)
+        os._exit(0)
+    os.wait()
+    with socket.create_connection(("127.0.0.1", int(os.read(read, 16)))) as sock:
+        say(found=trip(sock))
+        """
+    )
+    assert done.one == {"found": True}
+    assert done.proxies == {}, "it is the service, not a dependency"
+
+
+def test_a_proxy_that_takes_the_place_of_another_gets_its_connections(
+    run: Callable[..., Done], tmp_path: Path, echo: int
+) -> None:
+    config = file(tmp_path, proxies={"cache": f"redis://127.0.0.1:{echo}"})
+    done = run(
+        """
+        from brownout.control.client import Client
+        port = int(sys.argv[1])
+        client = Client(os.environ["BROWNOUT_API"])
+        upstream = client.proxy("cache")["upstream"]
+        client.remove("cache")
+        client.add("other", upstream)
+        client.inject("other", "refuse")
+        found = []
+        for _ in range(100):
+            with socket.socket() as sock:
+                found.append(connect(sock, v4(port)))
+            if found[-1]:
+                break
+            time.sleep(0.05)
+        say(found=found[-1], names=[each["name"] for each in client.proxies()])
+        """,
+        config,
+        args=(echo,),
+    )  # fmt: skip
+    assert done.one == {"found": 111, "names": ["other"]}, done.err
