@@ -84,6 +84,8 @@ def _where(view: ProxyView) -> str:
     if view["upstream"] == NOT_MET:
         return NOT_MET
     learnt = f" ({view['protocol']})" if view["upstream"].startswith(AUTO) and view["protocol"] != AUTO else ""
+    if view["upstream"] == NOT_MET:
+        return NOT_MET
     return f"{view['address'] or 'disabled'} -> {view['upstream']}{learnt}"
 
 

@@ -13,9 +13,11 @@ from ..control.client_at import AnyClient
 from ..control.views import PlacedView
 from ..faults import injection_line
 from ..faults.catalogue import find
+from ..faults.config.problem import listed
 from ..faults.exchange import protocol_mismatch
 from ..faults.settings import SettingsError, fields, plain
 from ..faults.spec import Spec
+from ..wire.address import NOT_MET
 from ..wire.errors import BrownoutError, NotFoundError
 from . import complete, figures
 from .errors import INDENT
@@ -106,6 +108,7 @@ def inject(
         return
     click.echo(_line("injected", proxy, answer))
     _note_others(client, proxy, name, answer)
+    _note_not_met(client, proxy)
 
 
 @click.command(
@@ -206,6 +209,14 @@ def _everywhere(client: AnyClient, spec: Spec) -> list[PlacedView]:
             client.heal_one(each["proxy"], str(each["injection"]["name"]))
         raise
     return placed
+
+
+def _note_not_met(client: AnyClient, proxy: str) -> None:
+    """Say that a fault waits for a name that nobody has met yet, and which names there are."""
+    if client.proxy(proxy)["upstream"] == NOT_MET:
+        met = [view["name"] for view in client.proxies() if view["upstream"] != NOT_MET]
+        known = f"; it has connected to {listed(met)}" if met else ""
+        click.echo(f"note:  {proxy} waits for the command to connect there{known}", err=True)
 
 
 def _note_others(client: AnyClient, proxy: str, name: str | None, made: Mapping[str, object]) -> None:

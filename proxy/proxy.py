@@ -235,7 +235,7 @@ class Proxy:
             operations=tuple(tallies),
             refused=refusals() if refusing else None,
             dropped=self.port.dropped,
-            address=self.listen.endpoint if self.address is None else self.address.endpoint,
+            address=(self.upstream if self.shared.meets else self.address or self.listen).endpoint,
             closed=self._closed(),
             protocol=self.protocol,
             expected=self.expected,

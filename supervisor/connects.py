@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import select
 import socket
 import time
@@ -180,7 +181,8 @@ class Connects:
             pending.number, pending.lost_at, pending.sock.note = number, None, sock.note
             return
         if not sock.is_stream:
-            self._tell_unseen("udp", to.endpoint)
+            if not to.path:
+                self._tell_unseen("udp", to.endpoint)
         elif not sock.is_new and sock.key in self._unheard:
             kernel.answer(self._listener, number, self._unheard[sock.key])
             return
@@ -302,7 +304,11 @@ class Connects:
         else:
             if ticket != "::1":  # those are told of only when they come
                 self._loop.tell("gone", {"ticket": ticket})
-            raise OSError(result, "cannot be brought to the proxies")
+            self._tell_unseen(
+                "error", f"{pending.to.endpoint} (its socket cannot reach Brownout: {os.strerror(result)})"
+            )
+            kernel.let_pass(self._listener, pending.number)
+            self._done(pending)
 
     def _passed(self, pending: Pending, written: bytes) -> None:
         """Let the kernel go on with an address of ours, and put the caller's back when it has."""

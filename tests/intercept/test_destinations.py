@@ -438,3 +438,29 @@ def test_a_proxy_that_takes_the_place_of_another_gets_its_connections(
         args=(echo,),
     )  # fmt: skip
     assert done.one == {"found": 111, "names": ["other"]}, done.err
+
+
+def test_what_waits_for_a_name_is_told_where_it_is_asked_for(
+    run: Callable[..., Done], tmp_path: Path, echo: int
+) -> None:
+    config = file(tmp_path, proxies={"never": "tcp://10.9.9.9:99"}, profiles={"slow": {"never": ["latency:1s"]}})
+    done = run(
+        """
+        def brownout(*words):
+            words = [sys.executable, "-m", "brownout.cli", *words]
+            return subprocess.run(words, capture_output=True, text=True, check=True)
+
+        socket.create_connection(("127.0.0.1", int(sys.argv[1]))).sendall(b"ping")
+        injected = brownout("inject", "reddis", "latency:1s")
+        say(out=injected.stdout, err=injected.stderr, status=brownout("status").stdout)
+        """,
+        config, "--profile", "slow",
+        args=(echo,),
+    )  # fmt: skip
+    told = done.one
+    assert told["out"] == "injected latency on reddis: latency=1s\n"
+    assert told["err"] == "note:  reddis waits for the command to connect there; it has connected to never and tcp\n"
+    assert [line.split()[:4] for line in told["status"].splitlines() if line.startswith("reddis")] == [
+        ["reddis", "not", "met", "yet"]
+    ]
+    assert "slow on never      nothing fired: no connection came; let the service connect to 10.9.9.9:99" in done.err

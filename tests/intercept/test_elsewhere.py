@@ -1,8 +1,10 @@
 """Processes that see something else than Brownout does: another network, another root, another folder."""
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,3 +96,21 @@ def test_a_process_that_is_closed_to_others_is_left_alone_and_told(run: Callable
     )
     assert done.one == {"found": True}
     assert "not seen: python program.py does not let itself be looked into" in done.err
+
+
+DEVICES = [name for _, name in socket.if_nameindex() if name != "lo"]
+
+
+@pytest.mark.skipif(not DEVICES, reason="there is no device but lo")
+def test_a_socket_of_another_device_is_left_alone_and_told(
+    run: Callable[..., Done], alone: Callable[..., list[dict[str, Any]]], echo: int
+) -> None:
+    program = """
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, sys.argv[2].encode())
+            sock.settimeout(5)
+            say(found=connect(sock, v4(int(sys.argv[1]))))
+        """
+    done = run(program, args=(echo, DEVICES[0]))
+    assert done.one == alone(program, echo, DEVICES[0])[0]
+    assert f"not seen: 127.0.0.1:{echo} (its socket cannot reach Brownout: Network is unreachable)" in done.err
