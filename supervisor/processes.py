@@ -116,12 +116,24 @@ def kind_of(process: int, descriptor: int) -> str:
 
 def _listening(process: str, name: str) -> list[tuple[int, tuple[str, int]]]:
     """Return the sockets that listen where a process is, by inode. `name` is that of the table: tcp or tcp6."""
+    return [(int(row[9]), _address(row[1])) for row in _rows(process, name) if row[3] == "0A"]
+
+
+def _rows(process: str, name: str) -> list[list[str]]:
     try:
         with open(f"/proc/{process}/net/{name}") as table:
-            rows = [line.split() for line in table][1:]
+            return [line.split() for line in table][1:]
     except OSError:
         return []
-    return [(int(row[9]), _address(row[1])) for row in rows if row[3] == "0A"]
+
+
+def is_held(local: tuple[str, int], remote: tuple[str, int]) -> bool:
+    """Say whether a process of this machine has the socket of a connection, by its own and its peer's address."""
+    for name in ("tcp", "tcp6"):
+        for row in _rows("self", name):
+            if (_address(row[1]), _address(row[2])) == (local, remote):
+                return row[9] != "0"  # its inode
+    return False
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -10,6 +10,8 @@ import asyncio
 import socket
 from typing import NamedTuple
 
+from ...supervisor.processes import is_held
+from ..system.sockets import is_unix
 from .door import Arrival
 
 SILENCE = 1.0
@@ -66,7 +68,7 @@ class Newcomer:
         try:
             return await asyncio.wait_for(self._spoke, SILENCE)
         except TimeoutError:
-            return None if all(_peeked(arrival.sock) == b"" for arrival in self.waiting) else Words()
+            return None if all(_has_left(arrival.sock) for arrival in self.waiting) else Words()
         finally:
             self._stop()
 
@@ -78,6 +80,21 @@ class Newcomer:
                 if sock is not None:
                     sock.close()
         self.waiting.clear()
+
+
+def _has_left(sock: socket.socket) -> bool:
+    """Say whether a client has closed its socket, and not only ended its stream: then it still waits for a reply."""
+    if _peeked(sock) != b"":
+        return False
+    try:
+        own, peer = sock.getsockname(), sock.getpeername()
+    except OSError:  # it was reset
+        return True
+    return is_unix(sock) or not is_held(_plain(peer), _plain(own))
+
+
+def _plain(name: tuple[str, int]) -> tuple[str, int]:
+    return name[0].removeprefix("::ffff:"), name[1]
 
 
 def _peeked(sock: socket.socket) -> bytes | None:

@@ -464,3 +464,28 @@ def test_what_waits_for_a_name_is_told_where_it_is_asked_for(
         ["reddis", "not", "met", "yet"]
     ]
     assert "slow on never      nothing fired: no connection came; let the service connect to 10.9.9.9:99" in done.err
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_client_that_ends_its_stream_without_a_word_gets_what_it_waits_for(
+    run: Callable[..., Done], host: str
+) -> None:
+    done = run(
+        """
+    def serve(listener):
+        sock, _ = listener.accept()
+        found = sock.recv(64)
+        sock.sendall(b"at the end" if found == b"" else found)
+        sock.close()
+
+    family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+    with socket.create_server((sys.argv[1], 0), family=family) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        with socket.create_connection(listener.getsockname()[:2]) as sock:
+            sock.shutdown(socket.SHUT_WR)
+            say(found=sock.recv(64).decode())
+        """,
+        "--only", "*",
+        args=(host,),
+    )  # fmt: skip
+    assert done.one == {"found": "at the end"}, done.err
