@@ -127,13 +127,10 @@ def _rows(process: str, name: str) -> list[list[str]]:
         return []
 
 
-def is_held(local: tuple[str, int], remote: tuple[str, int]) -> bool:
-    """Say whether a process of this machine has the socket of a connection, by its own and its peer's address."""
-    for name in ("tcp", "tcp6"):
-        for row in _rows("self", name):
-            if (_address(row[1]), _address(row[2])) == (local, remote):
-                return row[9] != "0"  # its inode
-    return False
+def held() -> set[tuple[tuple[str, int], tuple[str, int]]]:
+    """Return the connections whose socket a process of this machine has, by its own and its peer's address."""
+    rows = [row for name in ("tcp", "tcp6") for row in _rows("self", name) if row[9] != "0"]  # their inodes
+    return {(_address(row[1]), _address(row[2])) for row in rows}
 
 
 def _address(text: str) -> tuple[str, int]:

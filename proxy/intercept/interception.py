@@ -150,13 +150,11 @@ class Interception:
 
     async def _meet(self, to: Destination, newcomer: Newcomer) -> None:
         """Give a destination its name, and let go on who waits for that."""
-        words = await newcomer.heard()
-        if words is None:
-            self.silent[to.endpoint] += len(newcomer.waiting)
-            newcomer.close()
-            del self._newcomers[to.endpoint]
-            return
         try:
+            if (words := await newcomer.heard()) is None:
+                self.silent[to.endpoint] += len(newcomer.waiting)
+                newcomer.close()
+                return
             await self._look_up_again(to)
             met = self._find(to) or await self._become(to, words)
         except Exception as error:  # nobody is to wait for a mistake of ours

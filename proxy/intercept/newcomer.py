@@ -10,7 +10,7 @@ import asyncio
 import socket
 from typing import NamedTuple
 
-from ...supervisor.processes import is_held
+from ...supervisor.processes import held
 from ..system.sockets import is_unix
 from .door import Arrival
 
@@ -68,9 +68,16 @@ class Newcomer:
         try:
             return await asyncio.wait_for(self._spoke, SILENCE)
         except TimeoutError:
-            return None if all(_has_left(arrival.sock) for arrival in self.waiting) else Words()
+            return None if self._all_have_left() else Words()
         finally:
             self._stop()
+
+    def _all_have_left(self) -> bool:
+        """Say whether every client has closed its socket, and not only ended its stream: then it waits for a reply."""
+        if any(_peeked(arrival.sock) != b"" for arrival in self.waiting):
+            return False
+        there = held()
+        return not any(_names(arrival.sock) in there for arrival in self.waiting if not is_unix(arrival.sock))
 
     def close(self) -> None:
         """Send all of them away."""
@@ -82,15 +89,12 @@ class Newcomer:
         self.waiting.clear()
 
 
-def _has_left(sock: socket.socket) -> bool:
-    """Say whether a client has closed its socket, and not only ended its stream: then it still waits for a reply."""
-    if _peeked(sock) != b"":
-        return False
+def _names(sock: socket.socket) -> tuple[tuple[str, int], tuple[str, int]] | None:
+    """Return the addresses of a client's own socket, its own and then ours; None where it was reset."""
     try:
-        own, peer = sock.getsockname(), sock.getpeername()
-    except OSError:  # it was reset
-        return True
-    return is_unix(sock) or not is_held(_plain(peer), _plain(own))
+        return _plain(sock.getpeername()), _plain(sock.getsockname())
+    except OSError:
+        return None
 
 
 def _plain(name: tuple[str, int]) -> tuple[str, int]:

@@ -16,7 +16,7 @@ import pytest
 
 DEADLINE = 60.0
 PRELUDE = """
-import asyncio, ctypes, errno, json, os, signal, socket, struct, subprocess, sys, threading, time
+import asyncio, ctypes, errno, fcntl, json, os, signal, socket, struct, subprocess, sys, threading, time
 libc = ctypes.CDLL(None, use_errno=True)
 
 def say(**found):

@@ -23,6 +23,8 @@ import pytest
 
 from brownout.testing import servers
 
+from ..somebody import as_somebody
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="--intercept needs Linux"),
@@ -30,7 +32,6 @@ pytestmark = [
 
 HERE = Path(__file__).parent
 DEADLINE = 120.0
-SOMEBODY = 65534
 LATENCY = 0.4
 PROFILES = {"slow": {"*": ["latency:400ms"]}, "cut": {"*": [{"fault": "reset", "bytes": "1B"}]}}
 HINTS = {
@@ -239,25 +240,10 @@ def test_clients_that_know_nothing_of_it_meet_a_reset(street: Street) -> None:
     check(street.run(SMALL, "--profile", "cut"), reset=True)
 
 
-def as_somebody() -> list[str]:
-    """Return the words that start a command as an ordinary user; none where we are one.
-
-    Its one right is to read files, for Python may be installed in root's home.
-    """
-    if os.geteuid() != 0:
-        return []
-    user = [f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups"]
-    return [
-        "setpriv",
-        *user,
-        *(f"--{which}=-all,+dac_read_search" for which in ("inh-caps", "ambient-caps", "bounding-set")),
-    ]
-
-
 def test_clients_of_an_ordinary_user_meet_what_is_injected(street: Street) -> None:
     names = ["curl", "psycopg", "redis-py-asyncio"]
-    check(street.run(names, "--profile", "slow", before=as_somebody()))
-    check(street.run(names, "--profile", "cut", before=as_somebody()), reset=True)
+    check(street.run(names, "--profile", "slow", before=[*as_somebody()]))
+    check(street.run(names, "--profile", "cut", before=[*as_somebody()]), reset=True)
 
 
 def test_64_mib_arrive_there_and_back(street: Street) -> None:
