@@ -489,3 +489,38 @@ def test_a_client_that_ends_its_stream_without_a_word_gets_what_it_waits_for(
         args=(host,),
     )  # fmt: skip
     assert done.one == {"found": "at the end"}, done.err
+
+
+def test_a_proxy_that_was_moved_stays_so_whatever_else_is_met(
+    run: Callable[..., Done], tmp_path: Path, echo: int
+) -> None:
+    config = file(tmp_path, proxies={"cache": f"tcp://127.0.0.1:{echo}"})
+    done = run(
+        """
+        from brownout.control.client import Client
+
+        def serve(listener):
+            while True:
+                sock, _ = listener.accept()
+                sock.recv(64)
+                sock.sendall(b"moved")
+                sock.close()
+
+        def ask(host, port):
+            with socket.create_connection((host, port)) as sock:
+                sock.sendall(b"ping")
+                return sock.recv(64).decode()
+
+        port = int(sys.argv[1])
+        with socket.create_server(("0.0.0.0", 0)) as listener:
+            threading.Thread(target=serve, args=(listener,), daemon=True).start()
+            there = listener.getsockname()[1]
+            found = [ask("127.0.0.1", port)]
+            Client(os.environ["BROWNOUT_API"]).update("cache", upstream=f"tcp://127.0.0.1:{there}")
+            found += [ask("127.0.0.1", port), ask("127.0.0.3", there), ask("127.0.0.1", there), ask("127.0.0.1", port)]
+            say(found=found)
+        """,
+        config, "--only", "*",
+        args=(echo,),
+    )  # fmt: skip
+    assert done.one == {"found": ["ping", *["moved"] * 4]}, done.err
