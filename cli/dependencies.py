@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ..control.dependencies import DependenciesView
 
 _EPHEMERAL = 32768
+_SHOWN = 10
+"""How many lines of a kind are written; JSON has all."""
 _UNSEEN = {
     "udp": "{} (UDP: only TCP is caught)",
     "io_uring": "{} can use io_uring, and what connects by that is not caught",
@@ -36,11 +38,19 @@ def lines(view: DependenciesView) -> list[str]:
     table = align(rows, right=(3, 4, 5)) if found else [_NOTHING]
     return [
         *table,
-        *(f"refused: {at} ({figures.many(count, 'time')})" for at, count in view["refused"].items()),
-        *(f"nothing said: {at} ({figures.many(count, 'connection')})" for at, count in view["silent"].items()),
-        *(f"not seen: {_UNSEEN[each['what']].format(each['detail'])}" for each in view["unseen"]),
+        *_first("refused", [f"{at} ({figures.many(count, 'time')})" for at, count in view["refused"].items()]),
+        *_first(
+            "nothing said", [f"{at} ({figures.many(count, 'connection')})" for at, count in view["silent"].items()]
+        ),
+        *_first("not seen", [_UNSEEN[each["what"]].format(each["detail"]) for each in view["unseen"]]),
         *([] if view["taken"] else [f"note: {_WRITTEN_OVER}"]),
     ]
+
+
+def _first(what: str, found: list[str]) -> list[str]:
+    """Return a line for each, and where that is more than fit on a screen, how many more there are."""
+    shown = found if len(found) <= _SHOWN + 1 else [*found[:_SHOWN], f"{len(found) - _SHOWN} more"]
+    return [f"{what}: {each}" for each in shown]
 
 
 def configuration(view: DependenciesView) -> str:
