@@ -26,16 +26,17 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Protocol
 
 from . import kernel
 from .callers_socket import PASSED, CallersSocket, Rewritten, Taken
 from .kernel import Calls, Notification
-from .messages import Connect, Policy, Route
-from .processes import Opened, network_of, path_from_here, program_of
+from .messages import Connect, Route
+from .processes import network_of, path_from_here, program_of
+from .routes import PASS, Routes
 from .sockaddr import Destination, family_in, family_of, pack, parse
+from .written_over import WrittenOver
 
 HOLD = 0.005
 """Seconds for which a connect() that does not block is held."""
@@ -49,17 +50,8 @@ _UNHEARD = 1000
 """How many answers that nobody heard are kept."""
 _BEGUN = 10_000
 """How many sockets that are connecting are remembered."""
-_UNIX = ("*/.s.PGSQL.*", "*redis*.sock", "*redis*.socket", "*mysqld.sock")
-"""Paths of unix sockets at which dependencies are."""
-SERVERS = {
-    "beam.smp", "clickhouse", "cockroach", "consul", "etcd", "influxd", "mariadbd", "memcached", "minio",
-    "mongod", "mosquitto", "mysqld", "nats-server", "postgres", "redis-server", "valkey-server", "vault",
-}  # fmt: skip
-"""Programs that are dependencies also where the command itself has started them."""
 _CALLERS = (errno.EBADF, errno.EFAULT, errno.EIO, errno.ENOENT, errno.ESRCH, errno.ENOTSOCK)
 """What the kernel says of a call that is wrong, or whose process is gone."""
-_CARRY = Route("carry")
-_PASS = Route("pass")
 
 
 class Loop(Protocol):
@@ -102,14 +94,13 @@ class Connects:
         self._loop = loop
         self._takes = takes
         self._safe = safe
-        self.policy = Policy(0, 0, 0, {}, "", ())
-        self._opened = Opened()
+        self.routes = Routes()
         self._network = network_of("self")
         self._pending: dict[int, Pending] = {}
         self._unheard: dict[int, int] = {}
         self._begun: dict[int, None] = {}
         self._slow: dict[str, float] = {}
-        self._restores: list[tuple[float, Pending, bytes]] = []
+        self._written = WrittenOver(numbers.connect)
         self._tickets = itertools.count(1)
         self._unseen: set[tuple[str, str]] = set()
         self._look_at = 0.0
@@ -123,7 +114,7 @@ class Connects:
                 self._connect(note)
                 return
             if note.call == "listen":
-                self._opened.add(kernel.process_of(note.thread), note.descriptor)
+                self.routes.opened.add(kernel.process_of(note.thread), note.descriptor)
             else:
                 self._tell_unseen("io_uring", program_of(kernel.process_of(note.thread)))
         except PermissionError:
@@ -133,11 +124,11 @@ class Connects:
         kernel.let_pass(self._listener, note.id)
 
     def _connect(self, note: Notification) -> None:
-        original = self._given(note)
+        original = self._written.given(note)
         to = parse(original) if len(original) == note.arguments[2] else None
         if to is not None and to.path:
             to = to._replace(path=path_from_here(note.thread, to.path))
-        route = _PASS if to is None else self._route(to)
+        route = PASS if to is None else self.routes.to(to)
         if to is None or route.how == "pass":
             kernel.let_pass(self._listener, note.id)
             return
@@ -159,16 +150,6 @@ class Connects:
         finally:
             if sock.key not in self._pending or self._pending[sock.key].sock is not sock:
                 sock.close()
-
-    def _given(self, note: Notification) -> bytes:
-        """Return the address that a caller gives; where ours is still in its place, put back the one before."""
-        found = kernel.read_address(note.thread, *note.arguments[1:3])
-        for _, pending, written in self._restores:
-            there = pending.sock.note.arguments[1] == note.arguments[1] and written == found
-            if there and pending.sock.process == kernel.process_of(note.thread):
-                kernel.write_address(note.thread, note.arguments[1], pending.original)
-                return pending.original
-        return found
 
     def _take(self, sock: CallersSocket, to: Destination, route: Route, original: bytes) -> None:
         """Begin with a call."""
@@ -193,22 +174,6 @@ class Connects:
             kernel.let_pass(self._listener, number)
             return
         self._begin(Pending(sock, to, original, time.monotonic()), route)
-
-    def _route(self, to: Destination) -> Route:
-        """Return what becomes of connections to a destination."""
-        policy = self.policy
-        endpoint = to.endpoint
-        if any(fnmatchcase(endpoint, each) for each in policy.spared) or (to.is_local and to.port in policy.ours):
-            return _PASS
-        route = policy.routes.get(endpoint)
-        if route is not None:
-            return route
-        if policy.only:
-            return _CARRY if any(fnmatchcase(endpoint, each) for each in policy.only) else _PASS
-        if to.path:
-            return _CARRY if any(fnmatchcase(to.path, each) for each in _UNIX) else _PASS
-        program = self._opened.program_at(to.host, to.port)
-        return _CARRY if program is None or program in SERVERS else _PASS
 
     # What becomes of one
 
@@ -254,7 +219,7 @@ class Connects:
             kernel.let_pass(self._listener, pending.number)
             self._done(pending)
         elif result == errno.ECONNREFUSED and not pending.sock.blocks:
-            self._to_port(pending, self.policy.refusing)
+            self._to_port(pending, self.routes.policy.refusing)
         else:
             self._refused(pending, result)
 
@@ -276,14 +241,14 @@ class Connects:
     def _bring_to_door(self, pending: Pending) -> None:
         if pending.to.path:
             self._told(pending, "unix")
-            self._bring(pending, Destination("", 0, self.policy.door_path), "unix")
+            self._bring(pending, Destination("", 0, self.routes.policy.door_path), "unix")
         elif pending.sock.needs_ipv6:
-            self._bring(pending, Destination("::1", self.policy.door6), "::1")
+            self._bring(pending, Destination("::1", self.routes.policy.door6), "::1")
         else:
             number = next(self._tickets) % 0xFDFFFF  # 127.1.0.0 to 127.254.255.254
             ticket = f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
             self._told(pending, ticket)
-            self._bring(pending, Destination(ticket, self.policy.door), ticket)
+            self._bring(pending, Destination(ticket, self.routes.policy.door), ticket)
 
     def _bring(self, pending: Pending, at: Destination, ticket: str) -> None:
         """Connect the caller's socket to the proxies, or where a fault has it."""
@@ -314,7 +279,7 @@ class Connects:
         """Let the kernel go on with an address of ours, and put the caller's back when it has."""
         kernel.let_pass(self._listener, pending.number)
         self._remember(pending)
-        self._restores.append((time.monotonic() + 2 * HOLD, pending, written))
+        self._written.add(pending.sock.note, pending.sock.process, pending.original, written, time.monotonic())
         self._done(pending)
 
     def _remember(self, pending: Pending) -> None:
@@ -371,13 +336,10 @@ class Connects:
 
     def timeout(self) -> float | None:
         """Return in how many seconds `tick()` is to be called, None: not before something happens."""
-        if not (self._pending or self._restores):
-            return None
         times = [each.deadline for each in self._pending.values() if each.deadline is not None]
-        times += [each[0] for each in self._restores]
-        if self._pending:
-            times.append(self._look_at)
-        return max(0.0, min(times) - time.monotonic())
+        times += [self._look_at] if self._pending else []
+        times += [] if self._written.due is None else [self._written.due]
+        return max(0.0, min(times) - time.monotonic()) if times else None
 
     def tick(self) -> None:
         """Do what is due."""
@@ -386,10 +348,7 @@ class Connects:
             self._step(pending, partial(self._look_after, pending, now))
         if now >= self._look_at:
             self._look_at = now + _LOOK
-        due = [each for each in self._restores if each[0] <= now]
-        self._restores = [each for each in self._restores if each[0] > now]
-        for _, pending, written in due:
-            self._restore(pending, written, now)
+        self._written.tick(now)
 
     def _look_after(self, pending: Pending, now: float) -> None:
         if pending.deadline is not None and now >= pending.deadline:
@@ -409,20 +368,6 @@ class Connects:
             pending.lost_at = now
         elif now - pending.lost_at >= _LOST:
             self._done(pending)
-
-    def _restore(self, pending: Pending, written: bytes, now: float) -> None:
-        """Put back the address that a caller had given, once the kernel has read ours."""
-        note = pending.sock.note
-        try:
-            with open(f"/proc/{note.thread}/syscall") as call:
-                doing = call.read().split()[0]  # of a thread that waits for a processor it is "running"
-                if doing == str(self._numbers.connect) or (doing == "running" and now < pending.began + _LOST):
-                    self._restores.append((now + 2 * HOLD, pending, written))
-                    return
-            if kernel.read_address(note.thread, *note.arguments[1:3]) == written:
-                kernel.write_address(note.thread, note.arguments[1], pending.original)
-        except (OSError, IndexError):
-            pass  # it is gone
 
     def _tell_wrong(self, error: Exception) -> None:
         """Tell of what was raised here, unless it is the caller's: a bad descriptor or address, or it is gone."""

@@ -129,7 +129,7 @@ class Supervisor:
                 return False
             if heard is None:
                 return False
-            self._connects.policy = _policy(heard[0])
+            self._connects.routes.policy = _policy(heard[0])
 
     def _reap(self) -> bool:
         """Take the ends of processes; return whether the command has ended, which the proxies are told."""

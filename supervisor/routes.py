@@ -1,0 +1,48 @@
+"""What becomes of connections to a destination: what the proxies say, and what is left alone without that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from .messages import Policy, Route
+from .processes import Opened
+from .sockaddr import Destination
+
+_UNIX = ("*/.s.PGSQL.*", "*redis*.sock", "*redis*.socket", "*mysqld.sock")
+"""Paths of unix sockets at which dependencies are."""
+SERVERS = {
+    "beam.smp", "clickhouse", "cockroach", "consul", "etcd", "influxd", "mariadbd", "memcached", "minio",
+    "mongod", "mosquitto", "mysqld", "nats-server", "postgres", "redis-server", "valkey-server", "vault",
+}  # fmt: skip
+"""Programs that are dependencies also where the command itself has started them."""
+_CARRY = Route("carry")
+PASS = Route("pass")
+
+
+class Routes:
+    """The `policy` of the proxies, and what the command itself has `opened`."""
+
+    def __init__(self) -> None:
+        self.policy = Policy(0, 0, 0, {}, "", ())
+        self.opened = Opened()
+
+    def to(self, to: Destination) -> Route:
+        """Return what becomes of connections there."""
+        policy = self.policy
+        endpoint = to.endpoint
+        if _fits(endpoint, policy.spared) or (to.is_local and to.port in policy.ours):
+            return PASS
+        route = policy.routes.get(endpoint)
+        if route is not None:
+            return route
+        if policy.only:
+            return _CARRY if _fits(endpoint, policy.only) else PASS
+        if to.path:
+            return _CARRY if _fits(to.path, _UNIX) else PASS
+        program = self.opened.program_at(to.host, to.port)
+        return _CARRY if program is None or program in SERVERS else PASS
+
+
+def _fits(text: str, globs: Sequence[str]) -> bool:
+    return any(fnmatchcase(text, each) for each in globs)
