@@ -47,6 +47,10 @@ def deps(
         raise BrownoutError("deps looks at a COMMAND, and there is none", "brownout deps -- pytest")
     if path is not None and os.path.lexists(path):
         raise BrownoutError(f"--write {path}: there is such a file", "name another one, or remove it")
+    if path is not None and not Path(path).parent.is_dir():
+        raise BrownoutError(
+            f"--write {path}: there is no folder {Path(path).parent}", "make it first, or name another one"
+        )
     asked = plan.make((), "none", None, command, intercept=True, only=only, spared=spared)
     asked = asked._replace(quiet=True, told=Told(as_json, None if path is None else Path(path)))
     sys.exit(run(asked))

@@ -71,6 +71,7 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
         "brownout run -p redis=redis://127.0.0.1:6379 -- pytest tests",
         "brownout run brownout.yaml --profile slow-network -- pytest tests",
         "brownout run -p db=postgres://127.0.0.1:5432 --env DB={db.url} -- ./serve",
+        "brownout run --intercept --profile slow-network -- pytest tests",
     ),
 )
 @click.argument("file", required=False, type=click.Path(), metavar="[FILE]")

@@ -147,6 +147,8 @@ def test_elsewhere_than_on_linux_it_is_refused_at_once(monkeypatch: pytest.Monke
         (["run", "--not", "*:1", "--", "true"], "--not chooses what --intercept catches, and that is not given"),
         (["deps"], "deps looks at a COMMAND, and there is none"),
         (["deps", "true"], "'true' is one word too many"),
+        (["deps", "--write", "/", "--", "echo"], "--write /: there is such a file"),
+        (["deps", "--write", "/none/b.yaml", "--", "echo"], "--write /none/b.yaml: there is no folder /none"),
     ],
 )
 def test_words_that_do_not_go_together(words: list[str], message: str) -> None:
