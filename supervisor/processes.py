@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import re
 import socket
+import struct
 import time
 
 _INTERPRETER = re.compile(r"(python|pypy|node|ruby|perl|php|java|bash|sh)[0-9.]*")
 _LONGEST = 60
 STREAMS = {"TCP": socket.AF_INET, "TCPv6": socket.AF_INET6, "MPTCP": socket.AF_INET, "MPTCPv6": socket.AF_INET6}
 """The kinds of sockets of TCP, and their families."""
+_NETLINK = struct.Struct("=IHHII")  # struct nlmsghdr of linux/netlink.h
+_DIAG_REQUEST = struct.Struct("!BBBBIHH32sI8s")  # struct inet_diag_req_v2 of linux/inet_diag.h
+_DIAG_REPLY = struct.Struct("=6xH60xI")  # of struct inet_diag_msg: the peer's port, and the inode
+_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST = 4, 20, 1
 SETTLED = 1.0
 """Seconds after which a call of listen() that led to nothing is given up."""
 
@@ -127,10 +132,25 @@ def _rows(process: str, name: str) -> list[list[str]]:
         return []
 
 
-def held() -> set[tuple[tuple[str, int], tuple[str, int]]]:
-    """Return the connections whose socket a process of this machine has, by its own and its peer's address."""
-    rows = [row for name in ("tcp", "tcp6") for row in _rows("self", name) if row[9] != "0"]  # their inodes
-    return {(_address(row[1]), _address(row[2])) for row in rows}
+def is_held(own: tuple[str, int], peer: tuple[str, int]) -> bool:
+    """Say whether a process has the socket of a connection on this machine, by its addresses (sock_diag(7)).
+
+    One question, however many connections there are. Where the kernel does not answer, nobody has it.
+    """
+    family = socket.AF_INET6 if ":" in own[0] else socket.AF_INET
+    hosts = b"".join(socket.inet_pton(family, host).ljust(16, b"\0") for host, _ in (own, peer))
+    asked = _DIAG_REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF, own[1], peer[1], hosts, 0, b"\xff" * 8)
+    header = _NETLINK.pack(_NETLINK.size + len(asked), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0)
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as diag:
+            diag.send(header + asked)
+            said = diag.recv(4096)
+    except OSError:
+        return False
+    if _NETLINK.unpack_from(said)[1] != _SOCK_DIAG_BY_FAMILY:
+        return False
+    port, inode = _DIAG_REPLY.unpack_from(said, _NETLINK.size)
+    return bool(inode) and socket.ntohs(port) == peer[1]  # a socket that listens has no peer
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from typing import NamedTuple
 
-from ...supervisor.processes import held
+from ...supervisor.processes import is_held
 from ..system.sockets import is_unix
 from .door import Arrival
 
@@ -76,8 +76,7 @@ class Newcomer:
         """Say whether every client has closed its socket, and not only ended its stream: then it waits for a reply."""
         if any(_peeked(arrival.sock) != b"" for arrival in self.waiting):
             return False
-        there = held()
-        return not any(_names(arrival.sock) in there for arrival in self.waiting if not is_unix(arrival.sock))
+        return not any(_is_held(arrival.sock) for arrival in self.waiting if not is_unix(arrival.sock))
 
     def close(self) -> None:
         """Send all of them away."""
@@ -89,12 +88,12 @@ class Newcomer:
         self.waiting.clear()
 
 
-def _names(sock: socket.socket) -> tuple[tuple[str, int], tuple[str, int]] | None:
-    """Return the addresses of a client's own socket, its own and then ours; None where it was reset."""
+def _is_held(sock: socket.socket) -> bool:
+    """Say whether a client has its own socket still."""
     try:
-        return _plain(sock.getpeername()), _plain(sock.getsockname())
-    except OSError:
-        return None
+        return is_held(_plain(sock.getpeername()), _plain(sock.getsockname()))
+    except OSError:  # it was reset
+        return False
 
 
 def _plain(name: tuple[str, int]) -> tuple[str, int]:
