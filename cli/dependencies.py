@@ -15,7 +15,7 @@ _SHOWN = 10
 """How many lines of a kind are written; JSON has all."""
 _UNSEEN = {
     "udp": "{} (UDP: only TCP is caught)",
-    "io_uring": "{} can use io_uring, and what connects by that is not caught",
+    "io_uring": "what {} connects by io_uring, if it does (libuv sets it up for files)",
     "network": "{} has a network of its own",
     "closed": "{} does not let itself be looked into",
     "error": "{}",
