@@ -277,7 +277,7 @@ def test_a_dial_that_takes_too_long_is_an_error(running: Running) -> None:
             waiting[-1].connect_ex(full.getsockname())
         try:
             host, port = full.getsockname()
-            with connect(add(running, f"{host}:{port}")) as sock, pytest.raises(ConnectionResetError):
+            with pytest.raises(ConnectionResetError), connect(add(running, f"{host}:{port}")) as sock:
                 sock.recv(1)
         finally:
             for each in waiting:
