@@ -40,7 +40,7 @@ class Unread(Protocol):
 class Shared:
     """Made and used on a running event loop.
 
-    `meets`: the connections of a command are intercepted, so what is not known yet may be met, and faults wait for it.
+    `meets`: the connections of a command are intercepted, so faults may be placed on a proxy that is yet to be met.
     `changed` are called when a proxy came or went, when it listens or not any more, and when its injections have
     changed. `unread` are the sockets that the sweep looks after, once a second. `ledger` has the books of what was
     injected, and `awaiting_connection` the clocks that the next connection starts. `undialled` is how a connection ends

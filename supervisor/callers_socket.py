@@ -12,6 +12,7 @@ import fcntl
 import os
 import socket
 import struct
+from abc import ABC, abstractmethod
 
 from . import kernel
 from .kernel import Calls, Notification
@@ -24,7 +25,7 @@ PASSED = -1
 """In place of an errno: the kernel goes on with the call."""
 
 
-class CallersSocket:
+class CallersSocket(ABC):
     """A socket on which connect() was called; `process` has it.
 
     `key` is what it is known by while it lives. `family` is its address family, `is_stream` whether it is a stream of
@@ -42,20 +43,20 @@ class CallersSocket:
         self.note = note
 
     @property
+    @abstractmethod
     def is_new(self) -> bool:
         """Whether it is not connected, nor connecting, nor listening."""
-        raise NotImplementedError
 
     @property
     def needs_ipv6(self) -> bool:
         """Whether it cannot be connected to an IPv4 address."""
         return False
 
+    @abstractmethod
     def connect(self, to: Destination, original: bytes) -> int:
         """Let it connect there; return 0, the errno (EINPROGRESS while it is not decided), or PASSED."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (there may be nothing to let go of)
         """Let go of it."""
 
 

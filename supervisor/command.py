@@ -75,7 +75,7 @@ def _become(words: list[bytes], environment: dict[bytes, bytes], numbers: Calls,
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
         signal.signal(number, signal.SIG_DFL)
     try:
-        os.execvpe(words[0], words, environment)  # noqa: S606
+        os.execvpe(words[0], words, environment)  # noqa: S606 (the user's own command)
     except OSError as error:
         line.sendall(str(error.errno).encode())
         os._exit(127)

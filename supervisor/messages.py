@@ -2,7 +2,7 @@
 
 From the proxies:   policy    what is to become of connections from now on (`Policy`)
 From the process:   ready     it answers; with a descriptor that stands for the command's process
-                    failed    it cannot: `why`
+                    failed    it cannot: `step`, `errno`
                     unknown   the command cannot be run: `errno`
                     connect   a connection comes, or would have come (`Connect`)
                     gone      one that was said to come does not: `ticket`
@@ -43,7 +43,7 @@ class Policy(NamedTuple):
     `door` is the port at which the proxies take what is brought to them, at every address of 127.0.0.0/8; `door6` the
     one at ::1, 0 without IPv6; `door_path` the unix socket at which they take those to unix sockets. `refusing` is a
     port of 127.0.0.1 at which nobody listens. `routes` are by endpoint; `ours` are ports at which the proxies and the
-    API listen, which are left alone. `only` and `spared`: what else is brought, and what is not.
+    API listen, which are left alone. `only` and `spared` are the globs of --only and --not.
     """
 
     door: int

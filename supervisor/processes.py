@@ -107,7 +107,7 @@ class Opened:
 
 
 def inode_of(process: int, descriptor: int) -> int:
-    """Return what a socket of a process is known by in /proc/net. Raises OSError, also for what is no socket."""
+    """Return the inode of a process's socket, which identifies it in /proc/net. Raises OSError if it is no socket."""
     kind, _, number = os.readlink(f"/proc/{process}/fd/{descriptor}").partition(":")
     if kind != "socket":
         raise OSError(f"{kind} is no socket")

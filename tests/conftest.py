@@ -21,6 +21,7 @@ from brownout.faults import catalogue
 from brownout.wire import protocols
 
 from .keeper import keeper
+from .serving import serving
 
 ON_CI = bool(os.environ.get("CI"))
 
@@ -165,10 +166,5 @@ class Shop(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Shop) as url:
+        yield url

@@ -44,7 +44,7 @@ def has_jitter(operations: Sequence[Operation]) -> Iterator[Finding]:
 
 
 def bounded_together(operations: Sequence[Operation], told: int, most: int | None) -> Iterator[Finding]:
-    """All attempts are not more than those of so many operations, also where a failure looked like a success."""
+    """So many operations make at most so many attempts, also after failures that looked like successes."""
     limit = MANY if most is None else most
     attempts = sum(len(operation.steps) for operation in operations)
     if attempts > told * limit:

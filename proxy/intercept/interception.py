@@ -261,7 +261,7 @@ class Interception:
             door=door.port,
             door6=door.port6,
             refusing=door.refusing,
-            routes={at: self._route(met) for at, met in self._met.items() if self._is_special(met)},
+            routes={at: route for at, met in self._met.items() if (route := self._special_route(met)) is not None},
             door_path=door.path,
             ours=(*self._ours, *proxies, door.port, door.port6),
             only=self._choice.only,
@@ -271,9 +271,10 @@ class Interception:
             self._said = policy
             self.command.direct(policy)
 
-    def _is_special(self, met: Met) -> bool:
-        """Say whether a proxy's connections are not what the supervisor carries unasked."""
-        return self._is_there(met.proxy) and (met.proxy not in self._learnt or self._route(met).how != "carry")
+    def _special_route(self, met: Met) -> Route | None:
+        """Return what becomes of a proxy's connections; None where the supervisor does that unasked."""
+        route = self._route(met) if self._is_there(met.proxy) else None
+        return None if route is not None and route.how == "carry" and met.proxy in self._learnt else route
 
     def _route(self, met: Met) -> Route:
         proxy = met.proxy

@@ -29,7 +29,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    do_POST = do_GET  # noqa: N815
+    do_POST = do_GET  # noqa: N815 (the name that http.server looks for)
 
     def log_message(self, *args: object) -> None:
         pass

@@ -23,7 +23,7 @@ class Site(NamedTuple):
 
 
 def together(count: int, work: Callable[[int], None], *expected: type[Exception]) -> None:
-    """Do something so many times at once, each with its number; the errors that are expected are no matter."""
+    """Call something that many times at once, each with its number; expected errors are ignored."""
 
     def one(number: int) -> None:
         with contextlib.suppress(*expected):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import http.server
 import itertools
-import threading
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from ..serving import serving
 
 EXPORT = bytes(range(256)) * 64
 """What GET /export answers."""
@@ -30,7 +31,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
 
-    do_PUT = do_POST  # noqa: N815
+    do_PUT = do_POST  # noqa: N815 (the name that http.server looks for)
 
     def handle(self) -> None:
         with contextlib.suppress(ConnectionError):
@@ -40,13 +41,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@contextlib.contextmanager
-def warehouse() -> Iterator[str]:
+def warehouse() -> AbstractContextManager[str]:
     """Serve it on a free port, and give its URL."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    return serving(_Handler)
