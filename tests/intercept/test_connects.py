@@ -82,6 +82,29 @@ def test_a_refused_connect_says_so(run: Callable[..., Done], alone: Callable[...
     assert "times)" in next(line for line in done.err.splitlines() if "refused: 127.0.0.1:" in line)
 
 
+def test_a_socket_that_was_refused_can_be_used_again(run: Callable[..., Done], echo: int) -> None:
+    done = run(
+        """
+        port = int(sys.argv[1])
+        import select
+        with socket.socket() as closed, socket.socket() as sock:
+            closed.bind(("127.0.0.1", 0))
+            sock.setblocking(False)
+            found = [connect(sock, v4(closed.getsockname()[1]))]
+            poll = select.poll()
+            poll.register(sock, select.POLLOUT)
+            poll.poll(30000)
+            found.append(connect(sock, v4(closed.getsockname()[1])))  # asks how it went
+            found.append(connect(sock, v4(port)))
+            poll.poll(30000)
+            sock.setblocking(True)
+            say(found=found, trip=trip(sock), caught=sock.getpeername()[1] != port)
+        """,
+        args=(echo,),
+    )
+    assert done.one == {"found": [115, 111, 115], "trip": True, "caught": True}, done.err
+
+
 def test_a_wrong_call_gets_the_kernels_own_answer(
     run: Callable[..., Done], alone: Callable[..., list[dict[str, Any]]], echo: int
 ) -> None:

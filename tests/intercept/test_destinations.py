@@ -524,3 +524,29 @@ def test_a_proxy_that_was_moved_stays_so_whatever_else_is_met(
         args=(echo,),
     )  # fmt: skip
     assert done.one == {"found": ["ping", *["moved"] * 4]}, done.err
+
+
+def test_what_a_proxy_was_moved_away_from_is_not_dialled(run: Callable[..., Done], echo: int) -> None:
+    done = run(
+        """
+        from brownout.control.client import Client
+        client = Client(os.environ["BROWNOUT_API"])
+        with socket.create_server(("127.0.0.1", 0)) as old:
+            client.add("db", "tcp://127.0.0.1:%d" % old.getsockname()[1])
+            with socket.create_connection(old.getsockname()) as sock:
+                old.accept()[0].close()
+            client.update("db", upstream=f"tcp://127.0.0.1:{sys.argv[1]}")
+            with socket.create_connection(old.getsockname()) as sock:
+                moved = trip(sock)
+            old.settimeout(0.3)
+            try:
+                old.accept()
+                reached = True
+            except TimeoutError:
+                reached = False
+            say(moved=moved, reached=reached)
+        """,
+        "--only", "127.0.0.1:*",
+        args=(echo,),
+    )  # fmt: skip
+    assert done.one == {"moved": True, "reached": False}, done.err
