@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import socket
+import socketserver
 import sys
 import threading
 import types
@@ -30,6 +31,21 @@ settings.register_profile(
     "brownout", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 settings.load_profile("brownout")  # no example is wrong because the machine was busy
+
+_SAY = socketserver.BaseServer.handle_error
+
+
+def _handle_error(server: socketserver.BaseServer, request: Any, client: Any) -> None:
+    """Say nothing of a client that is gone: faults see to that.
+
+    To show a traceback its source is parsed. Python 3.11 ends with a SystemError in whoever else parses at that moment
+    (github.com/python/cpython/issues/106905), which is pytest.
+    """
+    if not isinstance(sys.exception(), ConnectionError):
+        _SAY(server, request, client)
+
+
+socketserver.BaseServer.handle_error = _handle_error  # type: ignore[method-assign]
 
 os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:rerunfailures"  # for the processes that run pytest
 
