@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..control.client_at import AnyClient, client_at
+from ..faults.callers import CALLER_KEYS
 from ..faults.catalogue import CATALOGUE, everything, find
 from ..faults.fault import opening_line
 from ..faults.settings import fields
@@ -58,6 +59,12 @@ def matches(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
         for key in keys
         if key.name.startswith(incomplete)
     ]
+
+
+def callers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a key of a caller."""
+    found = [CompletionItem(f"{key}=", help=meaning) for key, meaning in CALLER_KEYS.items()]
+    return [item for item in found if item.value.startswith(incomplete)]
 
 
 def streams(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -29,6 +29,8 @@ EVERYWHERE = "*"
 """In place of a proxy's name: all of them."""
 ALL = "all"
 """What people type for that."""
+_FOR_WHAT = ("fault", "match", "caller")
+"""What injections have in common that act on the same connections or requests."""
 
 match_option = click.option(
     "--match",
@@ -47,6 +49,7 @@ match_option = click.option(
         "brownout inject redis latency latency=300ms jitter=100ms --probability 30%",
         "brownout inject db reset bytes=4KB --times 1 --for 10s",
         "brownout inject api http.status:503 --match method=POST --match 'path=/a*'",
+        "brownout inject db latency:1s --caller orders",
     ),
 )
 @click.argument("proxy", shell_complete=complete.proxies)
@@ -60,6 +63,14 @@ match_option = click.option(
     help="upstream (to the server), downstream (the default) or both.",
 )
 @match_option
+@click.option(
+    "--caller",
+    "callers",
+    multiple=True,
+    metavar="PROGRAM|KEY=PATTERN",
+    shell_complete=complete.callers,
+    help="Whose connections, like orders or command='*migrate*'; all must fit.",
+)
 @click.option("--name", metavar="NAME", help="What to call it; else it is named after its fault.")
 @api_option
 @json_option
@@ -72,6 +83,7 @@ def inject(
     settings: tuple[str, ...],
     stream: str | None,
     matches: tuple[str, ...],
+    callers: tuple[str, ...],
     name: str | None,
     client: AnyClient,
     as_json: bool,
@@ -88,7 +100,8 @@ def inject(
     options = named | trigger_values(keywords)
     given = _merge(given, options)
     try:
-        spec = Spec.parse({**given, **_match(matches, words.typed)}, text=True, folder=Path())
+        meant = {**_match(matches, words.typed), **_caller(callers)}
+        spec = Spec.parse({**given, **meant}, text=True, folder=Path())
     except SettingsError as error:
         raise words.explained(error, kind, given) from None
     if proxy == EVERYWHERE:
@@ -226,9 +239,8 @@ def _note_others(client: AnyClient, proxy: str, name: str | None, made: Mapping[
     """
     if name or made["name"] == made["fault"]:
         return
-    kind = (made["fault"], made.get("match"))
-    every = [str(each["name"]) for each in client.injections(proxy) if (each["fault"], each.get("match")) == kind]
-    others = [name for name in every if name != made["name"]]
+    alike = [each for each in client.injections(proxy) if all(each.get(key) == made.get(key) for key in _FOR_WHAT)]
+    others = [str(each["name"]) for each in alike if each["name"] != made["name"]]
     if others:
         back = shlex.join(["brownout", "heal", proxy, str(made["name"])])
         names = " and ".join([*others, str(made["name"])])
@@ -253,6 +265,12 @@ def _match(words: tuple[str, ...], typed: Typed | None = None) -> dict[str, dict
             line = typed.line([Change(typed.words.index(word), (f"path={word}",))])
             raise refusal(f"'{word}' is not a match", "a path is one by its key", [line])
     return {"match": pairs(words, "--match method=POST", "match")} if words else {}
+
+
+def _caller(words: tuple[str, ...]) -> dict[str, str | dict[str, str]]:
+    if len(words) == 1 and "=" not in words[0]:
+        return {"caller": words[0]}
+    return {"caller": pairs(words, "--caller orders or --caller process=4711", "caller")} if words else {}
 
 
 def _merge(*parts: dict[str, str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """An injection's flat mapping as text on one line, as the command line has it.
 
 latency=300ms probability=30% stream=both
-status=503 match: method=POST path=/charge*
+status=503 match: method=POST path=/charge* caller: orders
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from .callers import text_of
 from .settings.names import comes_from
 
 LONGEST = 200
@@ -26,15 +27,16 @@ def fault_and_settings(injection: Mapping[str, object]) -> str:
 def settings(injection: Mapping[str, object]) -> str:
     """Return the settings as the command line has them, without what `name` and `fault` say.
 
-    A match comes last: `status=503 match: method=POST path=/charge*`.
+    A match comes behind them, and last the caller: `status=503 match: method=POST path=/charge* caller: orders`.
     """
     words = []
     for key, value in injection.items():
-        if key in ("fault", "name", "receipt", "match") or (key, value) == ("stream", "downstream"):
+        if key in ("fault", "name", "receipt", "match", "caller") or (key, value) == ("stream", "downstream"):
             continue
         text = _text(value)
         words.append(f"{key}={shlex.quote(text if len(text) <= LONGEST else f'{text[:LONGEST]}...')}")
-    return " ".join(map(_printable, [*words, *_match(injection.get("match"))]))
+    caller = [f"caller: {text_of(injection['caller'])}"] if "caller" in injection else []
+    return " ".join(map(_printable, [*words, *_match(injection.get("match")), *caller]))
 
 
 def _match(match: object) -> list[str]:

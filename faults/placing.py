@@ -81,11 +81,13 @@ def _equal(placed: Placed, placement: Placement) -> bool:
 
 
 def _changeable(placed: Placed, placement: Placement) -> bool:
-    fixed = [
-        (proxy, type(spec.fault), spec.name, spec.stream, spec.trigger.per, spec.trigger.start, spec.trigger.for_)
-        for proxy, spec in (placed[:2], placement[:2])
-    ]
-    return fixed[0] == fixed[1]
+    return _fixed(placed.proxy, placed.spec) == _fixed(placement.proxy, placement.spec)
+
+
+def _fixed(proxy: str, spec: Spec) -> tuple[object, ...]:
+    """Return what of an injection cannot be changed."""
+    trigger = spec.trigger
+    return proxy, type(spec.fault), spec.name, spec.stream, spec.caller, trigger.per, trigger.start, trigger.for_
 
 
 def _changes(before: Settings, after: Settings) -> Mapping[str, object]:

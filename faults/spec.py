@@ -2,8 +2,8 @@
 
     {fault: latency, latency: 300ms, jitter: 50ms, stream: both, probability: 30%, for: 10s}
 
-The reserved keys are `fault`, `name`, `stream`, the trigger's and `match`; the others are the fault's own settings. The
-short form `latency:300ms` sets a fault's first field.
+The reserved keys are `fault`, `name`, `stream`, the trigger's, `match` and `caller`; the others are the fault's own
+settings. The short form `latency:300ms` sets a fault's first field.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..wire.errors import BrownoutError
 from ..wire.protocol import Key
 from ..wire.protocols import keys_of
 from . import text_file
+from .callers import Callers
 from .catalogue import CATALOGUE, find
 from .exchange import ExchangeFault
 from .fault import Fault, Stream
@@ -30,7 +31,7 @@ Streams = Literal["upstream", "downstream", "both"]
 class Spec(NamedTuple):
     """What to inject: a fault, when it fires, on which stream, and under which name (empty: the fault's own).
 
-    `match`: which exchanges an exchange fault is for; None is all of them.
+    `match`: which exchanges an exchange fault is for; None is all of them. `caller`: whose connections, None: all.
     """
 
     fault: Fault
@@ -38,6 +39,7 @@ class Spec(NamedTuple):
     stream: Streams = "downstream"
     name: str = ""
     match: Match | None = None
+    caller: Callers | None = None
 
     @classmethod
     def parse(cls, source: Mapping[str, object] | str, *, text: bool = False, folder: Path | None = None) -> Self:
@@ -75,6 +77,7 @@ class Spec(NamedTuple):
     ) -> Self:
         settings, problems = _own(given), _unpickable(kind, given)
         match = _collect(problems, lambda: _match(kind, given.get("match")))
+        caller = _collect(problems, lambda: Callers.parse(given["caller"]) if given.get("caller") is not None else None)
         stream, name = given.get("stream", "downstream"), given.get("name", "")
         if "stream" in given and kind.streams is not None:
             what = "requests" if issubclass(kind, ExchangeFault) else "the whole connection"
@@ -93,14 +96,14 @@ class Spec(NamedTuple):
             problems += _too_late(made, match)
         if problems or made is None or trigger is None:
             raise SettingsError(problems)
-        return cls(made, trigger, stream, name, match)  # type: ignore[arg-type]  # stream is one of Streams, as checked
+        return cls(made, trigger, stream, name, match, caller)  # type: ignore[arg-type]  # stream is one of Streams, as checked
 
     def changed(self, values: Mapping[str, object], *, text: bool = False) -> Self:
         """Return this with settings of the fault or the trigger changed, or another match. Raises SettingsError."""
         settings, problems = _own(values), _unpickable(type(self.fault), values)
         problems += [
             Problem(key, f"{key} cannot change", "heal it and inject it again")
-            for key in ("fault", "name", "stream", "per", "start", "for")
+            for key in ("fault", "name", "stream", "caller", "per", "start", "for")
             if key in values
         ]
         trigger_values = {key: values[key] for key in TRIGGER_KEYS if key in values}
@@ -127,7 +130,8 @@ class Spec(NamedTuple):
         if self.fault.streams is None:
             mapping["stream"] = self.stream
         match = {"match": self.match.to_mapping()} if self.match else {}
-        return {**mapping, **self.fault.to_mapping(), **self.trigger.to_mapping(), **match}
+        caller = {"caller": self.caller.to_mapping()} if self.caller else {}
+        return {**mapping, **self.fault.to_mapping(), **self.trigger.to_mapping(), **match, **caller}
 
 
 def from_short(source: str) -> dict[str, str]:

@@ -70,5 +70,5 @@ class Trigger(Settings, frozen=True):
 
 
 TRIGGER_KEYS = tuple(field.name for field in fields(Trigger))
-RESERVED = ("fault", "name", "stream", *TRIGGER_KEYS, "match")
+RESERVED = ("fault", "name", "stream", *TRIGGER_KEYS, "match", "caller")
 """The keys of an injection that no fault may have among its settings."""

@@ -18,7 +18,7 @@ from ..faults.segment import Kind
 from ..faults.settings.names import check, free, look_up
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
-from .injections import full
+from .injections import cannot_tell, full
 from .launch import Launch
 from .ledger import Asked
 from .proxy import EXPECTED, Proxy
@@ -363,6 +363,8 @@ class Fleet(Shared):
         for each in placed:
             listen = self.proxies[each.proxy].listen
             if (wrong := cannot_hang(each.spec.fault, each.proxy, listen, intercepted=self.meets)) is not None:
+                raise wrong
+            if (wrong := cannot_tell(each.spec)) is not None:
                 raise wrong
         others = Counter(proxy for proxy, _ in self._taken(profile))
         for proxy, count in Counter(each.proxy for each in placed).items():

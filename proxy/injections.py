@@ -12,6 +12,7 @@ injection begins, changes or is healed.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -26,7 +27,7 @@ from ..faults.settings import unknown
 from ..faults.settings.names import free
 from ..faults.spec import Spec
 from ..wire.address import Address
-from ..wire.errors import ConflictError, NotFoundError
+from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from ..wire.mask import mask
 from . import vacuity
 from .exchanges.rules import Rules
@@ -38,6 +39,7 @@ from .record.tally import Tally
 from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
+from .system import sockets
 from .system.filler import cannot_hang
 
 _KEPT = 1000
@@ -76,7 +78,7 @@ class Injections(Mapping[str, Injection]):
     """The injections of a proxy by name, in the order of injecting.
 
     `healed` are the last ones that were healed; `tallies`, by fault and name, count on. `rules` are the armed faults of
-    exchanges.
+    exchanges, and `scoped` is how many of all are for the connections of some callers alone.
     """
 
     def __init__(self, host: InjectionsHost) -> None:
@@ -86,6 +88,7 @@ class Injections(Mapping[str, Injection]):
         self._healed_bytes = 0
         self.tallies: dict[tuple[str, str], Tally] = {}
         self.rules = Rules()
+        self.scoped = 0
 
     def __getitem__(self, name: str) -> Injection:
         """Return the injection of a name."""
@@ -127,6 +130,26 @@ class Injections(Mapping[str, Injection]):
 
     # Links
 
+    def meets(self, injection: Injection, link: Link) -> bool:
+        """Say whether one is for a link, by who opened that; who it was is looked up when somebody needs to know."""
+        if injection.scope is None:
+            return True
+        if link.caller is None and not link.client.disconnected:
+            link.caller = self._host.shared.caller_at(sockets.of(link.client.transport).fileno())
+        return injection.meets(link.caller)
+
+    def _take_if_meant(self, injection: Injection, link: Link) -> bool:
+        """Say the same of a link that comes, or is there when one with a scope begins; it notes that."""
+        if self.meets(injection, link):
+            injection.take_meant(link)
+            return True
+        injection.note_stranger(link.caller)
+        return False
+
+    def rules_for(self, link: Link) -> Rules:
+        """Return the armed faults of exchanges that are for a link."""
+        return self.rules.of(lambda injection: self.meets(injection, link))
+
     def note_refused(self, link: Link) -> None:
         """Count a client whose connect() was refused, or not answered, because of those that are active."""
         state = self.port
@@ -139,7 +162,12 @@ class Injections(Mapping[str, Injection]):
     def judge_new(self, link: Link) -> None:
         """Find which of them choose a link that was accepted."""
         for injection in self._placed.values():
-            if injection.applies_to_new_link(len(self._host.links) - 1):
+            ahead = len(self._host.links) - 1
+            if injection.scope is not None and injection.active:
+                if not self._take_if_meant(injection, link):
+                    continue
+                ahead = len(injection.meant) - 1
+            if injection.applies_to_new_link(ahead):
                 injection.chooses(link)
 
     def join(self, link: Link) -> None:
@@ -160,8 +188,8 @@ class Injections(Mapping[str, Injection]):
 
         `profile` and `key` are those that say so, if any. `start` and `for` count from the `countdown`, or from now.
 
-        Raises ConflictError where the name is taken, BrownoutError for a fault of requests of another protocol,
-        and for one that cannot let connections hang there.
+        Raises ConflictError where the name is taken, BrownoutError for a fault of requests of another protocol, for one
+        that cannot let connections hang there, and for a caller where nobody can tell who calls.
         """
         host = self._host
         if spec.name in self._placed:
@@ -173,6 +201,8 @@ class Injections(Mapping[str, Injection]):
         if (wrong := protocol_mismatch(spec.fault, host.name, host.upstream.protocol)) is not None:
             raise wrong
         if (wrong := cannot_hang(spec.fault, host.name, host.listen, intercepted=host.shared.meets)) is not None:
+            raise wrong
+        if (wrong := cannot_tell(spec)) is not None:
             raise wrong
         named = spec if spec.name else spec._replace(name=free(spec.fault.name, self._placed))
         told = partial(self._fired, named.name)
@@ -188,6 +218,7 @@ class Injections(Mapping[str, Injection]):
         )
         injection.tally = self._tally(injection)
         self._placed[injection.name] = injection
+        self.scoped += injection.scope is not None
         host.shared.journal.write(event.Injected(host.name, event.shortened(injection.spec.to_mapping())))
         if injection.spec.trigger.start:
             injection.timer = clock.call_after(injection.spec.trigger.start, lambda: self._begin(injection, clock))
@@ -269,6 +300,8 @@ class Injections(Mapping[str, Injection]):
 
     def _judge_open(self, injection: Injection, link: Link) -> None:
         """Find whether one that begins fires on a link that is there already."""
+        if injection.scope is not None and not self._take_if_meant(injection, link):
+            return
         if isinstance(injection.spec.fault, ExchangeFault):
             if not link.parsable:
                 injection.record_untouched(link)
@@ -298,6 +331,7 @@ class Injections(Mapping[str, Injection]):
     def _heal(self, injection: Injection) -> None:
         self._host.catch_up()  # and one that has connected under the fault is still its own
         del self._placed[injection.name]
+        self.scoped -= injection.scope is not None
         if isinstance(injection.spec.fault, ExchangeFault):
             self._arm()
             for link in tuple(self._host.links.values()):
@@ -336,6 +370,18 @@ class Injections(Mapping[str, Injection]):
         if key not in self.tallies and len(self.tallies) >= _KEPT:
             key = (injection.spec.fault.name, "others")
         return self.tallies.setdefault(key, Tally())
+
+
+def cannot_tell(spec: Spec) -> BrownoutError | None:
+    """Return what is wrong with a fault for some callers alone, where nobody can tell who calls; None: nothing."""
+    if spec.caller is None:
+        return None
+    if sys.platform != "linux":
+        return BrownoutError("caller needs Linux, which tells whose a connection is", "leave caller out")
+    if spec.fault.port != "open":
+        text = f"{spec.fault.name} closes the port, for every caller"
+        return BrownoutError(text, "leave caller out, or take reset, which ends the connections of one")
+    return None
 
 
 def full(proxy: str) -> ConflictError:

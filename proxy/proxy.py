@@ -97,7 +97,7 @@ class Proxy:
         self.shared.journal.write(event.ProtocolLearnt(self.name, protocol))
         for link in self.links.values():
             if not link.parsable:
-                for injection in self.rules.injections:
+                for injection in self.rules_for(link).injections:
                     injection.record_untouched(link)
         self.shared.protocol_learnt(self.name, protocol)
 
@@ -255,6 +255,8 @@ class Proxy:
     def accept(self, sock: socket, caller: Caller | None = None, upstream: socket | None = None) -> None:
         """Take a client. `upstream` is a socket that was dialled for it; its connecting may still be under way."""
         self.links_total += 1
+        if caller is None and self.injections.scoped:
+            caller = self.shared.caller_at(sock.fileno())
         if self.shared.awaiting_connection:
             self.shared.connection_came()
         link = self.links[self.links_total] = Link(self, self.shared, self.links_total, caller, upstream)
@@ -300,10 +302,9 @@ class Proxy:
         self.errors[reason] += 1
         self.shared.journal.write(event.DialFailed(self.name, link.number, reason, error, self.upstream.endpoint))
 
-    @property
-    def needs_no_upstream(self) -> bool:
-        """Whether a fault is armed that acts on requests also where there is no upstream."""
-        return self.rules.need_no_upstream
+    def needs_no_upstream(self, link: Link) -> bool:
+        """Say whether a fault is armed that acts on a link's requests also where there is no upstream."""
+        return self.rules_for(link).need_no_upstream
 
     def link_failed(self, link: Link, error: Exception) -> None:
         """Record what was raised on a link, which ends it; the loop reports where."""
@@ -391,10 +392,14 @@ class Proxy:
         """The faults of exchanges that are armed now."""
         return self.injections.rules
 
+    def rules_for(self, link: Link) -> Rules:
+        """Return those of them that are for a link."""
+        return self.injections.rules_for(link)
+
     def parsing_stopped(self, link: Link, why: str) -> None:
         """Record that a link is not parsed any more: the faults of exchanges cannot touch what comes on it."""
         self.shared.journal.write(event.ParsingStopped(self.name, link.number, why))
-        for injection in self.rules.injections:
+        for injection in self.rules_for(link).injections:
             injection.record_untouched(link)
 
     def text_too_long(self, link: Link, injection: Injection) -> None:

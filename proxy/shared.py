@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..faults.segment import Kind
+from ..supervisor.process import Process
 from .ledger import Ledger
+from .record.caller import Caller
 from .record.connection_log import ConnectionLog
 from .record.journal import Journal
 from .record.request_log import RequestLog
@@ -15,6 +17,7 @@ from .shaping.budget import Budget, Limits
 from .shaping.countdown import Countdown
 from .system import sockets
 from .system.clock import Timer, loop_clock
+from .system.peers import Peers
 
 _SWEEP_SECONDS = 1.0
 
@@ -59,6 +62,7 @@ class Shared:
         self.changed: set[Callable[[], None]] = set()
         self.meets = False
         self.clock = loop_clock(asyncio.get_running_loop())
+        self.peers = Peers()
         self.budget = Budget(limits.total)
         self.unread: dict[Unread, None] = {}
         self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
@@ -72,6 +76,11 @@ class Shared:
         """Start the clocks that wait for a connection."""
         while self.awaiting_connection:
             self.awaiting_connection.pop().start()
+
+    def caller_at(self, descriptor: int) -> Caller | None:
+        """Return who is at the other end of a socket; None where no process of this machine is known to be."""
+        process = self.peers.process_at(descriptor)
+        return None if process is None else Caller(Process(process))
 
     def protocol_learnt(self, proxy: str, protocol: str) -> None:
         """Take that it is known now which protocol a proxy carries."""

@@ -71,6 +71,10 @@ def _nobody(now: Scene, text: str) -> Finding:
 
 def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding]:
     connections = now.connections - began.connections + began.open
+    if injection.scope is not None and connections and not injection.met:
+        yield _strangers(injection, connections)
+    if injection.scope is not None:
+        connections = injection.met
     if not connections:
         if now.closed:
             yield Finding("disabled", now.closed)
@@ -97,11 +101,20 @@ def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding
     yield from _unchanged_streams(injection, began, now)
 
 
+def _strangers(injection: Injection, connections: int) -> Finding:
+    """Return the finding of one that was for the connections of others than came."""
+    known = ", ".join(filter(None, injection.strangers))
+    hint = f"seen: {known}" if known else "who a client is can be told on this machine, and of this user's processes"
+    return Finding("other_callers", f"none of {_many(connections, 'connection')} was by {injection.spec.caller}", hint)
+
+
 def _unmatched(injection: Injection, connections: int, requests: int, operations: tuple[str, ...]) -> Iterator[Finding]:
     if injection.untouched_total:
         yield _not_parsed(injection)
-    if not requests:
+    if not requests or (injection.scope is not None and injection.spec.match is None):
         yield Finding("no_traffic", f"{_many(connections, 'connection')} and no request")
+    if injection.scope is not None:  # others' requests are among those that were counted
+        yield Finding("nothing_matched", f"no request by {injection.spec.caller} matched")
     if injection.spec.match is None:
         yield Finding("ended_before", f"{_many(requests, 'request')} ended before the whole of it was there")
     seen = ", ".join(_nearest(injection, operations))
@@ -217,7 +230,7 @@ def _unchanged_streams(injection: Injection, began: Scene, now: Scene) -> Iterat
 
 def _silent_stream(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding]:
     """Tell why no byte came to a fault of one stream, where bytes have come to the proxy."""
-    if injection.spec.stream == "both":
+    if injection.spec.stream == "both" or injection.scope is not None:  # others' bytes are among those of the proxy
         return
     stream: Stream = injection.spec.stream
     other: Stream = "downstream" if stream == "upstream" else "upstream"

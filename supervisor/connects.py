@@ -33,7 +33,8 @@ from . import kernel
 from .callers_socket import PASSED, CallersSocket, Rewritten, Taken
 from .kernel import Calls, Notification
 from .messages import Connect, Route
-from .processes import network_of, path_from_here, program_of
+from .process import program_of
+from .processes import network_of, path_from_here
 from .routes import PASS, Routes
 from .sockaddr import Destination, family_in, family_of, pack, parse
 from .written_over import WrittenOver

@@ -1,52 +1,22 @@
-"""Who a process is, as /proc shows it: the name of its program and no other word of its command line (proc(5))."""
+"""Where processes are and what they have, as /proc shows it (proc(5)): namespaces, sockets, who listens where."""
 
 from __future__ import annotations
 
 import os
-import re
 import socket
 import struct
 import time
 
-_INTERPRETER = re.compile(r"(python|pypy|node|ruby|perl|php|java|bash|sh)[0-9.]*")
-_LONGEST = 60
+from .process import program_of
+
 STREAMS = {"TCP": socket.AF_INET, "TCPv6": socket.AF_INET6, "MPTCP": socket.AF_INET, "MPTCPv6": socket.AF_INET6}
 """The kinds of sockets of TCP, and their families."""
 _NETLINK = struct.Struct("=IHHII")  # struct nlmsghdr of linux/netlink.h
 _DIAG_REQUEST = struct.Struct("!BBBBIHH32sI8s")  # struct inet_diag_req_v2 of linux/inet_diag.h
-_DIAG_REPLY = struct.Struct("=6xH60xI")  # of struct inet_diag_msg: the peer's port, and the inode
+_DIAG_REPLY = struct.Struct("=6xH56xII")  # of struct inet_diag_msg: the peer's port, the user, and the inode
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST = 4, 20, 1
 SETTLED = 1.0
 """Seconds after which a call of listen() that led to nothing is given up."""
-
-
-def program_of(process: int) -> str:
-    """Return the program of a process; one that is gone has none."""
-    try:
-        with open(f"/proc/{process}/cmdline", "rb") as line:
-            words = line.read(4096).decode(errors="replace").split("\0")
-    except OSError:
-        return ""
-    return named(words) or _short_name(process)
-
-
-def named(words: list[str]) -> str:
-    """Return what a command line is called: `psql`, `gunicorn`, and of an interpreter what it runs: `python app.py`.
-
-    Its settings are left out, since they may be secrets.
-    """
-    name = os.path.basename(words[0]).partition(":")[0].strip()
-    if _INTERPRETER.fullmatch(name):
-        name += _script(words[1:])
-    return "".join(each for each in name if each.isprintable())[:_LONGEST]
-
-
-def _script(words: list[str]) -> str:
-    if words[:1] == ["-m"] and len(words) > 1:
-        return f" -m {words[1]}"
-    if words and words[0] and not words[0].startswith("-"):
-        return f" {os.path.basename(words[0])}"
-    return ""
 
 
 def network_of(process: int | str) -> str:
@@ -62,14 +32,6 @@ def path_from_here(process: int, path: str) -> str:
     if not path.startswith("/"):
         return os.path.join(os.readlink(f"/proc/{process}/cwd"), path)
     return os.readlink(f"/proc/{process}/root").rstrip("/") + path
-
-
-def _short_name(process: int) -> str:
-    try:
-        with open(f"/proc/{process}/comm") as comm:
-            return comm.read().strip()
-    except OSError:
-        return ""
 
 
 class Opened:
@@ -133,9 +95,17 @@ def _rows(process: str, name: str) -> list[list[str]]:
 
 
 def is_held(own: tuple[str, int], peer: tuple[str, int]) -> bool:
-    """Say whether a process has the socket of a connection on this machine, by its addresses (sock_diag(7)).
+    """Say whether a process has the socket of a connection on this machine, by its addresses.
 
-    One question, however many connections there are. Where the kernel does not answer, nobody has it.
+    Where the kernel does not answer, nobody has it.
+    """
+    return held_by(own, peer)[1] > 0
+
+
+def held_by(own: tuple[str, int], peer: tuple[str, int]) -> tuple[int, int]:
+    """Return the user, and the inode, of the socket of a connection on this machine, by its addresses (sock_diag(7)).
+
+    One question, however many connections there are. The inode is 0 where no process has it, or nobody knows.
     """
     family = socket.AF_INET6 if ":" in own[0] else socket.AF_INET
     hosts = b"".join(socket.inet_pton(family, host).ljust(16, b"\0") for host, _ in (own, peer))
@@ -146,11 +116,11 @@ def is_held(own: tuple[str, int], peer: tuple[str, int]) -> bool:
             diag.send(header + asked)
             said = diag.recv(4096)
     except OSError:
-        return False
+        return 0, 0
     if _NETLINK.unpack_from(said)[1] != _SOCK_DIAG_BY_FAMILY:
-        return False
-    port, inode = _DIAG_REPLY.unpack_from(said, _NETLINK.size)
-    return bool(inode) and socket.ntohs(port) == peer[1]  # a socket that listens has no peer
+        return 0, 0
+    port, user, inode = _DIAG_REPLY.unpack_from(said, _NETLINK.size)
+    return (user, inode) if socket.ntohs(port) == peer[1] else (0, 0)  # a socket that listens has no peer
 
 
 def _address(text: str) -> tuple[str, int]:

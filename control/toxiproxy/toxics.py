@@ -145,7 +145,7 @@ class Toxic(NamedTuple):
     def of(cls, spec: Spec) -> Self | None:
         """Return an injection as a toxic; None for one that Toxiproxy has no words for."""
         probability = spec.trigger.probability
-        if spec.stream not in STREAMS or spec.trigger != Trigger(probability=probability):
+        if spec.stream not in STREAMS or spec.trigger != Trigger(probability=probability) or spec.caller is not None:
             return None
         for kind, sort in TYPES.items():
             if type(spec.fault) in (sort.fault, *sort.meant.values()):

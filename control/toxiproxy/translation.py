@@ -33,6 +33,8 @@ def _why(spec: Spec) -> str:
         return "a Toxiproxy has no such fault"
     if spec.stream not in STREAMS:
         return "a toxic acts on one stream, inject it once on each"
+    if spec.caller is not None:
+        return "a Toxiproxy does not know who its clients are"
     said = {**spec.fault.to_mapping(), **spec.trigger.to_mapping()}
     fields = {each.field: each for each in attributes}
     if strange := [f"{key}={_text(said[key])}" for key in said if key not in fields and key != "probability"]:

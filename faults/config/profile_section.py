@@ -7,6 +7,7 @@ from typing import NamedTuple, cast, get_args
 
 from ...wire.errors import BrownoutError
 from ...wire.protocols import find, known
+from ..callers import CALLER_KEYS
 from ..catalogue import CATALOGUE
 from ..exchange import protocol_mismatch
 from ..fault import Fault
@@ -20,6 +21,8 @@ from .problem import path
 from .reader import Reader, shape, switch
 
 _EXAMPLE = 'write "*": [latency:300ms] below it'
+_NESTED = ("match", "caller")
+"""The keys of an injection that may have keys of their own."""
 
 
 class _Item(NamedTuple):
@@ -151,34 +154,36 @@ def _injection(reader: Reader, node: Node, key: str) -> Spec | None:
 
 
 def _settings(
-    reader: Reader, items: dict[str, Node], key: str, kind: type[Fault] | None, *, match: bool = False
+    reader: Reader, items: dict[str, Node], key: str, kind: type[Fault] | None, *, within: str = ""
 ) -> tuple[dict[str, object], set[str]]:
-    """Return the settings of an injection, or of its match, and the keys of those that could not be read.
+    """Return the settings of an injection, or of what is `within` it (match, caller), and the keys that are unreadable.
 
     One without a value is as if it were not there, unless the fault has no such setting.
     """
     given: dict[str, object] = {}
     lost: set[str] = set()
     for name, node in items.items():
-        if name == "match" and isinstance(node.value, dict) and not node.bad:
-            found, unread = _settings(reader, node.value, path(key, name), kind, match=True)
+        if name in _NESTED and isinstance(node.value, dict) and not node.bad:
+            found, unread = _settings(reader, node.value, path(key, name), kind, within=name)
             if found or not unread:
                 given[name] = found
         elif not node.readable():
             lost.add(name)
-        elif isinstance(node.value, list | dict) and name in RESERVED and name != "match":
+        elif isinstance(node.value, list | dict) and name in RESERVED and name not in _NESTED:
             reader.say(node, path(key, name), f"{shape(node)} stands where one value is due", "write the value alone")
             lost.add(name)
-        elif node.value is not None or not _has(kind, name, match=match):
+        elif node.value is not None or not _has(kind, name, within):
             given[name] = node.plain()
     return given, lost
 
 
-def _has(kind: type[Fault] | None, name: str, *, match: bool) -> bool:
-    """Say whether a fault, or its match, has a setting of that name; one that is not known might have any."""
+def _has(kind: type[Fault] | None, name: str, within: str) -> bool:
+    """Say whether a fault, or what is within it, has a setting of that name; one that is not known might have any."""
+    if within == "caller":
+        return name in CALLER_KEYS
     if kind is None:
         return True
-    if match:
+    if within:
         return any(key.asked(name) is not None for key in match_keys(kind))
     return name in RESERVED or any(field.name == name for field in fields(kind))
 
@@ -197,10 +202,11 @@ def _tell(reader: Reader, error: SettingsError, node: Node, key: str, lost: set[
 
 
 def _child(node: Node, key: str, name: str) -> tuple[Node | None, str]:
-    """Return the node of a problem's key, and the path to it; a match has nodes of its own."""
+    """Return the node of a problem's key, and the path to it; a match, or a caller, has nodes of its own."""
     items = node.value if isinstance(node.value, dict) else {}
-    if name not in items and name.startswith("match."):
-        return _child(items["match"], path(key, "match"), name.removeprefix("match."))
+    outer, dot, inner = name.partition(".")
+    if name not in items and dot and outer in _NESTED:
+        return _child(items[outer], path(key, outer), inner)
     return items.get(name), path(key, name)
 
 

@@ -14,6 +14,7 @@ from msgspec import inspect
 from ...wire.address import NO_DRIVERS
 from ...wire.protocol import Key
 from ...wire.protocols import known
+from ..callers import CALLER_KEYS
 from ..catalogue import CATALOGUE
 from ..fault import Fault, opening_line
 from ..profile import Start
@@ -34,6 +35,7 @@ _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST}
 _VARIABLE: Schema = {"$ref": "#/$defs/variable"}
 _INJECTIONS: Schema = {"type": "array", "items": {"$ref": "#/$defs/injection"}}
 _SEED: Schema = {"type": "integer", "minimum": SEEDS[0], "maximum": SEEDS[-1]}
+_PROCESS: Schema = {"type": "integer", "minimum": 0}
 _PORT: Schema = {"type": "integer", "minimum": 0, "maximum": 65535}
 
 _UNTOLD: Schema = {"type": "object", "properties": {"fault": _VARIABLE}, "required": ["fault"]}
@@ -127,6 +129,7 @@ def _injection(fault: type[Fault]) -> Schema:
         common["stream"] = {"description": "Where it acts.", "default": "downstream", **_any(choices, _NULL, _VARIABLE)}
     if keys := match_keys(fault):
         common["match"] = {"description": "Which requests it is for: all must fit.", **_any(_match(keys), _NULL)}
+    common["caller"] = {"description": "Whose connections: all must fit.", **_any(_caller(), _TEXT, _PROCESS, _NULL)}
     return {
         "description": opening_line(fault),
         **_closed(
@@ -152,6 +155,13 @@ def _match(keys: Iterable[Key]) -> Schema:
         "additionalProperties": False,
         "minProperties": 1,
     }
+
+
+def _caller() -> Schema:
+    keys = {
+        key: {"description": meaning, "type": ["string", "integer", "null"]} for key, meaning in CALLER_KEYS.items()
+    }
+    return {"type": "object", "properties": keys, "additionalProperties": False, "minProperties": 1}
 
 
 def _short() -> Schema:

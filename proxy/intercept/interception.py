@@ -24,6 +24,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from ...supervisor.messages import Connect, Policy, Route
+from ...supervisor.process import Process
 from ...supervisor.sockaddr import Destination
 from ...wire.address import Address
 from ..fleet import Fleet
@@ -284,7 +285,9 @@ class Interception:
             return Route("fail", errno=error)
         if proxy.injections.port != "open":
             return Route("port", proxy.address.port)
-        if met.moved or ((proxy.injections.keeps_waiting or proxy.needs_no_upstream) and proxy is not self._others):
+        if met.moved or (
+            (proxy.injections.keeps_waiting or proxy.rules.need_no_upstream) and proxy is not self._others
+        ):
             return Route("wait")
         return Route("carry")
 
@@ -313,7 +316,7 @@ def _destination(connect: Connect) -> Destination:
 
 
 def _caller(connect: Connect) -> Caller:
-    return Caller(connect.process, connect.program)
+    return Caller(Process(connect.process, connect.program))
 
 
 def _reason(connect: Connect) -> tuple[str, str]:

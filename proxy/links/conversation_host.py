@@ -37,6 +37,9 @@ class ExchangeRecorder(Protocol):
     def rules(self) -> Rules:
         """The faults that are armed on it now."""
 
+    def rules_for(self, link: Link) -> Rules:
+        """Return those of them that are for a link."""
+
     @property
     def operations(self) -> Operations:
         """What was asked for, counted."""
@@ -61,7 +64,7 @@ class ExchangeRecorder(Protocol):
 class LinkConversationHost:
     """The host of a link's conversation."""
 
-    __slots__ = ("_dialect", "_link", "_operations", "_origin", "_proxy", "_request_log")
+    __slots__ = ("_all_rules", "_dialect", "_link", "_operations", "_origin", "_own_rules", "_proxy", "_request_log")
 
     def __init__(self, link: Link, proxy: ExchangeRecorder, dialect: Dialect) -> None:
         self._link = link
@@ -69,12 +72,18 @@ class LinkConversationHost:
         self._dialect = dialect
         self._operations = proxy.operations
         self._request_log = proxy.shared.request_log
+        self._all_rules = self._own_rules = Rules()
         self._origin = Origin(time.time() - link.clock.time(), proxy.name, link.number, link.caller)
 
     @property
     def rules(self) -> Rules:
-        """The faults that are armed on the proxy now."""
-        return self._proxy.rules
+        """The faults that are armed on the proxy now, and are for the link."""
+        rules = self._proxy.rules
+        if not rules.scoped:
+            return rules
+        if rules is not self._all_rules:
+            self._all_rules, self._own_rules = rules, self._proxy.rules_for(self._link)
+        return self._own_rules
 
     def operation(self, name: str) -> str:
         """Return by which name an operation is counted."""
@@ -117,14 +126,20 @@ class LinkConversationHost:
         """Record that the link is not parsed any more."""
         self._proxy.parsing_stopped(self._link, why)
 
+    def _from(self) -> Origin:
+        """Return where its exchanges are; who the caller is may be found out when the link has begun to carry."""
+        if self._origin.caller is not self._link.caller:
+            self._origin = self._origin._replace(caller=self._link.caller)
+        return self._origin
+
     def settled(self, exchange: Exchange) -> None:
         """Tell of an exchange that is open and will have no reply: it is lost, or the client's stream has ended."""
-        exchange.origin = self._origin
+        exchange.origin = self._from()
         self._request_log.tell(exchange, self._link.clock.time())
 
     def ended(self, exchange: Exchange) -> None:
         """Record an exchange that has ended."""
-        exchange.origin = self._origin
+        exchange.origin = self._from()
         self._operations.count(
             exchange.head.operation, exchange.end or exchange.outcome, exchange.ended - exchange.started
         )

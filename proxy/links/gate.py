@@ -93,7 +93,7 @@ class Gate:
 
     def _ask(self, link: Arrival, ahead: int) -> bool:
         times = {
-            injection: injection.spec.fault.admit(ahead)
+            injection: injection.spec.fault.admit(self._ahead(injection, link, ahead))
             for injection in self._injections.values()
             if link in injection.hits
         }
@@ -116,3 +116,10 @@ class Gate:
             injection.record_fired(link)
         wait.timer = self._clock.call_at(due, lambda: self.release(link)) if due < math.inf else None
         return True
+
+    def _ahead(self, injection: Injection, link: Arrival, ahead: int) -> int:
+        """Return how many links are before one, for an injection: one with a scope counts those that it is for."""
+        if injection.scope is None:
+            return ahead
+        before = (each for each in injection.meant if each not in self.waiting or each.number < link.number)
+        return sum(each is not link for each in before)

@@ -52,9 +52,8 @@ class LinkHost(Protocol):
     def learn(self, protocol: str) -> None:
         """Take which protocol is spoken to the upstream."""
 
-    @property
-    def needs_no_upstream(self) -> bool:
-        """Whether a fault is armed that acts on requests also where there is no upstream."""
+    def needs_no_upstream(self, link: Link) -> bool:
+        """Say whether a fault is armed that acts on a link's requests also where there is no upstream."""
 
     def conversation_for(self, link: Link) -> Conversation | None:
         """Return the conversation of a link that begins to carry, where its protocol can be parsed."""
@@ -184,7 +183,7 @@ class Link:
 
     async def _dial_failed(self, reason: str, error: OSError | str) -> None:
         self._host.dial_failed(self, reason, error if isinstance(error, str) else sockets.explain(error))
-        if not self._host.needs_no_upstream:
+        if not self._host.needs_no_upstream(self):
             self.end(self._undialled, reason)
             self._close_sockets()
             return

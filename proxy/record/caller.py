@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ...supervisor.process import Process
 
 
-class Caller(NamedTuple):
-    """A process, by number, and its program: `psql`, `python app.py`; no other word of its command line."""
+class Caller:
+    """The process whose connection it is, by its number, and its program: `psql`, `python app.py`."""
 
-    process: int
-    program: str
+    __slots__ = ("who",)
+
+    def __init__(self, who: Process) -> None:
+        self.who = who
+
+    @property
+    def process(self) -> int:
+        """The number of the process."""
+        return self.who.number
+
+    @property
+    def program(self) -> str:
+        """Its program; no other word of its command line."""
+        return self.who.program

@@ -14,12 +14,16 @@ from ...faults.fault import Stream
 from ...faults.segment import Counted, StageContext
 from ...faults.spec import Spec
 from ...faults.trigger import Identity
+from ..record.caller import Caller
 from ..record.finding import Finding, Scene
 from ..record.tally import Tally
 from .countdown import Countdown, Pending
 
 UNTOUCHED_SHOWN = 1000
 """How many numbers of connections that a fault could not act on are kept."""
+
+STRANGERS_SHOWN = 5
+"""How many programs are named whose connections a fault was not for."""
 
 
 class Connection(Protocol):
@@ -94,12 +98,15 @@ class Injection:
     Its `start` and `for` count from its `countdown`. `began` is how the proxy stood when it began. When it is healed,
     `finding` is why it never fired, if that is known, and `refused` how many connection attempts failed on this machine
     meanwhile. `key` is that of the `profile`, where one says so.
+
+    `scope` says for whose connections it is, None: for all. With a scope, `meant` are the open ones for which it is,
+    `met` counts them, and `strangers` has programs with other ones: some of them, "" for one that nobody knows.
     """
 
     __slots__ = ("__weakref__", "_operations", "_shared", "_told", "_untouched", "active", "armed_at", "began",
                  "bytes", "chosen", "countdown", "expired", "finding", "fired", "healed_at", "hits", "identity", "key",
-                 "matched", "missed", "name", "profile", "refused", "spared", "spec", "tally", "timer",
-                 "unread", "untouched", "untouched_total")  # fmt: skip
+                 "matched", "meant", "met", "missed", "name", "profile", "refused", "scope", "spared", "spec",
+                 "strangers", "tally", "timer", "unread", "untouched", "untouched_total")  # fmt: skip
 
     def __init__(
         self,
@@ -122,6 +129,10 @@ class Injection:
         self.finding: Finding | None = None
         self.refused: int | None = None
         self.identity = Identity(seed, proxy, spec.name)
+        self.scope = spec.caller.scope() if spec.caller else None
+        self.meant: dict[Connection, None] = {}
+        self.met = 0
+        self.strangers: dict[str, None] = {}
         self.armed_at = time.time()
         self.healed_at: float | None = None
         self.active = False
@@ -143,6 +154,20 @@ class Injection:
         self._operations: Counter[str] = Counter()  # what was matched, by operation
 
     # Who is chosen
+
+    def meets(self, caller: Caller | None) -> bool:
+        """Say whether it is for the connections of a caller, None: one that nobody knows."""
+        return self.scope is None or (caller is not None and self.scope.fits(caller.who))
+
+    def take_meant(self, connection: Connection) -> None:
+        """Take an open connection for which it is, by its scope."""
+        self.met += 1
+        self.meant[connection] = None
+
+    def note_stranger(self, caller: Caller | None) -> None:
+        """Note whose connection its scope has left out."""
+        if len(self.strangers) < STRANGERS_SHOWN:
+            self.strangers["" if caller is None else caller.program] = None
 
     def applies_to_new_link(self, ahead: int) -> bool:
         """Say whether a new link, with `ahead` open ones before it, is one that the fault could hit."""
@@ -246,6 +271,7 @@ class Injection:
             self.missed.unopened += not (connection.open or connection.client_left)
             self.missed.cut += "cut" in hit.shared
         self.spared.pop(connection, None)
+        self.meant.pop(connection, None)
         self._untouched.discard(connection)
 
     def change(self, spec: Spec) -> None:
@@ -261,6 +287,7 @@ class Injection:
         for connection in tuple(self.hits):
             self.forget(connection)
         self.spared.clear()
+        self.meant.clear()
         self._untouched.clear()
         self.tally.matched += self.matched
         self.tally.chosen += self.chosen

@@ -160,3 +160,33 @@ def test_the_keys_of_a_match_are_completed_for_the_injection_that_was_named(api:
 
     assert complete("api", "slow") == ["reply_header."]
     assert complete("api", "slo") == complete("api") == []
+
+
+def test_a_caller_is_given_as_a_program_or_key_by_key_and_shown(api: Running) -> None:
+    told = says(api, "inject", "api", "reset", "--caller", "orders")
+    assert told == "injected reset on api: caller: orders\n"
+    told = says(api, "inject", "api", "reset", "--name", "two", "--caller", "command=*x y*", "--caller", "process=4711")
+    assert told == "injected two on api: caller: command='*x y*' process=4711\n"
+    assert says(api, "change", "api", "two", "bytes=1B") == (
+        "changed two on api: bytes=1B caller: command='*x y*' process=4711\n"
+    )
+    assert says(api, "inject", "api", "reset", "--name", "three", "caller=psql") == (
+        "injected three on api: caller: psql\n"
+    )
+
+
+def test_what_is_wrong_with_a_caller_is_said() -> None:
+    assert refused("inject", "api", "reset", "--caller", "program=a", "--caller", "b") == (
+        "error: 'b' is not a caller\nhint:  write it like --caller orders or --caller process=4711\n"
+    )
+    assert refused("inject", "api", "reset", "--caller", "programm=a") == (
+        "error: caller.programm: unknown key\nhint:  did you mean program?\n"
+    )
+
+
+def test_a_caller_cannot_be_changed(api: Running) -> None:
+    says(api, "inject", "api", "reset", "--caller", "orders")
+    result = command("change", "api", "reset", "caller=psql", BROWNOUT_API=api.api)
+    assert (result.exit_code, result.stderr) == (
+        2, "error: caller cannot change\nhint:  heal it and inject it again\n",
+    )  # fmt: skip

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from brownout.supervisor.processes import Opened, inode_of, is_held, named, program_of
+from brownout.supervisor.process import named, program_of
+from brownout.supervisor.processes import Opened, inode_of, is_held
 
 SECRET = "--password=hunter2"
 

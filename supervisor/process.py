@@ -1,0 +1,106 @@
+"""One process, as /proc shows it (proc(5)): its program, its command line, and from which processes it descends."""
+
+from __future__ import annotations
+
+import os
+import re
+
+_INTERPRETER = re.compile(r"(python|pypy|node|ruby|perl|php|java|bash|sh)[0-9.]*")
+_LONGEST = 60
+_MOST_WORDS = 65_536
+"""How many bytes of a command line are looked at."""
+_DEEPEST = 100
+"""How many generations are followed."""
+
+
+class Process:
+    """A process by its number. The rest is read from /proc when it is asked for, and kept.
+
+    `program` is what its command line is called, without its settings, which may be secrets: `psql`, `python app.py`.
+    """
+
+    __slots__ = ("_command", "_family", "number", "program")
+
+    def __init__(self, number: int, program: str | None = None) -> None:
+        self.number = number
+        self.program = program_of(number) if program is None else program
+        self._command: str | None = None
+        self._family: tuple[int, ...] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called: the program, and of `python app.py` also `python`, `app.py` and `app`."""
+        words = [word for word in self.program.split() if not word.startswith("-")]
+        stems = [os.path.splitext(word)[0] for word in words[1:]]
+        return tuple(dict.fromkeys((self.program, *words, *stems)))
+
+    @property
+    def command(self) -> str:
+        """Its command line, with spaces between the words; empty where it has ended."""
+        if self._command is None:
+            self._command = " ".join(_words(self.number)).strip()
+        return self._command
+
+    @property
+    def family(self) -> tuple[int, ...]:
+        """Its own number, then those of its parent, grandparent and so on."""
+        if self._family is None:
+            self._family = tuple(_line_of(self.number))
+        return self._family
+
+
+def program_of(process: int) -> str:
+    """Return the program of a process; one that is gone has none."""
+    words = _words(process)
+    return (named(words) if words else "") or _short_name(process)
+
+
+def named(words: list[str]) -> str:
+    """Return what a command line is called: `psql`, `gunicorn`, and of an interpreter what it runs: `python app.py`.
+
+    Its settings are left out, since they may be secrets.
+    """
+    name = os.path.basename(words[0]).partition(":")[0].strip()
+    if _INTERPRETER.fullmatch(name):
+        name += _script(words[1:])
+    return "".join(each for each in name if each.isprintable())[:_LONGEST]
+
+
+def _words(process: int) -> list[str]:
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as line:
+            return line.read(_MOST_WORDS).decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def _script(words: list[str]) -> str:
+    if words[:1] == ["-m"] and len(words) > 1:
+        return f" -m {words[1]}"
+    if words and words[0] and not words[0].startswith("-"):
+        return f" {os.path.basename(words[0])}"
+    return ""
+
+
+def _short_name(process: int) -> str:
+    try:
+        with open(f"/proc/{process}/comm") as comm:
+            return comm.read().strip()
+    except OSError:
+        return ""
+
+
+def _line_of(process: int) -> list[int]:
+    line = [process]
+    while len(line) < _DEEPEST and (parent := _parent_of(line[-1])) > 1:
+        line.append(parent)
+    return line
+
+
+def _parent_of(process: int) -> int:
+    """Return the parent of a process, 0 where it has none, or is gone."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as stat:
+            return int(stat.read().rpartition(b")")[2].split()[1])
+    except OSError:
+        return 0

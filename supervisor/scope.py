@@ -1,0 +1,28 @@
+"""Whose connections are meant, by what /proc shows of their processes."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from .process import Process
+
+
+class Scope(NamedTuple):
+    """Connections of processes for which all of this holds; what is empty holds for every one.
+
+    `program` is a glob of one of the process's names, `command` one of its command line. `within`: of each group, the
+    process is one of them or descends from one.
+    """
+
+    program: str = ""
+    command: str = ""
+    within: tuple[tuple[int, ...], ...] = ()
+
+    def fits(self, process: Process) -> bool:
+        """Say whether it holds for a process."""
+        if self.program and not any(fnmatchcase(name, self.program) for name in process.names):
+            return False
+        if self.command and not fnmatchcase(process.command, self.command):
+            return False
+        return not self.within or all(not set(group).isdisjoint(process.family) for group in self.within)
