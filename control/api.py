@@ -13,11 +13,13 @@
     GET    /v1/profiles  /v1/profiles/N
     POST   /v1/profiles/N/apply         injects what the profile says, all or nothing
     POST   /v1/profiles/N/heal          takes that back, and answers how many
-    POST   /v1/leases                   {duration?}: what is made under it is undone when it ends, or is not renewed
+    POST   /v1/leases                   {duration?, worker?}: what is made under it is undone when it ends
     POST   /v1/leases/L/renew
     DELETE /v1/leases/L
     POST   /v1/tests/announce           tests are to come: what `run` placed waits for the first one
     POST   /v1/tests/begin              the first test begins
+    PUT    /v1/workers/PROCESS          {name?, run?, test?}: a process that runs tests, and which one now
+    POST   /v1/workers/PROCESS/attach   what it makes under a lease of its own is for its connections alone
     GET    /v1/journal?proxy=&kind=&since=&follow=1
     GET    /v1/requests?proxy=&since=&last=&open=1&follow=1
     GET    /v1/connections?proxy=&since=&follow=1
@@ -40,6 +42,7 @@ from ..faults import Spec
 from ..faults.catalogue import everything, find
 from ..faults.profile import Profile
 from ..faults.settings import SettingsError, convert
+from ..supervisor.process import mark_of
 from ..wire.address import Address
 from ..wire.errors import ConflictError, NotFoundError
 from .client import LEASE
@@ -55,11 +58,13 @@ from .request_params import (
     ProxyPut,
     RequestsQuery,
     VerdictsQuery,
+    WorkerPut,
 )
 from .verdicts.judged import judged
 from .views import (
     LeaseView,
     ProfileView,
+    WorkerView,
     connection_view,
     event_view,
     fault_view,
@@ -72,6 +77,7 @@ from .views import (
 
 if TYPE_CHECKING:
     from ..proxy import ConnectionEntry, Entry, Fleet, Injection, Proxy, Recorded
+    from ..proxy.record.workers import Worker
 
     AnyFollower = Follower[Recorded] | Follower[Entry] | Follower[ConnectionEntry]
 
@@ -94,6 +100,7 @@ class Api:
         injection = proxy + "/injections/{injection:[^/]+}"
         profile = ROOT + "/profiles/{profile:[^/]+}"
         lease = ROOT + "/leases/{lease:[^/]+}"
+        worker = ROOT + "/workers/{process:[0-9]{1,9}}"
         return [
             web.get(f"{ROOT}/health", self.health),
             web.get(f"{ROOT}/faults", self.faults),
@@ -120,6 +127,8 @@ class Api:
             web.delete(lease, self.end_lease),
             web.post(f"{ROOT}/tests/announce", self.announce_tests),
             web.post(f"{ROOT}/tests/begin", self.begin_tests),
+            web.put(worker, self.put_worker),
+            web.post(f"{worker}/attach", self.attach_worker),
             web.get(f"{ROOT}/journal", self.journal),
             web.get(f"{ROOT}/requests", self.requests),
             web.get(f"{ROOT}/connections", self.connections),
@@ -173,6 +182,8 @@ class Api:
             and ("listen" not in values or Address.listen(asked.listen) in (known.listen, known.address))
             and ("enabled" not in values or known.enabled == asked.enabled)
         )
+        if same and (lease := self._lease(request)) is not None:
+            self._leases.found(lease, known)
         if not same:
             raise ConflictError(f"the proxy '{name}' is there already and differs", "PATCH changes it")
         return self._proxy_reply(known)
@@ -202,8 +213,9 @@ class Api:
         asked = await read_json(request)
         if not isinstance(asked, (dict, str)):
             raise HttpError(HTTPStatus.BAD_REQUEST, "the body is not an injection", 'send one like {"fault": "reset"}')
-        injection = proxy.inject(Spec.parse(asked))
-        if (lease := self._lease(request)) is not None:
+        lease = self._lease(request)
+        injection = proxy.inject(Spec.parse(asked), worker=None if lease is None else lease.worker)
+        if lease is not None:
             lease.injected([(proxy, injection)])
         return self._injection_reply(proxy, injection, HTTPStatus.CREATED)
 
@@ -243,21 +255,24 @@ class Api:
 
     async def apply(self, request: web.Request) -> web.Response:
         """Inject what a profile says, all or nothing; what it put there before is healed first."""
-        injections = self._fleet.apply(self._profile(request))
+        lease = self._lease(request)
+        injections = self._fleet.apply(self._profile(request), worker=None if lease is None else lease.worker)
         placed = [(self._fleet.proxies[each.identity.proxy], each) for each in injections]
-        if (lease := self._lease(request)) is not None:
+        if lease is not None:
             lease.injected(placed)
-            lease.applied(request.match_info["profile"])
+            lease.applied(_applied(request, lease))
         return reply([placed_view(*each) for each in placed])
 
     async def heal_profile(self, request: web.Request) -> web.Response:
         """Heal what a profile put there."""
-        return reply({"healed": self._fleet.heal_profile(self._profile(request).name)})
+        self._profile(request)
+        return reply({"healed": self._fleet.heal_profile(_applied(request, self._lease(request)))})
 
     async def begin_lease(self, request: web.Request) -> web.Response:
         """Begin a lease (201)."""
         asked = convert(LeasePost, await read_mapping(request) if request.can_read_body else {})
-        return reply(_lease_view(self._leases.begin(asked.duration)), HTTPStatus.CREATED)
+        worker = None if asked.worker is None else self._fleet.workers.find(asked.worker)
+        return reply(_lease_view(self._leases.begin(asked.duration, worker)), HTTPStatus.CREATED)
 
     async def renew_lease(self, request: web.Request) -> web.Response:
         """Renew a lease."""
@@ -283,6 +298,28 @@ class Api:
         """Start these clocks; called again it does nothing."""
         self._fleet.launch.first_test()
         return reply({"begun": True})
+
+    async def put_worker(self, request: web.Request) -> web.Response:
+        """Take that a process runs tests, and which one it runs now, if that is said."""
+        asked = convert(WorkerPut, await read_mapping(request))
+        process = int(request.match_info["process"])
+        worker = self._fleet.workers.add(asked.name, process, mark_of(asked.name, asked.run))
+        if asked.test is not None:
+            self._fleet.turn_to(worker, asked.test)
+        return reply(_worker_view(worker))
+
+    async def attach_worker(self, request: web.Request) -> web.Response:
+        """Let a worker inject for itself. Raises ConflictError where its connections cannot be told from others'."""
+        worker = self._fleet.workers.find(int(request.match_info["process"]))
+        transport = request.transport
+        there = None if transport is None else self._fleet.peers.process_at(transport.get_extra_info("socket").fileno())
+        if there != worker.process:
+            raise ConflictError(
+                f"Brownout cannot tell which connections are those of process {worker.process}",
+                "run Brownout on Linux, on the same machine and as the same user as the tests",
+            )
+        self._fleet.attach()
+        return reply(_worker_view(worker))
 
     async def journal(self, request: web.Request) -> web.StreamResponse:
         """List the journal, or follow it."""
@@ -368,6 +405,16 @@ class Api:
 
     def _injection_reply(self, proxy: Proxy, injection: Injection, status: int = 200) -> web.Response:
         return reply(injection_view(proxy, injection), status)
+
+
+def _applied(request: web.Request, lease: Lease | None) -> str:
+    """Return under which name a profile is applied, or to be: of a worker its label."""
+    name = request.match_info["profile"]
+    return name if lease is None or lease.worker is None else lease.worker.label(name)
+
+
+def _worker_view(worker: Worker) -> WorkerView:
+    return {"name": worker.name, "process": worker.process, "test": worker.test}
 
 
 def _lease_view(lease: Lease) -> LeaseView:

@@ -33,6 +33,7 @@ from .views import (
     ProfileView,
     ProxyView,
     RequestView,
+    WorkerView,
 )
 
 DEFAULT = "127.0.0.1:8474"
@@ -213,9 +214,12 @@ class Client:
         """Heal what a profile put there, and return how many injections that were."""
         return self._ask("POST", _path("profiles", name, "heal"), _Healed)["healed"]
 
-    def begin_lease(self, seconds: float) -> None:
-        """Begin a lease: everything made from now on is undone when it ends, or is not renewed in time."""
-        body = {"duration": str(Duration(seconds))}
+    def begin_lease(self, seconds: float, worker: int | None = None) -> None:
+        """Begin a lease: everything made from now on is undone when it ends, or is not renewed in time.
+
+        Of an attached `worker`, a process, it is for its own connections alone.
+        """
+        body = {"duration": str(Duration(seconds)), **({} if worker is None else {"worker": worker})}
         self.lease = self._ask("POST", "leases", LeaseView, body)["id"]
 
     def renew_lease(self) -> None:
@@ -226,6 +230,15 @@ class Client:
         """End the lease: what is left of what was made under it is undone."""
         lease, self.lease = self.lease, ""
         self._ask("DELETE", _path("leases", lease), _Healed)
+
+    def put_worker(self, process: int, *, name: str = "", run: str = "", test: str | None = None) -> WorkerView:
+        """Say that a process runs tests, by what pytest-xdist calls it, and which one now; an empty `test` is none."""
+        said = {"name": name, "run": run, **({} if test is None else {"test": test})}
+        return self._ask("PUT", _path("workers", str(process)), WorkerView, said)
+
+    def attach_worker(self, process: int) -> WorkerView:
+        """Let a worker inject for itself. Raises ConflictError where its connections cannot be told from others'."""
+        return self._ask("POST", _path("workers", str(process), "attach"), WorkerView)
 
     def announce_tests(self) -> None:
         """Say that tests are to come: what `run` placed at launch waits for the first one."""

@@ -1,12 +1,14 @@
 """Leases: what a client made is undone when nothing is heard of it any more.
 
-    POST   /v1/leases              {duration?}: the client lives, and says so at least once in that time
+    POST   /v1/leases              {duration?, worker?}: the client lives, and says so at least once in that time
     POST   /v1/leases/ID/renew     it still lives; so does every request with `Brownout-Lease: ID`
     DELETE /v1/leases/ID           it needs nothing any more
 
 What requests with that header make is undone at the end of the lease, whichever way it ends: injections are healed,
 proxies that were switched are switched back, and proxies that were made are removed. Afterwards each request with the
 header is an error, so that a client that was only stopped for a while learns of it.
+
+What is made under the lease of an attached worker is for the connections of its processes alone.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from .receipts import moment
 if TYPE_CHECKING:
     from ..faults.placing import Placed
     from ..proxy import Fleet, Injection, Proxy
+    from ..proxy.record.workers import Worker
 
 MOST = 1000
 """How many leases there may be, and how many that expired are remembered."""
@@ -39,8 +42,9 @@ class LeaseError(BrownoutError):
 class Lease:
     """A lease, and what was made under it."""
 
-    def __init__(self, fleet: Fleet, duration: Duration) -> None:
+    def __init__(self, fleet: Fleet, duration: Duration, worker: Worker | None) -> None:
         self.id = secrets.token_hex(8)
+        self.worker = worker
         self.duration = duration
         self.until = 0.0
         self._fleet = fleet
@@ -58,8 +62,8 @@ class Lease:
         self._applied[profile] = self._fleet.applied[profile]
 
     def made(self, proxy: Proxy) -> None:
-        """Note a proxy that was not there before."""
-        self._made = [*filter(self._is_there, self._made), proxy]
+        """Note a proxy that was not there before, or that the lease of another worker had made."""
+        self._made = [*(each for each in self._made if self._is_there(each) and each is not proxy), proxy]
 
     def switches(self, proxy: Proxy) -> None:
         """Note a proxy that is about to be enabled or disabled."""
@@ -74,9 +78,10 @@ class Lease:
         waiting = [name for name, placed in self._applied.items() if self._fleet.applied.get(name) is placed]
         return len(left) + sum(map(self._fleet.heal_profile, waiting))
 
-    async def undo(self) -> None:
-        """Remove the proxies that were made, and switch others back."""
-        for proxy in filter(self._is_there, self._made):
+    async def undo(self, others: Iterable[Lease]) -> None:
+        """Remove the proxies that were made and that no other lease has, and switch others back."""
+        kept = {proxy for other in others for proxy in other._made}
+        for proxy in [each for each in self._made if self._is_there(each) and each not in kept]:
             await self._fleet.remove(proxy.name)
         for proxy, enabled in self._switched.items():
             if self._is_there(proxy):
@@ -105,11 +110,11 @@ class Leases:
         self._expired: dict[str, LeaseError] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, duration: Duration) -> Lease:
-        """Return a new lease. Raises ConflictError where there are too many."""
+    def begin(self, duration: Duration, worker: Worker | None) -> Lease:
+        """Return a new lease, of a worker or of anybody. Raises ConflictError where there are too many."""
         if len(self._leases) >= MOST:
             raise ConflictError(f"there are {MOST} leases", "end some: DELETE /v1/leases/ID")
-        lease = Lease(self._fleet, duration)
+        lease = Lease(self._fleet, duration, worker)
         self._leases[lease.id] = lease
         self.renew(lease.id)
         self._wait(lease)
@@ -127,8 +132,13 @@ class Leases:
         """End a lease, and return how many injections that healed. Raises LeaseError where it has ended."""
         lease = self._leases.pop(self.renew(name).id)
         healed = lease.heal()
-        await lease.undo()
+        await lease.undo(self._leases.values())
         return healed
+
+    def found(self, lease: Lease, proxy: Proxy) -> None:
+        """Take that a worker has asked for a proxy which is there: it stays as long as one needs it."""
+        if lease.worker is not None and any(proxy in other._made for other in self._leases.values()):
+            lease.made(proxy)
 
     def _wait(self, lease: Lease) -> None:
         self._fleet.clock.call_at(lease.until, lambda: self._look(lease))
@@ -144,7 +154,7 @@ class Leases:
         self._remember(lease)
         self._fleet.journal.write(LeaseExpired("", lease=lease.id, duration=str(lease.duration)))
         lease.heal()
-        task = asyncio.get_running_loop().create_task(lease.undo())
+        task = asyncio.get_running_loop().create_task(lease.undo(self._leases.values()))
         self._tasks.add(task)  # the loop itself keeps no reference
         task.add_done_callback(self._tasks.discard)
 

@@ -64,9 +64,13 @@ class Request(NamedTuple):
     failed: bool
     """Whether the client had reason to try again: no whole reply, 5xx, 408, 425, 429, or a 4xx that a fault made."""
     caller: str
-    """The program of the client, without its settings, where connections are intercepted; else empty."""
+    """The program of the client, without its settings; empty where nobody knows."""
     process: int | None
     """Its process."""
+    worker: str
+    """The worker of pytest-xdist to which it belongs, such as `gw0`; else empty."""
+    test: str
+    """The test that its worker ran when it began; empty where none, or nobody knows."""
 
     @property
     def fault(self) -> str:
@@ -111,9 +115,13 @@ class Connection(NamedTuple):
     failed: bool
     """Whether the client had reason to try again: it was refused or reset, or got nothing."""
     caller: str
-    """The program of the client, without its settings, where connections are intercepted; else empty."""
+    """The program of the client, without its settings; empty where nobody knows."""
     process: int | None
     """Its process."""
+    worker: str
+    """The worker of pytest-xdist to which it belongs, such as `gw0`; else empty."""
+    test: str
+    """The test that its worker ran when it began; empty where none, or nobody knows."""
 
     @property
     def fault(self) -> str:
@@ -209,6 +217,8 @@ def _request(view: RequestView, place: Attempt) -> Request:
         failed=_request_failed(view),
         caller=view["caller"],
         process=view["process"],
+        worker=view["worker"],
+        test=view["test"],
     )
 
 
@@ -252,6 +262,8 @@ def _connection(view: ConnectionView, place: Attempt) -> Connection:
         failed=_connection_failed(view),
         caller=view["caller"],
         process=view["process"],
+        worker=view["worker"],
+        test=view["test"],
     )
 
 

@@ -50,6 +50,8 @@ class Receipt(TypedDict):
     """The profile that says so; empty for one that was injected by itself."""
     key: str
     """The key of the profile that means the proxy."""
+    worker: str
+    """The worker of pytest-xdist that injected it, for its own connections alone; empty: anybody."""
     healed_at: str | None
 
 
@@ -110,6 +112,7 @@ def found_view(injection: Injection, finding: Finding | None, refused: int | Non
         "waits_for": waits or "",
         "profile": injection.profile,
         "key": injection.key,
+        "worker": "" if injection.worker is None else injection.worker.name,
         "healed_at": None if injection.healed_at is None else moment(injection.healed_at),
     }
     return {**injection.spec.to_mapping(), "receipt": receipt}

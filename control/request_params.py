@@ -33,10 +33,19 @@ class ProxyPatch(Settings, frozen=True):
     enabled: bool | None = None
 
 
+class WorkerPut(Settings, frozen=True):
+    """The body of a PUT of a worker: what pytest-xdist calls it, the number of its run, and the test that it runs."""
+
+    name: str = ""
+    run: str = ""
+    test: str | None = None
+
+
 class LeasePost(Settings, frozen=True):
-    """The body of a POST of a lease."""
+    """The body of a POST of a lease; `worker` is the process of an attached worker whose lease it is."""
 
     duration: Duration = Duration(30.0)
+    worker: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a lease that ends at once, or lasts. Raises SettingsError."""

@@ -82,6 +82,16 @@ class LeaseView(TypedDict):
     duration: str
 
 
+class WorkerView(TypedDict):
+    """A process that runs tests."""
+
+    name: str
+    """What pytest-xdist calls it; empty without pytest-xdist."""
+    process: int
+    test: str
+    """The test that it runs; empty between tests."""
+
+
 class ProfileView(TypedDict):
     """A profile: what it would inject, and whether it is applied."""
 
@@ -162,9 +172,13 @@ class RequestView(TypedDict):
     left_seconds: float | None
     """From its beginning until the client's stream ended; None: not before the reply was whole."""
     caller: str
-    """The program of an intercepted client, without its settings; else empty."""
+    """The client's program, without its settings; empty where nobody knows."""
     process: int | None
     """Its process."""
+    worker: str
+    """The worker of pytest-xdist to which it belongs: `gw0`; else empty."""
+    test: str
+    """The test that the worker ran when it began; empty where none, or nobody knows."""
 
 
 @final  # as well
@@ -195,9 +209,13 @@ class ConnectionView(TypedDict):
     faults: list[str]
     """The names of the injections that acted on it; those of requests are in the RequestView."""
     caller: str
-    """The program of an intercepted client, without its settings; else empty."""
+    """The client's program, without its settings; empty where nobody knows."""
     process: int | None
     """Its process."""
+    worker: str
+    """The worker of pytest-xdist to which it belongs: `gw0`; else empty."""
+    test: str
+    """The test that the worker ran when it began; empty where none, or nobody knows."""
 
 
 class FindingView(TypedDict):
@@ -344,6 +362,8 @@ def request_view(entry: Entry) -> RequestView:
         "left_seconds": None if entry.left is None else round(entry.left, 6),
         "caller": "" if entry.caller is None else entry.caller.program,
         "process": None if entry.caller is None else entry.caller.process,
+        "worker": "" if entry.caller is None or entry.caller.worker is None else entry.caller.worker.name,
+        "test": "" if entry.caller is None else entry.caller.test_at(entry.began),
     }
 
 
@@ -364,6 +384,8 @@ def connection_view(entry: ConnectionEntry) -> ConnectionView:
         "faults": list(entry.faults),
         "caller": "" if entry.caller is None else entry.caller.program,
         "process": None if entry.caller is None else entry.caller.process,
+        "worker": "" if entry.caller is None or entry.caller.worker is None else entry.caller.worker.name,
+        "test": "" if entry.caller is None else entry.caller.test_at(entry.began),
     }
 
 

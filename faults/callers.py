@@ -3,6 +3,8 @@
     caller: orders                        a program: orders, python orders.py, python -m orders
     caller: {command: "*manage.py migrate*"}
     caller: {process: 4711}               that process, and those that it started
+    caller: {worker: gw1}                 a worker of pytest-xdist, and all processes that it started
+    caller: {test: "*test_checkout*"}     the same, of one that runs such a test
 
 All of them must fit. Patterns are globs. Connections of which nobody knows the process are never meant.
 """
@@ -10,9 +12,9 @@ All of them must fit. Patterns are globs. Connections of which nobody knows the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import NamedTuple, Self
 
-from ..supervisor.scope import Scope
 from .settings import Problem, SettingsError, unknown
 
 LONGEST = 1024
@@ -26,6 +28,8 @@ class Callers(NamedTuple):
     program: str = ""
     command: str = ""
     process: int | None = None
+    worker: str = ""
+    test: str = ""
 
     @classmethod
     def parse(cls, given: object) -> Self:
@@ -52,9 +56,11 @@ class Callers(NamedTuple):
         mapping = {key: value for key, value in self._asdict().items() if value not in ("", None)}
         return self.program if list(mapping) == ["program"] and not self.program.isdecimal() else mapping
 
-    def scope(self) -> Scope:
-        """Return the same for processes as they are looked at."""
-        return Scope(self.program, self.command, () if self.process is None else ((self.process,),))
+    def means_test(self, test: str) -> bool:
+        """Say whether a test is meant: by `tests/test_shop.py::test_pay[card]`, `test_pay[card]` or `test_pay`."""
+        function = test.rpartition("::")[2]
+        names = (test, function, function.partition("[")[0]) if test else ()
+        return self.test in names or any(fnmatchcase(name, self.test) for name in names)
 
     def __str__(self) -> str:
         """Write it on one line, as the command line has it."""
@@ -65,6 +71,8 @@ CALLER_KEYS = {
     "program": "The program, without its settings, or a part of its name: `orders` also means `python orders.py`.",
     "command": "The whole command line.",
     "process": "The number of a process, which also means those that it started.",
+    "worker": "The worker of pytest-xdist, like `gw1`, and what it has started.",
+    "test": "The pytest test that the worker runs: its node id or its name.",
 }
 """The keys of `caller`, and what they mean."""
 

@@ -9,7 +9,7 @@ import secrets
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import placing
 from ..faults.placing import MOST, Placed
@@ -26,6 +26,7 @@ from .record.connection_log import ConnectionEntry
 from .record.event import ProfileLeftOut, ProxyAdded, ProxyRemoved
 from .record.finding import Finding
 from .record.request_log import Entry
+from .record.workers import Worker
 from .shaping.budget import LIMITS, Limits
 from .shaping.countdown import Countdown
 from .shaping.injection import Injection
@@ -35,6 +36,14 @@ from .system.filler import cannot_hang
 
 if TYPE_CHECKING:
     from ..faults.config.proxy_section import ProxyEntry
+
+
+class Source(NamedTuple):
+    """A profile that was applied, and the worker that has done so for itself, if any."""
+
+    profile: Profile
+    worker: Worker | None
+
 
 FREE = Address("127.0.0.1", 0)
 """Any free port of loopback."""
@@ -49,8 +58,9 @@ class Fleet(Shared):
     """Proxies by name, in the order of adding, with what they share. Made and used on a running event loop.
 
     `profiles` are those of the configuration file, `applied` what each profile that was applied put where, and
-    `countdowns` the clocks of those that have one of their own. `launch` places what is there from the beginning. With
-    `show_values` the record of exchanges has the values that may be secrets.
+    `countdowns` the clocks of those that have one of their own; one that a worker has applied for itself is there under
+    its label. `launch` places what is there from the beginning. With `show_values` the record of exchanges has the
+    values that may be secrets.
     As an async context manager it closes itself.
     """
 
@@ -62,7 +72,7 @@ class Fleet(Shared):
         self.profiles: dict[str, Profile] = {}
         self.applied: dict[str, list[Placed]] = {}
         self.countdowns: dict[str, Countdown | None] = {}
-        self._sources: dict[str, Profile] = {}
+        self._sources: dict[str, Source] = {}
         self.launch = Launch(self)
         self._leaving: dict[asyncio.Task[None], Proxy] = {}
         _FLEETS.add(self)
@@ -231,6 +241,30 @@ class Fleet(Shared):
         self._sources.clear()
         return sum(proxy.heal() for proxy in self.proxies.values())
 
+    # Who calls
+
+    def attach(self) -> None:
+        """Find out from now on whose every connection is, also of those that are open: a worker injects for itself."""
+        if not self.workers.attached:
+            self.workers.attached = True
+            for link in [link for proxy in self.proxies.values() for link in proxy.links.values()]:
+                if link.caller is None and not link.client.disconnected:
+                    link.caller = self.caller_at(sockets.of(link.client.transport).fileno())
+
+    def turn_to(self, worker: Worker, test: str) -> None:
+        """Take that a worker runs a test from now on, or none (empty); who has connected by now did so before."""
+        for proxy in self.proxies.values():
+            proxy.catch_up()
+        self.workers.turn_to(worker, test, self.clock.time())
+
+    def callers_changed(self) -> None:
+        """Take that processes belong to other workers, or to other tests, than before."""
+        for proxy in self.proxies.values():
+            for link in proxy.links.values():
+                if link.caller is not None and link.caller.worker is None:
+                    link.caller.worker = self.workers.of(link.caller.who)
+            proxy.injections.rescope()
+
     # What happened
 
     def requests(self, since: int = 0, *, proxy: str | None = None) -> list[Entry]:
@@ -268,20 +302,23 @@ class Fleet(Shared):
         """Return the profile of a name, the file's before a shipped one. Raises NotFoundError with the nearest one."""
         return look_up("profile", name, self.known_profiles())
 
-    def apply(self, profile: Profile, countdown: Countdown | None = None) -> list[Injection]:
+    def apply(
+        self, profile: Profile, countdown: Countdown | None = None, worker: Worker | None = None
+    ) -> list[Injection]:
         """Inject what a profile says, all or nothing; what it put there before is healed first.
 
-        Its `start` and `for` count from the `countdown`, or from now. Raises ProfileError for a key that meets no
-        proxy, ConflictError for a name that is taken.
+        Its `start` and `for` count from the `countdown`, or from now. With a `worker` it is for the connections of that
+        one alone. Raises ProfileError for a key that meets no proxy, ConflictError for a name that is taken.
         """
+        name = profile.name if worker is None else worker.label(profile.name)
         self._expect_named(profile)
         placements = profile.resolve(self.protocols, self.learnt, waits=self.meets)
-        placed = placing.place(profile.name, placements, self._taken(profile.name))
-        self._check_room(profile.name, placed)
-        self.heal_profile(profile.name)
-        self.applied[profile.name], self._sources[profile.name] = placed, profile
-        self.countdowns[profile.name] = countdown
-        return [self.place(profile.name, each, countdown) for each in placed]
+        placed = placing.place(profile.name, placements, self._taken(name, worker))
+        self._check_room(name, placed, worker)
+        self.heal_profile(name)
+        self.applied[name], self._sources[name] = placed, Source(profile, worker)
+        self.countdowns[name] = countdown
+        return [self.place(name, each, countdown, worker) for each in placed]
 
     def revise(self, profile: Profile) -> Counter[str]:
         """Make an applied profile be what it says now, all or nothing; return how many were added, changed, healed.
@@ -302,7 +339,7 @@ class Fleet(Shared):
         ]
         for each, values in changed:
             self.proxies[each.proxy].injections[each.name].spec.changed(values)  # raises before anything is done
-        self.applied[profile.name], self._sources[profile.name] = placed, profile
+        self.applied[profile.name], self._sources[profile.name] = placed, Source(profile, None)
         done: Counter[str] = Counter()
         for each in before:
             if not any(each is other for other in kept) and self._is_there(profile.name, each):
@@ -343,30 +380,38 @@ class Fleet(Shared):
 
     def _place_met(self, proxy: str, found: Callable[[Profile], list[Placement]]) -> None:
         """Place what is found in applied profiles for a proxy. The journal says what cannot be placed."""
-        for profile in tuple(self._sources.values()):
+        for name, (profile, worker) in tuple(self._sources.items()):
             try:
-                placed = placing.place(profile.name, found(profile), self._taken(None))
-                self._check_room(None, placed)
-                self.applied[profile.name] += placed
+                placed = placing.place(profile.name, found(profile), self._taken(None, worker))
+                self._check_room(None, placed, worker)
+                self.applied[name] += placed
                 for each in placed:
-                    self.place(profile.name, each, self.countdowns[profile.name])
+                    self.place(name, each, self.countdowns[name], worker)
             except BrownoutError as error:
-                self.journal.write(ProfileLeftOut(proxy, profile.name, error.message))
+                self.journal.write(ProfileLeftOut(proxy, name, error.message))
 
-    def _taken(self, profile: str | None) -> set[tuple[str, str]]:
-        """Return the names, each with its proxy, that are not the profile's own; None: all."""
+    def _taken(self, profile: str | None, worker: Worker | None = None) -> set[tuple[str, str]]:
+        """Return the names, each with its proxy, that are not the profile's own; None: all.
+
+        Each `worker` has names of its own.
+        """
         everything = [(proxy.name, each) for proxy in self.proxies.values() for each in proxy.injections.values()]
-        return {(proxy, injection.name) for proxy, injection in everything if injection.profile != profile}
+        return {
+            (proxy, injection.identity.injection)
+            for proxy, injection in everything
+            if injection.profile != profile and injection.worker is worker
+        }
 
-    def _check_room(self, profile: str | None, placed: Sequence[Placed]) -> None:
+    def _check_room(self, profile: str | None, placed: Sequence[Placed], worker: Worker | None = None) -> None:
         """Check that no proxy would have too many injections, or one that it cannot have. Raises BrownoutError."""
         for each in placed:
             listen = self.proxies[each.proxy].listen
             if (wrong := cannot_hang(each.spec.fault, each.proxy, listen, intercepted=self.meets)) is not None:
                 raise wrong
-            if (wrong := cannot_tell(each.spec)) is not None:
+            if (wrong := cannot_tell(each.spec, worker)) is not None:
                 raise wrong
-        others = Counter(proxy for proxy, _ in self._taken(profile))
+        everything = [(proxy.name, each) for proxy in self.proxies.values() for each in proxy.injections.values()]
+        others = Counter(proxy for proxy, injection in everything if injection.profile != profile)
         for proxy, count in Counter(each.proxy for each in placed).items():
             if others[proxy] + count > MOST:
                 raise full(proxy)
@@ -378,10 +423,12 @@ class Fleet(Shared):
             proxy is not None and placed.name in proxy.injections and proxy.injections[placed.name].profile == profile
         )
 
-    def place(self, profile: str, placed: Placed, countdown: Countdown | None = None) -> Injection:
+    def place(
+        self, profile: str, placed: Placed, countdown: Countdown | None = None, worker: Worker | None = None
+    ) -> Injection:
         """Inject what is a part of a profile. Raises as `Injections.place` does."""
-        spec = placed.spec._replace(name=placed.name)
-        return self.proxies[placed.proxy].inject(spec, profile=profile, key=placed.key, countdown=countdown)
+        spec, proxy = placed.spec._replace(name=placed.name), self.proxies[placed.proxy]
+        return proxy.inject(spec, profile=profile, key=placed.key, countdown=countdown, worker=worker)
 
     def asked(self) -> list[Asked]:
         """Return what was asked for so far, and what came of it."""
@@ -390,7 +437,7 @@ class Fleet(Shared):
 
     def _waiting(self) -> Iterator[Asked]:
         """Yield what applied profiles have for proxies that are not there yet, or whose protocol is not known."""
-        for profile in self._sources.values():
+        for profile in {source.profile.name: source.profile for source in self._sources.values()}.values():
             for target in profile.waiting(self.learnt):
                 if self.meets:
                     hint = "`brownout deps` shows to what it connects"

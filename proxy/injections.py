@@ -36,6 +36,7 @@ from .links.link import Link
 from .record import event
 from .record.finding import Scene
 from .record.tally import Tally
+from .record.workers import Worker
 from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
@@ -101,6 +102,10 @@ class Injections(Mapping[str, Injection]):
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._placed)
+
+    def names(self, worker: Worker | None) -> set[str]:
+        """Return the names that are taken, of those that a worker injects for itself, or of the others (None)."""
+        return {each.identity.injection for each in self._placed.values() if each.worker is worker}
 
     def find(self, name: str) -> Injection:
         """Return the injection of a name. Raises NotFoundError with the nearest one."""
@@ -183,39 +188,49 @@ class Injections(Mapping[str, Injection]):
 
     # Placing
 
-    def place(self, spec: Spec, *, profile: str = "", key: str = "", countdown: Countdown | None = None) -> Injection:
+    def place(
+        self,
+        spec: Spec,
+        *,
+        profile: str = "",
+        key: str = "",
+        countdown: Countdown | None = None,
+        worker: Worker | None = None,
+    ) -> Injection:
         """Place a fault; links that are open count first, by number.
 
         `profile` and `key` are those that say so, if any. `start` and `for` count from the `countdown`, or from now.
+        With a `worker` it is for the connections of that one alone, which has names of its own.
 
         Raises ConflictError where the name is taken, BrownoutError for a fault of requests of another protocol, for one
         that cannot let connections hang there, and for a caller where nobody can tell who calls.
         """
         host = self._host
-        if spec.name in self._placed:
-            raise ConflictError(
-                f"{host.name} has an injection named {spec.name}", "heal or change it, or name this one"
-            )
+        base = spec.name or free(spec.fault.name, self.names(worker))
+        name = base if worker is None else worker.label(base)
+        if name in self._placed:
+            raise ConflictError(f"{host.name} has an injection named {base}", "heal or change it, or name this one")
         if len(self._placed) >= MOST:
             raise full(host.name)
         if (wrong := protocol_mismatch(spec.fault, host.name, host.upstream.protocol)) is not None:
             raise wrong
         if (wrong := cannot_hang(spec.fault, host.name, host.listen, intercepted=host.shared.meets)) is not None:
             raise wrong
-        if (wrong := cannot_tell(spec)) is not None:
+        if (wrong := cannot_tell(spec, worker)) is not None:
             raise wrong
-        named = spec if spec.name else spec._replace(name=free(spec.fault.name, self._placed))
-        told = partial(self._fired, named.name)
+        told = partial(self._fired, name)
         clock = countdown or Countdown(host.shared.clock)
         injection = Injection(
-            named,
+            spec._replace(name=name),
             seed=host.shared.seed,
             proxy=host.name,
             profile=profile,
             key=key,
             told=told,
             countdown=clock,
+            worker=worker,
         )
+        injection.scope = host.shared.workers.scope(spec.caller, worker)
         injection.tally = self._tally(injection)
         self._placed[injection.name] = injection
         self.scoped += injection.scope is not None
@@ -261,6 +276,28 @@ class Injections(Mapping[str, Injection]):
                 injection.take(link)
                 if link.open:
                     link.join(injection)
+
+    def rescope(self) -> None:
+        """Ask again for whose connections each is: links that are meant now join, others leave."""
+        workers = self._host.shared.workers
+        changed = []
+        for injection in self._placed.values():
+            if injection.scope is not None:
+                before, injection.scope = injection.scope, workers.scope(injection.spec.caller, injection.worker)
+                if injection.scope != before and injection.active:
+                    changed.append(injection)
+        for injection in changed:
+            for link in tuple(self._host.links.values()):
+                is_meant = link.ending is None and self.meets(injection, link)
+                if is_meant and link not in injection.meant:
+                    self._judge_open(injection, link)
+                elif link in injection.meant and not is_meant:
+                    link.heal(injection)
+                    injection.forget(link)
+        if changed:
+            self._arm()
+            self._host.gate.ask_soon()
+            self._host.settle_port()
 
     def heal(self, name: str | None = None) -> int:
         """Take out one injection, or all; return how many. What they hold goes on at once. Raises NotFoundError."""
@@ -366,15 +403,15 @@ class Injections(Mapping[str, Injection]):
             self._healed_bytes -= _size(self.healed.popleft())
 
     def _tally(self, injection: Injection) -> Tally:
-        key = (injection.spec.fault.name, injection.name)
+        key = (injection.spec.fault.name, injection.identity.injection)
         if key not in self.tallies and len(self.tallies) >= _KEPT:
             key = (injection.spec.fault.name, "others")
         return self.tallies.setdefault(key, Tally())
 
 
-def cannot_tell(spec: Spec) -> BrownoutError | None:
+def cannot_tell(spec: Spec, worker: Worker | None) -> BrownoutError | None:
     """Return what is wrong with a fault for some callers alone, where nobody can tell who calls; None: nothing."""
-    if spec.caller is None:
+    if spec.caller is None and worker is None:
         return None
     if sys.platform != "linux":
         return BrownoutError("caller needs Linux, which tells whose a connection is", "leave caller out")

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from ..faults.spec import Spec
 from .record.event import shortened
 from .record.finding import Finding
 from .record.tally import OTHERS
@@ -37,10 +38,10 @@ class Line:
 
     def __init__(self, injection: Injection) -> None:
         self.proxy = injection.identity.proxy
-        self.profile = injection.profile
+        self.profile = injection.plain(injection.profile)
         self.key = injection.key
-        self.name = injection.name
-        self.injection = shortened(injection.spec.to_mapping())
+        self.name = injection.identity.injection
+        self.injection = shortened(_plain(injection).to_mapping())
         self.port = injection.spec.fault.port
         self.placed = self.vacuous = self.matched = self.chosen = self.fired = 0
         self.refused: int | None = None
@@ -98,8 +99,9 @@ class Ledger:
 
 
 def _line(lines: dict[tuple[str, ...], Line], injection: Injection) -> Line:
-    settings = hashlib.blake2b(repr(injection.spec).encode(), digest_size=8).hexdigest()  # they may be long
-    key: tuple[str, ...] = (injection.profile, injection.key, injection.identity.proxy, injection.name, settings)
+    settings = hashlib.blake2b(repr(_plain(injection)).encode(), digest_size=8).hexdigest()  # they may be long
+    profile, (_, proxy, name, _) = injection.plain(injection.profile), injection.identity
+    key: tuple[str, ...] = (profile, injection.key, proxy, name, settings)
     if key not in lines and len(lines) >= _MOST:
         key = (OTHERS,)
     if key not in lines:
@@ -107,6 +109,11 @@ def _line(lines: dict[tuple[str, ...], Line], injection: Injection) -> Line:
         if key == (OTHERS,):
             lines[key].name, lines[key].profile = OTHERS, ""
     return lines[key]
+
+
+def _plain(injection: Injection) -> Spec:
+    """Return an injection without its worker's label: what workers inject for themselves is the same."""
+    return injection.spec._replace(name=injection.identity.injection)
 
 
 def _units(lines: Sequence[Line]) -> Iterator[tuple[Line, tuple[Line, ...]]]:

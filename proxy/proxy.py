@@ -31,6 +31,7 @@ from .record.caller import Caller
 from .record.finding import Finding, Scene
 from .record.request_log import Entry
 from .record.tally import Histogram, Operations
+from .record.workers import Worker
 from .shaping.countdown import Countdown
 from .shaping.injection import Injection
 from .shared import Shared
@@ -255,7 +256,7 @@ class Proxy:
     def accept(self, sock: socket, caller: Caller | None = None, upstream: socket | None = None) -> None:
         """Take a client. `upstream` is a socket that was dialled for it; its connecting may still be under way."""
         self.links_total += 1
-        if caller is None and self.injections.scoped:
+        if caller is None and (self.injections.scoped or self.shared.workers.attached):
             caller = self.shared.caller_at(sock.fileno())
         if self.shared.awaiting_connection:
             self.shared.connection_came()
@@ -356,9 +357,17 @@ class Proxy:
 
     # Faults
 
-    def inject(self, spec: Spec, *, profile: str = "", key: str = "", countdown: Countdown | None = None) -> Injection:
+    def inject(
+        self,
+        spec: Spec,
+        *,
+        profile: str = "",
+        key: str = "",
+        countdown: Countdown | None = None,
+        worker: Worker | None = None,
+    ) -> Injection:
         """Place a fault: see `Injections.place`."""
-        return self.injections.place(spec, profile=profile, key=key, countdown=countdown)
+        return self.injections.place(spec, profile=profile, key=key, countdown=countdown, worker=worker)
 
     def change(self, name: str, values: Mapping[str, object]) -> Injection:
         """Change an injection: see `Injections.change`."""

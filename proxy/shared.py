@@ -13,6 +13,7 @@ from .record.caller import Caller
 from .record.connection_log import ConnectionLog
 from .record.journal import Journal
 from .record.request_log import RequestLog
+from .record.workers import Workers
 from .shaping.budget import Budget, Limits
 from .shaping.countdown import Countdown
 from .system import sockets
@@ -63,6 +64,7 @@ class Shared:
         self.meets = False
         self.clock = loop_clock(asyncio.get_running_loop())
         self.peers = Peers()
+        self.workers = Workers(self.callers_changed)
         self.budget = Budget(limits.total)
         self.unread: dict[Unread, None] = {}
         self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
@@ -80,7 +82,14 @@ class Shared:
     def caller_at(self, descriptor: int) -> Caller | None:
         """Return who is at the other end of a socket; None where no process of this machine is known to be."""
         process = self.peers.process_at(descriptor)
-        return None if process is None else Caller(Process(process))
+        return None if process is None else self.caller(Process(process))
+
+    def caller(self, process: Process) -> Caller:
+        """Return a process as the caller of a connection."""
+        return Caller(process, self.workers.of(process))
+
+    def callers_changed(self) -> None:
+        """Take that processes belong to other workers, or to other tests, than before."""
 
     def protocol_learnt(self, proxy: str, protocol: str) -> None:
         """Take that it is known now which protocol a proxy carries."""

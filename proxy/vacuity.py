@@ -105,7 +105,7 @@ def _strangers(injection: Injection, connections: int) -> Finding:
     """Return the finding of one that was for the connections of others than came."""
     known = ", ".join(filter(None, injection.strangers))
     hint = f"seen: {known}" if known else "who a client is can be told on this machine, and of this user's processes"
-    return Finding("other_callers", f"none of {_many(connections, 'connection')} was by {injection.spec.caller}", hint)
+    return Finding("other_callers", f"none of {_many(connections, 'connection')} was {injection.callers}", hint)
 
 
 def _unmatched(injection: Injection, connections: int, requests: int, operations: tuple[str, ...]) -> Iterator[Finding]:
@@ -114,7 +114,7 @@ def _unmatched(injection: Injection, connections: int, requests: int, operations
     if not requests or (injection.scope is not None and injection.spec.match is None):
         yield Finding("no_traffic", f"{_many(connections, 'connection')} and no request")
     if injection.scope is not None:  # others' requests are among those that were counted
-        yield Finding("nothing_matched", f"no request by {injection.spec.caller} matched")
+        yield Finding("nothing_matched", f"no request {injection.callers} matched")
     if injection.spec.match is None:
         yield Finding("ended_before", f"{_many(requests, 'request')} ended before the whole of it was there")
     seen = ", ".join(_nearest(injection, operations))

@@ -19,13 +19,14 @@ class Process:
     `program` is what its command line is called, without its settings, which may be secrets: `psql`, `python app.py`.
     """
 
-    __slots__ = ("_command", "_family", "number", "program")
+    __slots__ = ("_command", "_family", "_mark", "number", "program")
 
     def __init__(self, number: int, program: str | None = None) -> None:
         self.number = number
         self.program = program_of(number) if program is None else program
         self._command: str | None = None
         self._family: tuple[int, ...] | None = None
+        self._mark: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,6 +49,26 @@ class Process:
             self._family = tuple(_line_of(self.number))
         return self._family
 
+    @property
+    def mark(self) -> str:
+        """The mark of the pytest worker in whose environment it was started; empty without one.
+
+        It stays where a process has left its parents, as daemons do.
+        """
+        if self._mark is None:
+            names = {b"PYTEST_XDIST_WORKER": "", b"PYTEST_XDIST_TESTRUNUID": ""}
+            for each in _read(self.number, "environ").split(b"\0"):
+                name, _, value = each.partition(b"=")
+                if name in names:
+                    names[name] = value.decode(errors="replace")
+            self._mark = mark_of(*names.values())
+        return self._mark
+
+
+def mark_of(worker: str, run: str) -> str:
+    """Return the mark of a worker of pytest-xdist, by its name and the number of its run; empty where it has none."""
+    return f"{worker} of {run}" if worker and run else ""
+
 
 def program_of(process: int) -> str:
     """Return the program of a process; one that is gone has none."""
@@ -67,11 +88,8 @@ def named(words: list[str]) -> str:
 
 
 def _words(process: int) -> list[str]:
-    try:
-        with open(f"/proc/{process}/cmdline", "rb") as line:
-            return line.read(_MOST_WORDS).decode(errors="replace").split("\0")
-    except OSError:
-        return []
+    line = _read(process, "cmdline")
+    return line[:_MOST_WORDS].decode(errors="replace").split("\0") if line else []
 
 
 def _script(words: list[str]) -> str:
@@ -83,11 +101,7 @@ def _script(words: list[str]) -> str:
 
 
 def _short_name(process: int) -> str:
-    try:
-        with open(f"/proc/{process}/comm") as comm:
-            return comm.read().strip()
-    except OSError:
-        return ""
+    return _read(process, "comm").decode(errors="replace").strip()
 
 
 def _line_of(process: int) -> list[int]:
@@ -99,8 +113,14 @@ def _line_of(process: int) -> list[int]:
 
 def _parent_of(process: int) -> int:
     """Return the parent of a process, 0 where it has none, or is gone."""
+    words = _read(process, "stat").rpartition(b")")[2].split()
+    return int(words[1]) if words else 0
+
+
+def _read(process: int, name: str) -> bytes:
+    """Return a file of a process; nothing where it has ended, or is not ours to look into."""
     try:
-        with open(f"/proc/{process}/stat", "rb") as stat:
-            return int(stat.read().rpartition(b")")[2].split()[1])
+        with open(f"/proc/{process}/{name}", "rb") as file:
+            return file.read()
     except OSError:
-        return 0
+        return b""

@@ -12,12 +12,12 @@ class Scope(NamedTuple):
     """Connections of processes for which all of this holds; what is empty holds for every one.
 
     `program` is a glob of one of the process's names, `command` one of its command line. `within`: of each group, the
-    process is one of them or descends from one.
+    process is one of them, descends from one or bears the mark of one.
     """
 
     program: str = ""
     command: str = ""
-    within: tuple[tuple[int, ...], ...] = ()
+    within: tuple[tuple[int | str, ...], ...] = ()
 
     def fits(self, process: Process) -> bool:
         """Say whether it holds for a process."""
@@ -25,4 +25,8 @@ class Scope(NamedTuple):
             return False
         if self.command and not fnmatchcase(process.command, self.command):
             return False
-        return not self.within or all(not set(group).isdisjoint(process.family) for group in self.within)
+        return all(_is_within(process, group) for group in self.within)
+
+
+def _is_within(process: Process, group: tuple[int | str, ...]) -> bool:
+    return not set(group).isdisjoint(process.family) or process.mark in group

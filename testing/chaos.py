@@ -54,12 +54,20 @@ class Chaos:
     says. Of a running one, the faults that were there before stay, and the seed is its own. `toxiproxy://HOST:PORT` is
     a Toxiproxy: it takes faults for which it has toxics, counts nothing, and has no seed.
 
+    `worker` is what pytest-xdist calls this process. In a running Brownout, which several workers may share, what a
+    worker injects is for the connections of its own processes alone, and it sees no others.
+
     Every method may be called from any thread, also from within an event loop, and returns when it has taken effect.
     Everything raises BrownoutError.
     """
 
     def __init__(
-        self, *, config: str | Path | Config | None = None, seed: int | None = None, api: str | None = None
+        self,
+        *,
+        config: str | Path | Config | None = None,
+        seed: int | None = None,
+        api: str | None = None,
+        worker: str = "",
     ) -> None:
         self.config = _read(config) if isinstance(config, (str, Path)) else config or Config()
         self._proxies: dict[str, Proxied] = {}
@@ -69,7 +77,7 @@ class Chaos:
         self.watchers: list[Callable[[Handle], None]] = []
         """Called with each handle that is made."""
         self._waiting: dict[str, _Applied] = {}
-        self._driver = _driver(api or os.environ.get(VARIABLE) or NONE, self.config, seed)
+        self._driver = _driver(api or os.environ.get(VARIABLE) or NONE, self.config, seed, worker)
         self._since = self._driver.mark()
 
     def __enter__(self) -> Self:
@@ -244,11 +252,11 @@ def _read(path: str | Path) -> Config:
         raise error.with_traceback(None) from None
 
 
-def _driver(api: str, config: Config, seed: int | None) -> Driver:
+def _driver(api: str, config: Config, seed: int | None, worker: str) -> Driver:
     if api != NONE:
         from .remote import Remote  # http.client, which most runs do without
 
-        return Remote(api, seed, config.profiles)
+        return Remote(api, seed, config.profiles, worker)
     if seed is None:
         seed = new_seed() if config.seed is None else config.seed
     return Embedded(config, seed)

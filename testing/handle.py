@@ -54,6 +54,8 @@ class Receipt(NamedTuple):
     """The profile that says so; empty for one that was injected by itself."""
     key: str
     """The key of the profile that means the proxy."""
+    worker: str
+    """The worker of pytest-xdist for whose connections alone it is: it has injected it in a running Brownout."""
     healed_at: datetime | None
 
     def __repr__(self) -> str:
@@ -109,6 +111,7 @@ class Handle:
             told["waits_for"],
             told["profile"],
             told["key"],
+            told["worker"],
             datetime.fromisoformat(told["healed_at"]) if told["healed_at"] else None,
         )
 

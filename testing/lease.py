@@ -17,17 +17,17 @@ ENDED = 410
 
 
 class Lease:
-    """Begins a lease of a client, and renews it until closed.
+    """Begins a lease of a client, or of a worker (its process), and renews it until closed.
 
     The thread runs while others wait, be it for a debugger's prompt. A forked child has no such thread, and closing
     there does nothing.
     """
 
-    def __init__(self, client: Client, duration: float) -> None:
+    def __init__(self, client: Client, duration: float, worker: int | None = None) -> None:
         self._client = client
         self._pid = os.getpid()
         self._closed = threading.Event()
-        client.begin_lease(duration)
+        client.begin_lease(duration, worker)
         self._interval = duration / RENEWALS
         self._renewer = client.within(duration / 3)
         self._renewer.lease = client.lease

@@ -24,6 +24,7 @@ from .pytest_session import (
     new_chaos,
     plainly,
     tell,
+    tell_test,
 )
 
 if TYPE_CHECKING:
@@ -196,6 +197,16 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
             for mark in reversed(list(item.iter_markers("brownout"))):  # the module's first
                 for profile in mark.args:
                     chaos.profile(profile, allow_unused=mark.kwargs.get("allow_unused", False))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Say which test runs, before its set-up: what `caller: {test: ...}` means goes by that."""
+    tell_test(item.config, item.nodeid)
+    done = yield
+    if nextitem is None:
+        tell_test(item.config, "")
+    return done
 
 
 @pytest.hookimpl(tryfirst=True)

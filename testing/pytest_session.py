@@ -33,6 +33,10 @@ DRAWN = pytest.StashKey[int]()
 ENVIRONMENT: pytest.StashKey[Environment] = pytest.StashKey()
 _EARLY: pytest.StashKey[Chaos] = pytest.StashKey()
 """The proxies of a session that began with the variables of `env:`."""
+_UNHEARD = pytest.StashKey[bool]()
+"""Whether a running Brownout did not answer when it was told of a test."""
+_LONGEST_TEST = 1000
+"""How many characters of a test's id it is told."""
 _ENV = rb"(?m)(?:^|[{,])\s*[\"']?env[\"']?\s*:"
 
 
@@ -81,14 +85,8 @@ def new_chaos(config: pytest.Config) -> Chaos:
     worker: dict[str, object] | None = getattr(config, "workerinput", None)
     if api(config) == NONE:
         return _embedded(config, _read(_path(config)), str(worker["workerid"]) if worker else None)
-    if worker and int(str(worker["workercount"])) > 1:
-        pytest.fail(
-            f"{worker['workercount']} workers cannot share what is at {api(config)}: "
-            "what one injects, all meet\n"
-            "hint: run without -n, or with --brownout-api none, which gives each worker its own",
-            pytrace=False,
-        )
-    return Chaos(config=_read(_path(config)), seed=config.getoption("brownout_seed"), api=api(config))
+    name = str(worker["workerid"]) if worker and int(str(worker["workercount"])) > 1 else ""
+    return Chaos(config=_read(_path(config)), seed=config.getoption("brownout_seed"), api=api(config), worker=name)
 
 
 def begin_env(config: pytest.Config) -> None:
@@ -157,6 +155,22 @@ def tell(what: Literal["announce_tests", "begin_tests"]) -> None:
 
     with contextlib.suppress(BrownoutError):
         getattr(Client(running, timeout=2), what)()
+
+
+def tell_test(config: pytest.Config, test: str) -> None:
+    """Tell the running Brownout which test this process runs from now on, if any; it may have ended."""
+    running = api(config)
+    if running == NONE or running.startswith("toxiproxy:") or config.stash.get(_UNHEARD, False):
+        return
+    from ..control.client import Client
+    from ..wire.errors import BrownoutError
+
+    name = str(getattr(config, "workerinput", {}).get("workerid", ""))
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "") if name else ""
+    try:
+        Client(running).put_worker(os.getpid(), name=name, run=run, test=test[:_LONGEST_TEST])
+    except BrownoutError:
+        config.stash[_UNHEARD] = True
 
 
 def api(config: pytest.Config) -> str:

@@ -54,6 +54,7 @@ class ToxicEntry(msgspec.Struct):
             "waits_for": "",
             "profile": self.name.partition(_OF)[0] if _OF in self.name else "",
             "key": "",
+            "worker": "",
             "healed_at": healed_at,
         }
         toxic = self.known()

@@ -129,7 +129,7 @@ class Interception:
         if (met := self._find(to)) is None:
             self.refused[to.endpoint] += 1
         else:
-            met.proxy.note_refused(_caller(connect), *_reason(connect), connect.seconds)
+            met.proxy.note_refused(_caller(met.proxy, connect), *_reason(connect), connect.seconds)
 
     # Who comes
 
@@ -300,7 +300,7 @@ def _bring(arrival: Arrival, met: Met) -> None:
     if upstream is not None and met.moved:
         upstream.close()
         upstream = None
-    met.proxy.accept(arrival.sock, _caller(arrival.connect), upstream)
+    met.proxy.accept(arrival.sock, _caller(met.proxy, arrival.connect), upstream)
 
 
 def _refuse(arrival: Arrival, met: Met) -> None:
@@ -308,15 +308,15 @@ def _refuse(arrival: Arrival, met: Met) -> None:
     sockets.refuse(arrival.sock)
     if arrival.upstream is not None:
         arrival.upstream.close()
-    met.proxy.note_refused(_caller(arrival.connect), "refused", "", 0.0)
+    met.proxy.note_refused(_caller(met.proxy, arrival.connect), "refused", "", 0.0)
 
 
 def _destination(connect: Connect) -> Destination:
     return Destination(connect.host, connect.port, connect.path)
 
 
-def _caller(connect: Connect) -> Caller:
-    return Caller(Process(connect.process, connect.program))
+def _caller(proxy: Proxy, connect: Connect) -> Caller:
+    return proxy.shared.caller(Process(connect.process, connect.program))
 
 
 def _reason(connect: Connect) -> tuple[str, str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from ...supervisor.process import Process
+from .workers import Worker
 
 
 class Caller:
-    """The process whose connection it is, by its number, and its program: `psql`, `python app.py`."""
+    """The process whose connection it is, and the `worker` that runs tests to which it belongs, if any."""
 
-    __slots__ = ("who",)
+    __slots__ = ("who", "worker")
 
-    def __init__(self, who: Process) -> None:
+    def __init__(self, who: Process, worker: Worker | None = None) -> None:
         self.who = who
+        self.worker = worker
 
     @property
     def process(self) -> int:
@@ -20,5 +22,9 @@ class Caller:
 
     @property
     def program(self) -> str:
-        """Its program; no other word of its command line."""
+        """Its program: `psql`, `python app.py`; no other word of its command line."""
         return self.who.program
+
+    def test_at(self, moment: float) -> str:
+        """Return which test its worker ran at a moment of the proxies' clock; empty where none, or nobody knows."""
+        return "" if self.worker is None else self.worker.test_at(moment)

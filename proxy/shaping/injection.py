@@ -14,9 +14,11 @@ from ...faults.fault import Stream
 from ...faults.segment import Counted, StageContext
 from ...faults.spec import Spec
 from ...faults.trigger import Identity
+from ...supervisor.scope import Scope
 from ..record.caller import Caller
 from ..record.finding import Finding, Scene
 from ..record.tally import Tally
+from ..record.workers import Worker
 from .countdown import Countdown, Pending
 
 UNTOUCHED_SHOWN = 1000
@@ -99,6 +101,7 @@ class Injection:
     `finding` is why it never fired, if that is known, and `refused` how many connection attempts failed on this machine
     meanwhile. `key` is that of the `profile`, where one says so.
 
+    `worker` is the one that has injected it for itself. Its name then tells whose it is, and its chances do not know.
     `scope` says for whose connections it is, None: for all. With a scope, `meant` are the open ones for which it is,
     `met` counts them, and `strangers` has programs with other ones: some of them, "" for one that nobody knows.
     """
@@ -106,7 +109,7 @@ class Injection:
     __slots__ = ("__weakref__", "_operations", "_shared", "_told", "_untouched", "active", "armed_at", "began",
                  "bytes", "chosen", "countdown", "expired", "finding", "fired", "healed_at", "hits", "identity", "key",
                  "matched", "meant", "met", "missed", "name", "profile", "refused", "scope", "spared", "spec",
-                 "strangers", "tally", "timer", "unread", "untouched", "untouched_total")  # fmt: skip
+                 "strangers", "tally", "timer", "unread", "untouched", "untouched_total", "worker")  # fmt: skip
 
     def __init__(
         self,
@@ -118,8 +121,10 @@ class Injection:
         key: str = "",
         told: Told = _untold,
         countdown: Countdown | None = None,
+        worker: Worker | None = None,
     ) -> None:
         self.spec = spec
+        self.worker = worker
         self.name = spec.name
         self.profile = profile
         self.key = key
@@ -128,8 +133,8 @@ class Injection:
         self.expired = False  # healed by its own `for`
         self.finding: Finding | None = None
         self.refused: int | None = None
-        self.identity = Identity(seed, proxy, spec.name)
-        self.scope = spec.caller.scope() if spec.caller else None
+        self.identity = Identity(seed, proxy, self.plain(spec.name))
+        self.scope: Scope | None = None
         self.meant: dict[Connection, None] = {}
         self.met = 0
         self.strangers: dict[str, None] = {}
@@ -158,6 +163,16 @@ class Injection:
     def meets(self, caller: Caller | None) -> bool:
         """Say whether it is for the connections of a caller, None: one that nobody knows."""
         return self.scope is None or (caller is not None and self.scope.fits(caller.who))
+
+    def plain(self, label: str) -> str:
+        """Return a name without the label of its worker, if it has one."""
+        return label if self.worker is None else self.worker.plain(label)
+
+    @property
+    def callers(self) -> str:
+        """For whose connections it is, in words; empty: for all."""
+        whose = [f"of worker {self.worker.name or self.worker.process}"] if self.worker is not None else []
+        return " ".join([*([f"by {self.spec.caller}"] if self.spec.caller else []), *whose])
 
     def take_meant(self, connection: Connection) -> None:
         """Take an open connection for which it is, by its scope."""

@@ -24,7 +24,7 @@ def receipt(**counts: object) -> dict[str, object]:
     none = {
         "seed": 7, "active": True, "matched": 0, "chosen": 0, "fired": 0, "bytes": 0, "untouched": [],
         "untouched_total": 0, "unseen": False, "refused": None, "cause": "", "reason": "", "hint": "", "waits_for": "",
-        "profile": "", "key": "", "healed_at": None,
+        "profile": "", "key": "", "worker": "", "healed_at": None,
     }  # fmt: skip
     return none | counts
 

@@ -15,7 +15,7 @@ def request(**values: object) -> RequestView:
         "operation": "POST /charge/{}", "request": "POST /charge/17?token=***", "status": "200", "outcome": "2xx",
         "end": "", "first_seconds": 0.1, "seconds": 0.2, "request_bytes": 345, "reply_bytes": 678,
         "fingerprint": "9f86d081", "request_complete": True, "faults": [], "began": 100.0, "identity": "id", "idempotency_key": "",
-        "idempotent": False, "retry_after": None, "left_seconds": None, "caller": "", "process": None,
+        "idempotent": False, "retry_after": None, "left_seconds": None, "caller": "", "process": None, "worker": "", "test": "",
     }  # fmt: skip
     return {**view, **values}
 
@@ -24,7 +24,7 @@ def connection(**values: object) -> ConnectionView:
     view: ConnectionView = {
         "seq": 1, "at": "2026-11-24T03:23:51.187Z", "proxy": "cache", "connection": 1, "opened": True,
         "end": "closed by client", "began": 100.0, "seconds": 2.0, "left_seconds": None, "sent": 10, "received": 20,
-        "faults": [], "caller": "", "process": None,
+        "faults": [], "caller": "", "process": None, "worker": "", "test": "",
     }  # fmt: skip
     return {**view, **values}
 
@@ -56,6 +56,8 @@ def test_a_request_has_all_of_this() -> None:
         failed=True,
         caller="",
         process=None,
+        worker="",
+        test="",
     )
     assert (first.fault, second.fault) == ("http.status", "")
     assert (second.attempt, second.group, second.pause, second.failed) == (2, 1, pytest.approx(0.8), False)
@@ -125,6 +127,8 @@ def test_a_connection_has_all_of_this() -> None:
         failed=True,
         caller="",
         process=None,
+        worker="",
+        test="",
     )
     assert (first.fault, second.fault) == ("reset", "")
     assert (second.end, second.attempt, second.pause, second.failed) == ("open", 2, 1.0, False)

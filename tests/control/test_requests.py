@@ -45,6 +45,8 @@ VIEW = {
     "left_seconds": None,
     "caller": "",
     "process": None,
+    "worker": "",
+    "test": "",
 }
 
 

@@ -137,6 +137,129 @@ async def test_a_closed_port_is_closed_for_everybody(world: World) -> None:
     assert not proxy.injections
 
 
+# Workers, and the tests that they run
+
+
+def kin(process: int, *family: int, mark: str = "") -> Process:
+    """A process whose family is known."""
+    made = Process(process, "pytest")
+    made._family, made._mark = (process, *family), mark
+    return made
+
+
+LATE = {"fault": "latency", "latency": "1ms"}
+
+
+async def test_what_a_worker_injects_is_for_what_it_started(world: World) -> None:
+    proxy, fleet = await world.proxy(), world.fleet
+    gw0, gw1 = fleet.workers.add("gw0", 10, "gw0 of r"), fleet.workers.add("gw1", 11, "gw1 of r")
+    ours, theirs = [proxy.inject(spec(LATE | {"name": "late"}), worker=each) for each in (gw0, gw1)]
+    processes = [kin(10, 1), kin(20, 15, 10, 1), kin(30, 2, mark="gw0 of r"), kin(11, 1), kin(40, 1), kin(9, mark="gw")]
+    coming(world, *(fleet.caller(each) for each in processes), None)
+    for _ in range(7):
+        await pings(*await world.connect(proxy))
+    assert [entry.caller and entry.caller.worker for entry in fleet.connections()] == [
+        gw0, gw0, gw0, gw1, None, None, None,
+    ]  # fmt: skip
+    assert (ours.name, ours.fired, theirs.name, theirs.fired) == ("late@gw0", 3, "late@gw1", 1)
+
+
+async def test_the_chances_of_a_worker_are_those_of_anybody_alone(world: World) -> None:
+    proxy, fleet = await world.proxy(), world.fleet
+    gw0, gw1 = fleet.workers.add("gw0", 10, ""), fleet.workers.add("gw1", 11, "")
+    half = {**LATE, "probability": "50%"}
+    alone = proxy.inject(spec(half))
+    for _ in range(20):
+        await pings(*await world.connect(proxy))
+    proxy.heal()
+    drawn = {each: proxy.inject(spec(half), worker=each) for each in (gw0, gw1)}
+    order = [gw0, gw1, gw1, *[gw0] * 10, *[gw1] * 10, *[gw0] * 9, *[gw1] * 8]
+    coming(world, *(fleet.caller(kin(each.process)) for each in order))
+    for _ in order:
+        await pings(*await world.connect(proxy))
+    fired = [entry for entry in fleet.connections() if entry.faults]
+    alike = {alone.fired, *(each.fired for each in drawn.values())}
+    assert (len(alike), [each.matched for each in drawn.values()]) == (1, [20, 20])
+    first, *others = [
+        [bool(entry.faults) for entry in part]
+        for part in (
+            fleet.connections()[:20],
+            *([e for e in fleet.connections()[20:] if e.caller.worker is each] for each in (gw0, gw1)),
+        )
+    ]
+    assert others == [first, first]
+    assert 0 < len(fired) < 60
+
+
+async def test_a_fault_for_a_test_acts_while_it_runs_also_on_an_open_connection(world: World) -> None:
+    proxy, fleet = await world.proxy(), world.fleet
+    gw0 = fleet.workers.add("gw0", 10, "")
+    held = proxy.inject(spec({"fault": "latency", "latency": "1h", "caller": {"test": "test_b"}}))
+    coming(world, fleet.caller(kin(10)))
+    pooled = await world.connect(proxy)
+    await pings(*pooled)
+    fleet.turn_to(gw0, "a.py::test_a")
+    await pings(*pooled)
+    fleet.turn_to(gw0, "a.py::test_b[1]")
+    pooled[1].write(b"ping")
+    await world.until(lambda: held.fired)
+    fleet.turn_to(gw0, "a.py::test_c")
+    assert await pooled[0].readexactly(4) == b"ping"
+    await pings(*pooled)
+    assert (held.matched, held.fired, len(held.meant), proxy.injections.scoped) == (1, 1, 0, 1)
+
+
+async def test_requests_of_a_test_are_its_own_on_a_connection_that_others_had(world: World) -> None:
+    _, proxy = await open_shop(world)
+    gw0 = world.fleet.workers.add("gw0", 10, "")
+    for name, status in (("a", 501), ("b", 502)):
+        match = {"fault": "http.status", "status": status, "caller": {"test": f"*::test_{name}"}, "name": name}
+        proxy.inject(spec(match))
+    coming(world, world.fleet.caller(kin(10)))
+    pooled = await dial(world, proxy)
+    met = []
+    for test in ("", "x::test_a", "x::test_b", "x::test_a", "x::test_c"):
+        world.fleet.turn_to(gw0, test)
+        await pooled.say(ask("/a"))
+        met.append((await pooled.reply())[0])
+    assert met == [200, 501, 502, 501, 200]
+    assert [(each.matched, each.fired) for each in proxy.injections.values()] == [(2, 2), (1, 1)]
+    entries = world.fleet.requests()
+    assert [entry.caller.test_at(entry.began) for entry in entries] == [
+        "",
+        "x::test_a",
+        "x::test_b",
+        "x::test_a",
+        "x::test_c",
+    ]
+    assert [entry.faults for entry in entries] == [(), ("a",), ("b",), ("a",), ()]
+
+
+async def test_a_reply_that_is_held_for_a_test_goes_on_when_that_ends(world: World) -> None:
+    _, proxy = await open_shop(world)
+    gw0 = world.fleet.workers.add("gw0", 10, "")
+    world.fleet.turn_to(gw0, "test_a")
+    late = proxy.inject(spec({"fault": "http.delay", "delay": "1h", "caller": {"test": "test_a", "worker": "gw*"}}))
+    coming(world, world.fleet.caller(kin(10)))
+    phone = await dial(world, proxy)
+    await phone.say(ask("/a"))
+    await world.until(lambda: late.chosen)
+    world.fleet.turn_to(gw0, "")
+    assert (await phone.reply())[0] == 200
+
+
+async def test_a_worker_that_comes_is_found_in_connections_that_are_open(world: World) -> None:
+    proxy = await world.proxy()
+    coming(world, world.fleet.caller(kin(10)))
+    held = proxy.inject(spec({"fault": "latency", "latency": "1h", "caller": {"worker": "gw0"}}))
+    pair = await world.connect(proxy)
+    await pings(*pair)
+    gw0 = world.fleet.workers.add("gw0", 10, "")
+    pair[1].write(b"ping")
+    await world.until(lambda: held.fired)
+    assert next(iter(proxy.links.values())).caller.worker is gw0
+
+
 CLIENT = """
 import socket, sys
 sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=30)

@@ -161,7 +161,7 @@ def test_a_proxy_and_a_receipt_say_what_is_not_known(client: ToxiproxyClient, ru
     unknown = {
         "seed": None, "active": True, "matched": 0, "chosen": 0, "fired": 0, "bytes": 0, "untouched": [],
         "untouched_total": 0, "unseen": True, "refused": None, "cause": "", "reason": "", "hint": "", "waits_for": "",
-        "profile": "", "key": "", "healed_at": None,
+        "profile": "", "key": "", "worker": "", "healed_at": None,
     }  # fmt: skip
     assert receipts == [{**unknown, "armed_at": armed}, {**unknown, "armed_at": ""}]
     assert armed
