@@ -408,7 +408,7 @@ class Fleet(Shared):
             listen = self.proxies[each.proxy].listen
             if (wrong := cannot_hang(each.spec.fault, each.proxy, listen, intercepted=self.meets)) is not None:
                 raise wrong
-            if (wrong := cannot_tell(each.spec, worker)) is not None:
+            if (wrong := cannot_tell(each.spec, worker, intercepted=self.meets)) is not None:
                 raise wrong
         everything = [(proxy.name, each) for proxy in self.proxies.values() for each in proxy.injections.values()]
         others = Counter(proxy for proxy, injection in everything if injection.profile != profile)

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -26,6 +26,7 @@ from ..faults.placing import MOST
 from ..faults.settings import unknown
 from ..faults.settings.names import free
 from ..faults.spec import Spec
+from ..supervisor.scope import Scope
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from ..wire.mask import mask
@@ -49,7 +50,7 @@ _KEPT_BYTES = 16 * 2**20
 """How large the settings of the healed injections may be together, as JSON."""
 
 
-_STRICTER: Callable[[PortState], int] = ("open", "hanging", "refusing").index
+_STRICTER: Callable[[str], int] = ("open", "waiting", "hanging", "refusing").index
 
 
 class InjectionsHost(Protocol):
@@ -117,21 +118,36 @@ class Injections(Mapping[str, Injection]):
 
     @property
     def port(self) -> PortState:
-        """What becomes of new connections: the strictest of what those that are active say."""
-        active = [each.spec.fault.port for each in self._placed.values() if each.active]
-        return max(active, key=_STRICTER, default="open")
+        """What becomes of new connections, whoever opens them: the strictest of what those that are active say."""
+        return _strictest(self._active(None))
 
     @property
     def connect_error(self) -> int:
         """The errno with which an intercepted connect() is to end; 0: as the port has it."""
-        state = self.port
-        active = [each.spec.fault for each in self._placed.values() if each.active]
-        return next((error for fault in active if fault.port == state and (error := fault.connect_error())), 0)
+        return _error(self._active(None), self.port)
 
     @property
     def keeps_waiting(self) -> bool:
-        """Whether one that is active may keep new connections waiting, or turn them away."""
-        return any(each.active and type(each.spec.fault).admit is not Fault.admit for each in self._placed.values())
+        """Whether one that is active may keep new connections waiting, or acts where there is no upstream."""
+        return _keeps_waiting(self._active(None))
+
+    def scoped_routes(self) -> Iterator[tuple[Scope, PortState | Literal["waiting"], int]]:
+        """Yield what becomes of the new connections of some callers, the strictest first, as of all.
+
+        That is the state of the port, or that they wait, and the errno of connect().
+        """
+        scopes = dict.fromkeys(each.scope for each in self._placed.values() if each.scope is not None and each.active)
+        found = []
+        for scope in scopes:
+            active = self._active(scope)
+            port = _strictest(active)
+            state: PortState | Literal["waiting"] = "waiting" if port == "open" and _keeps_waiting(active) else port
+            found.append((scope, state, _error(active, port)))
+        yield from sorted(found, key=lambda each: -_STRICTER(each[1]))
+
+    def _active(self, scope: Scope | None) -> list[Fault]:
+        """Return the faults that are active for some callers alone, None: for all."""
+        return [each.spec.fault for each in self._placed.values() if each.active and each.scope == scope]
 
     # Links
 
@@ -155,14 +171,21 @@ class Injections(Mapping[str, Injection]):
         """Return the armed faults of exchanges that are for a link."""
         return self.rules.of(lambda injection: self.meets(injection, link))
 
+    def refuses(self, link: Link) -> bool:
+        """Say whether the port is closed, or hangs, for who opened a link, and not for everybody."""
+        closing = [each for each in self._placed.values() if each.active and each.spec.fault.port != "open"]
+        return any(each.scope is not None and self.meets(each, link) for each in closing)
+
     def note_refused(self, link: Link) -> None:
         """Count a client whose connect() was refused, or not answered, because of those that are active."""
-        state = self.port
-        for injection in self._placed.values() if state != "open" else ():
-            if injection.active and injection.spec.fault.port == state:
+        active = [each for each in self._placed.values() if each.active]
+        there = [each for each in active if each.scope is None or self._take_if_meant(each, link)]
+        state = _strictest(each.spec.fault for each in there)
+        for injection in there:
+            if injection.spec.fault.port == state != "open":
                 injection.chooses(link)
                 injection.record_fired(link)
-                injection.forget(link)
+            injection.forget(link)
 
     def judge_new(self, link: Link) -> None:
         """Find which of them choose a link that was accepted."""
@@ -216,7 +239,7 @@ class Injections(Mapping[str, Injection]):
             raise wrong
         if (wrong := cannot_hang(spec.fault, host.name, host.listen, intercepted=host.shared.meets)) is not None:
             raise wrong
-        if (wrong := cannot_tell(spec, worker)) is not None:
+        if (wrong := cannot_tell(spec, worker, intercepted=host.shared.meets)) is not None:
             raise wrong
         told = partial(self._fired, name)
         clock = countdown or Countdown(host.shared.clock)
@@ -409,15 +432,34 @@ class Injections(Mapping[str, Injection]):
         return self.tallies.setdefault(key, Tally())
 
 
-def cannot_tell(spec: Spec, worker: Worker | None) -> BrownoutError | None:
-    """Return what is wrong with a fault for some callers alone, where nobody can tell who calls; None: nothing."""
+def _strictest(faults: Iterable[Fault]) -> PortState:
+    return max((fault.port for fault in faults), key=_STRICTER, default="open")
+
+
+def _error(faults: Iterable[Fault], state: PortState) -> int:
+    """Return the errno with which connect() is to end, of the faults that have the port in its state."""
+    return next((error for fault in faults if fault.port == state and (error := fault.connect_error())), 0)
+
+
+def _keeps_waiting(faults: Iterable[Fault]) -> bool:
+    return any(
+        type(fault).admit is not Fault.admit or (isinstance(fault, ExchangeFault) and fault.needs_no_upstream)
+        for fault in faults
+    )
+
+
+def cannot_tell(spec: Spec, worker: Worker | None, *, intercepted: bool) -> BrownoutError | None:
+    """Return what is wrong with a fault for some callers alone, where nobody can tell who calls; None: nothing.
+
+    Where connections are `intercepted`, that is known before connect() has ended.
+    """
     if spec.caller is None and worker is None:
         return None
     if sys.platform != "linux":
         return BrownoutError("caller needs Linux, which tells whose a connection is", "leave caller out")
-    if spec.fault.port != "open":
+    if spec.fault.port != "open" and not intercepted:
         text = f"{spec.fault.name} closes the port, for every caller"
-        return BrownoutError(text, "leave caller out, or take reset, which ends the connections of one")
+        return BrownoutError(text, "brownout run --intercept has it for one, and so has reset")
     return None
 
 

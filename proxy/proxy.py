@@ -256,12 +256,13 @@ class Proxy:
     def accept(self, sock: socket, caller: Caller | None = None, upstream: socket | None = None) -> None:
         """Take a client. `upstream` is a socket that was dialled for it; its connecting may still be under way."""
         self.links_total += 1
+        came_here = caller is None  # and was not intercepted
         if caller is None and (self.injections.scoped or self.shared.workers.attached):
             caller = self.shared.caller_at(sock.fileno())
         if self.shared.awaiting_connection:
             self.shared.connection_came()
         link = self.links[self.links_total] = Link(self, self.shared, self.links_total, caller, upstream)
-        if not self._admitted(link):
+        if not self._admitted(link, came_here=came_here):
             link.forget_upstream()
             sockets.refuse(sock)
             self.closed(link)
@@ -270,9 +271,16 @@ class Proxy:
         self._tasks.add(link.task)  # the loop itself keeps no reference
         link.task.add_done_callback(self._tasks.discard)
 
-    def _admitted(self, link: Link) -> bool:
-        """Find which faults fire on a new link, and whether they let it in."""
+    def _admitted(self, link: Link, *, came_here: bool) -> bool:
+        """Find which faults fire on a new link, and whether they let it in.
+
+        For some callers the port may be closed: who is intercepted has heard of it by now, who `came_here` has not.
+        """
         try:
+            if came_here and self.injections.scoped and self.injections.refuses(link):
+                self.injections.note_refused(link)
+                link.reason = "refused"
+                return False
             self.injections.judge_new(link)
             link.reason = "" if not self.injections or self.gate.enter(link) else "refused"
         except Exception as error:

@@ -17,6 +17,7 @@ from .ledger import CHANCE
 from .record.finding import Finding, Scene
 from .shaping.injection import Injection
 
+_STATES = {"hanging": "was unreachable", "refusing": "was refused"}
 _NAMED = 3
 """How many operations are named that did not match."""
 
@@ -47,6 +48,8 @@ def find(injection: Injection, now: Scene) -> Finding | None:
         return Finding("not_begun", f"its start after {trigger.start} had not come", "give a shorter start")
     if now.expected:
         return Finding("never_met", "the command has not connected to it", "`brownout deps` shows to what it connects")
+    if fault.port != "open" and injection.scope is not None:  # each connect() is known
+        return _nobody(now, f"no connection {injection.callers} came while it {_STATES[fault.port]}")
     if fault.port == "hanging":
         return (
             None if now.dropped != began.dropped else _nobody(now, "nobody tried to connect while it was unreachable")

@@ -129,7 +129,7 @@ class Connects:
         to = parse(original) if len(original) == note.arguments[2] else None
         if to is not None and to.path:
             to = to._replace(path=path_from_here(note.thread, to.path))
-        route = PASS if to is None else self.routes.to(to)
+        route = PASS if to is None else self.routes.to(to, note.thread)
         if to is None or route.how == "pass":
             kernel.let_pass(self._listener, note.id)
             return

@@ -24,6 +24,7 @@ from .command import Command
 from .connects import Connects
 from .kernel import Calls
 from .messages import Policy, Route
+from .scope import Scope
 
 _RETRY = 0.005
 """Seconds until what the proxies could not take is sent again."""
@@ -154,7 +155,11 @@ def _policy(said: dict[str, Any]) -> Policy:
     said.pop("kind")
     policy = Policy(**said)
     routes = {endpoint: Route(*route) for endpoint, route in said["routes"].items()}
-    return policy._replace(routes=routes)
+    scoped = {
+        endpoint: [(Scope(*scope), Route(*route)) for scope, route in found]
+        for endpoint, found in said["scoped"].items()
+    }
+    return policy._replace(routes=routes, scoped=scoped)
 
 
 def main(words: list[str]) -> None:

@@ -18,6 +18,8 @@ import socket
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .scope import Scope
+
 _MOST_DESCRIPTORS = 2
 LARGEST = 65_536
 """Bytes of a packet. A larger message goes in a file, of which the packet has the descriptor."""
@@ -43,7 +45,8 @@ class Policy(NamedTuple):
     `door` is the port at which the proxies take what is brought to them, at every address of 127.0.0.0/8; `door6` the
     one at ::1, 0 without IPv6; `door_path` the unix socket at which they take those to unix sockets. `refusing` is a
     port of 127.0.0.1 at which nobody listens. `routes` are by endpoint; `ours` are ports at which the proxies and the
-    API listen, which are left alone. `only` and `spared` are the globs of --only and --not.
+    API listen, which are left alone. `only` and `spared` are the globs of --only and --not. `scoped`, by endpoint, is
+    what becomes of the connections of some callers instead: the first that fits.
     """
 
     door: int
@@ -54,6 +57,7 @@ class Policy(NamedTuple):
     ours: Sequence[int]
     only: Sequence[str] = ()
     spared: Sequence[str] = ()
+    scoped: dict[str, list[tuple[Scope, Route]]] = {}
 
 
 class Connect(NamedTuple):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from .kernel import process_of
 from .messages import Policy, Route
+from .process import Process
 from .processes import Opened
 from .sockaddr import Destination
 
@@ -27,12 +29,17 @@ class Routes:
         self.policy = Policy(0, 0, 0, {}, "", ())
         self.opened = Opened()
 
-    def to(self, to: Destination) -> Route:
-        """Return what becomes of connections there."""
+    def to(self, to: Destination, thread: int) -> Route:
+        """Return what becomes of a connection there that a thread opens. Raises OSError where it is gone."""
         policy = self.policy
         endpoint = to.endpoint
         if _fits(endpoint, policy.spared) or (to.is_local and to.port in policy.ours):
             return PASS
+        if (scoped := policy.scoped.get(endpoint)) is not None:
+            caller = Process(process_of(thread))
+            for scope, meant in scoped:
+                if scope.fits(caller):
+                    return meant
         route = policy.routes.get(endpoint)
         if route is not None:
             return route

@@ -108,7 +108,7 @@ class Remote:
         """Let a proxy listen, or release its port and close its connections."""
         if self._worker:
             text = f"{name} is for all workers, so a worker cannot switch it {'on' if enabled else 'off'}"
-            raise BrownoutError(text, 'inject("reset"), or with --intercept "refuse", which are for this worker alone')
+            raise BrownoutError(text, 'inject("reset"), or with --intercept "refuse", is for this worker alone')
         self._hold()
         return self._client.update(name, enabled=enabled)
 

@@ -59,7 +59,7 @@ class Door:
         self._unix_announced: deque[tuple[Connect, socket.socket | None]] = deque()
         self._unix_came: deque[socket.socket] = deque()
         self._folder = ""
-        self.port = self.port6 = self.refusing = 0
+        self.port = self.port6 = self.refusing = self.hanging = 0
         self.path = ""
         self._nobody = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 
@@ -83,6 +83,15 @@ class Door:
         self._folder = tempfile.mkdtemp(prefix="brownout-")
         self.path = os.path.join(self._folder, "door")
         self._listen(await listener.bind(Address("", 0, self.path)), self._take_unix)
+
+    def hang(self) -> int:
+        """Return a port at which connect() hangs. Raises OSError."""
+        if not self.hanging:
+            sock = socket.create_server(("127.0.0.1", 0))
+            self._listen(sock, socket.socket.close)
+            self._listeners[-1].settle("hanging")
+            self.hanging = sock.getsockname()[1]
+        return self.hanging
 
     def _listen(self, sock: socket.socket, take: Callable[[socket.socket], None]) -> None:
         sock.setblocking(False)

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 from ...supervisor.messages import Connect, Policy, Route
 from ...supervisor.process import Process
+from ...supervisor.scope import Scope
 from ...supervisor.sockaddr import Destination
 from ...wire.address import Address
 from ..fleet import Fleet
@@ -164,9 +165,8 @@ class Interception:
             return
         finally:
             del self._newcomers[to.endpoint]
-        refused = self._route(met).how in ("port", "fail")
         for arrival in newcomer.waiting:
-            if refused:
+            if self._turns_away(met, arrival):
                 _refuse(arrival, met)
             else:
                 _bring(arrival, met)
@@ -267,6 +267,7 @@ class Interception:
             ours=(*self._ours, *proxies, door.port, door.port6),
             only=self._choice.only,
             spared=self._choice.spared,
+            scoped={at: routes for at, met in self._met.items() if (routes := self._scoped(met))},
         )
         if policy != self._said:
             self._said = policy
@@ -285,11 +286,29 @@ class Interception:
             return Route("fail", errno=error)
         if proxy.injections.port != "open":
             return Route("port", proxy.address.port)
-        if met.moved or (
-            (proxy.injections.keeps_waiting or proxy.rules.need_no_upstream) and proxy is not self._others
-        ):
+        if met.moved or (proxy.injections.keeps_waiting and proxy is not self._others):
             return Route("wait")
         return Route("carry")
+
+    def _turns_away(self, met: Met, arrival: Arrival) -> bool:
+        """Say whether a fault lets nobody in, or not this one."""
+        caller = _caller(met.proxy, arrival.connect)
+        routes = (route for scope, route in self._scoped(met) if scope.fits(caller.who))
+        return next(routes, self._route(met)).how in ("port", "fail")
+
+    def _scoped(self, met: Met) -> list[tuple[Scope, Route]]:
+        """Return what becomes of the connections of some callers, where that is stricter than what becomes of all."""
+        if not met.proxy.injections.scoped or not self._is_there(met.proxy):
+            return []
+        found, injections, how = [], met.proxy.injections, self._route(met).how
+        for scope, state, error in injections.scoped_routes():
+            if state == "refusing" and injections.port != "refusing":
+                found.append((scope, Route("fail", errno=error) if error else Route("port", self._door.refusing)))
+            elif state == "hanging" and how not in ("port", "fail"):
+                found.append((scope, Route("fail", errno=error) if error else Route("port", self._door.hang())))
+            elif state == "waiting" and how == "carry" and met.proxy is not self._others:
+                found.append((scope, Route("wait")))
+        return found
 
     def _failed(self, error: OSError) -> None:
         self.unseen.setdefault("error", set()).add(f"a connection could not be accepted: {error.strerror}")

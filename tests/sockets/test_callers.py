@@ -260,6 +260,19 @@ async def test_a_worker_that_comes_is_found_in_connections_that_are_open(world: 
     assert next(iter(proxy.links.values())).caller.worker is gw0
 
 
+async def test_where_connections_are_intercepted_who_comes_to_the_port_itself_is_reset(world: World) -> None:
+    world.fleet.meets = True
+    proxy = await world.proxy()
+    refuse = proxy.inject(spec({"fault": "refuse", "caller": "orders"}))
+    coming(world, PAYMENTS, ORDERS)
+    await pings(*await world.connect(proxy))
+    try:
+        assert await (await dial(world, proxy)).rest() == (b"", "RST")
+    except ConnectionResetError:
+        pass  # connect() has heard of it already
+    assert (refuse.matched, refuse.fired, refuse.met, len(refuse.meant)) == (1, 1, 1, 0)
+
+
 CLIENT = """
 import socket, sys
 sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=30)
