@@ -26,6 +26,7 @@ from ..proxy.record.event import (
     ProxyDisabled,
     ProxyRemoved,
     Reloaded,
+    ServerShared,
     TextTooLong,
     ToxicLeftOut,
 )
@@ -96,6 +97,9 @@ class News:
                 return f"profile {profile} left out: {reason}"
             case LeaseExpired(duration=duration):
                 return f"a client that held a lease is gone (silent for {duration}): what it had made is undone"
+            case ServerShared(program=program, process=process, workers=workers):
+                used = f"{program} (process {process}) is used by {' and '.join(workers)}"
+                return f"{used}: a fault for one worker, or one test, leaves its connections alone"
             case Reloaded() as reloaded:
                 return _reloaded(reloaded)
             case ProxyRemoved():

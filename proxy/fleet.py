@@ -257,13 +257,15 @@ class Fleet(Shared):
             proxy.catch_up()
         self.workers.turn_to(worker, test, self.clock.time())
 
-    def callers_changed(self) -> None:
-        """Take that processes belong to other workers, or to other tests, than before."""
+    def callers_changed(self, members: bool) -> None:
+        """Take that workers run other tests than before, or (`members`) that processes may belong to others."""
         for proxy in self.proxies.values():
-            for link in proxy.links.values():
-                if link.caller is not None and link.caller.worker is None:
+            for link in proxy.links.values() if members else ():
+                if link.caller is not None:
                     link.caller.worker = self.workers.of(link.caller.who)
             proxy.injections.rescope()
+        if members:
+            self.tell_changed()
 
     # What happened
 

@@ -164,7 +164,9 @@ class Injections(Mapping[str, Injection]):
         if self.meets(injection, link):
             injection.take_meant(link)
             return True
-        injection.note_stranger(link.caller)
+        if link.caller is not None:
+            server = self._host.shared.workers.server(link.caller.who)
+            injection.note_stranger(str(server) if server is not None else link.caller.program)
         return False
 
     def rules_for(self, link: Link) -> Rules:

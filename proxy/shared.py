@@ -88,8 +88,8 @@ class Shared:
         """Return a process as the caller of a connection."""
         return Caller(process, self.workers.of(process))
 
-    def callers_changed(self) -> None:
-        """Take that processes belong to other workers, or to other tests, than before."""
+    def callers_changed(self, members: bool) -> None:
+        """Take that workers run other tests than before, or (`members`) that processes may belong to others."""
 
     def protocol_learnt(self, proxy: str, protocol: str) -> None:
         """Take that it is known now which protocol a proxy carries."""

@@ -106,7 +106,7 @@ def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding
 
 def _strangers(injection: Injection, connections: int) -> Finding:
     """Return the finding of one that was for the connections of others than came."""
-    known = ", ".join(filter(None, injection.strangers))
+    known = ", ".join(injection.strangers)
     hint = f"seen: {known}" if known else "who a client is can be told on this machine, and of this user's processes"
     return Finding("other_callers", f"none of {_many(connections, 'connection')} was {injection.callers}", hint)
 

@@ -104,6 +104,7 @@ class Connects:
         self._written = WrittenOver(numbers.connect)
         self._tickets = itertools.count(1)
         self._unseen: set[tuple[str, str]] = set()
+        self._inside: set[tuple[int, int]] = set()
         self._look_at = 0.0
 
     # Notifications
@@ -130,7 +131,9 @@ class Connects:
         if to is not None and to.path:
             to = to._replace(path=path_from_here(note.thread, to.path))
         route = PASS if to is None else self.routes.to(to, note.thread)
-        if to is None or route.how == "pass":
+        if route.how == "inside":
+            self._tell_inside(route.process, kernel.process_of(note.thread))
+        if to is None or route.how in ("pass", "inside"):
             kernel.let_pass(self._listener, note.id)
             return
         process = kernel.process_of(note.thread)
@@ -374,6 +377,14 @@ class Connects:
         """Tell of what was raised here, unless it is the caller's: a bad descriptor or address, or it is gone."""
         if not (isinstance(error, OSError) and error.errno in _CALLERS):
             self._tell_unseen("error", f"{type(error).__name__}: {error}")
+
+    def _tell_inside(self, server: int, client: int) -> None:
+        """Tell once that a process of the command has connected to another one."""
+        if (server, client) not in self._inside:
+            if len(self._inside) >= _UNHEARD:
+                self._inside.clear()
+            self._inside.add((server, client))
+            self._loop.tell("inside", {"server": server, "client": client})
 
     def _tell_unseen(self, what: str, detail: str) -> None:
         """Tell once of connections that pass by."""

@@ -7,6 +7,7 @@ From the process:   ready     it answers; with a descriptor that stands for the 
                     connect   a connection comes, or would have come (`Connect`)
                     gone      one that was said to come does not: `ticket`
                     unseen    connections that pass by untouched: `what`, `detail`
+                    inside    one of the command's processes, `client`, has connected to another one, `server`
                     exited    the command has ended: `status`
 """
 
@@ -31,12 +32,14 @@ class Route(NamedTuple):
 
     `how`: `carry` dials the destination and then brings the connection to the proxies; `wait` brings it without, since
     a fault keeps new connections waiting; `port` connects it to the `port` of the proxy, which does what a fault has it
-    do; `fail` ends connect() with an `errno`; `pass` leaves it alone.
+    do; `fail` ends connect() with an `errno`; `pass` leaves it alone, and so does `inside`, where a `process` listens
+    that the command has started.
     """
 
     how: str
     port: int = 0
     errno: int = 0
+    process: int = 0
 
 
 class Policy(NamedTuple):
@@ -46,7 +49,8 @@ class Policy(NamedTuple):
     one at ::1, 0 without IPv6; `door_path` the unix socket at which they take those to unix sockets. `refusing` is a
     port of 127.0.0.1 at which nobody listens. `routes` are by endpoint; `ours` are ports at which the proxies and the
     API listen, which are left alone. `only` and `spared` are the globs of --only and --not. `scoped`, by endpoint, is
-    what becomes of the connections of some callers instead: the first that fits.
+    what becomes of the connections of some callers instead: the first that fits. `inside`: the proxies want to know who
+    connects to whom within the command.
     """
 
     door: int
@@ -58,6 +62,7 @@ class Policy(NamedTuple):
     only: Sequence[str] = ()
     spared: Sequence[str] = ()
     scoped: dict[str, list[tuple[Scope, Route]]] = {}
+    inside: bool = False
 
 
 class Connect(NamedTuple):

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from .process import program_of
+from .process import Process
 
 STREAMS = {"TCP": socket.AF_INET, "TCPv6": socket.AF_INET6, "MPTCP": socket.AF_INET, "MPTCPv6": socket.AF_INET6}
 """The kinds of sockets of TCP, and their families."""
@@ -42,30 +42,30 @@ class Opened:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[int, tuple[int, str, float]] = {}  # by inode: process, program, and since when
-        self._programs: dict[tuple[str, int], str] = {}
+        self._waiting: dict[int, tuple[Process, float]] = {}  # by inode, and since when
+        self._servers: dict[tuple[str, int], Process] = {}
 
     def add(self, process: int, descriptor: int) -> None:
         """Take that a socket is about to listen; unix sockets are left out. Raises OSError."""
         if kind_of(process, descriptor) in STREAMS:
-            self._waiting[inode_of(process, descriptor)] = (process, program_of(process), time.monotonic())
+            self._waiting[inode_of(process, descriptor)] = (Process(process), time.monotonic())
 
-    def program_at(self, host: str, port: int) -> str | None:
-        """Return the program that listens there; None for one that was not started beneath the command."""
+    def server_at(self, host: str, port: int) -> Process | None:
+        """Return the process that listens there; None for one that was not started beneath the command."""
         if self._waiting:
             self._look_up()
         addresses = ((host, port), ("0.0.0.0", port), ("::", port))  # noqa: S104 - where others listen
-        return next((self._programs[each] for each in addresses if each in self._programs), None)
+        return next((self._servers[each] for each in addresses if each in self._servers), None)
 
     def _look_up(self) -> None:
         # Also where we are: a daemon's parent that called listen() has ended by now.
-        for process in {"self", *(str(process) for process, _, _ in self._waiting.values())}:
+        for process in {"self", *(str(server.number) for server, _ in self._waiting.values())}:
             for name in ("tcp", "tcp6"):
                 for inode, address in _listening(process, name):
                     if inode in self._waiting:
-                        self._programs[address] = self._waiting.pop(inode)[1]
+                        self._servers[address] = self._waiting.pop(inode)[0]
         settled = time.monotonic() - SETTLED
-        self._waiting = {inode: each for inode, each in self._waiting.items() if each[2] > settled}
+        self._waiting = {inode: each for inode, each in self._waiting.items() if each[1] > settled}
 
 
 def inode_of(process: int, descriptor: int) -> int:

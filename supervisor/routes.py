@@ -47,8 +47,10 @@ class Routes:
             return _CARRY if _fits(endpoint, policy.only) else PASS
         if to.path:
             return _CARRY if _fits(to.path, _UNIX) else PASS
-        program = self.opened.program_at(to.host, to.port)
-        return _CARRY if program is None or program in SERVERS else PASS
+        server = self.opened.server_at(to.host, to.port)
+        if server is None or server.program in SERVERS:
+            return _CARRY
+        return Route("inside", process=server.number) if policy.inside else PASS
 
 
 def _fits(text: str, globs: Sequence[str]) -> bool:

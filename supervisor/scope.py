@@ -12,18 +12,22 @@ class Scope(NamedTuple):
     """Connections of processes for which all of this holds; what is empty holds for every one.
 
     `program` is a glob of one of the process's names, `command` one of its command line. `within`: of each group, the
-    process is one of them, descends from one or bears the mark of one.
+    process is one of them, descends from one or bears the mark of one. Of those that are `apart` it is, and descends
+    from, none.
     """
 
     program: str = ""
     command: str = ""
     within: tuple[tuple[int | str, ...], ...] = ()
+    apart: tuple[int, ...] = ()
 
     def fits(self, process: Process) -> bool:
         """Say whether it holds for a process."""
         if self.program and not any(fnmatchcase(name, self.program) for name in process.names):
             return False
         if self.command and not fnmatchcase(process.command, self.command):
+            return False
+        if self.apart and not set(self.apart).isdisjoint(process.family):
             return False
         return all(_is_within(process, group) for group in self.within)
 

@@ -31,6 +31,7 @@ from ...wire.address import Address
 from ..fleet import Fleet
 from ..proxy import Proxy
 from ..record.caller import Caller
+from ..record.event import ServerShared
 from ..system import sockets
 from . import naming
 from .choice import Choice
@@ -117,8 +118,17 @@ class Interception:
                 self._door.retract(said["ticket"])
             case "unseen":
                 self.unseen.setdefault(said["what"], set()).add(said["detail"])
+            case "inside":
+                self._inside(Process(said["server"]), Process(said["client"]))
             case "lost":
                 self.lost = True
+
+    def _inside(self, server: Process, client: Process) -> None:
+        """Take that a process of the command has connected to another one."""
+        shared = self._fleet.workers.note_use(server, client)
+        if shared is not None:
+            users = tuple(worker.name for worker in shared.users)
+            self._fleet.journal.write(ServerShared("", server.program, server.number, users))
 
     def _announced(self, connect: Connect, upstream: socket.socket | None) -> None:
         if upstream is not None:
@@ -267,6 +277,7 @@ class Interception:
             ours=(*self._ours, *proxies, door.port, door.port6),
             only=self._choice.only,
             spared=self._choice.spared,
+            inside=len(self._fleet.workers) > 1,
             scoped={at: routes for at, met in self._met.items() if (routes := self._scoped(met))},
         )
         if policy != self._said:

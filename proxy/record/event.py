@@ -4,7 +4,7 @@
     ├── ProxyAdded, ...         what happened to the proxy itself, or to an injection on it
     ├── ConnectionEvent         connection
     │   └── Fired, ...          what happened on one connection
-    └── LeaseExpired, Reloaded  what happened to the whole process; `proxy` is empty
+    └── LeaseExpired, ...       what happened to the whole process; `proxy` is empty
 
 The kind, as JSON and queries spell it, is the class name in snake case: ConnectionOpened is `connection_opened`.
 The table in docs/api.md is made from the docstrings and fields here.
@@ -204,6 +204,14 @@ class Mistake(msgspec.Struct, frozen=True):
 
     error: str
     hint: str
+
+
+class ServerShared(Event, frozen=True):
+    """Several `workers` of pytest-xdist use the server `program` (`process`): its connections are no worker's own."""
+
+    program: str
+    process: int
+    workers: tuple[str, ...]
 
 
 class LeaseExpired(Event, frozen=True):

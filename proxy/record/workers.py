@@ -2,6 +2,8 @@
 
 A worker is known by its process. What it starts is its own as well: processes descend from it, and those that have left
 their parents carry the environment that pytest-xdist gives them. Who starts workers beneath a worker belongs to it.
+
+A server to which several workers connect is nobody's own: nobody knows for which of them it makes its connections.
 """
 
 from __future__ import annotations
@@ -68,17 +70,35 @@ class Worker:
         return label.removesuffix(self.label(""))
 
 
-class Workers:
-    """The workers that are known, by process. `changed` is called when one came or went, or began another test.
+class Server(NamedTuple):
+    """A process to which several workers connect, which are its `users`."""
 
+    process: Process
+    users: tuple[Worker, ...]
+
+    def __str__(self) -> str:
+        """Say which program it is, and whose."""
+        return f"{self.process.program} (shared by {', '.join(each.name for each in self.users)})"
+
+
+class Workers:
+    """The workers that are known, by process.
+
+    `changed` is called when one began another test, and with True when processes may belong to others than before.
     `attached`: one of them injects for itself, so it must be known of every connection whose it is.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[bool], None]) -> None:
         self._changed = changed
         self._workers: dict[int, Worker] = {}
         self._by_member: dict[int | str, Worker] = {}
+        self._users: dict[int, dict[Worker, None]] = {}  # of servers, by their processes
+        self._shared: dict[int, Server] = {}
         self.attached = False
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._workers)
 
     def __iter__(self) -> Iterator[Worker]:
         """Iterate over them."""
@@ -94,7 +114,7 @@ class Workers:
             name = free(name, {each.name for each in living}) if name else ""
             worker = self._workers[process] = Worker(name, process, mark)
             self._by_member = {member: each for each in self for member in each.members}
-            self._changed()
+            self._changed(True)
         return worker
 
     def find(self, process: int) -> Worker:
@@ -107,12 +127,31 @@ class Workers:
     def turn_to(self, worker: Worker, test: str, moment: float) -> None:
         """Take that a worker runs a test from now on, or none."""
         worker.turn_to(test, moment)
-        self._changed()
+        self._changed(False)
+
+    def note_use(self, server: Process, client: Process) -> Server | None:
+        """Note that a process connects to another one; return the server if it is shared by workers from now on."""
+        user, owner = self.of(client), self.of(server)
+        if user is None or user is owner or server.number in self._shared:
+            return None
+        users = self._users.setdefault(server.number, {} if owner is None else {owner: None})
+        users[user] = None
+        if len(self._users) > MOST:
+            del self._users[next(iter(self._users))]
+        if len(users) < 2:
+            return None
+        found = self._shared[server.number] = Server(server, tuple(users))
+        self._changed(True)
+        return found
+
+    def server(self, process: Process) -> Server | None:
+        """Return the shared server that a process is, or descends from."""
+        return next((self._shared[each] for each in process.family if each in self._shared), None)
 
     def of(self, process: Process) -> Worker | None:
         """Return the worker to which a process belongs: the outermost one, if there are several."""
         known = self._by_member
-        if not known:
+        if not known or (self._shared and self.server(process) is not None):
             return None
         found = next((known[each] for each in reversed(process.family) if each in known), None)
         return found or known.get(process.mark)
@@ -129,7 +168,8 @@ class Workers:
             within.append(self._members(lambda worker: meant.means_test(worker.test)))
         if owner is not None:
             within.append(owner.members)
-        return Scope(meant.program, meant.command, tuple(within))
+        apart = tuple(self._shared) if meant.worker or meant.test or owner is not None else ()
+        return Scope(meant.program, meant.command, tuple(within), apart)
 
     def _members(self, fits: Callable[[Worker], bool]) -> tuple[int | str, ...]:
         return tuple(member for worker in self if fits(worker) for member in worker.members)

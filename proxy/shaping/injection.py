@@ -103,7 +103,7 @@ class Injection:
 
     `worker` is the one that has injected it for itself. Its name then tells whose it is, and its chances do not know.
     `scope` says for whose connections it is, None: for all. With a scope, `meant` are the open ones for which it is,
-    `met` counts them, and `strangers` has programs with other ones: some of them, "" for one that nobody knows.
+    `met` counts them, and `strangers` has programs with other ones, some of them.
     """
 
     __slots__ = ("__weakref__", "_operations", "_shared", "_told", "_untouched", "active", "armed_at", "began",
@@ -179,10 +179,10 @@ class Injection:
         self.met += 1
         self.meant[connection] = None
 
-    def note_stranger(self, caller: Caller | None) -> None:
+    def note_stranger(self, program: str) -> None:
         """Note whose connection its scope has left out."""
         if len(self.strangers) < STRANGERS_SHOWN:
-            self.strangers["" if caller is None else caller.program] = None
+            self.strangers[program] = None
 
     def applies_to_new_link(self, ahead: int) -> bool:
         """Say whether a new link, with `ahead` open ones before it, is one that the fault could hit."""

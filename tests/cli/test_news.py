@@ -25,6 +25,7 @@ from brownout.proxy.record.event import (
     ProxyDisabled,
     ProxyRemoved,
     Reloaded,
+    ServerShared,
     ToxicLeftOut,
 )
 
@@ -165,3 +166,11 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
 def test_a_lease_that_expired_is_news() -> None:
     text = said(News(), LeaseExpired("", lease="9f86d081", duration="30s"))
     assert text == "00:00:00 a client that held a lease is gone (silent for 30s): what it had made is undone"
+
+
+def test_a_server_that_workers_share_is_news() -> None:
+    text = said(News(), ServerShared("", program="python app.py", process=7, workers=("gw0", "gw1")))
+    assert text == (
+        "00:00:00 python app.py (process 7) is used by gw0 and gw1: "
+        "a fault for one worker, or one test, leaves its connections alone"
+    )

@@ -79,7 +79,7 @@ def test_the_kinds_are_the_names_of_the_classes() -> None:
     assert sorted(KINDS) == [
         "accept_failed", "body_unread", "changed", "connection_closed", "connection_failed", "connection_opened", "dial_failed",
         "fired", "healed", "injected", "lease_expired", "listen_failed", "parsing_stopped", "profile_left_out", "protocol_learnt", "proxy_added", "proxy_disabled", "proxy_enabled",
-        "proxy_removed", "reloaded", "request_copied", "text_too_long", "toxic_left_out",
+        "proxy_removed", "reloaded", "request_copied", "server_shared", "text_too_long", "toxic_left_out",
     ]  # fmt: skip
     assert {kind for kind, event in KINDS.items() if issubclass(event, ConnectionEvent)} == {
         "body_unread", "connection_closed", "connection_failed", "connection_opened", "dial_failed", "fired", "parsing_stopped",

@@ -55,8 +55,10 @@ def test_where_it_listens_is_looked_up_when_it_is_wanted(host: str) -> None:
         listener.listen()
         other.bind(("127.0.0.1", 0))
         at = "::1" if family == socket.AF_INET6 else "127.0.0.1"
-        assert opened.program_at(at, listener.getsockname()[1]) == program_of(os.getpid())
-        assert opened.program_at(at, other.getsockname()[1]) is None
+        server = opened.server_at(at, listener.getsockname()[1])
+        assert server is not None
+        assert (server.number, server.program) == (os.getpid(), program_of(os.getpid()))
+        assert opened.server_at(at, other.getsockname()[1]) is None
 
 
 def test_a_file_is_no_socket() -> None:
