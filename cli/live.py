@@ -32,6 +32,7 @@ STYLES: dict[Style, str] = {
     "head": "dim",
     "proxy": "bold",
     "off": "dim",
+    "caller": "dim",
     "fault": "yellow",
     "wrong": "red",
     "hint": "",
@@ -39,9 +40,10 @@ STYLES: dict[Style, str] = {
 
 
 class Table:
-    """The table of a fleet, with the last lines of news below it."""
+    """The table of a fleet, with the last lines of news below it, and with the programs that connect (`callers`)."""
 
-    def __init__(self, fleet: Fleet, output: Output) -> None:
+    def __init__(self, fleet: Fleet, output: Output, *, callers: bool = False) -> None:
+        self._callers = callers
         self._fleet = fleet
         self._output = output
         self._console = _console()
@@ -90,7 +92,7 @@ class Table:
             return
         live = self._live or self._begin()
         views = [proxy_view(proxy) for proxy in self._fleet.proxies.values()]
-        lines = with_rates(views, self._rates(views)) if views else []
+        lines = with_rates(views, self._rates(views), callers=self._callers) if views else []
         blank, news = Line("", "hint"), [Line(line, "head") for line in self._news]
         parts = [part for part in (lines, news) if part]
         text = _fitted([each for part in parts for each in (blank, *part)], *self._console.size)

@@ -30,9 +30,10 @@ TAIL = 100
     metavar="N",
     help=f"The last N requests only.  [default: {TAIL} at a terminal, else all of the last 10000]",
 )
+@click.option("--callers", is_flag=True, help="Show whose request each is, as far as that is known.")
 @api_option
 @json_option
-def log(proxy: str | None, follow: bool, lines: int | None, client: AnyClient, as_json: bool) -> None:
+def log(proxy: str | None, follow: bool, lines: int | None, callers: bool, client: AnyClient, as_json: bool) -> None:
     """Show the requests that were carried, and which faults acted on them.
 
     A line has when the request began, what was replied or how it ended, how long that took, the sizes of the request
@@ -51,7 +52,7 @@ def log(proxy: str | None, follow: bool, lines: int | None, client: AnyClient, a
         names.update(following)
         if not kept and lines != 0:
             click.echo(_nothing(proxy, following), err=True)
-    written = Lines(with_proxy=len(names) > 1)
+    written = Lines(with_proxy=len(names) > 1, with_caller=callers)
     for view in kept:
         written.fit(view)
     for view in kept:

@@ -65,9 +65,9 @@ class Plan(NamedTuple):
     `proxies` are the file's and those of -p, `profiles` what is applied before they listen, `env` what COMMAND finds
     in its environment, `intercept` which of its connections are caught, None: none of them, and
     `told` how these are told where that is all that is wanted. `dial` is how long an
-    upstream may take to accept a connection, None for the usual time. `show_values`: see `proxy.Fleet`. `strict`: what
-    did nothing fails the run; `verdicts`: what its clients did is judged by what is `expected` of them; `quiet`: no
-    summary is written.
+    upstream may take to accept a connection, None for the usual time. `show_values`: see `proxy.Fleet`. `callers`: who
+    opens each connection is found out, and shown in the table. `strict`: what did nothing fails the run; `verdicts`:
+    what its clients did is judged by what is `expected` of them; `quiet`: no summary is written.
     """
 
     proxies: list[ProxyEntry]
@@ -89,6 +89,7 @@ class Plan(NamedTuple):
     report: Path | None = None
     guard: Guard = NO_TOKEN
     show_values: bool = False
+    callers: bool = False
 
 
 def make(
@@ -113,6 +114,7 @@ def make(
     token: str | None = None,
     hosts: Sequence[str] = (),
     show_values: bool = False,
+    callers: bool = False,
 ) -> Plan:
     """Read the words of `run`, and its file. Raises CombinedError with everything that is wrong with them."""
     wrong: list[BrownoutError] = []
@@ -188,6 +190,7 @@ def make(
         report=path,
         guard=guard,
         show_values=show_values,
+        callers=callers,
     )
 
 

@@ -22,15 +22,18 @@ _FIGURES = ("12.3 ms", "1.23 KB", "1.23 KB")
 class Lines:
     """Writes requests one after the other, in columns that grow wider where they must."""
 
-    def __init__(self, *, with_proxy: bool) -> None:
+    def __init__(self, *, with_proxy: bool, with_caller: bool = False) -> None:
         self._with_proxy = with_proxy
-        self._widths = [len("12:34:56.789"), *([0] if with_proxy else []), len("200"), *map(len, _FIGURES)]
+        self._with_caller = with_caller
+        words = [0] * (with_proxy + with_caller)
+        self._widths = [len("12:34:56.789"), *words, len("200"), *map(len, _FIGURES)]
 
     def fit(self, view: RequestView) -> list[str]:
         """Return the columns before the request; from now on all have room for what these hold."""
         cells = [
             _clock(view["at"]),
             *([view["proxy"]] if self._with_proxy else []),
+            *([_caller(view)] if self._with_caller else []),
             " ".join(word for word in (view["status"], view["end"]) if word),
             figures.duration(view["seconds"]),
             figures.size(view["request_bytes"]),
@@ -49,6 +52,13 @@ class Lines:
         room = max(LEAST, width - len(head) - 2 - len(faults))
         text = f"{head}  {shorten(_printable(view['request']), room)}"
         return text + click.style(shorten(faults, width - len(text)), fg="yellow", bold=True) if faults else text
+
+
+def _caller(view: RequestView) -> str:
+    """Return the program, and for which test of which worker; `-` where nobody knows."""
+    test = view["test"].rpartition("::")[2]
+    whose = " ".join(word for word in (view["worker"], test) if word)
+    return _printable(f"{view['caller'] or '-'}{f' ({whose})' if whose else ''}")
 
 
 def _clock(at: str) -> str:

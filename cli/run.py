@@ -143,6 +143,9 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option(
     "--show-values", is_flag=True, help="Let `brownout log` show the values of queries too, which may be secrets."
 )
+@click.option(
+    "--callers", is_flag=True, help="On Linux: find out which program opens each connection, and show it in the table."
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def run(
     file: str | None,
@@ -164,6 +167,7 @@ def run(
     seed: int | None,
     dial_timeout: str | None,
     show_values: bool,
+    callers: bool,
     command: tuple[str, ...],
 ) -> None:
     """Run the proxies of FILE and of -p until ctrl-C, or as long as COMMAND runs.
@@ -199,6 +203,7 @@ def run(
         token=token,
         hosts=hosts,
         show_values=show_values,
+        callers=callers,
     )
     from .session import run as run_session
 

@@ -48,6 +48,7 @@ async def _session(plan: Plan) -> int:
         seed = new_seed() if plan.seed is None else plan.seed
         fleet = await stack.enter_async_context(Fleet(seed=seed, limits=limits, show_values=plan.show_values))
         fleet.meets = plan.intercept is not None
+        fleet.names_callers = plan.callers
         report = None
         if plan.report is not None:
             report = Report(fleet, plan.report, _without(plan.guard.token, plan.command), plan.expected)
@@ -212,7 +213,8 @@ def _where(fleet: Fleet, name: str) -> str:
 async def _watch(fleet: Fleet, output: Output, signals: Signals) -> None:
     from .live import Table
 
-    with Table(fleet, output) as table, _heard(fleet, table.write_above, table.say), _warned(fleet, table.warn):
+    shown = Table(fleet, output, callers=fleet.names_callers)
+    with shown as table, _heard(fleet, table.write_above, table.say), _warned(fleet, table.warn):
         task = asyncio.get_running_loop().create_task(table.run())
         try:
             await signals.next()

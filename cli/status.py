@@ -17,6 +17,7 @@ STYLES: dict[Style, dict[str, object]] = {
     "head": {"dim": True},
     "proxy": {"bold": True},
     "off": {"dim": True},
+    "caller": {"dim": True},
     "fault": {"fg": "yellow"},
     "wrong": {"fg": "red"},
     "hint": {},
@@ -25,9 +26,10 @@ STYLES: dict[Style, dict[str, object]] = {
 
 @click.command(epilog=examples("brownout status", "brownout status redis", "brownout status --json"))
 @click.argument("name", required=False, metavar="[PROXY]", shell_complete=complete.proxies)
+@click.option("--callers", is_flag=True, help="Show which programs connect, as far as that is known.")
 @api_option
 @json_option
-def status(name: str | None, client: AnyClient, as_json: bool) -> None:
+def status(name: str | None, callers: bool, client: AnyClient, as_json: bool) -> None:
     """Show the proxies, or one, with connections and bytes, and what each fault hit."""
     health, proxies = client.health(), client.proxies() if name is None else [client.proxy(name)]
     if as_json:
@@ -37,7 +39,7 @@ def status(name: str | None, client: AnyClient, as_json: bool) -> None:
     seed = "" if health["seed"] is None else f", seed {health['seed']}"
     click.secho(f"{client.noun} {health['version']} at {client.address.endpoint}{seed}\n", dim=True)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    lines = with_addresses(proxies, width) if proxies else []
+    lines = with_addresses(proxies, width, callers=callers) if proxies else []
     if not proxies:
         lines = [Line("no proxies; add one: brownout proxy add redis redis://127.0.0.1:6379", "hint")]
     elif not any(view["injections"] for view in proxies):

@@ -318,7 +318,7 @@ class Api:
                 f"Brownout cannot tell which connections are those of process {worker.process}",
                 "run Brownout on Linux, on the same machine and as the same user as the tests",
             )
-        self._fleet.attach()
+        self._fleet.name_callers()
         return reply(_worker_view(worker))
 
     async def journal(self, request: web.Request) -> web.StreamResponse:

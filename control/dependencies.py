@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class DependenciesView(TypedDict):
 def dependencies_view(fleet: Fleet, interception: Interception) -> DependenciesView:
     """Return what is known now of what the command talked to, in the order of meeting it."""
     return DependenciesView(
-        dependencies=[_view(proxy) for proxy in fleet.proxies.values() if proxy.by_program()],
+        dependencies=[_view(proxy) for proxy in fleet.proxies.values() if proxy.by_caller()],
         refused=dict(interception.refused),
         silent=dict(interception.silent),
         unseen=[
@@ -76,9 +77,12 @@ def dependencies_view(fleet: Fleet, interception: Interception) -> DependenciesV
 
 
 def _view(proxy: Proxy) -> DependencyView:
+    programs: dict[str, Counter[str]] = {}
+    for (program, _), said in proxy.by_caller().items():
+        programs.setdefault(program, Counter()).update(said)
     callers = [
         CallerView(program=program, connections=said["connections"], sent=said["sent"], received=said["received"])
-        for program, said in proxy.by_program().items()
+        for program, said in programs.items()
     ]
     return DependencyView(
         name=proxy.name,

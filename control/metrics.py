@@ -158,6 +158,11 @@ FAMILIES = (
         _each(lambda proxy: {(why,): proxy.errors[why] for why in dict.fromkeys([*REASONS, *proxy.errors])}),
     ),
     Family(
+        "counter", "brownout_caller_connections_total", "Connections by the client's program, where that is known.",
+        ("proxy", "program", "worker"),
+        _each(lambda proxy: {caller: said["connections"] for caller, said in proxy.by_caller().items()}),
+    ),
+    Family(
         "histogram", "brownout_dial_seconds", "How long upstreams took to accept.", ("proxy",),
         _each(lambda proxy: {(): Durations.of(proxy.dials)}),
     ),

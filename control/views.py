@@ -32,6 +32,16 @@ class Bytes(TypedDict):
     downstream: int
 
 
+class ProxyCallerView(TypedDict):
+    """What a program did on a proxy, of one worker of pytest-xdist or outside of any."""
+
+    program: str
+    worker: str
+    connections: int
+    sent: int
+    received: int
+
+
 class ProxyView(TypedDict):
     """A proxy with its counts and its injections."""
 
@@ -51,6 +61,8 @@ class ProxyView(TypedDict):
     turns: int | None
     """How many turns of conversation have begun: see docs/faults.md."""
     errors: dict[str, int]
+    callers: list[ProxyCallerView]
+    """By whom, as far as that is known: 100 programs, then `others`."""
     injections: list[dict[str, object]]
 
 
@@ -281,6 +293,16 @@ def proxy_view(proxy: Proxy) -> ProxyView:
         "bytes": {"upstream": proxy.bytes("upstream"), "downstream": proxy.bytes("downstream")},
         "turns": proxy.turns,
         "errors": dict(proxy.errors),
+        "callers": [
+            {
+                "program": program,
+                "worker": worker,
+                "connections": said["connections"],
+                "sent": said["sent"],
+                "received": said["received"],
+            }
+            for (program, worker), said in proxy.by_caller().items()
+        ],
         "injections": [found_view(each, *found) for each, found in findings.items()],
     }
 

@@ -243,10 +243,10 @@ class Fleet(Shared):
 
     # Who calls
 
-    def attach(self) -> None:
-        """Find out from now on whose every connection is, also of those that are open: a worker injects for itself."""
-        if not self.workers.attached:
-            self.workers.attached = True
+    def name_callers(self) -> None:
+        """Find out from now on who opens each connection, and who has opened those that are open."""
+        if not self.names_callers:
+            self.names_callers = True
             for link in [link for proxy in self.proxies.values() for link in proxy.links.values()]:
                 if link.caller is None and not link.client.disconnected:
                     link.caller = self.caller_at(sockets.of(link.client.transport).fileno())

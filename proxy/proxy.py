@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from socket import socket
 
@@ -30,7 +30,7 @@ from .record import event
 from .record.caller import Caller
 from .record.finding import Finding, Scene
 from .record.request_log import Entry
-from .record.tally import Histogram, Operations
+from .record.tally import OTHERS, Histogram, Operations
 from .record.workers import Worker
 from .shaping.countdown import Countdown
 from .shaping.injection import Injection
@@ -43,14 +43,17 @@ from .system.refusals import refusals
 
 EXPECTED = Address("", 0, scheme=AUTO, url=NOT_MET, wrong="the command has not connected to it")
 """The upstream of a proxy that is expected."""
+MOST_CALLERS = 100
+"""How many programs, each with its worker, are told apart on a proxy."""
+Callers = dict[tuple[str, str], Counter[str]]
 
 
 class Proxy:
     """Carries what clients of `address` say to `upstream` and back, as its injections say.
 
     `links` are the open ones by number; `errors` counts why links could not be had or opened. `operations`, what was
-    asked for, `dials`, how long upstreams took to accept, and `callers`, what programs did whose connections are
-    intercepted, count on.
+    asked for, `dials`, how long upstreams took to accept, and `callers`, what programs did, as far as they are known,
+    each with its worker, count on.
     """
 
     def __init__(self, shared: Shared, name: str, upstream: Address, listen: Address) -> None:
@@ -67,7 +70,7 @@ class Proxy:
         self.operations = Operations()
         self.copier = RequestCopier()
         self.dials = Histogram()
-        self.callers: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.callers: Callers = {}
         self._turns = 0
         self._carried: dict[Stream, int] = {"upstream": 0, "downstream": 0}
         self._sent: dict[Stream, int] = {"upstream": 0, "downstream": 0}
@@ -125,12 +128,12 @@ class Proxy:
         """Return how many bytes were handed to the sink of a stream so far: read, not held back, not thrown away."""
         return self._sent[stream] + sum(_side(link, stream).sent for link in self.links.values())
 
-    def by_program(self) -> dict[str, Counter[str]]:
-        """Return by program what intercepted clients did so far: `connections`, bytes `sent` and `received`."""
-        counted = defaultdict(Counter, {program: Counter(each) for program, each in self.callers.items()})
+    def by_caller(self) -> Callers:
+        """Return by program and worker what clients did so far: `connections`, bytes `sent` and `received`."""
+        counted = {caller: Counter(each) for caller, each in self.callers.items()}
         for link in self.links.values():
             count_caller(counted, link)
-        return dict(counted)
+        return counted
 
     @property
     def turns(self) -> int:
@@ -257,7 +260,7 @@ class Proxy:
         """Take a client. `upstream` is a socket that was dialled for it; its connecting may still be under way."""
         self.links_total += 1
         came_here = caller is None  # and was not intercepted
-        if caller is None and (self.injections.scoped or self.shared.workers.attached):
+        if caller is None and (self.injections.scoped or self.shared.names_callers):
             caller = self.shared.caller_at(sock.fileno())
         if self.shared.awaiting_connection:
             self.shared.connection_came()
@@ -295,7 +298,7 @@ class Proxy:
         link.accepted_at -= seconds
         link.end(self.shared.undialled, reason)
         self.injections.note_refused(link)
-        self.callers[caller.program]["connections"] += 1
+        count_caller(self.callers, link)
         if reason.startswith("dial_"):
             self.dial_failed(link, reason, error)
         self.shared.connection_log.write(link.entry(self.name))
@@ -329,7 +332,9 @@ class Proxy:
 
     def opened(self, link: Link) -> None:
         """Take a link that begins to carry: the faults that fired on it join."""
-        self.shared.journal.write(event.ConnectionOpened(self.name, link.number))
+        caller = link.caller
+        program, process = ("", None) if caller is None else (caller.program, caller.process)
+        self.shared.journal.write(event.ConnectionOpened(self.name, link.number, program, process))
         self.injections.join(link)
 
     def left(self, link: Link) -> None:
@@ -467,10 +472,18 @@ class Proxy:
         await self.copier.gone()
 
 
-def count_caller(callers: defaultdict[str, Counter[str]], link: Link) -> None:
-    """Add a link to what is known of the program that made it: connections, and the bytes of both directions."""
+def count_caller(callers: Callers, link: Link) -> None:
+    """Add a link to what is known of the program that made it: connections, and the bytes of both directions.
+
+    Those of very many programs count as one.
+    """
     if link.caller is not None:
-        callers[link.caller.program].update(connections=1, sent=link.client.bytes, received=link.server.bytes)
+        worker = link.caller.worker
+        caller = (link.caller.program, "" if worker is None else worker.name)
+        if caller not in callers and len(callers) >= MOST_CALLERS:
+            caller = (OTHERS, "")
+        found = callers.setdefault(caller, Counter())
+        found.update(connections=1, sent=link.client.bytes, received=link.server.bytes)
 
 
 def _side(link: Link, stream: Stream) -> Side:

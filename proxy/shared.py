@@ -48,7 +48,8 @@ class Shared:
     `changed` are called when a proxy came or went, when it listens or not any more, and when its injections have
     changed. `unread` are the sockets that the sweep looks after, once a second. `ledger` has the books of what was
     injected, and `awaiting_connection` the clocks that the next connection starts. `undialled` is how a connection ends
-    that has no upstream yet: the dial failed, or the proxy was disabled or removed meanwhile.
+    that has no upstream yet: the dial failed, or the proxy was disabled or removed meanwhile. `names_callers`: who
+    opens a connection is found out of each, and not only where a fault needs to know.
     """
 
     def __init__(self, *, seed: int, limits: Limits, show_values: bool, undialled: Kind) -> None:
@@ -65,6 +66,7 @@ class Shared:
         self.clock = loop_clock(asyncio.get_running_loop())
         self.peers = Peers()
         self.workers = Workers(self.callers_changed)
+        self.names_callers = False
         self.budget = Budget(limits.total)
         self.unread: dict[Unread, None] = {}
         self._sweeper: Timer = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)

@@ -107,6 +107,7 @@ class Entry(msgspec.Struct):
             "bytes": None,
             "turns": None,
             "errors": {},
+            "callers": [],
             "injections": [toxic.view(armed_at=armed.get((self.name, toxic.name), "")) for toxic in self.toxics],
         }
 

@@ -38,6 +38,8 @@ class Expectations(Settings, frozen=True):
         tuple[str, ...], Meta(description="What may be repeated although its method says otherwise: `POST /search*`.")
     ] = ()
 
+    caller: Annotated[str, Meta(description="Whose clients: a program, or a glob of one; empty: all.")] = ""
+
     def __post_init__(self) -> None:
         """Check the patterns. Raises SettingsError."""
         super().__post_init__()

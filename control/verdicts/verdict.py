@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ...proxy.shaping.budget import LIMITS
+from ...supervisor.process import Process
+from ...supervisor.scope import Scope
 from ..observations import Connection, Request
 from . import crowd, recovery, retries
 from .breaker import keeps
@@ -26,6 +28,15 @@ class Seen(NamedTuple):
     holding: frozenset[str] = frozenset()
     """The injections that hold connections back before their upstream is dialled: when a client left whose first
     bytes are more than are read until then, nobody knows."""
+
+    def of(self, program: str) -> Self:
+        """Return what clients of a program did, which is named as in `caller`; empty: all."""
+        if not program:
+            return self
+        meant = Scope(program)
+        connections = [each for each in self.connections if meant.fits(Process(0, each.caller))]
+        requests = [each for each in self.requests or () if meant.fits(Process(0, each.caller))]
+        return self._replace(connections=connections, requests=None if self.requests is None else requests)
 
     def operations(self, idempotent: Iterable[str]) -> list[Operation]:
         """Return the logical operations, as far as their times are known; `idempotent` as in [of_requests]."""
@@ -54,7 +65,7 @@ def healed_at(ends: Iterable[float | None], done: Sequence[Request | Connection]
 def findings(seen: Seen, expected: Expectations) -> list[Finding]:
     """Return what the rules found, errors first; of a rule that found the same on many operations, the first."""
     found: dict[tuple[str, str], list[Finding]] = {}
-    for finding in _findings(seen, expected):
+    for finding in _findings(seen.of(expected.caller), expected):
         found.setdefault((finding.level, finding.rule), []).append(finding)
     first = [each[0] if len(each) == 1 else _counted(each) for each in found.values()]
     return sorted(first, key=lambda finding: finding.level != "error")

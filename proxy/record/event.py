@@ -134,7 +134,10 @@ class DialFailed(ConnectionEvent, frozen=True):
 
 
 class ConnectionOpened(ConnectionEvent, frozen=True):
-    """A client was accepted and its upstream was reached."""
+    """A client was accepted and its upstream was reached; `caller` is its program, `process` its number, if known."""
+
+    caller: str = ""
+    process: int | None = None
 
 
 class ConnectionFailed(ConnectionEvent, frozen=True):

@@ -85,7 +85,6 @@ class Workers:
     """The workers that are known, by process.
 
     `changed` is called when one began another test, and with True when processes may belong to others than before.
-    `attached`: one of them injects for itself, so it must be known of every connection whose it is.
     """
 
     def __init__(self, changed: Callable[[bool], None]) -> None:
@@ -94,7 +93,6 @@ class Workers:
         self._by_member: dict[int | str, Worker] = {}
         self._users: dict[int, dict[Worker, None]] = {}  # of servers, by their processes
         self._shared: dict[int, Server] = {}
-        self.attached = False
 
     def __len__(self) -> int:
         """Return how many there are."""

@@ -6,7 +6,7 @@ def view(name: str, **more: object) -> ProxyView:
     known = {
         "name": name, "listen": "127.0.0.1:0", "address": "127.0.0.1:40000", "upstream": "redis://127.0.0.1:6379",
         "protocol": "redis", "enabled": True, "trouble": None, "connections": {"open": 1, "total": 12},
-        "bytes": {"upstream": 1234, "downstream": 5_000_000}, "turns": 345, "errors": {}, "injections": [],
+        "bytes": {"upstream": 1234, "downstream": 5_000_000}, "turns": 345, "errors": {}, "callers": [], "injections": [],
     }  # fmt: skip
     return known | more
 
@@ -85,3 +85,19 @@ def test_a_fault_that_picks_among_turns_says_so() -> None:
 def test_what_a_toxiproxy_does_not_count_is_a_dash() -> None:
     unknown = view("redis", connections=None, bytes=None, turns=None)
     assert with_addresses([unknown], 200)[1].text.split()[-4:] == ["-", "-", "-", "-"]
+
+
+def test_the_board_shows_who_connects_where_that_is_asked_for() -> None:
+    callers = [
+        {"program": "python orders.py", "worker": "", "connections": 1, "sent": 1234, "received": 0},
+        {"program": "psql", "worker": "gw0", "connections": 12, "sent": 5, "received": 5_000_000},
+    ]
+    views = [view("redis", callers=callers, injections=[injection("reset", "mine")])]
+    shown = [
+        ("  by python orders.py    1 connection  sent 1.23 KB      received 0 B", "caller"),
+        ("  by psql (gw0)        12 connections      sent 5 B  received 5.00 MB", "caller"),
+    ]
+    for board in (with_addresses(views, 200, callers=True), with_rates(views, {}, callers=True)):
+        assert [tuple(line) for line in board[2:4]] == shown
+        assert [line.style for line in board] == ["head", "proxy", "caller", "caller", "fault"]
+    assert [line.style for line in with_rates(views, {})] == ["head", "proxy", "fault"]

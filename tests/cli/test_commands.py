@@ -260,7 +260,7 @@ def test_the_triggers_options_are_its_fields() -> None:
     options = [line.split()[0] for line in shown.splitlines() if line.startswith("  --")]
     assert options == [
         "--probability", "--quota", "--after", "--every", "--times", "--per", "--start", "--for",
-        "--stream", "--match", "--name", "--api", "--token", "--json",
+        "--stream", "--match", "--caller", "--name", "--api", "--token", "--json",
     ]  # fmt: skip
 
 

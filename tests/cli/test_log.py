@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from brownout.proxy.record.caller import Caller
+from brownout.supervisor.process import Process
+
 from ..control.conftest import Running, carried, entry, serving
 from .conftest import DEADLINE, PROGRAM, Run, command, environment
 from .test_live import Terminal
@@ -216,3 +219,14 @@ def test_a_closed_pipe_is_silent(running: Running) -> None:
         shell = f"{' '.join(PROGRAM)} log {more} | head -n 1"
         done = subprocess.run(shell, shell=True, capture_output=True, env=environment(BROWNOUT_API=running.api))
         assert (done.stdout.count(b"\n"), done.stderr) == (1, b"")
+
+
+def test_a_line_says_whose_request_it_is_where_that_is_asked_for(running: Running) -> None:
+    gw0 = running.fleet.workers.add("gw0", 10, "")
+    gw0.turn_to("tests/test_shop.py::test_pay", 0.0)
+    carry(running, "web", caller=Caller(Process(10, "python orders.py"), gw0))
+    carry(running, "web")
+    assert shown(running, "--callers") == [
+        f"python orders.py (gw0 test_pay)  {REST}", f"{'-':<31}  {REST}",
+    ]  # fmt: skip
+    assert shown(running) == [REST, REST]

@@ -87,6 +87,7 @@ def test_a_proxy_is_made_shown_changed_and_removed(running: Running) -> None:
         "bytes": {"upstream": 0, "downstream": 0},
         "turns": 0,
         "errors": {},
+        "callers": [],
         "injections": [],
     }
     assert running.ask("GET", ECHO) == (200, made)

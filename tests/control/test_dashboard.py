@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def exposed() -> str:
             proxy = await fleet.add("p", "127.0.0.1:9")
             proxy.inject(Spec.parse("latency:1ms"))
             carried(proxy, entry(1))
+            proxy.callers["psql", ""] = Counter(connections=1)
             return (await expose(fleet))[0].decode()
 
     return asyncio.run(scrape())

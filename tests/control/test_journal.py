@@ -52,7 +52,7 @@ def test_events_of_one_connection_have_its_number(running: Running) -> None:
     assert detail.pop("seconds") > 0
     assert detail == {"reason": "closed", "upstream_bytes": 4, "downstream_bytes": 4}
     [opened] = client.journal(kind="connection_opened")
-    assert (opened["proxy"], opened["connection"], opened["detail"]) == ("a", 1, {})
+    assert (opened["proxy"], opened["connection"], opened["detail"]) == ("a", 1, {"caller": "", "process": None})
     [fired] = client.journal(kind="fired")
     assert (fired["connection"], fired["detail"]) == (1, {"name": "first", "n": 1, "operation": ""})
 

@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -138,6 +139,7 @@ def test_the_metrics_are_these(running: Running) -> None:
         "brownout_bytes": "counter",
         "brownout_turns": "counter",
         "brownout_connection_errors": "counter",
+        "brownout_caller_connections": "counter",
         "brownout_dial_seconds": "histogram",
         "brownout_requests": "counter",
         "brownout_request_seconds": "histogram",
@@ -154,7 +156,9 @@ def test_names_keep_to_the_conventions(running: Running) -> None:
     proxy = add(running)
     inject(running, proxy, fault="latency", latency="1ms")
     do(running, lambda: carried(proxy, entry(1)))
+    do(running, lambda: proxy.callers.update({("psql", "gw0"): Counter(connections=3)}))
     text = answer(running)[1]
+    assert 'brownout_caller_connections_total{program="psql",proxy="echo",worker="gw0"} 3.0' in text
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     assert types.keys() == dict(re.findall(r"^# HELP (\S+) (.+\.)$", text, re.MULTILINE)).keys()
     assert (

@@ -9,6 +9,7 @@ from brownout.control.observations import Request
 from brownout.control.verdicts import breaker, crowd, recovery, retries
 from brownout.control.verdicts.finding import Finding
 from brownout.control.verdicts.operation import Kind, Operation, Step, of_requests
+from brownout.control.verdicts.verdict import Seen
 
 KINDS: dict[str, Kind] = {
     "200": "", "400": "final", "401": "final", "407": "final", "412": "correctable", "404": "final", "429": "retryable", "500": "ambiguous", "503": "retryable",
@@ -349,3 +350,12 @@ def test_requests_that_others_sent_as_well_meanwhile_may_be_theirs() -> None:
     assert shared(request(1, 0.0, 1.0), request(1, 2.0, 1.0), request(2, 4.0, 1.0)) == [False, False]
     assert shared(request(1, 0.0, 1.0), request(2, 0.5, 1.0, target="GET /b")) == [False, False]
     assert shared(request(1, 0.0, 1.0), request(2, 0.5, 1.0, idempotency_key="k")) == [False, False]
+
+
+def test_the_clients_of_one_program_are_judged_alone() -> None:
+    orders, psql, nobody = (SimpleNamespace(caller=program) for program in ("python orders.py", "psql", ""))
+    seen = Seen([orders, psql], [psql, orders, nobody])
+    assert seen.of("orders") == Seen([orders], [orders])
+    assert seen.of("p*") == Seen([orders, psql], [psql, orders])
+    assert seen.of("") is seen
+    assert Seen(None, [psql]).of("psql") == Seen(None, [psql])

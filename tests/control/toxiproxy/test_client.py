@@ -152,7 +152,7 @@ def test_a_proxy_and_a_receipt_say_what_is_not_known(client: ToxiproxyClient, ru
     assert view == {
         "name": "echo", "listen": address.endpoint, "address": address.endpoint,
         "upstream": f"tcp://{running.echo}", "protocol": "tcp", "enabled": True, "trouble": None,
-        "connections": None, "bytes": None, "turns": None, "errors": {},
+        "connections": None, "bytes": None, "turns": None, "errors": {}, "callers": [],
         "injections": [
             {"fault": "latency", "name": "latency", "stream": "downstream", "latency": "1ms"},
             {"fault": "noop", "name": "noop_downstream", "stream": "downstream"},
