@@ -4,7 +4,9 @@
 
 A client connects again and again to an echo server: by itself, beneath `brownout run --intercept`, and beneath it while
 streams of bulk keep the proxy as busy as it can be. Each connect() is timed alone; a byte goes there and back before
-the next one. Then an asyncio client with a timer of 5 ms connects to an upstream whose backlog is full, which never
+the next one. An intercepted connect() wakes two processes one after the other, which is what a byte between two idle
+processes does as well: beside the same streams it shows what of the time is the system's. Then an asyncio client with a
+timer of 5 ms connects to an upstream whose backlog is full, which never
 answers: what is shown is the longest time between two of its ticks. The candidates take turns.
 """
 
@@ -19,7 +21,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rig import HOST, Echo, median, percentile, process, server, source, table
 
@@ -47,13 +49,36 @@ def connects(port: int, count: int) -> list[float]:
     return took
 
 
-def busy(port: int, count: int, bulk: int, streams: int) -> list[float]:
-    """Time connect() while other processes read as much as comes."""
+def wakes(port: int, count: int) -> list[float]:
+    """Time a byte to a process that waits for it, and back."""
+    ours, theirs = socket.socketpair()
+    partner = multiprocessing.Process(target=_answer, args=(theirs,), daemon=True)
+    partner.start()
+    took = []
+    for _ in range(count):
+        began = time.perf_counter()
+        ours.sendall(b"x")
+        ours.recv(1)
+        took.append((time.perf_counter() - began) * 1e3)
+        with socket.create_connection((HOST, port)) as sock:  # so that it is as far from the last one
+            sock.sendall(b"x")
+            sock.recv(1)
+    partner.kill()
+    return took
+
+
+def _answer(sock: socket.socket) -> None:
+    while sock.sendall(sock.recv(1)) is None:
+        pass
+
+
+def busy(timed: Callable[[int, int], list[float]], port: int, count: int, bulk: int, streams: int) -> list[float]:
+    """Time something while other processes read as much as comes."""
     readers = [multiprocessing.Process(target=_read, args=(bulk,), daemon=True) for _ in range(streams)]
     for reader in readers:
         reader.start()
     time.sleep(1)
-    took = connects(port, count)
+    took = timed(port, count)
     for reader in readers:
         reader.kill()
     return took
@@ -89,7 +114,8 @@ def client(kind: str, ports: Sequence[int], count: int, streams: int) -> None:
     if kind == "gaps":
         took = asyncio.run(gaps(ports[0]))
     else:
-        took = connects(ports[0], count) if kind == "quiet" else busy(ports[0], count, ports[1], streams)
+        timed = wakes if kind == "wakes" else connects
+        took = connects(ports[0], count) if kind == "quiet" else busy(timed, ports[0], count, ports[1], streams)
     print(json.dumps(took))
 
 
@@ -130,12 +156,13 @@ def main() -> None:
     seen: dict[tuple[str, str], list[list[float]]] = {}
     with process(server, Echo) as echo, process(source) as bulk, silent() as nowhere:
         ports = {"quiet": (echo.recv(),), "gaps": (nowhere,)}
-        ports["busy"] = (*ports["quiet"], bulk.recv())
+        ports["busy"] = ports["wakes"] = (*ports["quiet"], bulk.recv())
         for _ in range(asked.rounds):
-            for kind in ("quiet", "busy", "gaps"):
+            for kind in ("quiet", "busy", "wakes", "gaps"):
                 for name, before in CANDIDATES.items():
                     seen.setdefault((kind, name), []).append(measure(before, kind, ports[kind], asked))
-    titles = {"quiet": "quiet", "busy": f"{asked.streams} streams of bulk"}
+    streams = f"{asked.streams} streams of bulk"
+    titles = {"quiet": "quiet", "busy": streams, "wakes": f"{streams}, a byte between two processes in its place"}
     rows = []
     for (kind, name), rounds in seen.items():
         if kind != "gaps":

@@ -51,11 +51,14 @@ def check(files: tuple[str, ...], as_json: bool) -> None:
         sys.exit(WRONG)
 
 
-@click.command(epilog=examples("brownout schema > brownout.schema.json"))
-def schema() -> None:
-    """Write the JSON Schema of the configuration file, for editors."""
-    from ..faults.config.schema import schema as make
-
+@click.command(epilog=examples("brownout schema > brownout.schema.json", "brownout schema verify"))
+@click.argument("of", type=click.Choice(["file", "verify"]), default="file", metavar="[file|verify]")
+def schema(of: str) -> None:
+    """Write the JSON Schema of the configuration file, for editors, or that of what `verify` writes as verify.json."""
+    if of == "verify":
+        from ..verify.document import schema as make
+    else:
+        from ..faults.config.schema import schema as make
     write_json(make())
 
 

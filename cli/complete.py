@@ -1,4 +1,7 @@
-"""Shell completion: faults and settings from the catalogue, names of proxies from a Brownout that answers at once."""
+"""Shell completion: faults and settings from the catalogue, names of proxies from a Brownout that answers at once.
+
+The catalogue is imported when somebody completes a word of it: no other command is to wait for that.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..control.client_at import AnyClient, client_at
-from ..faults.callers import CALLER_KEYS
-from ..faults.catalogue import CATALOGUE, everything, find
-from ..faults.fault import opening_line
-from ..faults.settings import fields
-from ..faults.spec import Streams, match_keys
 from ..wire.errors import BrownoutError
 
 COMPLETION_TIMEOUT = 0.3
@@ -21,6 +19,9 @@ COMPLETION_TIMEOUT = 0.3
 
 def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of a fault."""
+    from ..faults.catalogue import CATALOGUE, everything
+    from ..faults.fault import opening_line
+
     try:
         found = everything()
     except BrownoutError:
@@ -32,6 +33,9 @@ def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of a setting of the fault that was named before it."""
+    from ..faults.catalogue import find
+    from ..faults.settings import fields
+
     try:
         fault = find(str(ctx.params.get("fault")).partition(":")[0])
     except BrownoutError:
@@ -45,6 +49,9 @@ def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 
 def matches(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a key of a match, for the fault, or the injection, that was named before it."""
+    from ..faults.catalogue import find
+    from ..faults.spec import match_keys
+
     named = ctx.params
     try:
         if "fault" in named:
@@ -63,12 +70,16 @@ def matches(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 def callers(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a key of a caller."""
+    from ..faults.callers import CALLER_KEYS
+
     found = [CompletionItem(f"{key}=", help=meaning) for key, meaning in CALLER_KEYS.items()]
     return [item for item in found if item.value.startswith(incomplete)]
 
 
 def streams(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a stream."""
+    from ..faults.spec import Streams
+
     return [CompletionItem(stream) for stream in get_args(Streams) if stream.startswith(incomplete)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,26 +31,34 @@ def instead(*command: str) -> Meant:
 
 
 class Group(click.Group):
-    """A group whose commands are listed in the order of their use.
+    """A group whose commands are listed in the order of their use, and imported when they are wanted.
 
-    `help` is `--help`, `aliases` are other names of its commands, and `meant` has the lines to type for words that
-    people try.
+    `homes` are the modules of its commands by their names, from this package. `help` is `--help`, `aliases` are other
+    names of its commands, and `meant` returns the lines to type for words that people try.
     """
 
     def __init__(
         self,
         *args: Any,  # as click declares it
+        homes: Mapping[str, str] | None = None,
         aliases: Mapping[str, str] | None = None,
-        meant: Mapping[str, Meant] | None = None,
+        meant: Callable[[], Mapping[str, Meant]] = dict,
         **extra: Any,
     ) -> None:
         super().__init__(*args, **extra)
+        self._homes = homes or {}
         self._aliases = aliases or {}
-        self._meant = meant or {}
+        self._meant = meant
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command by its name or another name of it."""
-        return super().get_command(ctx, self._aliases.get(cmd_name, cmd_name))
+        return self.load(self._aliases.get(cmd_name, cmd_name))
+
+    def load(self, name: str) -> click.Command | None:
+        """Import a command, if it is not there yet, and return it; None where there is none of this name."""
+        if name not in self.commands and name in self._homes:
+            self.add_command(getattr(importlib.import_module(self._homes[name], __package__), name))
+        return self.commands.get(name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -66,11 +75,11 @@ class Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the commands in the order of their use, not of the alphabet."""
-        return list(self.commands)
+        return list(self._homes) or list(self.commands)
 
     def _unknown(self, word: str, rest: Sequence[str]) -> BrownoutError:
-        problem = unknown("command", word, self.commands)
-        meant = self._meant.get(word.lower())
+        problem = unknown("command", word, list(self._homes) or self.commands)
+        meant = self._meant().get(word.lower())
         if meant is None:
             return BrownoutError(problem.message, problem.hint)
         return refusal(problem.message, meant.hint, meant.lines(list(rest)))

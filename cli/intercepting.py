@@ -59,10 +59,11 @@ async def begin(
     fleet: Fleet, chosen: Choice, told: Told | None, server: Server | None, stack: AsyncExitStack
 ) -> Interception:
     """Get ready to catch the connections of the command. Raises InterceptError."""
-    from ..proxy.intercept import Interception
+    from ..proxy.intercept import Interception, Streams
 
     ours = () if server is None else (server.address.port,)
-    interception = Interception(fleet, chosen, ours, to_stderr=told is not None and told.as_json)
+    streams = Streams(stdout=sys.stderr if told is not None and told.as_json else None)
+    interception = Interception(fleet, chosen, ours, streams)
     stack.push_async_callback(interception.close)
     await interception.open()
     return interception

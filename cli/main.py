@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import errno
-import importlib.metadata
 import os
-import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import click
 
 from ..wire.errors import BrownoutError
 from . import errors
-from .catalogue import faults
-from .check import check, schema
-from .demo.command import demo
-from .deps import deps
-from .group import Group
-from .inject import change, heal, inject
-from .log import log
-from .meant import MEANT
-from .options import examples, json_option, write_json
-from .profile import profile
-from .proxies import proxy
-from .run import run
-from .status import status
-from .toxiproxy import toxiproxy
+from .group import Group, Meant
+from .options import examples
 
 WRONG = 2
 INTERRUPTED = 130
+_HOMES = {
+    "run": ".run",
+    "deps": ".deps",
+    "verify": ".verify",
+    "inject": ".inject",
+    "change": ".inject",
+    "heal": ".inject",
+    "profile": ".profile",
+    "status": ".status",
+    "log": ".log",
+    "proxy": ".proxies",
+    "faults": ".catalogue",
+    "check": ".check",
+    "schema": ".check",
+    "toxiproxy": ".toxiproxy",
+    "demo": ".demo.command",
+    "version": ".version",
+}
+"""The modules of the commands, in the order of their use."""
 _WITH_FILES = ("run", "check", "toxiproxy")
 """Commands that take the names of files, which may be any bytes."""
 _UNWRITABLE = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -78,10 +83,17 @@ class Program(Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _meant() -> Mapping[str, Meant]:
+    from .meant import MEANT
+
+    return MEANT
+
+
 @click.group(
     cls=Program,
+    homes=_HOMES,
     aliases={"logs": "log"},
-    meant=MEANT,
+    meant=_meant,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
         "brownout run -p redis=redis://127.0.0.1:6379      a proxy before a Redis",
@@ -96,41 +108,6 @@ def cli(ctx: click.Context) -> None:
     """Make the services that you depend on slow, broken, absent or wrong, on command."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False
-
-
-@click.command(epilog=examples("brownout version --json"))
-@json_option
-def version(as_json: bool) -> None:
-    """Show which Brownout this is."""
-    known = {
-        "version": importlib.metadata.version("brownout"),
-        "python": platform.python_version(),
-        "system": platform.system(),
-    }
-    if as_json:
-        write_json(known)
-    else:
-        click.echo("brownout {version} (Python {python}, {system})".format(**known))
-
-
-for command in (
-    run,
-    deps,
-    inject,
-    change,
-    heal,
-    profile,
-    status,
-    log,
-    proxy,
-    faults,
-    check,
-    schema,
-    toxiproxy,
-    demo,
-    version,
-):
-    cli.add_command(command)
 
 
 def main() -> NoReturn:

@@ -46,6 +46,13 @@ class Output:
         """Return what stands in place of lines that were left out."""
         return f"... {lines} lines left out, nobody read them"
 
+    def draw(self, text: str) -> None:
+        """Write what moves the cursor about, or leave it out."""
+        if not self._closed and self.is_ready():
+            with contextlib.suppress(OSError):
+                self._stream.flush()
+                os.write(self._stream.fileno(), text.encode(errors="backslashreplace")[:LONGEST])
+
     def say(self, line: str) -> None:
         """Write a line, or leave it out."""
         if self._closed:

@@ -14,7 +14,7 @@ from .options import api_option, examples, json_option, write_json
 from .upstream import full
 
 
-@click.group(cls=Group, meant=PROXY_MEANT)
+@click.group(cls=Group, meant=lambda: PROXY_MEANT)
 def proxy() -> None:
     """Add, remove, enable or disable proxies of a running Brownout."""
 

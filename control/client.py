@@ -8,12 +8,11 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Self, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Self, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from ..faults.profile import Profile
 from ..faults.settings import Problem, SettingsError
 from ..faults.settings.units import Duration
 from ..wire.address import Address
@@ -35,6 +34,9 @@ from .views import (
     RequestView,
     WorkerView,
 )
+
+if TYPE_CHECKING:
+    from ..faults.profile import Profile
 
 DEFAULT = "127.0.0.1:8474"
 """Where the API listens when nothing else is said."""

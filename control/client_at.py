@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..faults.profile import Profile
 from ..wire.errors import BrownoutError
 from .client import SCHEME, TIMEOUT, VARIABLE, Client
 
 if TYPE_CHECKING:
+    from ..faults.profile import Profile
     from .toxiproxy.client import ToxiproxyClient
 
 AnyClient: TypeAlias = "Client | ToxiproxyClient"

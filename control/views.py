@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, final
 
-from ..faults.exchange import ExchangeFault
-from ..faults.fault import Fault, opening_line
-from ..faults.profile import Profile
 from ..faults.settings import Field, Settings, fields
-from ..faults.spec import Spec
 from .receipts import found_view, injection_view, moment
 
 if TYPE_CHECKING:
+    from ..faults.fault import Fault
+    from ..faults.profile import Profile
+    from ..faults.spec import Spec
     from ..proxy import ConnectionEntry, Entry, Fleet, Injection, Proxy, Recorded
 
 
@@ -326,6 +325,9 @@ def placed_view(proxy: Proxy, injection: Injection) -> PlacedView:
 
 def fault_view(fault: type[Fault]) -> FaultView:
     """Return a fault of the catalogue as JSON has it."""
+    from ..faults.exchange import ExchangeFault  # with all protocols; a client needs the shapes alone
+    from ..faults.fault import opening_line
+
     paragraphs = [" ".join(part.split()) for part in (fault.__doc__ or "").split("\n\n")]
     return {
         "name": fault.name,

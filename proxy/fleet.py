@@ -8,14 +8,14 @@ import os
 import secrets
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import placing
 from ..faults.placing import MOST, Placed
 from ..faults.profile import Placement, Profile
 from ..faults.segment import Kind
-from ..faults.settings.names import check, free, look_up
+from ..faults.settings.names import check, comes_from, free, look_up
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
 from .injections import cannot_tell, full
@@ -145,12 +145,17 @@ class Fleet(Shared):
             if target.is_name:
                 self.expect(target.key)
 
-    async def meet(self, names: Sequence[str], upstream: Address) -> Proxy:
+    async def meet(self, names: Sequence[str], upstream: Address, others: Set[str] = frozenset()) -> Proxy:
         """Stand before an upstream that was met: by the proxy that is expected under one of its names, or a new one.
 
-        A new one has the first of the names. Profiles that are applied act on it as well. Raises BrownoutError.
+        Of several with one name, as `redis` and `redis-2`, the first that is expected is the one.
+        A new one has the first of the names. Profiles that are applied act on it as well. `others` are expected too,
+        but are known to be something else. Raises BrownoutError.
         """
-        expected = next((self.proxies[name] for name in names if self._expects(name)), None)
+        numbered = [name for name in self.proxies if comes_from(name, names[0])]
+        expected = next(
+            (self.proxies[name] for name in (*names, *numbered) if self._expects(name) and name not in others), None
+        )
         if expected is None:
             return await self.add(free(names[0], self.proxies), upstream, then=self._place_on_new)
         await expected.meet(upstream)

@@ -19,6 +19,7 @@ from .pytest_session import (
     FILE,
     VARIABLE,
     begin_env,
+    begin_verified,
     drawn,
     header,
     new_chaos,
@@ -68,6 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     """Say that tests are to come, and set the variables of `env:`, before any of the user's code is imported."""
     tell("announce_tests")
+    begin_verified(early_config)
     begin_env(early_config)
     result = yield
     if (environment := early_config.stash.get(ENVIRONMENT, None)) is not None:

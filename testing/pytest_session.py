@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FILE = "brownout.yaml"
 VARIABLE = "BROWNOUT_API"
+VERIFY = "BROWNOUT_VERIFY"
+"""Where a `brownout verify` waits for sessions: the path of a socket."""
 NONE = "none"
 CHAOS: pytest.StashKey[Chaos] = pytest.StashKey()
 """What a test that uses `chaos` has, from its set-up to its teardown."""
@@ -87,6 +89,23 @@ def new_chaos(config: pytest.Config) -> Chaos:
         return _embedded(config, _read(_path(config)), str(worker["workerid"]) if worker else None)
     name = str(worker["workerid"]) if worker and int(str(worker["workercount"])) > 1 else ""
     return Chaos(config=_read(_path(config)), seed=config.getoption("brownout_seed"), api=api(config), worker=name)
+
+
+def begin_verified(config: pytest.Config) -> None:
+    """Hand the session over to the `brownout verify` that waits for it. Raises UsageError."""
+    if VERIFY not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    from .verified.agent import Agent
+    from .verified.channel import TAKEN, Channel
+
+    if TAKEN in os.environ:
+        return
+    try:
+        channel = Channel(os.environ[VERIFY])
+    except OSError:
+        return  # a session that outlives it, or whose environment does
+    os.environ[TAKEN] = "1"
+    config.pluginmanager.register(Agent(channel), "brownout-verify")
 
 
 def begin_env(config: pytest.Config) -> None:

@@ -47,7 +47,7 @@ def _handle_error(server: socketserver.BaseServer, request: Any, client: Any) ->
 
 socketserver.BaseServer.handle_error = _handle_error  # type: ignore[method-assign]
 
-os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:rerunfailures"  # for the processes that run pytest
+os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:rerunfailures -p no:pytest_cov"  # for the processes that run pytest
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -22,7 +22,7 @@ def instructions() -> list[tuple[str, str]]:
 
 def check(words: list[str]) -> None:
     """Parse the words of a `brownout` command, without running it."""
-    command = cli.commands[words[0]]
+    command = cli.load(words[0])
     command.make_context(words[0], words[1:], resilient_parsing=True)
     options = {option for param in command.params for option in param.opts}
     assert {word for word in words[1:] if word.startswith("-")} <= options
@@ -57,7 +57,7 @@ def test_the_stage_for_users_of_toxiproxy_runs_it_as_theirs_does() -> None:
     assert json.loads(found["ENTRYPOINT"]) == ["/toxiproxy"]
     assert json.loads(found["CMD"]) == ["-host=0.0.0.0"]
     assert found["ENV"] == "LOG_LEVEL=info"
-    cli.commands["toxiproxy"].make_context("toxiproxy", json.loads(found["CMD"]), resilient_parsing=True)
+    cli.load("toxiproxy").make_context("toxiproxy", json.loads(found["CMD"]), resilient_parsing=True)
     installed = stage("installed")["RUN"]
     for script, words in (
         ("/toxiproxy", "brownout toxiproxy"),

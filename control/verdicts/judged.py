@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,29 @@ if TYPE_CHECKING:
     from ...proxy import Fleet, Proxy
 
 
-def judged(fleet: Fleet, expected: Expectations, *, proxy: str | None = None) -> list[FindingView]:
-    """Return what is found of the clients of one proxy, or of all, as far as the records go back."""
+def judged(
+    fleet: Fleet,
+    expected: Expectations,
+    *,
+    proxy: str | None = None,
+    since: float = -math.inf,
+    until: float = math.inf,
+) -> list[FindingView]:
+    """Return what is found of the clients of one proxy, or of all, as far as the records go back.
+
+    `since`, `until`: only of what began at that time or later, and before this one, by the clock of the fleet.
+    """
     proxies = fleet.proxies.values() if proxy is None else [fleet.proxy(proxy)]
-    return [view for each in proxies for view in _judged(fleet, each, expected)]
+    return [view for each in proxies for view in _judged(fleet, each, expected, since, until)]
 
 
-def _judged(fleet: Fleet, proxy: Proxy, expected: Expectations) -> Iterator[FindingView]:
-    connections = observations.connections(map(connection_view, fleet.connections(proxy=proxy.name)))
+def _judged(fleet: Fleet, proxy: Proxy, expected: Expectations, since: float, until: float) -> Iterator[FindingView]:
+    made = [each for each in fleet.connections(proxy=proxy.name) if since <= each.began < until]
+    connections = observations.connections(map(connection_view, made))
     requests = None
     if dialect_of(proxy.protocol) is not None:
-        requests = observations.requests(map(request_view, fleet.requests(proxy=proxy.name)))
+        asked = [each for each in fleet.requests(proxy=proxy.name) if since <= each.began < until]
+        requests = observations.requests(map(request_view, asked))
     placed = [*proxy.injections.healed, *proxy.injections.values()]
     ends = [each.healed_at for each in placed]
     holding = frozenset(each.name for each in placed if type(each.spec.fault).admit is not Fault.admit)

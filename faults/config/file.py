@@ -38,6 +38,7 @@ from .profile_section import read_profiles
 from .proxy_section import ProxyEntry, read_proxies
 from .reader import Reader, shape, switch
 from .template import Template
+from .verify_section import VerifySection, read_verify
 
 __all__ = ["Config", "ConfigError", "ConfigProblem", "ProxyEntry", "parse", "read", "shipped"]
 
@@ -57,6 +58,9 @@ class Config(NamedTuple):
     env: Annotated[
         dict[str, Template], Meta(description="Variables that lead to the proxies: templates like {db.url}.")
     ] = {}
+    verify: Annotated[VerifySection, Meta(description="What `brownout verify` runs, breaks and expects.")] = (
+        VerifySection()
+    )
 
 
 def read(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -96,6 +100,7 @@ def _config(reader: Reader, root: Node, name: str, environ: Mapping[str, str]) -
         env=read_env(reader, items.get("env"), proxies, environ),
         profiles=read_profiles(reader, items.get("profiles"), proxies.protocols),
         strict=_strict(reader, items.get("strict")),
+        verify=read_verify(reader, items.get("verify")),
     )
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import get_args
 
+import msgspec
 from msgspec import inspect
 
 from ...wire.address import NO_DRIVERS
@@ -26,6 +27,7 @@ from ..trigger import Trigger
 from .file import SEEDS, Config
 from .proxy_section import ProxyEntry
 from .template import FIELDS
+from .verify_section import Availability, Probe
 
 Schema = dict[str, object]
 
@@ -44,7 +46,7 @@ _UNTOLD: Schema = {"type": "object", "properties": {"fault": _VARIABLE}, "requir
 
 def schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of a configuration file."""
-    seed, proxies, profiles, strict, env = (_about(field) for field in _fields(Config)[1:])
+    seed, proxies, profiles, strict, env, verify = (_about(field) for field in _fields(Config)[1:])
     by_fault = {f"fault-{name}": _injection(fault) for name, fault in CATALOGUE.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -57,6 +59,7 @@ def schema() -> Schema:
                 "env": {**env, **_any(_variables(), _NULL)},
                 "profiles": {**profiles, **_any(_named(_profile()), _NULL)},
                 "strict": {**strict, **_any({"type": "boolean"}, _NULL, _VARIABLE)},
+                "verify": {"description": verify["description"], **_any(_verify(), _NULL)},
             }
         ),
         "$defs": {
@@ -100,6 +103,25 @@ def _variables() -> Schema:
         "propertyNames": {"pattern": "^(?!BROWNOUT_)[A-Za-z_][A-Za-z0-9_]*$"},
         "additionalProperties": _any(template, _NULL),
     }
+
+
+def _verify() -> Schema:
+    command = _any(_TEXT, {"type": "array", "items": _TEXT}, _NULL)
+    probe = _closed({field.encode_name: _setting(field) for field in _fields(Probe)}, required=["url"])
+    words: Schema = {"type": "array", "items": _TEXT}
+    level: Schema = {"enum": list(get_args(Availability))}
+    return _closed(
+        {
+            "command": {"description": "In place of what stands behind --.", **command},
+            "journeys": {"description": "In place of tests.", **_any(_each(_any(probe, command)), _NULL)},
+            "failures": {"description": "Of a dependency only these.", **_any(_each(words), _NULL)},
+            "expect": {"description": "How a journey may fare under it.", **_any(_each(level), _NULL)},
+        }
+    )
+
+
+def _each(values: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": values}
 
 
 def _profile() -> Schema:
@@ -199,7 +221,7 @@ def _setting(field: inspect.Field) -> Schema:
 
 def _about(field: inspect.Field) -> Schema:
     """Return a field's description, and its default where there is one to speak of."""
-    absent = field.required or field.default is None or isinstance(field.default, dict)
+    absent = field.required or field.default in (None, msgspec.NODEFAULT) or isinstance(field.default, dict)
     told = [each.extra_json_schema or {} for each in _members(field.type) if isinstance(each, inspect.Metadata)]
     return {**(told[0] if told else {}), **({} if absent else {"default": plain(field.default)})}
 

@@ -32,6 +32,13 @@ def _names(text: str) -> object:
     return [name.strip() for name in text.split(",")]
 
 
+def _numbers(text: str) -> object:
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise BrownoutError(f"{text!r} has something else than numbers in it", "write them like 200, 503")
+    return [int(word) for word in words]
+
+
 def _headers(text: str) -> object:
     lines = [line.partition(":") for line in text.splitlines() if line.strip()]
     if not all(colon for _, colon, _ in lines):
@@ -43,6 +50,7 @@ _JSON = Composite("JSON", "a mapping or a list, or JSON as text", _json)
 
 COMPOSITES: dict[object, Composite] = {
     tuple[str, ...]: Composite("names", "a list of names, or names as text with commas", _names),
+    tuple[int, ...]: Composite("numbers", "a list of numbers, or numbers as text with commas", _numbers),
     dict[str, str]: Composite("headers", "a mapping of names to text, numbers in quotes, or NAME: VALUE", _headers),
     dict[str, object]: _JSON,
     list[object]: _JSON,

@@ -5,6 +5,6 @@ The room `supervisor` has what runs beside: the process that answers each connec
 
 from .choice import Choice
 from .interception import Interception
-from .supervised import InterceptError, Supervised
+from .supervised import InterceptError, Streams, Supervised
 
-__all__ = ["Choice", "InterceptError", "Interception", "Supervised"]
+__all__ = ["Choice", "InterceptError", "Interception", "Streams", "Supervised"]

@@ -20,6 +20,7 @@ import asyncio
 import errno
 import os
 import socket
+import time
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -33,11 +34,12 @@ from ..proxy import Proxy
 from ..record.caller import Caller
 from ..record.event import ServerShared
 from ..system import sockets
+from ..system.listening import is_gone, listening_ports
 from . import naming
 from .choice import Choice
 from .door import Arrival, Door
 from .newcomer import Newcomer, Words
-from .supervised import Supervised
+from .supervised import INHERITED, Streams, Supervised
 
 _REASONS = {errno.ECONNREFUSED: "dial_refused", errno.ETIMEDOUT: "dial_timeout"}
 
@@ -63,21 +65,23 @@ class Met(NamedTuple):
 class Interception:
     """The connections of one command; `ours` are ports at which this process listens beside its proxies.
 
-    `to_stderr`: see `Supervised`.
-
     `unseen` has what passed by (kind and detail), `refused` how often destinations without a proxy refused,
-    `silent` how often their clients left without a word, before anybody had spoken there.
+    `silent` how often their clients left without a word, before anybody had spoken there. `forgotten` are the proxies
+    that `forget_gone` found without a server, with where that was at last.
     """
 
-    def __init__(self, fleet: Fleet, choice: Choice, ours: tuple[int, ...] = (), *, to_stderr: bool = False) -> None:
+    def __init__(self, fleet: Fleet, choice: Choice, ours: tuple[int, ...] = (), streams: Streams = INHERITED) -> None:
         self._fleet = fleet
         self._choice = choice
         self._ours = ours
-        self.command = Supervised(self._hear, to_stderr=to_stderr)
+        self.command = Supervised(self._hear, streams)
         self._door = Door(fleet.clock, self._arrived, self._failed, self.command.catch_up)
         self._met: dict[str, Met] = {}
         self._looked_up: set[Proxy] = set()
         self._learnt: set[Proxy] = set()
+        self.forgotten: dict[str, Address] = {}
+        self._listening: set[int] = set()
+        self._looked_at = 0.0
         self._others: Proxy | None = None
         self._newcomers: dict[str, Newcomer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -185,7 +189,9 @@ class Interception:
         protocol = naming.protocol_of(words.client, words.server)
         upstream = Address.upstream(naming.url(to, protocol))
         if len(self._learnt) < MOST:
-            proxy = await self._fleet.meet(list(naming.names(to, protocol, words.client)), upstream)
+            there = self._was_there(upstream)
+            others = {name for name, at in self.forgotten.items() if there and at != upstream}
+            proxy = await self._fleet.meet(list(naming.names(to, protocol, words.client)), upstream, others)
         else:
             proxy = await self._shared(upstream)
         self._learnt.add(proxy)
@@ -206,6 +212,34 @@ class Interception:
     def destinations(self) -> set[str]:
         """Where the command has connected to, or tried to, by TCP or unix sockets."""
         return {*self._met, *self.refused, *self.silent}
+
+    async def forget_gone(self) -> None:
+        """Expect anew what was learnt and listens no longer: tests that start a server do so at another port each time.
+
+        Its name, which others know it by, is kept for what begins to listen after this call. What is elsewhere than on
+        this machine is there, as far as is known.
+        """
+        if (listening := listening_ports()) is None:
+            return
+        self._listening, self._looked_at = listening, time.time()
+        for proxy in tuple(self._learnt):
+            at = proxy.upstream
+            if not self._is_there(proxy) or not is_gone(at, listening):
+                continue
+            self._learnt.discard(proxy)
+            self.forgotten[proxy.name] = at
+            self._met = {to: met for to, met in self._met.items() if met.proxy is not proxy}
+            await self._fleet.remove(proxy.name)
+            self._fleet.expect(proxy.name)
+
+    def _was_there(self, at: Address) -> bool:
+        """Say whether something listened there before the last call of `forget_gone`."""
+        if not at.path:
+            return not is_gone(at, self._listening)
+        try:
+            return os.stat(at.path).st_ctime < self._looked_at
+        except OSError:
+            return False
 
     # Whose upstream it is
 

@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 from ...supervisor import kernel, messages
 from ...supervisor.messages import Policy
@@ -36,15 +36,25 @@ class InterceptError(BrownoutError):
     """A system that does not let connections be intercepted."""
 
 
+class Streams(NamedTuple):
+    """Where the command reads and writes, as descriptors or files; None: where this process does."""
+
+    stdin: int | IO[Any] | None = None
+    stdout: int | IO[Any] | None = None
+    stderr: int | IO[Any] | None = None
+
+
+INHERITED = Streams()
+
+
 class Supervised:
     """A command whose connections are caught, as `asyncio.subprocess.Process` has one.
 
-    `hear` is called with each message of the process that answers, and the descriptors that came with it. `to_stderr`:
-    what the command writes to stdout goes to stderr.
+    `hear` is called with each message of the process that answers, and the descriptors that came with it.
     """
 
-    def __init__(self, hear: Callable[[dict[str, Any], list[int]], None], *, to_stderr: bool = False) -> None:
-        self._to_stderr = to_stderr
+    def __init__(self, hear: Callable[[dict[str, Any], list[int]], None], streams: Streams) -> None:
+        self._streams = streams
         self._hear = hear
         self._loop = asyncio.get_running_loop()
         self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -80,7 +90,7 @@ class Supervised:
             *words,
             env=dict(environment),
             pass_fds=[self._theirs.fileno()],
-            stdout=sys.stderr if self._to_stderr else None,
+            **self._streams._asdict(),
         )
         self._theirs.close()
         if wrong := await self._started:

@@ -224,6 +224,7 @@ def test_faults_lists_and_explains() -> None:
 COMMANDS = [
     "run",
     "deps",
+    "verify",
     "inject",
     "change",
     "heal",

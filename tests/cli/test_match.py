@@ -134,7 +134,7 @@ def test_a_toxiproxy_has_no_such_fault(api: Running) -> None:
 
 
 def test_the_keys_of_a_match_are_completed_for_the_fault_that_was_named() -> None:
-    inject = cli.commands["inject"]
+    inject = cli.load("inject")
     parameter = next(each for each in inject.params if each.name == "matches")
 
     def complete(fault: str, incomplete: str) -> list[str]:
@@ -151,7 +151,7 @@ def test_the_keys_of_a_match_are_completed_for_the_fault_that_was_named() -> Non
 
 def test_the_keys_of_a_match_are_completed_for_the_injection_that_was_named(api: Running) -> None:
     says(api, "inject", "api", "http.delay:1s", "--name", "slow")
-    change = cli.commands["change"]
+    change = cli.load("change")
     parameter = next(each for each in change.params if each.name == "matches")
 
     def complete(*words: str) -> list[str]:

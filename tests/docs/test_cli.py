@@ -16,8 +16,8 @@ GENERATED = r"## {}\n\n`brownout .*`\n\n.*\n(?:Takes .*\n)?(?:\n\| option \| mea
 
 def leaves(command: click.Command, path: str = "brownout") -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from leaves(inner, f"{path} {name}")
+        for name in command.list_commands(click.Context(command)):
+            yield from leaves(command.get_command(click.Context(command), name), f"{path} {name}")
     else:
         yield path, command
 

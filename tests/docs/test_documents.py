@@ -33,7 +33,9 @@ def test_commands_that_are_mentioned_exist_with_their_options(document: str) -> 
         command: click.Command = cli
         for word in shlex.split("".join(mention), comments=True)[1:]:
             if isinstance(command, click.Group):
-                command, *_ = (command.commands[each] for each in word.split("|"))  # list|show: both exist
+                command, *_ = (
+                    command.get_command(click.Context(command), each) for each in word.split("|")
+                )  # list|show: both exist
             elif word == "--":
                 break
             elif word.startswith("-"):

@@ -259,7 +259,7 @@ def test_an_error_reads_like_a_compiler() -> None:
 
 def test_what_is_long_is_cut_and_what_are_many_are_counted() -> None:
     ((_, _, key, message, hint),) = problems(f"{'k' * 500}: 1")
-    assert (len(key), message, hint) == (303, "unknown key", "known: env, profiles, proxies, seed, strict")
+    assert (len(key), message, hint) == (303, "unknown key", "known: env, profiles, proxies, seed, strict, verify")
     found = problems("".join(f"k{number}: 1\n" for number in range(MOST + 5)))
     assert len(found) == MOST + 1
     assert found[-1] == (0, 0, "", "5 more problems", "fix these first")

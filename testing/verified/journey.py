@@ -1,0 +1,178 @@
+"""Runs tests as an order says, and tells what happens while `brownout verify` arms its faults."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import random
+import sys
+from collections.abc import Callable, Generator
+from typing import Any, Literal
+
+import pytest
+from _pytest.runner import call_and_report
+
+from . import processes
+from .channel import Channel, EndedError, Failure, Order, Phase
+from .entries import Entries
+from .handed import handed
+from .traces import Project
+
+_LOG = 4000
+
+
+class Journeys:
+    """The tests of a session, run one call after the other."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+        self._project = Project.of(session.config)
+        self._entries = Entries(self)
+        self._entries.wrap()
+        self._channel: Channel | None = None
+        self._raised: BaseException | None = None
+        self._calling = False
+        self._logged: Failure | None = None
+        """The exception that was logged last in the request under way."""
+
+    def run(self, order: Order, channel: Channel) -> None:
+        """Run what is ordered. Raises EndedError when nobody listens any more."""
+        self._channel = channel
+        known = {item.nodeid: item for item in self._session.items}
+        items = [known[each] for each in order["tests"]]
+        with _each_record(self._note_logged):
+            for item, after in zip(items, [*items[1:], None], strict=True):
+                channel.ask("test", test=item.nodeid, pid=os.getpid())
+                self._run(item, after, order)
+        channel.ask("done")
+        self._channel = None
+
+    def _run(self, item: Any, after: pytest.Item | None, order: Order) -> None:
+        obj = getattr(item, "obj", None)
+        calls, red = order["calls"], order["red"]
+        while calls:
+            calls -= 1
+            if hasattr(item, "_initrequest"):
+                item._initrequest()
+                if obj is not None and not isinstance(item, _unittest_cases()):
+                    item.obj = obj  # plugins for coroutines wrap it anew for each call
+            green, cold = self._call(item), False
+            if not calls and red and not green:
+                calls, red = 1, red - 1
+                cold = not red
+            # Between two calls fixtures of functions are made anew; all others stay, but for a last call.
+            self._phase(item, "teardown", nextitem=None if cold else item.parent if calls else after)
+
+    def _call(self, item: pytest.Item) -> bool:
+        if (outcome := self._phase(item, "setup")) != "passed":
+            return outcome == "skipped"
+        self._entries.wrap()
+        self._tell("calls", test=item.nodeid)
+        self._calling = True
+        try:
+            return self._phase(item, "call") == "passed"
+        finally:
+            self._calling = False
+
+    def _phase(self, item: pytest.Item, when: Literal["setup", "call", "teardown"], **given: Any) -> str:
+        self._raised = None
+        children = processes.children()
+        report = call_and_report(item, when, log=False, **given)
+        failure: Failure | None = None
+        if report.failed and self._raised is not None:
+            failure = self._project.failure(self._raised, report.longreprtext)
+        said = Phase(
+            outcome=report.outcome,
+            seconds=report.duration,
+            failure=failure,
+            reason=_reason(report),
+            ended=processes.ended(children),
+            log="\n".join(content for name, content in report.sections if when in name)[-_LOG:],
+        )
+        hands = handed(item, self._project) if when == "setup" else []
+        self._tell("phase", test=item.nodeid, when=when, hands=hands, **said)
+        return report.outcome
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Keep the exception: reports do not have it, and that of a TestCase is known only when its report is made."""
+        report = yield
+        self._raised = None if call.excinfo is None else call.excinfo.value
+        return report
+
+    # What entries tell
+
+    def entered(self, what: str) -> None:
+        """Say that the application begins to handle a request."""
+        self._logged = None
+        if self._calling:
+            self._tell("enter", what=what)
+
+    def left(self, status: int | None, error: BaseException | None, seconds: float) -> None:
+        """Say that it has ended."""
+        if self._calling:
+            failure = None if error is None else self._project.failure(error, "")
+            self._tell("leave", status=status, failure=failure, logged=self._logged, seconds=seconds)
+
+    def _note_logged(self, record: logging.LogRecord) -> None:
+        """Keep the exception that was logged last: frameworks log what they answer with 500."""
+        if self._calling and record.exc_info and record.exc_info[1] is not None:
+            self._logged = self._project.failure(record.exc_info[1], "")
+
+    def _tell(self, kind: str, **values: object) -> None:
+        if self._channel is not None:
+            try:
+                self._channel.ask(kind, **values)
+            except EndedError:
+                sys.exit(1)
+
+
+@contextlib.contextmanager
+def _each_record(note: Callable[[logging.LogRecord], None]) -> Generator[None]:
+    """Let each record of logging be noted as it is made, whichever handlers its logger has."""
+    make = logging.getLogRecordFactory()
+
+    def noted(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        note(record)
+        return record
+
+    logging.setLogRecordFactory(noted)
+    try:
+        yield
+    finally:
+        if logging.getLogRecordFactory() is noted:
+            logging.setLogRecordFactory(make)
+
+
+def reseed() -> None:
+    """Let no two forks draw the same numbers: names that must be unique would be taken.
+
+    Objects are known by their type alone: `isinstance` would ask a lazy one what it stands for.
+    """
+    for each in gc.get_objects():
+        if issubclass(type(each), random.Random) and not issubclass(type(each), random.SystemRandom):
+            each.seed()
+    random.seed()
+    if (numpy := sys.modules.get("numpy.random")) is not None:
+        with contextlib.suppress(Exception):
+            numpy.seed()
+
+
+def _reason(report: pytest.TestReport) -> str:
+    if not report.skipped:
+        return ""
+    if hasattr(report, "wasxfail"):
+        return f"it is expected to fail: {report.wasxfail}".removesuffix(": ")
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    return f"it is skipped: {text.removeprefix('Skipped: ')}".removesuffix(": ")
+
+
+def _unittest_cases() -> Any:
+    from _pytest.unittest import TestCaseFunction
+
+    return TestCaseFunction

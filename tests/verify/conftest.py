@@ -1,0 +1,1 @@
+collect_ignore = ["shop"]  # an application with tests of its own

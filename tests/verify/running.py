@@ -1,0 +1,56 @@
+"""A `brownout verify` as users run it, and what it found."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DEADLINE = 300.0
+PROGRAM = (sys.executable, "-m", "brownout.cli")
+
+
+class Verified(NamedTuple):
+    """A run that has ended; `document` is empty where it wrote none."""
+
+    code: int
+    out: str
+    err: str
+    document: dict[str, Any]
+
+    @property
+    def states(self) -> dict[tuple[str, str, str], str]:
+        """The state of each cell, by dependency, failure and journey, without the path of its file."""
+        return {
+            (each["dependency"], each["failure"], each["journey"].rpartition("::")[2]): each["state"]
+            for each in self.document["cells"]
+        }
+
+    def cell(self, dependency: str, failure: str, journey: str) -> dict[str, Any]:
+        """The cell of a journey, by the end of its name."""
+        (found,) = [
+            each
+            for each in self.document["cells"]
+            if (each["dependency"], each["failure"]) == (dependency, failure) and each["journey"].endswith(journey)
+        ]
+        return dict(found)
+
+
+def verify(folder: Path, *words: str, program: Sequence[str] = PROGRAM, **env: str) -> Verified:
+    """Run it in a folder, where it leaves its report."""
+    report = folder / "report"
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("BROWNOUT_", "PYTEST_XDIST"))}
+    done = subprocess.run(
+        [*program, "verify", "--report-dir", str(report), *words],
+        cwd=folder,
+        env=kept | env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    written = report / "verify.json"
+    document = json.loads(written.read_text()) if written.exists() else {}
+    return Verified(done.returncode, done.stdout, done.stderr, document)

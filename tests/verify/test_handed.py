@@ -1,0 +1,61 @@
+"""Whose connections a failure breaks for the test alone: those that fixtures hand out."""
+
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+
+from brownout.testing.verified.handed import handed
+from brownout.testing.verified.traces import Project
+
+CONNECTION = psycopg.Connection.__new__(psycopg.Connection)
+CONNECTION.pgconn = SimpleNamespace(status=1)  # type: ignore[assignment]  # which is closed
+
+
+def item(value: object, scope: str = "session", plugin: str = "conftest") -> Any:
+    fixture = SimpleNamespace(scope=scope, cached_result=(value, 0, None), func=SimpleNamespace(__module__=plugin))
+    return SimpleNamespace(instance=None, _request=SimpleNamespace(_fixture_defs={"it": fixture}))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """With a class of the application, `shop.Shop`, and one of the tests, `conftest.Database`."""
+    for module, name in (("shop", "Shop"), ("conftest", "Database")):
+        file = tmp_path.resolve() / f"{module}.py"
+        file.touch()
+        monkeypatch.setitem(sys.modules, module, made := ModuleType(module))
+        made.__file__ = str(file)
+        setattr(made, name, type(name, (), {"__module__": module}))
+    return Project(str(tmp_path.resolve()), (), ("test_*.py",))
+
+
+def has(module: str, name: str, value: object) -> object:
+    found: Any = getattr(sys.modules[module], name)()
+    found.connection = value
+    return found
+
+
+def test_a_connection_of_a_fixture_is_handed_out(project: Project) -> None:
+    assert handed(item(CONNECTION), project) == ["psycopg"]
+    assert handed(item((1, CONNECTION)), project) == ["psycopg"]
+
+
+def test_one_that_is_made_anew_for_each_test_is_not(project: Project) -> None:
+    assert handed(item(CONNECTION, scope="function"), project) == []
+
+
+def test_so_is_what_an_object_of_the_tests_has_and_not_what_one_of_the_application_has(project: Project) -> None:
+    assert handed(item(has("conftest", "Database", CONNECTION)), project) == ["conftest", "psycopg"]
+    assert handed(item(has("shop", "Shop", CONNECTION)), project) == ["shop"]
+
+
+def test_a_plugin_has_connections_of_its_framework(project: Project) -> None:
+    assert handed(item(None, plugin="pytest_django.fixtures"), project) == ["django"]
+    assert handed(item(None, plugin="anyio.pytest_plugin"), project) == []
+
+
+def test_a_test_without_fixtures_hands_out_nothing(project: Project) -> None:
+    assert handed(SimpleNamespace(), project) == []

@@ -1,0 +1,316 @@
+"""What becomes of a cell, from what was seen: made-up runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from brownout.verify import oracle
+from brownout.verify.document import Judged, Place
+from brownout.verify.oracle import Healthy, Verdict
+from brownout.verify.stage import Ran
+from brownout.verify.watch import Answered, CallSeen, Phase, Seen, Traffic
+
+TEST = "tests/test_shop.py::test_pay"
+USUAL = Healthy(seconds=0.1, answers=(201,), open={"postgres": 1}, repeatable=True, unsafe={"payments": 1})
+DONE = Ran(0, done=True, dump="", stuck=None)
+LOST = Ran(70, done=False, dump="", stuck=None)
+
+
+def frame(file: str, line: int, *, test: bool = False) -> dict[str, object]:
+    return {"file": file, "line": line, "function": "pay", "test": test}
+
+
+def failure(kind: str, *frames: dict[str, object], text: str = "no", libraries: Sequence[str] = ()) -> dict[str, Any]:
+    return {"type": kind, "text": text, "frames": list(frames), "libraries": libraries, "shown": ""}
+
+
+APP = frame("shop/pay.py", 7)
+OWN = frame("tests/test_shop.py", 3, test=True)
+ASSERTS = failure("AssertionError", OWN, text="assert 500 == 201")
+
+
+def phase(outcome: str, failed: dict[str, Any] | None) -> Phase:
+    return Phase(outcome, 0.1, failed, "", (), "")
+
+
+def call(
+    *answers: Answered, failed: Mapping[str, Any] | None = None, ended: bool = True, setup: str = "passed"
+) -> CallSeen:
+    """A call of a test: green, unless something failed, or it did not end."""
+    seen = CallSeen()
+    seen.setup = phase(setup, None if setup == "passed" else failure("OSError", OWN))
+    seen.began = setup == "passed"
+    seen.answered = list(answers)
+    if seen.began and ended:
+        seen.call = phase("failed" if failed else "passed", None if failed is None else dict(failed))
+    return seen
+
+
+def answer(status: int | None = 201, **given: Any) -> Answered:
+    return Answered("POST /pay", status, 0.01, **given)
+
+
+def judge(
+    *calls: CallSeen,
+    ran: Ran = DONE,
+    fired: int = 1,
+    hung: int | None = None,
+    entered: bool = True,
+    handles: bool = False,
+    healthy: Healthy = USUAL,
+    found: Sequence[Judged] = (),
+) -> Verdict:
+    seen = Seen(TEST)
+    seen.calls = list(calls)
+    seen.entered = entered
+    watch: Any = SimpleNamespace(
+        seen=[seen], fired=fired, hung=hung, asked="POST /pay", stood="POST /pay", handles=handles
+    )
+    return oracle.judge(watch, ran, healthy, "payments", found)
+
+
+GREEN = call(answer())
+RED = call(answer(500), failed=ASSERTS)
+
+
+def test_green_under_the_failure_and_after_it_is_resilient() -> None:
+    assert judge(GREEN, GREEN) == ("resilient", "", None, "")
+
+
+def test_what_met_no_failure_shows_nothing() -> None:
+    assert judge(GREEN, GREEN, fired=0).state == "vacuous"
+    assert judge(RED, GREEN, fired=0).state == "inconclusive"
+    assert judge(call(ended=False), fired=0, hung=0).state == "inconclusive"
+    assert judge(call(ended=False), fired=0, ran=LOST).state == "inconclusive"
+
+
+def test_an_answer_of_another_kind_that_the_test_allows_is_degraded() -> None:
+    verdict = judge(call(answer(202)), GREEN)
+    assert verdict == ("degraded", "POST /pay was answered 202, and 201 when healthy", None, "degraded")
+
+
+def test_an_answer_of_another_kind_that_it_does_not_allow_is_a_failure() -> None:
+    verdict = judge(call(answer(404), failed=ASSERTS), GREEN)
+    assert (verdict.state, verdict.harm) == ("failed", "degraded")
+    assert verdict.place == Place("tests/test_shop.py", 3, "pay")
+
+
+def test_a_server_error_is_a_failure_whatever_the_test_allows() -> None:
+    assert judge(call(answer(503)), GREEN).state == "failed"
+    assert judge(RED, GREEN) == ("failed", "POST /pay was answered 500, and 201 when healthy", None, "unavailable")
+
+
+def test_a_server_error_is_none_where_it_is_usual() -> None:
+    usual = USUAL._replace(answers=(503,))
+    assert judge(call(answer(503)), call(answer(503)), healthy=usual).state == "resilient"
+    raises = call(answer(None, failure=failure("KeyError", APP)))
+    assert judge(raises, raises, healthy=USUAL._replace(answers=(None,))).state == "resilient"
+
+
+def test_the_place_of_a_server_error_is_that_of_what_was_logged() -> None:
+    logged = failure("TimeoutError", frame("shop/app.py", 2), APP, text="timed out\nlate")
+    verdict = judge(call(answer(500, logged=logged), failed=ASSERTS), GREEN)
+    assert verdict.why == "POST /pay was answered 500, and 201 when healthy: TimeoutError: timed out"
+    assert verdict.place == Place("shop/pay.py", 7, "pay")
+
+
+def test_what_is_logged_is_not_held_against_a_graceful_answer() -> None:
+    assert judge(call(answer(201, logged=failure("TimeoutError", APP))), GREEN).state == "resilient"
+
+
+def test_an_exception_that_leaves_the_application_is_a_failure_at_its_innermost_line() -> None:
+    raised = failure("ConnectionError", OWN, frame("shop/app.py", 2), APP)
+    assert judge(call(answer(None, failure=raised), failed=raised), GREEN) == (
+        "failed",
+        "POST /pay raised ConnectionError: no",
+        Place("shop/pay.py", 7, "pay"),
+        "unavailable",
+    )
+
+
+def test_without_a_client_the_frames_say_whose_failure_it_is() -> None:
+    assert judge(call(failed=failure("OSError", OWN, APP)), GREEN, entered=False).state == "failed"
+    assert judge(call(failed=failure("OSError", OWN)), GREEN, entered=False).state == "inconclusive"
+
+
+def test_a_failure_of_the_test_itself_is_inconclusive() -> None:
+    own = failure("OperationalError", OWN, libraries=["psycopg"])
+    assert judge(call(answer(), failed=own), GREEN).state == "inconclusive"
+
+
+def test_the_same_status_with_another_content_is_a_failure() -> None:
+    verdict = judge(call(answer(), failed=ASSERTS), GREEN)
+    assert (verdict.state, verdict.harm) == ("failed", "degraded")
+
+
+@pytest.mark.parametrize("setup", ["failed", "skipped"])
+def test_nothing_is_known_of_a_test_that_did_not_begin(setup: str) -> None:
+    assert judge(call(setup=setup), fired=0).state == "inconclusive"
+
+
+def test_fixtures_that_hang_say_nothing() -> None:
+    before = judge(call(setup="failed"), hung=-1)
+    assert before[:2] == ("inconclusive", "its fixtures were not done in time, with nothing broken")
+    behind = judge(GREEN, GREEN, hung=-1)
+    assert behind[:2] == ("inconclusive", "its fixtures were not done in time once all was well again")
+    assert judge(RED, GREEN, hung=-1).state == "failed"
+
+
+def test_a_call_that_does_not_end_hung_where_it_stood() -> None:
+    stood: Any = frame("shop/pay.py", 9)
+    verdict = judge(GREEN, GREEN, hung=0, ran=DONE._replace(stuck=stood))
+    assert verdict[:3] == ("hung", "POST /pay was not done when its time was over", Place("shop/pay.py", 9, "pay"))
+
+
+def test_where_only_the_test_stood_what_came_of_its_end_says_the_place() -> None:
+    stood: Any = frame("tests/test_shop.py", 3, test=True)
+    reset = call(answer(None, failure=failure("ConnectionResetError", APP)), failed=ASSERTS)
+    assert judge(reset, hung=0, ran=DONE._replace(stuck=stood)).place == Place("shop/pay.py", 7, "pay")
+    assert judge(GREEN, hung=0, ran=DONE._replace(stuck=stood)).place == Place("tests/test_shop.py", 3, "pay")
+
+
+def test_a_process_that_ends_crashed() -> None:
+    stood: Any = frame("shop/pay.py", 9)
+    verdict = judge(call(ended=False), ran=LOST._replace(stuck=stood), handles=True)
+    assert verdict[:3] == (
+        "crashed",
+        "its process ended with exit code 70 while it handled POST /pay",
+        Place("shop/pay.py", 9, "pay"),
+    )
+    signalled = judge(call(ended=False), ran=LOST._replace(status=-11))
+    assert signalled.why == "its process was ended by signal 11"
+
+
+def test_a_process_that_ends_after_the_failure_crashed_too() -> None:
+    verdict = judge(GREEN, call(ended=False), ran=LOST)
+    assert verdict[:2] == ("crashed", "its process ended with exit code 70, with all well again")
+    assert judge(GREEN, GREEN, ran=LOST).state == "crashed"
+
+
+def test_what_we_killed_did_not_crash() -> None:
+    assert judge(call(ended=False), ran=LOST._replace(status=-9), hung=0).state == "hung"
+    assert judge(GREEN, call(ended=False), ran=LOST._replace(status=-9), hung=1).state == "not recovered"
+    assert judge(GREEN, GREEN, ran=LOST._replace(status=-9), hung=-1).state == "inconclusive"
+
+
+def test_red_twice_when_all_is_well_is_not_recovered() -> None:
+    verdict = judge(call(answer(202)), RED, RED)
+    assert verdict[:2] == ("not recovered", "it stays broken when all is well again: POST /pay was answered 500")
+
+
+def test_red_once_is_the_first_request_after_it() -> None:
+    logged = failure("KeyError", APP)
+    verdict = judge(GREEN, call(answer(500, logged=logged), failed=ASSERTS), GREEN)
+    assert verdict.state == "first request failed"
+    assert verdict.why == "the first run after it was well again: POST /pay was answered 500: KeyError: no"
+    assert verdict.place == Place("shop/pay.py", 7, "pay")
+
+
+def test_a_fixture_that_the_failure_broke_is_not_the_application() -> None:
+    broken = call(setup="failed")
+    assert judge(GREEN, broken, broken).state == "resilient"
+    own = call(answer(), failed=failure("OperationalError", OWN))
+    assert judge(GREEN, own, own).state == "resilient"
+
+
+def test_a_test_that_cannot_be_repeated_says_nothing_of_recovery() -> None:
+    once = USUAL._replace(repeatable=False)
+    assert judge(GREEN, RED, RED, healthy=once).state == "resilient"
+    assert judge(GREEN, call(ended=False), hung=1, healthy=once).state == "inconclusive"
+
+
+def repeated(times: int) -> CallSeen:
+    seen = call(answer(202))
+    seen.inside = {"payments": Traffic(1, times, {"POST /charge": times, "GET /fee": 5})}
+    return seen
+
+
+TWICE = [Judged("unsafe-repeat", "error", "it tried again after reset", "POST /charge: reset at 0.00 s, 201 at 0.01 s")]
+
+
+def test_unsafe_work_that_is_repeated_is_doubled() -> None:
+    verdict = judge(repeated(2), GREEN, found=TWICE)
+    assert verdict[:2] == ("doubled", "POST /charge: it tried again after reset")
+
+
+def test_work_that_is_asked_for_as_often_as_usual_is_not_doubled() -> None:
+    assert judge(repeated(2), GREEN, found=TWICE, healthy=USUAL._replace(unsafe={"payments": 2})).state == "degraded"
+    assert judge(repeated(2), GREEN, found=[TWICE[0].__class__("jitter", "warning", "", "")]).state == "degraded"
+
+
+def counted(*opened: int) -> Seen:
+    """A test that is called under a failure and with all well, in turn: so many connections are open after it."""
+    seen = Seen(TEST)
+    for count in opened:
+        seen.calls += [call(answer()), call(answer())]
+        seen.calls[-1].open = {"redis": 1, "postgres": count}
+    return seen
+
+
+def test_more_connections_than_usual_give_rise_to_more_failures() -> None:
+    usual = USUAL._replace(open={"redis": 1, "postgres": 1})
+    assert oracle.may_leak(counted(2), usual)
+    assert not oracle.may_leak(counted(1), usual)
+    under_the_failure = counted(2)
+    del under_the_failure.calls[0]
+    assert not oracle.may_leak(under_the_failure, usual)
+    red = counted(2)
+    red.calls[-1] = RED
+    assert not oracle.may_leak(red, usual)
+
+
+@pytest.mark.parametrize(
+    ("opened", "told"),
+    [
+        ((2, 3, 4), "connections are not given back: 2, 3, 4 are open to postgres after each failure, 1 when healthy"),
+        ((2, 2, 2), None),  # a pool that has grown
+        ((1, 2, 3), None),
+        ((2, 3, 3), None),
+    ],
+)
+def test_connections_of_which_each_failure_leaves_one_open_are_not_given_back(
+    opened: tuple[int, ...], told: str | None
+) -> None:
+    verdict = oracle.leaks(counted(*opened), USUAL._replace(open={"redis": 1, "postgres": 1}))
+    assert (verdict and verdict[:2]) == (told and ("failed", told))
+
+
+def test_a_pool_that_comes_to_its_end_is_found_too() -> None:
+    seen, usual = counted(2, 3, 3), USUAL._replace(open={"redis": 1, "postgres": 1})
+    seen.calls[-1] = call(answer(500, logged=failure("PoolTimeout", APP)), failed=ASSERTS)
+    told = "connections are not given back: 2, 3 are open to postgres after each failure, 1 when healthy"
+    assert oracle.leaks(seen, usual) == (
+        "not recovered",
+        f"{told}; then POST /pay was answered 500: PoolTimeout: no",
+        Place("shop/pay.py", 7, "pay"),
+        "unavailable",
+    )
+    seen.calls[-1] = call(failed=failure("OSError", OWN))
+    assert oracle.leaks(seen, usual) is None
+
+
+def answered_by(library: str) -> CallSeen:
+    return call(answer(500, logged=failure("OperationalError", APP, libraries=[library])), failed=ASSERTS)
+
+
+@pytest.mark.parametrize(
+    ("hands", "fixtures", "state"),
+    [
+        ({"psycopg"}, {"payments"}, "inconclusive"),  # a connection of the tests, which the application uses
+        ({"httpx"}, {"payments"}, "not recovered"),  # the application connects when a fixture makes it
+        ({"psycopg"}, {"redis"}, "not recovered"),
+    ],
+)
+def test_what_new_fixtures_mend_is_a_fixture_s_if_it_hands_out_what_failed(
+    hands: set[str], fixtures: set[str], state: str
+) -> None:
+    seen = Seen(TEST)
+    seen.calls = [GREEN, answered_by("psycopg"), answered_by("psycopg"), GREEN]
+    seen.entered, seen.hands = True, frozenset(hands)
+    watch: Any = SimpleNamespace(seen=[seen], fired=1, hung=None, asked="POST /pay", handles=False)
+    usual = USUAL._replace(fixtures=frozenset(fixtures))
+    assert oracle.judge(watch, DONE, usual, "payments", []).state == state

@@ -1,0 +1,119 @@
+"""Where in a project an exception came from."""
+
+from pathlib import Path
+
+import pytest
+
+from brownout.testing.verified.traces import Project
+
+
+def _raised(call: object) -> BaseException:
+    try:
+        call()  # type: ignore[operator]
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def test_code_that_was_made_at_run_time_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Path(__file__)
+    monkeypatch.chdir(here.parent)
+    made: dict[str, object] = {}
+    exec(compile("def made(call):\n    call()", "<made at run time>", "exec"), made)
+
+    def mine() -> None:
+        raise RuntimeError
+
+    project = Project(str(here.parent), (), ("test_*.py",))
+    failure = project.failure(_raised(lambda: made["made"](mine)), "")  # type: ignore[operator]
+    assert {frame["file"] for frame in failure["frames"]} == {here.name}
+    assert failure["frames"][-1]["function"] == "mine"
+
+
+def test_code_that_was_compiled_elsewhere_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Path(__file__)
+    monkeypatch.chdir(here.parent)  # where its names, which are relative, would lead
+    project = Project(str(here.parent), (), ("test_*.py",))
+    assert project.frame("client/connection.pyx", 255, "execute") is None
+    assert project.frame(here.name, 1, "mine") is not None
+
+
+DUMP = """\
+Thread 0x2 (most recent call first):
+  File "{root}/shop/poller.py", line 3 in poll
+  File "/usr/lib/python3.11/threading.py", line 982 in run
+
+Current thread 0x1 (most recent call first):
+  File "/usr/lib/python3.11/socket.py", line 5 in recv
+  File "{root}/shop/pay.py", line 7 in pay
+  File "{root}/shop/app.py", line 2 in serve
+  File "{root}/test_shop.py", line 9 in test_pay
+"""
+
+
+def project(root: Path) -> Project:
+    """A project with an application and a test, in empty files."""
+    (root / "shop").mkdir()
+    for name in ("test_shop.py", "shop/poller.py", "shop/pay.py", "shop/app.py"):
+        (root / name).touch()
+    return Project(str(root), (), ("test_*.py",))
+
+
+def test_a_process_stands_where_its_test_stands_and_not_where_a_thread_waits(tmp_path: Path) -> None:
+    root = tmp_path.resolve()
+    stuck = project(root).stuck(DUMP.format(root=root))
+    assert stuck == {"file": "shop/pay.py", "line": 7, "function": "pay", "test": False}
+
+
+def test_where_the_test_waits_for_another_thread_that_one_is_it(tmp_path: Path) -> None:
+    root = tmp_path.resolve()
+    served = DUMP.replace(
+        '  File "{root}/shop/pay.py", line 7 in pay\n  File "{root}/shop/app.py", line 2 in serve\n', ""
+    )
+    stuck = project(root).stuck(served.format(root=root))
+    assert stuck is not None
+    assert stuck["file"] == "shop/poller.py"
+
+
+PYTHON = """\
+Traceback (most recent call last):
+  File "{here}", line 3, in first
+    raise OSError("first")
+OSError: first
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/usr/lib/python3/dist-packages/pytest/__main__.py", line 5, in <module>
+    raise SystemExit(pytest.console_main())
+  File "{here}", line 7, in ready
+    connection.info()
+    ^^^^^^^^^^^^^^^^^
+  File "/usr/lib/python3/dist-packages/redis/client.py", line 873, in execute
+    raise ConnectionError(text)
+redis.exceptions.ConnectionError: Error 111 connecting to redis://me:secret@127.0.0.1:6379
+it is gone
+"""
+PYTEST = """\
+ImportError while loading conftest '{here}'.
+{here}:10: in <module>
+    from shop import settings
+{here}:11: in read
+    raise KeyError(name)
+E   KeyError: 'PORT'
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "line"),
+    [
+        (PYTHON, "redis.exceptions.ConnectionError: Error 111 connecting to redis://me:***@127.0.0.1:6379", 7),
+        (PYTEST, "KeyError: 'PORT'", 11),
+        ("no traceback\n", "", None),
+    ],
+)
+def test_a_traceback_that_a_command_prints_is_read(text: str, said: str, line: int | None) -> None:
+    here = Path(__file__)
+    found, frame = Project(str(here.parent), (), ()).printed(text.format(here=here))
+    assert found == said
+    assert (None if frame is None else frame["line"]) == line

@@ -1,0 +1,31 @@
+"""What is heard of a run."""
+
+import asyncio
+from typing import Any
+
+from brownout.proxy import Fleet
+from brownout.verify.watch import Watch
+
+TEST = "tests/test_shop.py::test_pay"
+
+
+def _said(kind: str, **values: Any) -> dict[str, Any]:
+    return {"kind": kind, "test": TEST, **values}
+
+
+def _phase(when: str) -> dict[str, Any]:
+    return _said("phase", when=when, outcome="passed", seconds=0.1, failure=None, log="", reason="", ended=(), hands=())
+
+
+def test_what_hung_is_what_was_asked_when_the_time_was_over() -> None:
+    async def stood() -> str:
+        async with Fleet(seed=1) as fleet:
+            watch = Watch(fleet, None)
+            for said in (_said("test"), _phase("setup"), _said("calls"), _said("enter", what="GET /slow")):
+                watch.hear(said)
+            watch.let_go()
+            watch.hear(_said("leave", status=None, seconds=9.0, failure=None, logged=None))
+            watch.hear(_said("enter", what="GET /next"))
+            return watch.stood
+
+    assert asyncio.run(stood()) == "GET /slow"

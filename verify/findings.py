@@ -1,0 +1,127 @@
+"""Cells that failed for one reason, as one finding."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from . import shown
+from .document import WORST_FIRST, Call, Cause, Cell
+
+_ANSWERS = 4
+"""How many answers of the application are told of a call."""
+_UNSAFE = "unsafe-repeat"
+"""The rule of verdicts by which a cell is `doubled`."""
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")
+"""What differs between two texts about the same: ports, addresses in memory, times."""
+
+
+class Warned(NamedTuple):
+    """What a rule of verdicts found of the application as a client of a dependency: an example, and all its cells."""
+
+    rule: str
+    level: Literal["error", "warning"]
+    dependency: str
+    text: str
+    evidence: str
+    cells: tuple[Cell, ...]
+
+
+def causes(cells: Iterable[Cell]) -> list[Cause]:
+    """Return the findings, worst first; among equals the one that breaks most cells."""
+    found: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in cells:
+        if cell.state in WORST_FIRST:
+            found.setdefault(_key(cell), []).append(cell)
+    grouped = [_cause(each) for each in found.values()]
+    return sorted(grouped, key=lambda cause: (WORST_FIRST.index(cause.state), -len(cause.cells)))
+
+
+def warnings(cells: Iterable[Cell]) -> list[Warned]:
+    """Return what rules of verdicts found that is in no finding, errors first, then what is in most cells."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        for rule in {each.rule for each in cell.judged}:
+            if not (cell.state == "doubled" and rule == _UNSAFE):
+                found.setdefault((cell.dependency, rule), []).append(cell)
+    warned = []
+    for (dependency, rule), mine in found.items():
+        judged = [each for cell in mine for each in cell.judged if each.rule == rule]
+        first = next((each for each in judged if each.level == "error"), judged[0])
+        warned.append(Warned(rule, first.level, dependency, first.text, first.evidence, tuple(mine)))
+    return sorted(warned, key=lambda each: (each.level, -len(each.cells), each.dependency, each.rule))
+
+
+def _key(cell: Cell) -> tuple[str, ...]:
+    """Return what cells of one cause have in common: the line of the project where it happened; else what was said.
+
+    Of work that was done twice it is the operation, whatever came of the test.
+    """
+    if cell.state == "doubled" and (repeated := _repeated(cell)):
+        return cell.state, cell.dependency, repeated.partition(": ")[0]
+    where = str(cell.place) if cell.place is not None else _VARYING.sub("", cell.why)
+    return cell.state, cell.dependency, where
+
+
+def _cause(cells: list[Cell]) -> Cause:
+    """Return a finding; its example is a cell with a place, and of those the one that is repeated in the least time."""
+    first = min(cells, key=lambda cell: (cell.place is None, cell.budget))
+    return Cause(
+        state=first.state,
+        text=first.why,
+        dependency=first.dependency,
+        place=first.place,
+        cells=tuple((each.dependency, each.operation, each.failure, each.journey) for each in cells),
+        evidence=evidence(first),
+        repeat=first.repeat,
+    )
+
+
+def evidence(cell: Cell) -> str:
+    """Return what was seen, in a line: how often the failure hit, then each call of the test with its answers."""
+    told = []
+    if cell.state == "doubled" and (repeated := _repeated(cell)):
+        told.append(f"{cell.dependency} was asked {repeated}")
+    for number, call in enumerate(cell.calls):
+        hit = f"{cell.failure}, which hit {'once' if cell.fired == 1 else f'{cell.fired} times'}"
+        when = hit if number == 0 else "all well again" if number == 1 else "once more"
+        allowed = f" ({took(cell.budget)} allowed)" if cell.state == "hung" and number == 0 else ""
+        told.append(f"{when}: {_call(call, allowed)}")
+    return "; ".join(told)
+
+
+def _call(call: Call, allowed: str) -> str:
+    answers = [
+        f"{answer.asked} {answer.error or answer.status} after {took(answer.seconds)}"
+        for answer in call.answers[:_ANSWERS]
+    ]
+    if len(call.answers) > _ANSWERS:
+        answers.append(f"{len(call.answers) - _ANSWERS} more")
+    if call.outcome == "ended":
+        return ", ".join([*answers, f"the test did not end{allowed}"])
+    if answers:
+        answers[-1] += allowed
+        return ", ".join([*answers, f"the test {call.outcome}"])
+    return f"the test {call.outcome} after {took(call.seconds)}{allowed}"
+
+
+def took(seconds: float) -> str:
+    """Return how long something took: `4 ms`, `1.2 s`."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
+
+
+def _repeated(cell: Cell) -> str:
+    """Return the attempts by which work may have been done twice: `POST /charge: reset at 0.00 s, 201 at 0.02 s`."""
+    return next((each.evidence for each in cell.judged if each.rule == _UNSAFE), "")
+
+
+def repeat(cell: Cell, words: Sequence[str], command: Sequence[str]) -> str:
+    """Return a command that repeats a cell: with these words of `verify`, as the options that hold for all cells."""
+    row = " ".join(filter(None, (cell.dependency, cell.operation)))
+    only = shown.pattern(f"{row}/{cell.failure}/{cell.journey}")
+    told = [shown.text(word) for word in (*words, *command)]
+    return shlex.join(
+        ["brownout", "verify", *told[: len(words)], "--only", only, *(["--", *told[len(words) :]] if command else [])]
+    )

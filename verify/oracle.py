@@ -1,0 +1,344 @@
+"""What became of a cell, from what was seen: no author has to say what is right.
+
+Red where the healthy run was green, a 5xx or an exception that leaves the application, a test that hangs, a process
+that ends, work that is done twice, a service that stays broken once its dependency is well. A red test is looked at:
+what failed may be the test itself, which says nothing about the application.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .document import Answer, Call, Harm, Judged, Place, State
+from .stage import Ran
+from .timeline import moment
+from .watch import Answered, CallSeen, Phase, Seen, Traffic, Watch
+
+_LATER = 2
+"""How many calls there are after healing if the first of them is red; then one more with all fixtures made anew."""
+FAILURES = 3
+"""How many failures show whether connections are given back."""
+SURVIVED: tuple[State, ...] = ("resilient", "degraded")
+_GRACEFUL = 500
+"""The first status that a service is not to answer, whatever its dependencies do."""
+
+
+class Healthy(NamedTuple):
+    """What is known of a journey from runs in which nothing was broken.
+
+    `answers` are the statuses of the application in their order, `open` the most connections that were open to each
+    dependency after its calls. `repeatable`: a second call in one process is green. `fixtures` are the dependencies to
+    which its fixtures connect, `beside` those that it reaches only by processes beside its own. `ended` are the
+    programs that it had started, and that ended in its call. `unsafe`: how often each dependency was asked for what is
+    not to be done twice.
+    """
+
+    seconds: float
+    answers: tuple[int | None, ...]
+    open: Mapping[str, int]
+    repeatable: bool
+    fixtures: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
+    unsafe: Mapping[str, int] = {}
+
+
+class Verdict(NamedTuple):
+    """A state, why, the line of the project where it happened, and what the journey had of the service."""
+
+    state: State
+    why: str
+    place: Place | None = None
+    harm: Harm = "unavailable"
+
+
+def calls(watch: Watch, ran: Ran) -> tuple[Call, ...]:
+    """Return the calls of the test that was run last as data."""
+    return tuple(_call(each, ran, watch) for each in watch.seen[-1].calls if each.began) if watch.seen else ()
+
+
+def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequence[Judged]) -> Verdict:
+    """Return what became of a test. `found` is what the rules of verdicts found of the application as a client."""
+    seen = watch.seen[-1] if watch.seen else None
+    first = seen.calls[0] if seen is not None and seen.calls else None
+    if seen is None or first is None or not first.began:
+        return _without_a_call(watch, first, ran)
+    stuck = None if ran.stuck is None else Place(ran.stuck["file"], ran.stuck["line"], ran.stuck["function"])
+    if (ended_early := _ended_early(watch, seen, ran, stuck)) is not None:
+        return ended_early if watch.fired else _without_a_fault(ended_early.why, ended_early.place)
+    assert first.call is not None
+    red = first.call.outcome != "passed"
+    crashed = next((each for each in first.call.ended if each["program"] not in healthy.ended), None)
+    if not watch.fired:
+        if red:
+            return _without_a_fault(_said(first.call), _place(first.call))
+        return Verdict("vacuous", "it asked nothing of the dependency while that was broken")
+    if watch.hung is not None and watch.hung > 0 and healthy.repeatable:
+        return Verdict("not recovered", "it hangs when all is well again", stuck)
+    if red and crashed is not None:
+        return Verdict("crashed", f"{crashed['program']} {ended(crashed['status'])}")
+    after = _recovery(seen, healthy, dependency)
+    if after is not None and after.state != "inconclusive":
+        return after
+    broken = _broken_answer(first, healthy)
+    if broken is None and red and not seen.entered and _whose(first.call) == "application":
+        broken = Verdict("failed", _said(first.call), _place(first.call))
+    asked = seen.inside.get(dependency, Traffic()).unsafe
+    twice = next((each for each in found if each.rule == "unsafe-repeat"), None)
+    if twice is not None and asked > healthy.unsafe.get(dependency, 0):  # else the application asks that often anyway
+        return Verdict("doubled", f"{twice.evidence.partition(':')[0]}: {twice.text}", broken and broken.place)
+    if broken is not None:
+        return broken
+    if red:
+        return _red(first, healthy, beside=dependency in healthy.beside)
+    if watch.hung is not None:
+        return Verdict("inconclusive", "its fixtures were not done in time once all was well again", stuck)
+    return after or _other_answer(first, healthy) or Verdict("resilient", "", harm="")
+
+
+def _ended_early(watch: Watch, seen: Seen, ran: Ran, stuck: Place | None) -> Verdict | None:
+    """Return that the first call hung, or that the process ended in a call or behind it."""
+    first = seen.calls[0]
+    if watch.hung == 0:
+        place = stuck if ran.stuck is not None and not ran.stuck["test"] else _where(first) or stuck
+        return Verdict("hung", f"{watch.stood or 'it'} was not done when its time was over", place)
+    if ran.done or (watch.hung is not None and first.call is not None):
+        return None
+    when = f" while it handled {watch.asked}" if watch.handles else ""
+    if first.call is not None:
+        when = f"{when}, with all well again"
+    return Verdict("crashed", f"its process {ended(ran.status)}{when}", stuck)
+
+
+def _without_a_fault(what: str, place: Place | None) -> Verdict:
+    """Judge what cannot be due to a failure, since that was not met."""
+    return Verdict("inconclusive", f"it failed with nothing broken: {what}", place)
+
+
+def _without_a_call(watch: Watch, first: CallSeen | None, ran: Ran) -> Verdict:
+    if watch.hung is not None:
+        return Verdict("inconclusive", "its fixtures were not done in time, with nothing broken")
+    if first is not None and first.setup is not None and first.setup.outcome == "failed":
+        return Verdict("inconclusive", f"its fixtures failed, with nothing broken: {_said(first.setup)}")
+    if not ran.done:
+        return Verdict("inconclusive", f"its process {ended(ran.status)} before anything was broken")
+    return Verdict("inconclusive", "it was skipped")
+
+
+def ended(status: int | None) -> str:
+    """Return how a process ended, as a sentence goes on."""
+    if status is None:
+        return "was lost"
+    return f"was ended by signal {-status}" if status < 0 else f"ended with exit code {status}"
+
+
+def _broken_answer(first: CallSeen, healthy: Healthy) -> Verdict | None:
+    """Return the first request that the application answered with 5xx, or by an exception, and did not when healthy."""
+    for number, answer in enumerate(first.answered):
+        before = healthy.answers[number] if number < len(healthy.answers) else 200
+        if (bad := _bad(answer)) is not None and answer.status != before:
+            return Verdict("failed", _told(answer, f", and {before} when healthy"), place_of(bad) if bad else None)
+    return None
+
+
+def _bad(answer: Answered) -> Mapping[str, Any] | None:
+    """Return the exception that left the application, or was logged with a 5xx; empty for a 5xx without."""
+    if answer.failure is not None:
+        return answer.failure
+    return (answer.logged or {}) if (answer.status or 0) >= _GRACEFUL else None
+
+
+def _told(answer: Answered, compared: str = "") -> str:
+    if answer.failure is not None:
+        return f"{answer.asked} raised {_exception(answer.failure)}"
+    logged = f": {_exception(answer.logged)}" if answer.logged is not None else ""
+    return f"{answer.asked} was answered {answer.status}{compared}{logged}"
+
+
+def _other_answer(first: CallSeen, healthy: Healthy) -> Verdict | None:
+    """Return the first request that was answered with another status than when healthy."""
+    for answer, before in zip(first.answered, healthy.answers, strict=False):
+        if answer.status != before:
+            why = f"{answer.asked} was answered {answer.status}, and {before} when healthy"
+            return Verdict("degraded", why, harm="degraded")
+    return None
+
+
+def _red(first: CallSeen, healthy: Healthy, *, beside: bool) -> Verdict:
+    """Judge a test that failed although the application neither raised nor answered 5xx."""
+    assert first.call is not None
+    said, place = _said(first.call), _place(first.call)
+    if first.call.reason:
+        return Verdict("inconclusive", f"under the failure {said}", place)
+    if (other := _other_answer(first, healthy)) is not None:
+        return other._replace(state="failed", place=place)
+    if first.call.failure is not None and first.call.failure["type"] == "AssertionError":
+        return Verdict("failed", f"it answered something else than when healthy: {said}", place, "degraded")
+    if beside:
+        return Verdict("failed", f"it did not answer as when healthy: {said}", place)
+    return Verdict("inconclusive", f"the test's own code failed: {said}", place)
+
+
+def _recovery(seen: Seen, healthy: Healthy, dependency: str) -> Verdict | None:
+    """Return what is wrong after healing. Without the application's part in it, it may be a fixture that broke.
+
+    What is not there any more with all fixtures made anew was a fixture's, too, if fixtures connect to the dependency
+    and hand out something by which that failed.
+    """
+    later, beside = seen.calls[1:], dependency in healthy.beside
+    if len(later) < _LATER or not healthy.repeatable or later[0].green:
+        return None
+    guilty = [each for each in later if _guilty(each, healthy, beside=beside)]
+    if not guilty:
+        return None
+    if later[1].green:
+        return Verdict(
+            "first request failed", f"the first run after it was well again: {_why(guilty[0])}", _where(guilty[0])
+        )
+    failed_by_theirs = seen.hands.intersection(_libraries(guilty[0])) or not _libraries(guilty[0])
+    if _kind(later[-1]) != _kind(later[1]) and dependency in healthy.fixtures and failed_by_theirs and not beside:
+        why = f"it stays broken until its fixtures, which connect to {dependency} too, are made anew: {_why(guilty[0])}"
+        return Verdict("inconclusive", why, _where(guilty[0]))
+    return Verdict("not recovered", f"it stays broken when all is well again: {_why(guilty[-1])}", _where(guilty[-1]))
+
+
+def _guilty(call: CallSeen, healthy: Healthy, *, beside: bool) -> bool:
+    """Say whether a red call is the application's: by an answer, or by an exception from its code."""
+    if call.green:
+        return False
+    if beside or _broken_answer(call, healthy) is not None:
+        return True
+    return call.call is not None and not call.answered and _whose(call.call) == "application"
+
+
+def _kind(call: CallSeen) -> object:
+    """Return what two calls that fail for one reason have in common: an answer, or the type of an exception."""
+    if (failure := _failure(call)) is not None:
+        return failure["type"]
+    return next((answer.status for answer in call.answered if _bad(answer) is not None), None)
+
+
+def _libraries(call: CallSeen) -> Sequence[str]:
+    failure = _failure(call)
+    return () if failure is None else failure["libraries"]
+
+
+def _failure(call: CallSeen) -> Mapping[str, Any] | None:
+    """Return the exception by which a call failed: one in the application, or else that of the test."""
+    for answer in call.answered:
+        if (bad := _bad(answer)) is not None:
+            return bad or None
+    return None if call.call is None else call.call.failure
+
+
+def _why(call: CallSeen) -> str:
+    for answer in call.answered:
+        if _bad(answer) is not None:
+            return _told(answer)
+    return said_of(call)
+
+
+def _where(call: CallSeen) -> Place | None:
+    failure = _failure(call) or (None if call.call is None else call.call.failure)
+    return None if failure is None else place_of(failure)
+
+
+def may_leak(seen: Seen, healthy: Healthy) -> bool:
+    """Say whether more connections are open after recovery than after any healthy call.
+
+    A pool may have grown, for want of a connection while others were broken: so it is to be seen what more failures do.
+    """
+    last = seen.calls[-1]
+    more = any(now > healthy.open.get(name, 0) for name, now in last.open.items())
+    return len(seen.calls) > 1 and last.green and more
+
+
+def leaks(seen: Seen, healthy: Healthy) -> Verdict | None:
+    """Return that connections are not given back, from several failures with a call after each of them.
+
+    Each failure leaves one more of them open, or they come to an end.
+    """
+    healed = seen.calls[1::2]
+    red = next((each for each in healed if not each.green), None)
+    counted = list(itertools.takewhile(lambda each: each.green, healed))
+    for name in healed[0].open if healed else ():
+        most, counts = healthy.open.get(name, 0), [each.open.get(name, 0) for each in counted]
+        if not counts or any(one >= other for one, other in itertools.pairwise((most, *counts))):
+            continue
+        told = ", ".join(map(str, counts))
+        why = f"connections are not given back: {told} are open to {name} after each failure, {most} when healthy"
+        if red is None:
+            return Verdict("failed", why)
+        if _guilty(red, healthy, beside=False):
+            return Verdict("not recovered", f"{why}; then {_why(red)}", _where(red))
+    return None
+
+
+def _call(call: CallSeen, ran: Ran, watch: Watch) -> Call:
+    zero = watch.zero
+    answers = tuple(
+        Answer(
+            each.asked,
+            each.status,
+            each.seconds,
+            each.failure["type"] if each.failure else "",
+            None if each.at is None else moment(each.at - zero),
+        )
+        for each in call.answered
+    )
+    at = moment(call.at - zero)
+    if call.call is None:
+        seconds = 0.0 if watch.over is None else moment(watch.over - call.at)
+        return Call("ended", seconds, answers=answers, shown=ran.dump[-2000:], at=at)
+    failure = call.call.failure
+    return Call(
+        outcome=call.call.outcome,  # type: ignore[arg-type]  # as channel.Phase has it
+        seconds=call.call.seconds,
+        error=_said(call.call),
+        place=None if failure is None else place_of(failure),
+        by=_whose(call.call),
+        answers=answers,
+        shown="" if failure is None else failure["shown"],
+        log=call.call.log,
+        at=at,
+    )
+
+
+def _whose(phase: Phase) -> Any:
+    """Return whose a failure is: its innermost frame of the project says it, beside what tests assert."""
+    if phase.failure is None:
+        return ""
+    frames = phase.failure["frames"]
+    return "application" if any(not frame["test"] for frame in frames) else "test"
+
+
+def _place(phase: Phase) -> Place | None:
+    return None if phase.failure is None else place_of(phase.failure)
+
+
+def place_of(failure: Mapping[str, Any]) -> Place | None:
+    """Return the innermost line of the application, or else of the tests."""
+    frames = failure["frames"]
+    own = [frame for frame in frames if not frame["test"]] or frames
+    return Place(own[-1]["file"], own[-1]["line"], own[-1]["function"]) if own else None
+
+
+def said_of(call: CallSeen) -> str:
+    """Return what was wrong with a call, in a line."""
+    return "" if call.call is None else _said(call.call)
+
+
+def _said(phase: Phase) -> str:
+    return phase.reason if phase.failure is None else _exception(phase.failure)
+
+
+def _exception(failure: Mapping[str, Any]) -> str:
+    return f"{failure['type']}: {first_line(failure['text'])}".removesuffix(": ")
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text, cut to what fits in a line."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return first if len(first) <= 200 else f"{first[:200]}..."

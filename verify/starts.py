@@ -1,0 +1,103 @@
+"""The start of what the journeys go to, as a journey: what it asks of dependencies before anything is asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from ..proxy import Fleet
+from ..testing.verified.traces import Project, tail
+from . import oracle
+from .document import Call, Cell, Harm, Journey, Place, State
+from .known import Known
+from .lane import Lane
+from .plan import Journeyed, Planned
+from .timeline import moment, timeline
+from .watch import Watch, so_far
+
+NAME = "(start)"
+"""The name of this journey."""
+
+Began = Callable[[], Awaitable[str]]
+"""Waits until it has begun, and returns what is wrong; empty where all is well."""
+
+
+def note_start(known: Known, fleet: Fleet, seconds: float) -> None:
+    """Take what was asked of dependencies so far, by what was started so many seconds ago."""
+    if found := so_far(fleet):
+        known.journeys[NAME] = Journey(NAME, round(seconds, 3))
+        known.usual[NAME] = Journeyed(NAME, seconds, found, by_entry=False)
+        known.note_used(NAME, "start", found)
+
+
+async def start_cell(lane: Lane, cell: Planned, began: Began, project: Project) -> Cell:
+    """Start it anew under a failure, and where that did not go well once more with all well again."""
+    watches: list[Watch] = []
+
+    def before(fleet: Fleet) -> None:
+        watches.append(Watch(fleet, cell.breaking))
+        watches[0].arm()
+
+    call = await _started(lane, before, began, cell.breaking.budget, project)
+    watch, ended = watches[0], time.monotonic()
+    calls = [msgspec.structs.replace(call, at=moment(ended - call.seconds - watch.zero))]
+    watch.disarm()
+    times = timeline(watch, cell.breaking)
+    state, why, harm = _judged(call, watch.fired)
+    if call.outcome != "passed" and watch.fired:
+        await lane.close()
+        again = await _started(lane, lambda fleet: None, began, cell.breaking.budget, project)
+        calls.append(msgspec.structs.replace(again, at=moment(time.monotonic() - again.seconds - watch.zero)))
+        if again.outcome != "passed":
+            state, why = "not recovered", f"it does not start when all is well again: {again.error}"
+    return Cell(
+        *cell.key,
+        state=state,
+        why=why,
+        fired=watch.fired,
+        budget=cell.breaking.budget,
+        calls=tuple(calls),
+        place=call.place,
+        harm=harm,
+        timeline=times,
+    )
+
+
+async def _started(lane: Lane, before: Callable[[Fleet], None], began: Began, budget: float, project: Project) -> Call:
+    await lane.close()
+    since = time.monotonic()
+    stage = await lane.open(before)
+    try:
+        async with asyncio.timeout(budget):
+            wrong = await began()
+    except TimeoutError:
+        return Call("ended", time.monotonic() - since, "it had not begun when its time was over")
+    lane.note_met()
+    seconds = time.monotonic() - since
+    if not wrong:
+        return Call("passed", seconds)
+    said, frame = project.printed(stage.printed)
+    place = None if frame is None else Place(frame["file"], frame["line"], frame["function"])
+    error = f"{wrong}: {oracle.first_line(said)}" if said else wrong
+    return Call("failed", seconds, error, place, shown=tail(stage.printed))
+
+
+def _judged(call: Call, fired: int) -> tuple[State, str, Harm]:
+    if not fired:
+        if call.outcome == "passed":
+            return "vacuous", "it asked nothing of the dependency while that was broken", ""
+        return "inconclusive", f"{call.error}, with nothing broken for it", ""
+    if call.outcome == "passed":
+        return "resilient", "", ""
+    return ("hung" if call.outcome == "ended" else "failed"), call.error, "unavailable"
+
+
+async def session_began(lane: Lane) -> str:
+    """Wait for the session of tests; return what is wrong."""
+    session = await lane.ready()
+    if session is None:
+        return f"the command {oracle.ended(lane.code)} before it ran tests"
+    return "tests cannot be collected" if session.errors else ""
