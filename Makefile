@@ -36,6 +36,7 @@ bench: .venv/.test
 	$(BIN)/python bench/new_links.py
 	$(BIN)/python bench/stalled.py
 	$(BIN)/python bench/intercept.py
+	$(BIN)/python bench/callers.py
 	$(BIN)/python bench/scrape.py
 	$(BIN)/python bench/plugin.py
 	$(BIN)/python bench/toxiproxy.py

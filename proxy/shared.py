@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..faults.segment import Kind
-from ..supervisor.process import Process
+from ..supervisor.process import Process, Processes
 from .ledger import Ledger
 from .record.caller import Caller
 from .record.connection_log import ConnectionLog
@@ -65,6 +65,7 @@ class Shared:
         self.meets = False
         self.clock = loop_clock(asyncio.get_running_loop())
         self.peers = Peers()
+        self.processes = Processes()
         self.workers = Workers(self.callers_changed)
         self.names_callers = False
         self.budget = Budget(limits.total)
@@ -84,7 +85,7 @@ class Shared:
     def caller_at(self, descriptor: int) -> Caller | None:
         """Return who is at the other end of a socket; None where no process of this machine is known to be."""
         process = self.peers.process_at(descriptor)
-        return None if process is None else self.caller(Process(process))
+        return None if process is None else self.caller(self.processes.find(process))
 
     def caller(self, process: Process) -> Caller:
         """Return a process as the caller of a connection."""

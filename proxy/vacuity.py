@@ -49,7 +49,8 @@ def find(injection: Injection, now: Scene) -> Finding | None:
     if now.expected:
         return Finding("never_met", "the command has not connected to it", "`brownout deps` shows to what it connects")
     if fault.port != "open" and injection.scope is not None:  # each connect() is known
-        return _nobody(now, f"no connection {injection.callers} came while it {_STATES[fault.port]}")
+        text = f"no connection {injection.callers} came while it {_STATES[fault.port]}"
+        return Finding("disabled", now.closed) if now.closed else Finding("nobody_refused", text)
     if fault.port == "hanging":
         return (
             None if now.dropped != began.dropped else _nobody(now, "nobody tried to connect while it was unreachable")

@@ -9,17 +9,21 @@ _INTERPRETER = re.compile(r"(python|pypy|node|ruby|perl|php|java|bash|sh)[0-9.]*
 _LONGEST = 60
 _MOST_WORDS = 65_536
 """How many bytes of a command line are looked at."""
+_STARTED = 19
+"""Which word behind the name /proc/PID/stat has the moment at which a process began."""
+_MOST_KNOWN = 1000
+"""How many processes are remembered."""
 _DEEPEST = 100
 """How many generations are followed."""
 
 
 class Process:
-    """A process by its number. The rest is read from /proc when it is asked for, and kept.
+    """A process by its number. The rest is read from /proc when it is asked for, and kept, as are `answers` about it.
 
     `program` is what its command line is called, without its settings, which may be secrets: `psql`, `python app.py`.
     """
 
-    __slots__ = ("_command", "_family", "_mark", "number", "program")
+    __slots__ = ("_command", "_family", "_mark", "_names", "answers", "number", "program")
 
     def __init__(self, number: int, program: str | None = None) -> None:
         self.number = number
@@ -27,13 +31,17 @@ class Process:
         self._command: str | None = None
         self._family: tuple[int, ...] | None = None
         self._mark: str | None = None
+        self._names: tuple[str, ...] | None = None
+        self.answers: dict[object, bool] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         """What it may be called: the program, and of `python app.py` also `python`, `app.py` and `app`."""
-        words = [word for word in self.program.split() if not word.startswith("-")]
-        stems = [os.path.splitext(word)[0] for word in words[1:]]
-        return tuple(dict.fromkeys((self.program, *words, *stems)))
+        if self._names is None:
+            words = [word for word in self.program.split() if not word.startswith("-")]
+            stems = [os.path.splitext(word)[0] for word in words[1:]]
+            self._names = tuple(dict.fromkeys((self.program, *words, *stems)))
+        return self._names
 
     @property
     def command(self) -> str:
@@ -63,6 +71,26 @@ class Process:
                     names[name] = value.decode(errors="replace")
             self._mark = mark_of(*names.values())
         return self._mark
+
+
+class Processes:
+    """Processes by number. One that is the same as before, and runs the same, is known again with all that is known."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[tuple[bytes, bytes], Process]] = {}
+
+    def find(self, number: int) -> Process:
+        """Return the process of a number, as it is now."""
+        since = _read(number, "stat").rpartition(b")")[2].split()[_STARTED : _STARTED + 1]
+        identity = (b"".join(since), _read(number, "cmdline"))
+        known = self._known.get(number)
+        if known is not None and known[0] == identity:
+            return known[1]
+        if len(self._known) >= _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        process = Process(number)
+        self._known[number] = (identity, process)
+        return process
 
 
 def mark_of(worker: str, run: str) -> str:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from .process import Process
 
+_MOST = 1000
+"""How many answers are kept with a process."""
+
 
 class Scope(NamedTuple):
     """Connections of processes for which all of this holds; what is empty holds for every one.
@@ -23,6 +26,14 @@ class Scope(NamedTuple):
 
     def fits(self, process: Process) -> bool:
         """Say whether it holds for a process."""
+        answer = process.answers.get(self)
+        if answer is None:
+            if len(process.answers) >= _MOST:
+                process.answers.clear()
+            answer = process.answers[self] = self._fits(process)
+        return answer
+
+    def _fits(self, process: Process) -> bool:
         if self.program and not any(fnmatchcase(name, self.program) for name in process.names):
             return False
         if self.command and not fnmatchcase(process.command, self.command):

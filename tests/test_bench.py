@@ -13,6 +13,7 @@ BENCH = Path(__file__).parents[1] / "bench"
     "script",
     [
         "accuracy.py",
+        "callers.py",
         "exchanges.py",
         "idle_links.py",
         "intercept.py",

@@ -380,7 +380,12 @@ def _destination(connect: Connect) -> Destination:
 
 
 def _caller(proxy: Proxy, connect: Connect) -> Caller:
-    return proxy.shared.caller(Process(connect.process, connect.program))
+    shared = proxy.shared
+    if shared.workers or proxy.injections.scoped:  # more is asked of it: what was found out lately is known
+        process = shared.processes.find(connect.process)
+        if process.program == connect.program:
+            return shared.caller(process)
+    return shared.caller(Process(connect.process, connect.program))
 
 
 def _reason(connect: Connect) -> tuple[str, str]:

@@ -68,4 +68,6 @@ def test_it(chaos: Chaos, table: psycopg.Connection, cache: redis.Redis, worker_
         hits = (queries if name == "postgres" else gets).count("reset" if fault == "reset" else "late")
         assert hits >= receipt.fired
         told = [receipt.matched, receipt.chosen, receipt.fired]
-    Path(os.environ["MET"], str(number)).write_text(json.dumps(told + [each == "reset" for each in gets]))
+    Path(os.environ["MET"], str(number)).write_text(
+        json.dumps({"counts": told, "resets": [each == "reset" for each in gets]})
+    )

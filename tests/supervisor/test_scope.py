@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brownout.supervisor.process import Process
+from brownout.supervisor.process import Process, Processes
 from brownout.supervisor.scope import Scope
 
 SHELL = "cat -- - password=hunter2; exit"
@@ -55,3 +55,27 @@ def test_what_is_known_of_a_process_stays_when_it_ends(child: tuple[int, int]) -
     while os.path.exists(f"/proc/{child[1]}/fd/0"):
         pass
     assert (process.family, process.command) == (family, command) != ((child[1],), "")
+
+
+def test_a_process_is_known_again_until_it_runs_something_else() -> None:
+    processes = Processes()
+    with subprocess.Popen(["sh", "-c", "read line; exec cat"], stdin=subprocess.PIPE) as child:
+        while Process(child.pid).program != "sh":
+            assert child.poll() is None
+        shell = processes.find(child.pid)
+        assert processes.find(child.pid) is shell
+        assert child.stdin is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        while Process(child.pid).program != "cat":
+            assert child.poll() is None
+        assert (shell.program, processes.find(child.pid).program) == ("sh", "cat")
+
+
+def test_of_very_many_processes_the_first_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brownout.supervisor.process._MOST_KNOWN", 2)
+    processes = Processes()
+    first = processes.find(os.getpid())
+    for gone in (4_000_001, 4_000_002):
+        assert processes.find(gone).program == ""
+    assert processes.find(os.getpid()) is not first
