@@ -32,6 +32,7 @@ Paths outside `/v1` are left to others.
 from __future__ import annotations
 
 import importlib.metadata
+import ipaddress
 import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -300,9 +301,11 @@ class Api:
         return reply({"begun": True})
 
     async def put_worker(self, request: web.Request) -> web.Response:
-        """Take that a process runs tests, and which one it runs now, if that is said."""
+        """Take that a process runs tests, and which one it runs now, if that is said; of another machine forget it."""
         asked = convert(WorkerPut, await read_mapping(request))
         process = int(request.match_info["process"])
+        if not is_loopback(request.remote):
+            return reply(WorkerView(name=asked.name, process=process, test=asked.test or ""))
         worker = self._fleet.workers.add(asked.name, process, mark_of(asked.name, asked.run))
         if asked.test is not None:
             self._fleet.turn_to(worker, asked.test)
@@ -310,14 +313,14 @@ class Api:
 
     async def attach_worker(self, request: web.Request) -> web.Response:
         """Let a worker inject for itself. Raises ConflictError where its connections cannot be told from others'."""
-        worker = self._fleet.workers.find(int(request.match_info["process"]))
-        transport = request.transport
+        process, transport = int(request.match_info["process"]), request.transport
         there = None if transport is None else self._fleet.peers.process_at(transport.get_extra_info("socket").fileno())
-        if there != worker.process:
+        if there != process:
             raise ConflictError(
-                f"Brownout cannot tell which connections are those of process {worker.process}",
+                f"Brownout cannot tell which connections are those of process {process}",
                 "run Brownout on Linux, on the same machine and as the same user as the tests",
             )
+        worker = self._fleet.workers.find(process)
         self._fleet.name_callers()
         return reply(_worker_view(worker))
 
@@ -405,6 +408,14 @@ class Api:
 
     def _injection_reply(self, proxy: Proxy, injection: Injection, status: int = 200) -> web.Response:
         return reply(injection_view(proxy, injection), status)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Say whether a client is on this machine, as far as its address tells."""
+    try:
+        return ipaddress.ip_address((host or "").removeprefix("::ffff:")).is_loopback
+    except ValueError:
+        return False
 
 
 def _applied(request: web.Request, lease: Lease | None) -> str:

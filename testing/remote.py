@@ -46,6 +46,7 @@ class Remote:
 
     def __init__(self, api: str, seed: int | None, profiles: Mapping[str, Profile], worker: str = "") -> None:
         self._client = client_at(api, profiles=profiles)
+        self._process = os.getpid()  # a fork of it is its child
         self._worker = self._attached(worker) if worker else ""
         self.where = self._client.where
         self.host = self._client.address.host
@@ -67,8 +68,8 @@ class Remote:
                 "run without -n, or with --brownout-api none, which gives each worker its own",
             )
         run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
-        self._client.put_worker(os.getpid(), name=worker, run=run)
-        return self._client.attach_worker(os.getpid())["name"]
+        self._client.put_worker(self._process, name=worker, run=run)
+        return self._client.attach_worker(self._process)["name"]
 
     def reseed(self, seed: int) -> None:
         """Take the seed that it has; it cannot be given another one."""
@@ -246,7 +247,7 @@ class Remote:
         """Begin the lease before the first thing that is made under it."""
         with self._beginning:
             if self._lease is None and isinstance(self._client, Client):
-                self._lease = Lease(self._client, DURATION, os.getpid() if self._worker else None)
+                self._lease = Lease(self._client, DURATION, self._process if self._worker else None)
 
     def _since(self, proxy: str, view: Mapping[str, object]) -> bool:
         mark = _mark(view)

@@ -5,11 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from brownout.control import observations
 from brownout.control.observations import Request
 from brownout.control.verdicts import breaker, crowd, recovery, retries
+from brownout.control.verdicts.expectations import Expectations
 from brownout.control.verdicts.finding import Finding
 from brownout.control.verdicts.operation import Kind, Operation, Step, of_requests
-from brownout.control.verdicts.verdict import Seen
+from brownout.control.verdicts.verdict import Seen, findings
+
+from .test_observations import connection
 
 KINDS: dict[str, Kind] = {
     "200": "", "400": "final", "401": "final", "407": "final", "412": "correctable", "404": "final", "429": "retryable", "500": "ambiguous", "503": "retryable",
@@ -359,3 +363,12 @@ def test_the_clients_of_one_program_are_judged_alone() -> None:
     assert seen.of("p*") == Seen([orders, psql], [psql, orders])
     assert seen.of("") is seen
     assert Seen(None, [psql]).of("psql") == Seen(None, [psql])
+
+
+def test_what_is_expected_of_one_caller_is_expected_of_no_other() -> None:
+    times = [100.0 + number / 10 for number in range(20)]
+    views = [connection(began=at, seconds=0.01, opened=False, end="dial_refused", caller="psql") for at in times]
+    seen = Seen(None, observations.connections(views))
+    assert findings(seen, Expectations(max_attempts=3))
+    assert findings(seen, Expectations(max_attempts=3, caller="psql"))
+    assert findings(seen, Expectations(max_attempts=3, caller="orders")) == []

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from brownout.control.api import is_loopback
 from brownout.control.client import Client
 from brownout.faults.config.file import parse
 from brownout.supervisor.process import mark_of
@@ -43,10 +44,21 @@ def test_only_a_process_that_is_seen_can_attach(running: Running) -> None:
     client.put_worker(OTHER, name="gw0")
     with pytest.raises(ConflictError, match="cannot tell which connections are those of process 4000000"):
         client.attach_worker(OTHER)
-    with pytest.raises(NotFoundError, match="process 5 is no worker"):
-        client.attach_worker(5)
+    with pytest.raises(NotFoundError, match=f"process {os.getpid()} is no worker"):
+        client.attach_worker(os.getpid())
     with pytest.raises(NotFoundError, match="process 5 is no worker"):
         client.begin_lease(30, 5)
+
+
+def test_what_a_process_of_another_machine_says_means_none_of_ours(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [is_loopback(host) for host in ("127.0.0.1", "::1", "::ffff:127.0.0.2", "192.0.2.1", "", None)] == [
+        True, True, True, False, False, False,
+    ]  # fmt: skip
+    monkeypatch.setattr("brownout.control.api.is_loopback", lambda host: False)
+    assert running.client.put_worker(7, name="gw0", test="a") == {"name": "gw0", "process": 7, "test": "a"}
+    assert len(running.fleet.workers) == 0
 
 
 def test_a_name_that_is_taken_by_one_that_lives_becomes_another(running: Running) -> None:
