@@ -21,6 +21,7 @@ _HOMES = {
     "run": ".run",
     "deps": ".deps",
     "verify": ".verify",
+    "report": ".report_command",
     "inject": ".inject",
     "change": ".inject",
     "heal": ".inject",
@@ -36,7 +37,7 @@ _HOMES = {
     "version": ".version",
 }
 """The modules of the commands, in the order of their use."""
-_WITH_FILES = ("run", "check", "toxiproxy")
+_WITH_FILES = ("run", "check", "report", "toxiproxy")
 """Commands that take the names of files, which may be any bytes."""
 _UNWRITABLE = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a disk that is full, or a terminal that is gone, says."""

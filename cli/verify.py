@@ -44,6 +44,7 @@ _CELL_TIMEOUT = "15s"
 @click.option(
     "--baseline", metavar="FILE", help="Fail on what is worse than in this verify.json of an earlier run, alone."
 )
+@click.option("--history", metavar="DIR", help="Keep the run there, and show how the cells fared in earlier ones.")
 @click.option(
     "--resume", is_flag=True, help="Go on with the run whose report is in DIR: what is done there is not run again."
 )
@@ -67,6 +68,7 @@ def verify(
     seed: int | None,
     report_dir: str | None,
     baseline: str | None,
+    history: str | None,
     resume: bool,
     budget: str | None,
     cell_timeout: str,
@@ -99,6 +101,7 @@ def verify(
         seed=seed,
         report_dir=report_dir,
         baseline=baseline,
+        history=history,
         resume=resume,
         budget=budget,
         cell_timeout=cell_timeout,

@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -31,11 +32,12 @@ from ..verify.document import read as read_report
 from ..verify.engine import Engine
 from ..verify.expected import Expected
 from ..verify.failures import failure_names
+from ..verify.history import keep, trend
 from ..verify.known import NothingFoundError, RedError, Wanted
 from ..verify.lane import Setting
 from ..verify.resumed import check
 from ..verify.stage import Plan
-from ..verify.writers import append_summary, write
+from ..verify.writers import append_summary, save, write
 from ..verify.writers.annotations import annotate
 from ..verify.writers.text import summary
 from ..wire.errors import BrownoutError
@@ -47,6 +49,8 @@ from .verify_progress import is_colored, on_stderr
 
 SURVIVED, NOT_SURVIVED, WRONG, UNPROVEN = 0, 1, 2, 3
 _TAIL = 4000
+_PAUSE, _RARELY = 2.0, 50
+"""Seconds between two times at which an unfinished report is written, and how often as long as that takes at least."""
 
 
 class Asked(NamedTuple):
@@ -59,6 +63,7 @@ class Asked(NamedTuple):
     before: Document | None
     """The report of a run with which this one goes on."""
     baseline: Document | None
+    history: Path | None
 
 
 def asked(
@@ -71,6 +76,7 @@ def asked(
     seed: int | None,
     report_dir: str | None,
     baseline: str | None,
+    history: str | None,
     resume: bool,
     budget: str | None,
     cell_timeout: str,
@@ -116,7 +122,7 @@ def asked(
         lambda fleet: mapping(filled(config.env, fleet.proxies), os.environ) if config.env else {},
     )
     expected = Expected(config.verify.journeys, config.verify.failures, config.verify.expect)
-    return Asked(wanted, setting, expected, folder, before, earlier)
+    return Asked(wanted, setting, expected, folder, before, earlier, None if history is None else Path(history))
 
 
 def _choice(command: Sequence[str], config: Config, spared: tuple[str, ...]) -> Choice | None:
@@ -154,6 +160,8 @@ async def _run(asked: Asked) -> int:
     setting, wanted, expected = asked.setting, asked.wanted, asked.expected
     engine = Engine(setting, wanted, expected, progress, before=asked.before, baseline=asked.baseline)
     showing = asyncio.ensure_future(progress.run())
+    over = asyncio.Event()
+    saving = asyncio.ensure_future(_save_now_and_then(engine, asked.folder, over))
     with Signals() as signals:
         work = asyncio.ensure_future(engine.run())
         asking = asyncio.ensure_future(signals.next())
@@ -175,21 +183,46 @@ async def _run(asked: Asked) -> int:
         finally:
             showing.cancel()
             progress.clear()
+            over.set()
+            await saving
     if failed is not None:
         if asked.folder is not None:
             write(engine.document(str(failed)), asked.folder)
         return _failed(asked, failed)
     document = engine.document(ended)
-    _report(document, asked.folder)
+    _report(document, asked)
     return code or exit_code(document)
 
 
-def _report(document: Document, folder: Path | None) -> None:
+async def _save_now_and_then(engine: Engine, folder: Path | None, over: asyncio.Event) -> None:
+    """Write what is known while cells run, for who looks on and for who goes on after the machine has ended.
+
+    A thread does it, and not often: cells should not feel it.
+    """
+    pause = _PAUSE
+    while folder is not None and not over.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), pause)
+        if engine.planned and not over.is_set():
+            began = time.monotonic()
+            with contextlib.suppress(OSError):  # the report says it in the end
+                await asyncio.to_thread(_save, engine, folder)
+            pause = max(_PAUSE, _RARELY * (time.monotonic() - began))
+
+
+def _save(engine: Engine, folder: Path) -> None:
+    save(engine.document(under_way=True), folder)
+
+
+def _report(document: Document, asked: Asked) -> None:
     """Write the files first: whoever reads our output may be gone. Raises BrownoutError after all that can be shown."""
+    folder, history = asked.folder, asked.history
     failed: OSError | None = None
     try:
+        if history is not None and not document.ended:
+            keep(document, history)
         if folder is not None:
-            write(document, folder)
+            write(document, folder, None if history is None else trend(history, document))
     except OSError as error:
         failed = error
     append_summary(document)
@@ -200,7 +233,8 @@ def _report(document: Document, folder: Path | None) -> None:
     for line in annotate(document):
         _echo(line, color)
     if failed is not None:
-        raise BrownoutError(f"--report-dir {folder}: {failed.strerror or failed}", "the report is not complete")
+        name = failed.filename or folder
+        raise BrownoutError(f"{name}: {failed.strerror or failed}", "the report is not complete")
     if folder is not None:
         _echo(f"report in {folder}", color)
 

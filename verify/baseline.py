@@ -30,17 +30,13 @@ def compare(before: Document, cells: Sequence[Cell], only: Sequence[str]) -> Com
     changed = [Change(cell.key, old.get(cell.key, ""), cell.state) for cell in cells if cell.state != old.get(cell.key)]
     return Compared(
         before.began,
-        worse=tuple(each for each in changed if each.now in WORST_FIRST and _rank(each.now) < _rank(each.before)),
-        better=tuple(
-            each
-            for each in changed
-            if each.now not in UNPROVEN and each.before in WORST_FIRST and _rank(each.now) > _rank(each.before)
-        ),
+        worse=tuple(each for each in changed if _rank(each.now) < _rank(each.before)),
+        better=tuple(each for each in changed if each.now not in UNPROVEN and _rank(each.now) > _rank(each.before)),
         unshown=tuple(each for each in changed if each.now in UNPROVEN and each.before not in ("", *UNPROVEN)),
         gone=tuple(Change(key, state, "") for key, state in old.items() if key not in new and wanted(only, *key)),
     )
 
 
 def _rank(state: State | Literal[""]) -> int:
-    """Return how good a state is, from 0, the worst."""
+    """Return how good a state is, from 0, the worst; all that is no failure of the service is the same."""
     return WORST_FIRST.index(state) if state in WORST_FIRST else len(WORST_FIRST)

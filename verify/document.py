@@ -126,6 +126,8 @@ class Timeline(msgspec.Struct, frozen=True):
     """Requests and connections, in their order."""
     left_out: int = 0
     """How many more there were, between the first and the last of these."""
+    over: float | None = None
+    """When the time of the journey was over: all was made well then, and what was still open was reset."""
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -135,6 +135,11 @@ class Engine:
         left = self._left()
         self._progress.planned(left, found, [self._estimate(cell) / jobs for cell in left])
 
+    @property
+    def planned(self) -> bool:
+        """Whether there is a plan."""
+        return bool(self._plan)
+
     def _left(self) -> list[Planned]:
         """Return what is still to be run."""
         return [each for each in self._plan if each.key not in self.cells]

@@ -32,7 +32,7 @@ class Healthy(NamedTuple):
     dependency after its calls. `repeatable`: a second call in one process is green. `fixtures` are the dependencies to
     which its fixtures connect, `beside` those that it reaches only by processes beside its own. `ended` are the
     programs that it had started, and that ended in its call. `unsafe`: how often each dependency was asked for what is
-    not to be done twice.
+    not to be done twice. `bodies` are digests of the answers, empty for one that is another each time.
     """
 
     seconds: float
@@ -43,6 +43,7 @@ class Healthy(NamedTuple):
     beside: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
     unsafe: Mapping[str, int] = {}
+    bodies: tuple[str, ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -174,11 +175,19 @@ def _red(first: CallSeen, healthy: Healthy, *, beside: bool) -> Verdict:
         return Verdict("inconclusive", f"under the failure {said}", place)
     if (other := _other_answer(first, healthy)) is not None:
         return other._replace(state="failed", place=place)
+    if _answered_as_usual(first, healthy):
+        return Verdict("inconclusive", f"it answered as when healthy, and the test fails otherwise: {said}", place)
     if first.call.failure is not None and first.call.failure["type"] == "AssertionError":
         return Verdict("failed", f"it answered something else than when healthy: {said}", place, "degraded")
     if beside:
         return Verdict("failed", f"it did not answer as when healthy: {said}", place)
     return Verdict("inconclusive", f"the test's own code failed: {said}", place)
+
+
+def _answered_as_usual(first: CallSeen, healthy: Healthy) -> bool:
+    """Say whether each answer was the very same: what a test asserts beside that may matter to nobody, or be lost."""
+    usual = healthy.bodies[: len(first.answered)]
+    return bool(usual) and all(usual) and [each.body for each in first.answered] == list(usual)
 
 
 def _recovery(seen: Seen, healthy: Healthy, dependency: str) -> Verdict | None:

@@ -57,6 +57,9 @@ class Watch(Protocol):
     def deadline(self) -> float | None:
         """When the run is to end, by the loop's clock; None while it may take what it takes."""
 
+    def late(self) -> None:
+        """Take that its time is over."""
+
     def let_go(self) -> None:
         """Heal what is broken, and close the connections that it has hurt."""
 
@@ -154,7 +157,9 @@ class Stage:
         if not self.starts:
             return
         self._silent = os.fstat(self.output.fileno()).st_size
-        environment = {key: value for key, value in os.environ.items() if key != API}
+        # Whoever runs us may be a worker of pytest-xdist; the command's sessions are none.
+        left_out = (API, "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
+        environment = {key: value for key, value in os.environ.items() if key not in left_out}
         environment |= self._plan.environment
         environment[VARIABLE] = str(self._folder / "s")
         if self.interception is not None:
@@ -288,7 +293,7 @@ class Stage:
                     return False
                 if said.get("when") == "call":
                     await self.fleet.hangups_heard(_HANGUP)
-                if hung and said["kind"] == "test":  # that one was ended, and the next one may hang as well
+                if hung and said["kind"] in ("test", "phase"):  # that one has ended, and the next one may hang as well
                     hung, steps = False, _steps(pid, watch)
                 await watch.follow(said)
                 if said.get("when") == "teardown":
@@ -321,6 +326,7 @@ def _environment(pid: int) -> list[bytes]:
 
 def _steps(pid: int, watch: Watch) -> Iterator[float]:
     """Yield how long to wait after each step by which a run that hangs is ended."""
+    watch.late()
     _signal(pid, DUMP)
     yield _DUMPED
     watch.let_go()

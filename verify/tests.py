@@ -17,7 +17,7 @@ from .oracle import Healthy
 from .plan import Journeyed, Planned, may_be_wanted
 from .stage import Ran, Session
 from .timeline import timeline
-from .watch import Seen, Traffic, Watch
+from .watch import Answered, Seen, Traffic, Watch
 
 _OFTEN, _BRIEF = 8, 0.5
 """How often a test is called to see what it asks in each call, and for how many seconds at most it lasts then."""
@@ -166,11 +166,14 @@ class Tests:
             return
         most = {name: max(each.open.get(name, 0) for each in alone.calls) for each in alone.calls for name in each.open}
         answers = tuple(each.status for each in first.answered)
+        bodies = tuple(_same(each) for each in zip(*(call.answered for call in alone.calls), strict=False))
         fixtures = frozenset(name for name, traffic in around.items() if traffic.connections)
         beside = frozenset(inside) - alone.by_itself
         gone = frozenset(each["program"] for each in first.call.ended) if first.call is not None else frozenset[str]()
         unsafe = {name: traffic.unsafe for name, traffic in inside.items()}
-        known.healthy[together.test] = Healthy(seconds, answers, most, repeatable, fixtures, beside, gone, unsafe)
+        known.healthy[together.test] = Healthy(
+            seconds, answers, most, repeatable, fixtures, beside, gone, unsafe, bodies
+        )
         entered = alone.entered or together.entered
         known.usual[together.test] = Journeyed(together.test, seconds, inside, entered)
 
@@ -252,6 +255,12 @@ def _reason(seen: Seen) -> str:
     """Return why a test says nothing: it is skipped, or expected to fail."""
     phases = [phase for each in seen.calls for phase in (each.setup, each.call)]
     return next((phase.reason for phase in phases if phase is not None and phase.reason), "")
+
+
+def _same(answers: Sequence[Answered]) -> str:
+    """Return the body that an answer has in each call, empty where it is not always the same one."""
+    bodies = {each.body for each in answers}
+    return bodies.pop() if len(bodies) == 1 and len(answers) > 1 else ""
 
 
 def _seconds(seen: Seen) -> float:

@@ -12,12 +12,15 @@ from ..control.views import connection_view, request_view
 from ..proxy.record.connection_log import ConnectionEntry
 from ..proxy.record.request_log import Entry
 from .document import Attempt, Timeline
-from .watch import PREFIX, Breaking, Watch
+from .watch import PREFIX, TIME_OVER, Breaking, Watch
 
 E = TypeVar("E", ConnectionEntry, Entry)
 
 MOST = 40
 """How many requests and connections of a cell are kept, and how many times at which the failure began."""
+_AT_ONCE = 0.05
+"""Seconds within which a connection is closed whose client has left."""
+_OVER = "reset when the time was over"
 _LAST = 10
 """How many of these are the last ones, where there are more."""
 
@@ -35,7 +38,8 @@ def timeline(watch: Watch, breaking: Breaking) -> Timeline:
     names = {f"{PREFIX}-{number}": str(fault["fault"]) for number, fault in enumerate(breaking.faults, 1)}
     found = attempts(made, asked, starts, zero, names)
     kept = found if len(found) <= MOST else [*found[: MOST - _LAST], *found[-_LAST:]]
-    return Timeline(broken, tuple(kept), len(found) - len(kept))
+    over = None if watch.over is None else moment(watch.over - zero)
+    return Timeline(broken, tuple(kept), len(found) - len(kept), over)
 
 
 def attempts(
@@ -51,9 +55,11 @@ def attempts(
     """
     found = []
     for some in _by_call(made, starts):
+        left = {each.link: each.left is not None and each.left < each.seconds - _AT_ONCE for each in some}
         for connection in observations.connections(map(connection_view, some)):
-            carried = f", {connection.sent} B sent, {connection.received} B received" if connection.sent else ""
-            found.append(_attempt(connection, "", f"{connection.end}{carried}", connection.number, zero, names))
+            found.append(
+                _attempt(connection, "", _outcome(connection, left[connection.number]), connection.number, zero, names)
+            )
     for entries in _by_call(asked, starts):
         for request in observations.requests(map(request_view, entries)):
             outcome = " ".join(str(word) for word in (request.status, request.end) if word not in (None, ""))
@@ -64,6 +70,14 @@ def attempts(
 def moment(seconds: float) -> float:
     """Return a time to 0.1 ms."""
     return round(seconds, 4)
+
+
+def _outcome(connection: Connection, left: bool) -> str:
+    """Return how a connection ended for its client. What is sent to one that has left reaches nobody."""
+    if left:
+        return f"left by the service, {connection.sent} B sent"
+    end = _OVER if connection.end == TIME_OVER else connection.end
+    return f"{end}, {connection.sent} B sent, {connection.received} B received" if connection.sent else end
 
 
 def _lasted(entry: ConnectionEntry) -> float:

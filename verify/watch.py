@@ -26,6 +26,8 @@ PATIENCE = 120.0
 """Seconds that set-up and teardown may take, which nothing disturbs."""
 PREFIX = "verify"
 """How the names of its injections begin, before `-1`, `-2`."""
+TIME_OVER = "the time of its test was over"
+"""How a connection ends that is reset since a test hangs."""
 Told = Callable[[str], None]
 """Who is told which test begins."""
 
@@ -93,7 +95,7 @@ class Answered(NamedTuple):
     """A request that the application handled: its status, or the exception that left it (see `channel.Failure`).
 
     `logged` is the exception that it logged last meanwhile, whatever it answered. `at` is when it was asked, by the
-    clock of the fleet; None where that was not seen.
+    clock of the fleet; None where that was not seen. `body` is a digest of the answer's, empty where that is unknown.
     """
 
     asked: str
@@ -102,6 +104,7 @@ class Answered(NamedTuple):
     failure: dict[str, Any] | None = None
     logged: dict[str, Any] | None = None
     at: float | None = None
+    body: str = ""
 
 
 class Phase(NamedTuple):
@@ -257,7 +260,7 @@ class Watch:
                 self.disarm()
                 self.handles = False
                 status, seconds, failure, logged = (said[each] for each in ("status", "seconds", "failure", "logged"))
-                answered = Answered(self.asked, status, seconds, failure, logged, self._entered)
+                answered = Answered(self.asked, status, seconds, failure, logged, self._entered, said["body"])
                 self._call.answered.append(answered)
                 self._count(self._call.inside)
             case "phase":
@@ -342,18 +345,24 @@ class Watch:
             if proxy is not None and proxy.injections.get(injection.name) is injection:
                 proxy.heal(injection.name)
 
-    def let_go(self) -> None:
-        """Heal, and reset what is open: who waits for a reply that was held hears that it will not come."""
+    def late(self) -> None:
+        """Take that the time is over; what is done a moment later, or by being let go, hung all the same."""
+        if self.seen and self._now.hung:
+            return
         calls = self.seen[-1].calls if self.seen else []
         self.hung = len(calls) - 1 if calls and calls[-1].began and calls[-1].call is None else -1
         if self.seen:
             self._now.hung = True
         self.stood = self.asked
         self.over = self._fleet.clock.time()
+
+    def let_go(self) -> None:
+        """Heal, and reset what is open: who waits for a reply that was held hears that it will not come."""
+        self.late()
         self.disarm()
         proxy = self._fleet.proxies.get(self._breaking.dependency if self._breaking else "")
         for link in tuple(proxy.links.values()) if proxy is not None else ():
-            link.end(Kind.RESET, "the time of its test was over")
+            link.end(Kind.RESET, TIME_OVER)
 
     @property
     def fleet(self) -> Fleet:

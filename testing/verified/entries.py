@@ -7,6 +7,7 @@ are armed only while it waits for the application.
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import inspect
 import sys
@@ -15,6 +16,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+_DIGITS = 16
+"""How many of a digest are told."""
+
 
 class _Host(Protocol):
     """Who is told."""
@@ -22,12 +26,14 @@ class _Host(Protocol):
     def entered(self, what: str) -> None:
         """Take that the application begins to handle a request."""
 
-    def left(self, status: int | None, error: BaseException | None, seconds: float) -> None:
-        """Take that it has ended, with a status or an exception."""
+    def left(self, status: int | None, error: BaseException | None, seconds: float, body: str) -> None:
+        """Take that it has ended, with a status or an exception; `body`: a digest of the answer's, empty if unknown."""
 
 
 class _Client(NamedTuple):
     """A function of a test client by which the application is called: what its arguments ask for, what it returns.
+
+    `body` returns that of an answer, None where it is not there yet or streamed.
 
     The outermost one that all requests of a client go through: Starlette's and Django's raise what the application
     raised after the response of the function within, and Starlette's reads a streamed body there.
@@ -37,6 +43,7 @@ class _Client(NamedTuple):
     path: str
     asked: Callable[..., str]
     status: Callable[[Any], object]
+    body: Callable[[Any], object] = lambda response: response.content
 
 
 def _of_request(_: object, request: Any) -> str:
@@ -60,15 +67,23 @@ def _of_response(response: Any) -> object:
     return response.status_code
 
 
+def _of_parts(response: Any) -> object:
+    return b"".join(response.stream._body)
+
+
+def _streamed(_: object) -> None:
+    return None
+
+
 CLIENTS = (
     _Client("starlette.testclient", "TestClient.request", _of_words, _of_response),
     _Client("starlette.testclient", "_TestClientTransport.handle_request", _of_request, _of_response),
     _Client("litestar.testing.transport", "TestClientTransport.handle_request", _of_request, _of_response),
-    _Client("httpx", "ASGITransport.handle_async_request", _of_request, _of_response),
+    _Client("httpx", "ASGITransport.handle_async_request", _of_request, _of_response, _of_parts),
     _Client("httpx", "WSGITransport.handle_request", _of_request, _of_response),
-    _Client("httpx2", "ASGITransport.handle_async_request", _of_request, _of_response),
+    _Client("httpx2", "ASGITransport.handle_async_request", _of_request, _of_response, _of_parts),
     _Client("httpx2", "WSGITransport.handle_request", _of_request, _of_response),
-    _Client("werkzeug.test", "run_wsgi_app", _of_environ, lambda returned: returned[1].split()[0]),
+    _Client("werkzeug.test", "run_wsgi_app", _of_environ, lambda returned: returned[1].split()[0], _streamed),
     _Client("django.test.client", "Client.request", _of_django, _of_response),
     _Client("django.test.client", "AsyncClient.request", _of_django, _of_response),
     _Client("aiohttp.test_utils", "TestClient._request", _of_words, lambda response: response.status),
@@ -105,9 +120,9 @@ class Entries:
                 try:
                     returned = await call(*args, **kwargs)
                 except BaseException as error:
-                    self._leave(None, error, began)
+                    self._leave(None, error, began, "")
                     raise
-                self._leave(client.status(returned), None, began)
+                self._leave(client.status(returned), None, began, _digest(client.body, returned))
                 return returned
         else:
 
@@ -117,9 +132,9 @@ class Entries:
                 try:
                     returned = call(*args, **kwargs)
                 except BaseException as error:
-                    self._leave(None, error, began)
+                    self._leave(None, error, began, "")
                     raise
-                self._leave(client.status(returned), None, began)
+                self._leave(client.status(returned), None, began, _digest(client.body, returned))
                 return returned
 
         return wrapped
@@ -135,10 +150,18 @@ class Entries:
                 self._host.entered(what)
         return time.monotonic()
 
-    def _leave(self, status: object, error: BaseException | None, began: float) -> None:
+    def _leave(self, status: object, error: BaseException | None, began: float, body: str) -> None:
         seconds = time.monotonic() - began
         with self._lock:
             self._depth -= 1
             if self._depth == 0:
                 number = int(str(status)) if str(status).isdigit() else None
-                self._host.left(number, error, seconds)
+                self._host.left(number, error, seconds, body)
+
+
+def _digest(body: Callable[[Any], object], returned: Any) -> str:
+    try:
+        found = body(returned)
+    except Exception:  # it is streamed, or a response of its own kind
+        return ""
+    return hashlib.sha256(found).hexdigest()[:_DIGITS] if isinstance(found, bytes) else ""

@@ -112,11 +112,11 @@ class Journeys:
         if self._calling:
             self._tell("enter", what=what)
 
-    def left(self, status: int | None, error: BaseException | None, seconds: float) -> None:
+    def left(self, status: int | None, error: BaseException | None, seconds: float, body: str) -> None:
         """Say that it has ended."""
         if self._calling:
             failure = None if error is None else self._project.failure(error, "")
-            self._tell("leave", status=status, failure=failure, logged=self._logged, seconds=seconds)
+            self._tell("leave", status=status, failure=failure, logged=self._logged, seconds=seconds, body=body)
 
     def _note_logged(self, record: logging.LogRecord) -> None:
         """Keep the exception that was logged last: frameworks log what they answer with 500."""

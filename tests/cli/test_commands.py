@@ -225,6 +225,7 @@ COMMANDS = [
     "run",
     "deps",
     "verify",
+    "report",
     "inject",
     "change",
     "heal",

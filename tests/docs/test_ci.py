@@ -4,19 +4,25 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from brownout.cli.run import run
+from brownout.cli.verify import verify
 from brownout.faults.config import file as config
 from brownout.testing import servers
 
 from .conftest import DEADLINE, DOCS, ENV, blocks
 
-FILE, *PIPELINES = blocks(DOCS["ci.md"], "yaml")
+RUN, VERIFY = DOCS["ci.md"].split("\n# Verify on CI\n")
+FILE, *PIPELINES = blocks(RUN, "yaml")
+RECIPES = blocks(VERIFY, "yaml")
+[SHELL] = blocks(VERIFY, "sh")
+WRITTEN = {"report", "report/", "report/verify.xml", "report/verify.prom"}
 
 
 def strings(value: object) -> Iterator[str]:
@@ -55,6 +61,92 @@ def test_the_file_and_the_profiles_of_the_pipelines_are_right() -> None:
         assert all(known[name].resolve({"cache": "redis"}) for name in names.split(", "))
 
 
+def verify_lines(texts: Iterable[str]) -> list[str]:
+    """The lines that call `brownout verify`, as a shell gets them."""
+    lines = [line.strip() for text in texts for line in text.splitlines() if "brownout verify" in line]
+    assert lines
+    return lines
+
+
+@pytest.mark.parametrize("text", [*RECIPES, SHELL])
+def test_recipes_call_verify_with_words_that_there_are(text: str) -> None:
+    texts = [text] if text == SHELL else strings(yaml.safe_load(text))
+    [line] = verify_lines(texts)
+    words = shlex.split(line.partition("||")[0].replace(".venv/bin/", ""))
+    assert words[:2] == ["brownout", "verify"]
+    found = verify.make_context("verify", words[2:], help_option_names=["-h", "--help"]).params
+    assert (found["baseline"], found["history"], found["report_dir"]) == ("baseline.json", "runs", "report")
+    assert found["budget"] == "15m"
+    assert " ".join(found["command"]) in ("pytest", "python -m pytest")
+
+
+def test_there_is_a_recipe_for_each_system_and_what_it_keeps_is_written() -> None:
+    github, gitlab, compose = map(yaml.safe_load, RECIPES)
+    assert [*github["jobs"]] == ["verify"]
+    steps = {each.get("uses", "").partition("@")[0]: each for each in github["jobs"]["verify"]["steps"]}
+    assert steps["actions/upload-artifact"]["if"] == "always()"
+    assert steps["actions/upload-artifact"]["with"]["path"] in WRITTEN
+    assert steps["actions/cache"]["with"]["path"] == gitlab["verify"]["cache"]["paths"][0] == "runs"
+    kept = gitlab["verify"]["artifacts"]
+    assert {*kept["paths"], *kept["reports"].values()} <= WRITTEN
+    assert [*compose["services"]] == ["redis", "verify"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    """A project with a baseline, in which a test survives what it meets, but for an answer of 503."""
+    (tmp_path / "shop.py").write_text(
+        "import os, redis\n"
+        "def cached():\n"
+        "    cache = redis.from_url(os.environ['REDIS_URL'], socket_timeout=0.3, retry=None)\n"
+        "    try: return cache.get('x') or b'nothing'\n"
+        "    except redis.RedisError:\n"
+        "        if os.path.exists('mistaken'): raise\n"
+        "        return b'nothing'\n"
+        "    finally: cache.close()\n"
+    )
+    (tmp_path / "test_shop.py").write_text("import shop\ndef test_cached(): assert shop.cached() == b'nothing'\n")
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    with servers.redis() as server:
+        env = ENV | {"REDIS_URL": server.url}
+        words = ["brownout", "verify", "--report-dir", ".", "--only", "*/lost", "--", "pytest", "-q"]
+        subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, timeout=4 * DEADLINE, check=True)
+        (tmp_path / "baseline.json").write_bytes((tmp_path / "verify.json").read_bytes())
+        (tmp_path / "env.sh").write_text(f"export REDIS_URL={server.url}\n")
+        yield tmp_path
+
+
+@pytest.mark.slow
+def test_the_shell_recipe_runs(project: Path) -> None:
+    script = SHELL.partition("\n.venv/bin/pip install -r requirements.txt\n")[2]  # all is installed already
+    (project / "stage.sh").write_text(f"set -eu\n. ./env.sh\n{script}")
+    done = subprocess.run(
+        ["sh", "stage.sh"], cwd=project, env=ENV, capture_output=True, text=True, timeout=DEADLINE * 5
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing is worse than in baseline.json" in done.stdout
+    assert len([*(project / "runs").iterdir()]) == 1
+    assert (project / "report/verify.html").exists()
+
+
+@pytest.mark.slow
+def test_the_command_of_the_pipelines_runs_with_summary_and_annotations(project: Path) -> None:
+    (project / "mistaken").touch()
+    lines = {line for text in RECIPES for line in verify_lines(strings(yaml.safe_load(text)))}
+    [line] = lines
+    env = ENV | {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_WORKSPACE": str(project),
+        "GITHUB_STEP_SUMMARY": str(project / "s.md"),
+    }
+    done = subprocess.run(
+        ["sh", "-c", f". ./env.sh; {line}"], cwd=project, env=env, capture_output=True, text=True, timeout=DEADLINE * 5
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Worse than in the baseline" in (project / "s.md").read_text()
+    assert re.search(r"^::error file=shop\.py,line=4,title=failed%3A redis ", done.stdout, re.MULTILINE)
+
+
 @pytest.mark.slow
 def test_a_report_looks_as_it_is_shown(tmp_path: Path) -> None:
     with servers.redis() as server:
@@ -74,7 +166,7 @@ def test_a_report_looks_as_it_is_shown(tmp_path: Path) -> None:
             [*words, "python", "-c", code], env=ENV, cwd=tmp_path, capture_output=True, timeout=DEADLINE
         )
     assert done.returncode == 1, done.stderr
-    [shown] = blocks(DOCS["ci.md"], "json")
+    [shown] = blocks(RUN, "json")
     assert shape(json.loads((tmp_path / "report.json").read_text())) == shape(json.loads(shown))
 
 

@@ -7,7 +7,20 @@ import msgspec
 
 from brownout.verify import findings
 from brownout.verify.coverage import coverage
-from brownout.verify.document import SCHEMA, Answer, Call, Cell, Dependency, Document, Journey, Judged, Place, Used
+from brownout.verify.document import (
+    SCHEMA,
+    Answer,
+    Attempt,
+    Call,
+    Cell,
+    Dependency,
+    Document,
+    Journey,
+    Judged,
+    Place,
+    Timeline,
+    Used,
+)
 
 PLACE = Place("shop/app.py", 25, "handle")
 UNSAFE = Judged(
@@ -107,6 +120,41 @@ def large(journeys: int = 120, files: int = 6, folders: int = 2) -> Document:
         for number, name in enumerate(names)
     ]
     return document(cells[:1000])
+
+
+def detailed(journeys: int = 100) -> Document:
+    """A thousand cells, each with as much to tell as one may have, all of it different; three in ten failed."""
+
+    def one(row: str, number: int, state: str) -> Cell:
+        def said(what: str, letters: int) -> str:
+            words = (f"{what} {row} {number} {word}" for word in range(letters))
+            return " ".join(words)[:letters]
+
+        attempts = tuple(
+            Attempt(
+                f"POST /charge/{number}/{each}", each, each / 100, 0.005, "503", True, ("http.status",), each + 1, 0.1
+            )
+            for each in range(40)
+        )
+        calls = tuple(
+            Call(outcome, 0.4, said("error", 150), shown=said("shown", 2000), log=said("log", 4000), at=at)
+            for outcome, at in (("failed" if state == "failed" else "passed", -0.01), ("passed", 0.5))
+        )
+        timeline = Timeline(((0.0, 0.4),), attempts, 7)
+        return cell(
+            row, f"tests/test_{number % 9}.py::test_{number}", state, calls=calls, timeline=timeline, place=PLACE
+        )
+
+    failing = ("refused", "slow", "lost")
+    rows = [f"redis {failure}" for failure in ("refused", "slow", "hangs", "lost", "cut")]
+    rows += [f"pay {failure}" for failure in ("refused", "slow", "error", "lost", "wrong")]
+    return document(
+        [
+            one(row, number, "failed" if row.split()[1] in failing and number % 2 else "resilient")
+            for row in rows
+            for number in range(journeys)
+        ]
+    )
 
 
 HOSTILE = (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-DEADLINE = 300.0
+DEADLINE = 900.0
 PROGRAM = (sys.executable, "-m", "brownout.cli")
 
 

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -80,6 +81,13 @@ def run(folder: Path, *words: str, mistakes: str = "") -> Verified:
     return verify(folder, *WORDS, *words, *COMMAND, MISTAKES=mistakes)
 
 
+def wait_for(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_a_regression_fails_and_an_improvement_is_listed(folder: Path) -> None:
     only = ("--only", "*/error", "--only", "*/refused")
     assert run(folder, *only, mistakes="prices").code == 1
@@ -121,7 +129,7 @@ def test_a_run_that_was_interrupted_goes_on_and_has_the_same_matrix(folder: Path
     whole = run(folder, mistakes="prices")
     shutil.rmtree(folder / "report")
 
-    words = [*PROGRAM, "verify", "--report-dir", "report", *WORDS, *COMMAND]
+    words = [*PROGRAM, "verify", "--report-dir", "report", "--history", "runs", *WORDS, *COMMAND]
     env = {key: value for key, value in os.environ.items() if not key.startswith(("BROWNOUT_", "PYTEST_XDIST"))}
     with (
         subprocess.Popen(
@@ -139,6 +147,9 @@ def test_a_run_that_was_interrupted_goes_on_and_has_the_same_matrix(folder: Path
         for line in process.stderr:
             if " slow " in line and "resilient" in line:  # two rows of the matrix are done
                 break
+        wait_for(lambda: (folder / "report/verify.json").exists())
+        looked = json.loads((folder / "report/verify.json").read_text())
+        assert looked["under_way"]
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=DEADLINE)
         assert process.returncode == 130
@@ -150,9 +161,11 @@ def test_a_run_that_was_interrupted_goes_on_and_has_the_same_matrix(folder: Path
     assert refused.code == 2
     assert "the report is that of seed 7, and this is seed 8" in refused.err
 
-    rest = verify(folder, "--resume", "--cell-timeout", "3s", *COMMAND, MISTAKES="prices")
+    rest = verify(folder, "--resume", "--history", "runs", "--cell-timeout", "3s", *COMMAND, MISTAKES="prices")
     assert f"{len(done)} of {len(half['cells'])} cells are done" in rest.err
     assert rest.code == whole.code == 1
     assert rest.states == whole.states
     assert rest.document["began"] == half["began"]
     assert [each for each in rest.document["cells"] if each in done] == done
+    assert not rest.document["under_way"]
+    assert len([*(folder / "runs").iterdir()]) == 1  # the half is not kept

@@ -29,7 +29,7 @@ async def call(watch: Watch, ask: Ask | None = None) -> None:
     await watch.follow(said("enter", what="GET /"))
     if ask is not None:
         await ask()
-    await watch.follow(said("leave", status=200, seconds=0.0, failure=None, logged=None))
+    await watch.follow(said("leave", status=200, seconds=0.0, failure=None, logged=None, body=""))
     await watch.follow(said("phase", when="call", **PHASE))
 
 

@@ -131,9 +131,9 @@ class Built(NamedTuple):
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Built]]:
     """All builds, side by side, and the mistaken one once more."""
     runs = {
-        "mistaken": ("mistaken", "tests/test_shop.py", ()),
+        "mistaken": ("mistaken", "tests/test_shop.py", ("--jobs", "2")),
         "again": ("mistaken", "tests/test_shop.py", tuple(word for glob in AGAIN for word in ("--only", glob))),
-        "sound": ("sound", "tests/test_shop.py", ()),
+        "sound": ("sound", "tests/test_shop.py", ("--jobs", "2")),
         "awkward": ("awkward", "tests", ("--jobs", "2")),
     }
     folders = {name: tmp_path_factory.mktemp(name) for name in runs}

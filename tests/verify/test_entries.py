@@ -1,5 +1,6 @@
 """The moments in which an application handles a request, with the test clients that people use."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -7,10 +8,13 @@ import pytest
 
 from brownout.testing.verified.entries import Entries
 
+HELLO = hashlib.sha256(b"hello").hexdigest()[:16]
+
 
 class Left(NamedTuple):
     status: int | None
     error: str
+    body: str
 
 
 class Told:
@@ -23,8 +27,8 @@ class Told:
     def entered(self, what: str) -> None:
         self.asked.append(what)
 
-    def left(self, status: int | None, error: BaseException | None, seconds: float) -> None:
-        self.ended.append(Left(status, "" if error is None else repr(error)))
+    def left(self, status: int | None, error: BaseException | None, seconds: float, body: str) -> None:
+        self.ended.append(Left(status, "" if error is None else repr(error), body))
 
 
 @pytest.fixture
@@ -80,8 +84,10 @@ def _django() -> Callable[[str], object]:
     return Client().get
 
 
-@pytest.mark.parametrize("client", [_starlette, _werkzeug, _django])
-def test_a_request_of_a_test_client_is_an_entry(client: Callable[[], Callable[[str], object]], told: Told) -> None:
+@pytest.mark.parametrize(("client", "body"), [(_starlette, HELLO), (_werkzeug, ""), (_django, HELLO)])
+def test_a_request_of_a_test_client_is_an_entry(
+    client: Callable[[], Callable[[str], object]], body: str, told: Told
+) -> None:
     get = client()
     Entries(told).wrap()
     get("/?a=1")
@@ -89,4 +95,5 @@ def test_a_request_of_a_test_client_is_an_entry(client: Callable[[], Callable[[s
     with pytest.raises(RuntimeError):
         get("/broken")
     assert told.asked == ["GET /", "GET /missing", "GET /broken"]
-    assert told.ended == [Left(200, ""), Left(404, ""), Left(None, "RuntimeError('broken')")]
+    assert [each[:2] for each in told.ended] == [(200, ""), (404, ""), (None, "RuntimeError('broken')")]
+    assert told.ended[0].body == body

@@ -314,3 +314,13 @@ def test_what_new_fixtures_mend_is_a_fixture_s_if_it_hands_out_what_failed(
     watch: Any = SimpleNamespace(seen=[seen], fired=1, hung=None, asked="POST /pay", handles=False)
     usual = USUAL._replace(fixtures=frozenset(fixtures))
     assert oracle.judge(watch, DONE, usual, "payments", []).state == state
+
+
+def test_a_test_that_fails_although_each_answer_is_the_usual_one_says_nothing() -> None:
+    usual = USUAL._replace(bodies=("5c1f",))
+    fails = call(answer(body="5c1f"), failed=ASSERTS)
+    verdict = judge(fails, healthy=usual)
+    assert verdict.state == "inconclusive"
+    assert verdict.why.startswith("it answered as when healthy, and the test fails otherwise: ")
+    assert judge(call(answer(body="90ab"), failed=ASSERTS), healthy=usual).state == "failed"
+    assert judge(fails, healthy=USUAL._replace(bodies=("",))).state == "failed"

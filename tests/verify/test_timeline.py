@@ -7,7 +7,7 @@ from typing import Any
 from brownout.proxy import ConnectionEntry, Fleet
 from brownout.verify.document import Attempt
 from brownout.verify.timeline import attempts, timeline
-from brownout.verify.watch import Breaking, Watch
+from brownout.verify.watch import TIME_OVER, Breaking, Watch
 
 
 def connection(number: int, began: float, *, end: str = "refused", **more: Any) -> ConnectionEntry:
@@ -35,6 +35,17 @@ def test_times_are_those_since_the_failure_and_a_pause_is_that_between_attempts(
     ]
 
 
+def test_what_is_sent_to_a_client_that_has_left_is_not_told() -> None:
+    made = [
+        connection(1, 100.0, end="closed by client", sent=22, received=147, left=0.1, faults=("verify-1",)),
+        connection(2, 101.0, end=TIME_OVER, sent=22, received=0),
+    ]
+    assert [each.outcome for each in attempts(made, [], [100.0], 100.0, {})] == [
+        "left by the service, 22 B sent",
+        "reset when the time was over, 22 B sent, 0 B received",
+    ]
+
+
 def test_what_a_later_call_does_is_no_retry() -> None:
     made = [connection(number, at) for number, at in enumerate((100.0, 101.0, 103.0, 104.0))]
     found = attempts(made, [], [99.9, 102.0], 100.0, {})
@@ -49,10 +60,10 @@ def test_no_more_is_kept_than_there_is_room_for() -> None:
         fleet.connection_log.write(connection(1, -5.0))  # it ended before the journey was called
         for number in range(2, 102):
             fleet.connection_log.write(connection(number, float(number)))
-        watch.windows = [(2.0, 2.5), (3.0, 3.5)]
+        watch.windows, watch.over = [(2.0, 2.5), (3.0, 3.5)], 3.5
         found = timeline(watch, Breaking("redis", (), None, 5.0, by_entry=True))
         assert found.broken == ((0.0, 0.5), (1.0, 1.5))
         assert [each.connection for each in found.attempts] == [*range(2, 32), *range(92, 102)]
-        assert found.left_out == 60
+        assert (found.left_out, found.over) == (60, 1.5)
 
     asyncio.run(main())

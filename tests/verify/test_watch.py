@@ -24,8 +24,23 @@ def test_what_hung_is_what_was_asked_when_the_time_was_over() -> None:
             for said in (_said("test"), _phase("setup"), _said("calls"), _said("enter", what="GET /slow")):
                 watch.hear(said)
             watch.let_go()
-            watch.hear(_said("leave", status=None, seconds=9.0, failure=None, logged=None))
+            watch.hear(_said("leave", status=None, seconds=9.0, failure=None, logged=None, body=""))
             watch.hear(_said("enter", what="GET /next"))
             return watch.stood
 
     assert asyncio.run(stood()) == "GET /slow"
+
+
+def test_a_call_that_ends_a_moment_after_its_time_hung_itself() -> None:
+    async def hung() -> tuple[int | None, int]:
+        async with Fleet(seed=1) as fleet:
+            watch = Watch(fleet, None)
+            for said in (_said("test"), _phase("setup"), _said("calls")):
+                watch.hear(said)
+            watch.late()
+            for said in (_phase("call"), _phase("teardown"), _phase("setup"), _said("calls")):
+                watch.hear(said)
+            watch.let_go()
+            return watch.hung, len(watch.seen[0].calls)
+
+    assert asyncio.run(hung()) == (0, 2)

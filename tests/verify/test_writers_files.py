@@ -33,7 +33,15 @@ MADE = pytest.mark.parametrize(
 
 def test_all_files_are_written(tmp_path: Path) -> None:
     write(small(), tmp_path)
-    assert {each.name for each in tmp_path.iterdir()} == {"verify.json", "verify.xml", "verify.md", "verify.prom"}
+    assert {each.name for each in tmp_path.iterdir()} == {
+        "verify.json",
+        "verify.xml",
+        "verify.md",
+        "verify.prom",
+        "verify.svg",
+        "verify.txt",
+        "verify.html",
+    }
 
 
 def test_a_thousand_cells_take_less_than_a_second(tmp_path: Path) -> None:

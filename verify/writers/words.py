@@ -29,7 +29,7 @@ STATES: Mapping[State, Said] = {
     "resilient": Said(".", "the test passed under the failure, and after it", "green"),
     "vacuous": Said("-", "it asked nothing of the dependency meanwhile: nothing is shown", "bright_black"),
     "not available": Said("x", "the failure cannot be produced there", "bright_black"),
-    "not run": Said("~", "there was no time for it", "bright_black"),
+    "not run": Said("~", "it was not run, or not yet", "bright_black"),
 }
 """All states; of several in one place, the first of them here is shown."""
 _RANKS = {state: rank for rank, state in enumerate(STATES)}
