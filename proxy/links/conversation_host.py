@@ -126,20 +126,19 @@ class LinkConversationHost:
         """Record that the link is not parsed any more."""
         self._proxy.parsing_stopped(self._link, why)
 
-    def _from(self) -> Origin:
-        """Return where its exchanges are; who the caller is may be found out when the link has begun to carry."""
-        if self._origin.caller is not self._link.caller:
-            self._origin = self._origin._replace(caller=self._link.caller)
+    def _look_again(self) -> Origin:
+        """Return where its exchanges are: who the caller is may be found out when the link has begun to carry."""
+        self._origin = self._origin._replace(caller=self._link.caller)
         return self._origin
 
     def settled(self, exchange: Exchange) -> None:
         """Tell of an exchange that is open and will have no reply: it is lost, or the client's stream has ended."""
-        exchange.origin = self._from()
+        exchange.origin = self._origin if self._origin.caller is self._link.caller else self._look_again()
         self._request_log.tell(exchange, self._link.clock.time())
 
     def ended(self, exchange: Exchange) -> None:
         """Record an exchange that has ended."""
-        exchange.origin = self._from()
+        exchange.origin = self._origin if self._origin.caller is self._link.caller else self._look_again()
         self._operations.count(
             exchange.head.operation, exchange.end or exchange.outcome, exchange.ended - exchange.started
         )
