@@ -56,8 +56,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow ones, so that no worker is alone with one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Begin with the slow ones, the slowest first, so that no worker is alone with one at the end."""
+    items.sort(
+        key=lambda item: (item.get_closest_marker("slow") is None, "tests/verify/test_builds" not in item.nodeid)
+    )
 
 
 @pytest.fixture(scope="session")

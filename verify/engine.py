@@ -179,9 +179,12 @@ class Engine:
     def document(self, ended: str = "", *, under_way: bool = False) -> Document:
         """Return all that is known by now, as it may be shown; `ended` is why it ended before its time.
 
+        A thread may call it while the run goes on, once there is a plan: what may grow is copied first.
+
         Until there is a plan, a run that goes on with another one knows no more than that one.
         """
         known, command, before = self._known, self._setting.plan.command, self._before
+        dependencies, used = tuple(known.dependencies.values()), tuple(known.used)
         if before is not None and not self._plan:
             return before
         run = [self.cells.get(each.key) or each.left_out("not run", ended) for each in self._plan]
@@ -195,12 +198,12 @@ class Engine:
             began=self._at.isoformat(timespec="seconds") if before is None else before.began,
             seconds=round(time.monotonic() - self._began + (before.seconds if before is not None else 0), 1),
             ended=ended,
-            dependencies=tuple(known.dependencies.values()),
+            dependencies=dependencies,
             journeys=tuple(known.journeys.values()),
-            used=tuple(known.used),
+            used=used,
             cells=tuple(cells),
             causes=tuple(causes(cells)),
-            coverage=tuple(coverage(known.dependencies.values(), known.used, cells)),
+            coverage=tuple(coverage(dependencies, used, cells)),
             notes=tuple(known.notes),
             asked=self._wanted.words,
             declared=self._wanted.declared,

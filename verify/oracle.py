@@ -299,7 +299,9 @@ def _call(call: CallSeen, ran: Ran, watch: Watch) -> Call:
     )
     at = moment(call.at - zero)
     if call.call is None:
-        seconds = 0.0 if watch.over is None else moment(watch.over - call.at)
+        healed = watch.windows[-1][1] if watch.windows else None  # at once when its process ends
+        end = watch.over if watch.over is not None else healed
+        seconds = 0.0 if end is None else max(0.0, moment(end - call.at))
         return Call("ended", seconds, answers=answers, shown=ran.dump[-2000:], at=at)
     failure = call.call.failure
     return Call(

@@ -204,6 +204,8 @@ class Watch:
         self._ended = fleet.connection_log.seq
         self.hung: int | None = None
         """The number of the call, from 0, that did not end in its time; -1: its fixtures did not."""
+        self._left = self._latest = 0.0
+        """How long the application may still take for requests in a call, and when that call is to end."""
         self.stood = ""
         """What the application was asked last when that time was over."""
         self.began = 0.0
@@ -211,7 +213,7 @@ class Watch:
         self.windows: list[tuple[float, float | None]] = []
         """From when to when the faults were there, by the clock of the fleet; None: they are there."""
         self.over: float | None = None
-        """When the test was told to end, or its process ended in a call, by that clock."""
+        """When the time of the test was over, by that clock."""
         self._entered = 0.0
         self.until = math.inf
         """When it had ended: what is asked after that is no retry, for the test was called again."""
@@ -246,8 +248,13 @@ class Watch:
                 if len(self._now.calls) == 1:
                     self._sent = self._sent_by_now()
                     self.began = self._fleet.clock.time()
-                self._patient(self._healthy if (breaks := self._breaks) is None else breaks.budget)
-                if breaks is not None and not breaks.by_entry:
+                after = self._breaking.budget if self._breaking is not None and self._now.hung else self._healthy
+                self._patient(after if (breaks := self._breaks) is None else breaks.budget)
+                if breaks is not None and breaks.by_entry:
+                    self._left = breaks.budget
+                    self._latest = self._loop.time() + breaks.budget + PATIENCE
+                    self.deadline = self._latest
+                elif breaks is not None:
                     self.arm()
             case "enter":
                 self._now.entered = True
@@ -255,6 +262,7 @@ class Watch:
                 self._entered = self._fleet.clock.time()
                 self._count(None)
                 if (breaks := self._breaks) is not None and breaks.by_entry:
+                    self.deadline = min(self._loop.time() + self._left, self._latest)
                     self.arm()
             case "leave":
                 self.disarm()
@@ -263,6 +271,9 @@ class Watch:
                 answered = Answered(self.asked, status, seconds, failure, logged, self._entered, said["body"])
                 self._call.answered.append(answered)
                 self._count(self._call.inside)
+                if (breaks := self._breaks) is not None and breaks.by_entry:
+                    self._left = max(0.0, self._left - seconds)
+                    self.deadline = self._latest
             case "phase":
                 self._phase(said)
 

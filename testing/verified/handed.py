@@ -14,8 +14,9 @@ _PLUGIN = "pytest_"
 def handed(item: Any, project: Project) -> list[str]:
     """Return the top packages of what the fixtures of a test hand out and do not make anew for each test.
 
-    Of an object of the tests' own classes it is also what that has; what an object of the application has is not the
-    tests'. A plugin of pytest, and a test case of a framework, keep connections of their framework.
+    A class that extends that of another package is of both. Of an object of the tests' own classes it is also what that
+    has; what an object of the application has is not the tests'. A plugin of pytest, and a test case of a framework,
+    keep connections of their framework.
     """
     found = set(map(_top, type(getattr(item, "instance", None)).__mro__))
     request = getattr(item, "_request", None)
@@ -23,8 +24,9 @@ def handed(item: Any, project: Project) -> list[str]:
         plugin = str(getattr(fixture.func, "__module__", "")).partition(".")[0]
         found.add(plugin.removeprefix(_PLUGIN) if plugin.startswith(_PLUGIN) else "")
         if fixture.scope != "function" and fixture.cached_result is not None:
-            found.update(_top(type(each)) for each in _parts(fixture.cached_result[0], project))
-    return sorted(found - {"", "builtins"})
+            parts = _parts(fixture.cached_result[0], project)
+            found.update(_top(kind) for each in parts for kind in type(each).__mro__)
+    return sorted(found - {"", *sys.stdlib_module_names})
 
 
 def _parts(value: object, project: Project) -> Iterator[object]:

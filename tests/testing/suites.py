@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-WITHOUT = ("-pno:asyncio", "-pno:rerunfailures")
+WITHOUT = ("-pno:asyncio", "-pno:rerunfailures", "-pno:pytest_cov")
 """The plugins that a run has only if it asks for them."""
 Run = Callable[..., pytest.RunResult]
 

@@ -104,7 +104,7 @@ def test_no_test_meets_a_fault_of_another_and_chances_do_not_know_the_workers(
 
 
 def test_a_brownout_that_cannot_tell_whose_a_connection_is_cannot_be_shared(run: Run, running: BrownoutRun) -> None:
-    elsewhere = 'import os\nif "PYTEST_XDIST_WORKER" in os.environ: os.getpid = lambda: 1\n'
+    elsewhere = f"import os\nif os.getpid() != {os.getpid()}: os.getpid = lambda: 1\n"  # in workers, and not here
     Path("conftest.py").write_text(elsewhere + Path("conftest.py").read_text())
     result = run("-n", "2", "--brownout-api", running.api, suite="def test_it(chaos): pass")
     result.assert_outcomes(errors=1)

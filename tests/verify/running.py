@@ -1,15 +1,35 @@
 """A `brownout verify` as users run it, and what it found."""
 
+import fcntl
 import json
 import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
+
+import pytest
 
 DEADLINE = 900.0
 PROGRAM = (sys.executable, "-m", "brownout.cli")
+
+
+T = TypeVar("T")
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], T]) -> T:
+    """Return what is made by the first worker that asks for it; the others wait for that."""
+    folder = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    kept = folder / f"{name}.pickle"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(make()))
+    return cast(T, pickle.loads(kept.read_bytes()))
 
 
 class Verified(NamedTuple):
@@ -19,6 +39,8 @@ class Verified(NamedTuple):
     out: str
     err: str
     document: dict[str, Any]
+    log: str = ""
+    """What the command wrote."""
 
     @property
     def states(self) -> dict[tuple[str, str, str], str]:
@@ -53,4 +75,6 @@ def verify(folder: Path, *words: str, program: Sequence[str] = PROGRAM, **env: s
     )
     written = report / "verify.json"
     document = json.loads(written.read_text()) if written.exists() else {}
-    return Verified(done.returncode, done.stdout, done.stderr, document)
+    log = report / "command.log"
+    told = log.read_text(errors="replace") if log.exists() else ""
+    return Verified(done.returncode, done.stdout, done.stderr, document, told)

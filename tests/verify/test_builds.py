@@ -7,7 +7,7 @@ other two builds are clean.
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 from brownout.testing import servers
 
 from ..serving import serving
-from .running import Verified, verify
+from .running import Verified, once, verify
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="--intercept needs Linux")]
 
@@ -128,8 +128,12 @@ class Built(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Built]]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
     """All builds, side by side, and the mistaken one once more."""
+    return once(tmp_path_factory, "builds", lambda: _built(tmp_path_factory))
+
+
+def _built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
     runs = {
         "mistaken": ("mistaken", "tests/test_shop.py", ("--jobs", "2")),
         "again": ("mistaken", "tests/test_shop.py", tuple(word for glob in AGAIN for word in ("--only", glob))),
@@ -160,7 +164,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Built]
 
         with ThreadPoolExecutor(len(runs)) as pool:
             futures: dict[str, Future[Built]] = {name: pool.submit(run, name) for name in runs}
-            yield {name: future.result() for name, future in futures.items()}
+            return {name: future.result() for name, future in futures.items()}
 
 
 def failures(dependency: str) -> tuple[str, ...]:

@@ -43,6 +43,14 @@ def test_a_connection_of_a_fixture_is_handed_out(project: Project) -> None:
     assert handed(item((1, CONNECTION)), project) == ["psycopg"]
 
 
+def test_a_class_that_extends_that_of_another_package_is_of_both(project: Project) -> None:
+    sessions = ModuleType("sqlmodel")
+    kind = type("Session", (psycopg.Connection,), {"__module__": sessions.__name__})
+    value = kind.__new__(kind)
+    value.pgconn = SimpleNamespace(status=1)
+    assert {"psycopg", "sqlmodel"} <= set(handed(item(value), project))
+
+
 def test_one_that_is_made_anew_for_each_test_is_not(project: Project) -> None:
     assert handed(item(CONNECTION, scope="function"), project) == []
 

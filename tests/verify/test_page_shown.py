@@ -14,7 +14,7 @@ import pytest
 from brownout.cli.report_server import Source, served
 from brownout.verify import shown
 from brownout.verify.baseline import compare
-from brownout.verify.document import Document
+from brownout.verify.document import Call, Document, Timeline
 from brownout.verify.history import Run, Trend
 from brownout.verify.writers import save
 from brownout.verify.writers.page import page
@@ -158,6 +158,28 @@ def test_a_run_without_cells_says_so(look: Callable[..., None]) -> None:
         assert not await found.ask("document.getElementById('filters').checkVisibility()")
 
     look(document([], ended="the command ended"), work)
+
+
+def test_a_process_that_ended_is_told_from_a_test_that_did_not_end(look: Callable[..., None]) -> None:
+    async def work(found: Browser, url: str) -> None:
+        for number, said in enumerate(
+            [
+                "the test ended with its process after 400 ms",
+                "the test was not done after 5.00 s\n\nIts time was over then.",
+            ]
+        ):
+            await found.click(f"[data-cell='{number}']")
+            await found.until(OPEN)
+            assert f"With redis failing: {said}" in await found.ask("document.getElementById('content').innerText")
+            await found.press("Escape")
+            await found.until(CLOSED)
+
+    broken = ((0.0, 5.0),)
+    cells = [
+        cell("redis slow", "t::x", "crashed", calls=(Call("ended", 0.4, at=0.0),), timeline=Timeline(((0.0, 0.4),))),
+        cell("redis hangs", "t::x", "hung", calls=(Call("ended", 5.0, at=0.0),), timeline=Timeline(broken, over=5.0)),
+    ]
+    look(document(cells), work)
 
 
 def test_what_is_shown_can_be_narrowed(look: Callable[..., None]) -> None:

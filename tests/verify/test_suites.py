@@ -16,7 +16,7 @@ import pytest
 from brownout.testing import servers
 from brownout.testing.servers import Server
 
-from .running import DEADLINE, PROGRAM, Verified, verify
+from .running import DEADLINE, PROGRAM, Verified, once, verify
 
 pytestmark = pytest.mark.slow
 
@@ -68,15 +68,14 @@ class TestTown:
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return tmp_path_factory.mktemp("town") / "Müllers Stadt (alt)"
+    def town(tmp_path_factory: pytest.TempPathFactory, redis_server: Server, postgres_server: Server) -> Verified:
+        def run() -> Verified:
+            folder = tmp_path_factory.mktemp("town") / "Müllers Stadt (alt)"
+            shutil.copytree(SUITES / "town", folder)
+            words = ("--cell-timeout", "3s", "--only", "refused", "--only", "redis/hangs/*::test_hanging")
+            return verify(folder, *words, "--", *PYTEST, **environment(redis_server, postgres_server))
 
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def town(folder: Path, redis_server: Server, postgres_server: Server) -> Verified:
-        shutil.copytree(SUITES / "town", folder)
-        words = ("--cell-timeout", "3s", "--only", "refused", "--only", "redis/hangs/*::test_hanging")
-        return verify(folder, *words, "--", *PYTEST, **environment(redis_server, postgres_server))
+        return once(tmp_path_factory, "town", run)
 
     def test_findings_fail_it(self, town: Verified) -> None:
         assert town.code == 1, town.err
@@ -179,10 +178,10 @@ class TestTown:
         cell = town.cell("redis", "refused", f"::{test}")
         assert (cell["state"], cell["fired"] > 0) == ("resilient", True)
 
-    def test_options_that_are_taken_back_are_named(self, town: Verified, folder: Path) -> None:
+    def test_options_that_are_taken_back_are_named(self, town: Verified) -> None:
         said = "taken back, since each test runs alone: -x, --maxfail, -n, --cov-fail-under"
         assert said in town.document["notes"]
-        assert "Required test coverage" not in (folder / "report" / "command.log").read_text()
+        assert "Required test coverage" not in town.log
 
 
 # What is red, or reaches nothing

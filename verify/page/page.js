@@ -239,7 +239,7 @@
   function told(cell, call, number) {
     const [outcome, at, seconds, error, place, shown, log, answers] = call;
     const when = number === 0 ? `With ${cell.dependency} failing` : number === 1 ? "All well again" : "Once more";
-    const how = { passed: "passed", failed: "failed", skipped: "was skipped", ended: "did not end" }[outcome];
+    const how = { passed: "passed", failed: "failed", skipped: "was skipped", ended: cell.name === "crashed" ? "ended with its process" : "did not end" }[outcome];
     const late = at !== null && cell.over !== null && at < cell.over && at + seconds >= cell.over - 0.01;
     const title = late ? `the ${data.noun} was not done after ${took(cell.over - at)}` : `the ${data.noun} ${how}${seconds ? ` after ${took(seconds)}` : ""}`;
     const found = [make("h3", {}, `${when}: ${title}`)];
@@ -303,7 +303,7 @@
       track.append(...things);
       rows.push([times[0][0], make("li", {}, make("div", {}, label, meta ? make("div", { class: "meta" }, meta) : ""), track)]);
     };
-    add(`the ${data.noun}`, `${since(at)} to ${since(at + seconds)}, ${outcome === "ended" ? "not ended by itself" : outcome}${late(at + seconds) ? ", too late" : ""}`, [[at, seconds]], outcome === "passed" && !late(at + seconds) ? "good" : "bad");
+    add(`the ${data.noun}`, `${since(at)} to ${since(at + seconds)}, ${outcome !== "ended" ? outcome : cell.name === "crashed" ? "its process ended" : "not ended by itself"}${late(at + seconds) ? ", too late" : ""}`, [[at, seconds]], outcome === "passed" && !late(at + seconds) ? "good" : "bad");
     for (const [asked, status, lasted, error, begun] of answers) {
       if (begun === null) continue;
       add(make("span", {}, text(asked), make("strong", {}, ` ${text(error) || status || "no answer"}`)), `asked of the service at ${since(begun)}, took ${took(lasted)}${late(begun + lasted) ? ", too late" : ""}`, [[begun, lasted]], text(error) || status >= 500 || late(begun + lasted) ? "bad" : "good");
