@@ -21,6 +21,8 @@ _LATER = 2
 FAILURES = 3
 """How many failures show whether connections are given back."""
 SURVIVED: tuple[State, ...] = ("resilient", "degraded")
+_STACKS = 2000
+"""How many characters of the stacks of all threads are kept: what was called last stands first."""
 _GRACEFUL = 500
 """The first status that a service is not to answer, whatever its dependencies do."""
 
@@ -302,7 +304,7 @@ def _call(call: CallSeen, ran: Ran, watch: Watch) -> Call:
         healed = watch.windows[-1][1] if watch.windows else None  # at once when its process ends
         end = watch.over if watch.over is not None else healed
         seconds = 0.0 if end is None else max(0.0, moment(end - call.at))
-        return Call("ended", seconds, answers=answers, shown=ran.dump[-2000:], at=at)
+        return Call("ended", seconds, answers=answers, shown=ran.dump[:_STACKS], at=at)
     failure = call.call.failure
     return Call(
         outcome=call.call.outcome,  # type: ignore[arg-type]  # as channel.Phase has it

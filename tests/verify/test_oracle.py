@@ -324,3 +324,13 @@ def test_a_test_that_fails_although_each_answer_is_the_usual_one_says_nothing() 
     assert verdict.why.startswith("it answered as when healthy, and the test fails otherwise: ")
     assert judge(call(answer(body="90ab"), failed=ASSERTS), healthy=usual).state == "failed"
     assert judge(fails, healthy=USUAL._replace(bodies=("",))).state == "failed"
+
+
+def test_of_the_stacks_of_a_call_that_does_not_end_the_innermost_frames_are_kept() -> None:
+    seen = call(ended=False)
+    watch: Any = SimpleNamespace(seen=[Seen(TEST)], windows=[], over=1.0, zero=0.0, began=0.0)
+    watch.seen[0].calls = [seen]
+    stacks = "innermost\n" + "further out\n" * 1000
+    (found,) = oracle.calls(watch, LOST._replace(dump=stacks))
+    assert found.shown.startswith("innermost\n")
+    assert len(found.shown) < len(stacks)
