@@ -20,8 +20,7 @@ from typing import IO, Any, NamedTuple, Protocol, Self
 from ..control.client import VARIABLE as API
 from ..proxy import Fleet
 from ..proxy.intercept import Choice, Interception, Streams, Supervised
-from ..testing.verified.agent import CUT, DUMP
-from ..testing.verified.channel import VARIABLE, Frame
+from ..testing.verified.channel import CUT, DUMP, VARIABLE, Frame
 from ..testing.verified.traces import Project
 from .line import LONGEST, Line
 

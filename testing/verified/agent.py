@@ -17,16 +17,10 @@ from typing import IO, NoReturn
 import pytest
 
 from . import coroutines
-from .channel import Channel, EndedError, Hello, Order
+from .channel import CUT, DUMP, Channel, EndedError, Hello, Order
 from .journey import Journeys, reseed
 from .taken_back import take_back
 from .traces import Project
-
-_REAL_TIME = getattr(signal, "SIGRTMIN", 0)
-DUMP = _REAL_TIME + 5 if _REAL_TIME else signal.SIGUSR1
-"""The signal at which the stacks of all threads and tasks are written down."""
-CUT = _REAL_TIME + 6 if _REAL_TIME else signal.SIGUSR2
-"""The signal that ends a test that hangs."""
 
 
 class Agent:

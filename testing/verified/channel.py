@@ -7,6 +7,7 @@ each answer: faults are placed and healed meanwhile. The end of a connection wit
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from typing import Any, Literal, TypedDict
 
@@ -14,6 +15,11 @@ VARIABLE = "BROWNOUT_VERIFY"
 """The environment variable with the path of the socket."""
 TAKEN = "BROWNOUT_VERIFY_TAKEN"
 """One that is set in a session that has been handed over: those that its tests start run as they are."""
+_REAL_TIME = getattr(signal, "SIGRTMIN", 0)
+DUMP = _REAL_TIME + 5 if _REAL_TIME else signal.SIGUSR1
+"""The signal at which the stacks of all threads and tasks are written down."""
+CUT = _REAL_TIME + 6 if _REAL_TIME else signal.SIGUSR2
+"""The signal that ends a test that hangs."""
 
 
 class Frame(TypedDict):
