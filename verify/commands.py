@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..proxy import Fleet
-from .document import Call, Cell, Harm, Journey, State, Timeline
+from .document import Call, Cell, Harm, Journey, Outcome, State, Timeline
 from .known import Known, NothingFoundError, Progress, RedError
 from .lane import Lane
 from .plan import Journeyed, Planned
@@ -45,8 +45,8 @@ class CommandRan(NamedTuple):
 
     def call(self, zero: float) -> Call:
         """Return it as a call, with its beginning after `zero`, by the clock of its fleet."""
-        outcome = "passed" if self.green else "ended" if self.code is None else "failed"
-        return Call(outcome, self.seconds, self.error, at=moment(self.began - zero))  # type: ignore[arg-type]  # one of Call's
+        outcome: Outcome = "passed" if self.green else "ended" if self.code is None else "failed"
+        return Call(outcome, self.seconds, self.error, at=moment(self.began - zero))
 
 
 async def run_command(lane: Lane, breaking: Breaking | None) -> CommandRan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .document import UNPROVEN, Cell, Coverage, Dependency, Used
+from .document import UNPROVEN, Cell, Coverage, Dependency, Tried, Used
 from .failures import failures
 
 
@@ -21,5 +21,10 @@ def coverage(dependencies: Iterable[Dependency], used: Sequence[Used], cells: Se
         for operation in sorted(known) or [""]:
             for failure in failures(dependency.protocol, "full"):
                 states = tried.get((dependency.name, operation, failure.name), set())
-                state = "tested" if states.difference(UNPROVEN) else "vacuous" if "vacuous" in states else "untested"
-                yield Coverage(dependency.name, operation, failure.name, state)  # type: ignore[arg-type]
+                yield Coverage(dependency.name, operation, failure.name, _tried(states))
+
+
+def _tried(states: set[str]) -> Tried:
+    if states.difference(UNPROVEN):
+        return "tested"
+    return "vacuous" if "vacuous" in states else "untested"

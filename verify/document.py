@@ -30,6 +30,8 @@ State = Literal[
     "inconclusive",
     "not run",
 ]
+Tried = Literal["tested", "vacuous", "untested"]
+Outcome = Literal["passed", "failed", "skipped", "ended"]
 Harm = Literal["", "degraded", "unavailable"]
 """What the journey had of the service: something else than usual, or nothing."""
 WORST_FIRST: tuple[State, ...] = (
@@ -77,7 +79,7 @@ class Answer(msgspec.Struct, frozen=True):
 class Call(msgspec.Struct, frozen=True):
     """A run of the test's own function: the first one under the failure, the others after it was healed."""
 
-    outcome: Literal["passed", "failed", "skipped", "ended"]
+    outcome: Outcome
     """`ended`: it was still running when its time was over, or its process ended."""
     seconds: float
     error: str = ""
@@ -221,7 +223,7 @@ class Coverage(msgspec.Struct, frozen=True):
     dependency: str
     operation: str
     failure: str
-    state: Literal["tested", "vacuous", "untested"]
+    state: Tried
 
 
 class Change(msgspec.Struct, frozen=True):

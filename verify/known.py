@@ -51,7 +51,7 @@ class Progress(Protocol):
         """Say something that stays."""
 
     def phase(self, name: str, total: int) -> None:
-        """Begin something of which there are so many."""
+        """Begin a phase of `total` steps."""
 
     def step(self, name: str) -> None:
         """Begin one of these."""

@@ -307,7 +307,7 @@ def _call(call: CallSeen, ran: Ran, watch: Watch) -> Call:
         return Call("ended", seconds, answers=answers, shown=ran.dump[:_STACKS], at=at)
     failure = call.call.failure
     return Call(
-        outcome=call.call.outcome,  # type: ignore[arg-type]  # as channel.Phase has it
+        outcome=call.call.outcome,
         seconds=call.call.seconds,
         error=_said(call.call),
         place=None if failure is None else place_of(failure),

@@ -108,7 +108,6 @@ class Stage:
         """How many tests the sessions have that came after the first one: they are not run."""
         self._had_session = False
         self._begun: dict[str, asyncio.Future[tuple[Line, int]]] = {}
-        self._handlers: set[asyncio.Task[None]] = set()
         self._count = 0
         self._under_way: int | None = None
 
@@ -137,8 +136,6 @@ class Stage:
         self._end_left(set())
         if self._server is not None:
             self._server.close()
-        for task in self._handlers:
-            task.cancel()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -222,7 +219,7 @@ class Stage:
         red: int = 0,
         met: Callable[[], None] = lambda: None,
     ) -> Ran:
-        """Let a session run tests, each so many times, and `red` times more at most while it is red.
+        """Let a session run tests, each `calls` times, and at most `red` times more while it is red.
 
         `met` is called after each test, while the proxies of servers that it has started are still there.
         """

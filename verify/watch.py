@@ -17,6 +17,7 @@ from ..faults.exchange import ExchangeFault
 from ..faults.segment import Kind
 from ..faults.spec import Spec
 from ..proxy import Fleet, Injection, Proxy
+from .document import Outcome
 
 _MOMENT, _QUIET = 0.03, 15
 """Seconds in which nothing moves where an application has started, and how often that is tried."""
@@ -110,7 +111,7 @@ class Answered(NamedTuple):
 class Phase(NamedTuple):
     """A part of a test that ended (see `channel.Phase`)."""
 
-    outcome: str
+    outcome: Outcome
     seconds: float
     failure: dict[str, Any] | None
     reason: str

@@ -125,11 +125,11 @@ def _failures(reader: Reader, node: Node | None) -> dict[str, tuple[str, ...]]:
 
 def _expect(reader: Reader, node: Node | None) -> dict[str, Availability]:
     found: dict[str, Availability] = {}
-    known = get_args(Availability)
+    known: dict[object, Availability] = {level: level for level in get_args(Availability)}
     for name, each in reader.mapping(node, "verify.expect", "write DEPENDENCY: degraded").items():
-        if each.value in known:
-            found[name] = each.value  # type: ignore[assignment]  # one of the words
+        if isinstance(each.value, str) and each.value in known:
+            found[name] = known[each.value]
         elif not each.bad:
-            hint = unknown("level", str(each.value), known).hint
+            hint = unknown("level", str(each.value), get_args(Availability)).hint
             reader.say(each, path("verify.expect", name), f"{shape(each)} is no level of availability", hint)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ..document import Cell, State
@@ -55,7 +56,7 @@ def _folds(journeys: Sequence[str]) -> Iterator[tuple[str, Callable[[str], str]]
     yield "file", _file
     deepest = max((_file(name).count("/") for name in journeys), default=0)
     for depth in range(deepest, 0, -1):
-        yield "folder", lambda name, depth=depth: _folder(name, depth)  # type: ignore[misc]  # mypy: a lambda's default
+        yield "folder", partial(_folder, depth)
     yield "all", lambda name: "all tests"
 
 
@@ -63,7 +64,7 @@ def _file(name: str) -> str:
     return name.partition("::")[0]
 
 
-def _folder(name: str, depth: int) -> str:
+def _folder(depth: int, name: str) -> str:
     *folders, file = _file(name).split("/")
     return "/".join(folders[:depth]) + "/" if folders else file
 
