@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -17,6 +18,19 @@ PROGRAM = (sys.executable, "-m", "brownout.cli")
 
 
 T = TypeVar("T")
+
+
+class Prices(BaseHTTPRequestHandler):
+    """A service that always answers `5`."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1")
+        self.end_headers()
+        self.wfile.write(b"5")
+
+    def log_message(self, *args: object) -> None:
+        pass
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], T]) -> T:

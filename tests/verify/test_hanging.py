@@ -5,7 +5,6 @@ import io
 import random
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from brownout.testing.verified import coroutines
@@ -13,7 +12,7 @@ from brownout.testing.verified.journey import reseed
 from brownout.testing.verified.traces import Project
 
 from ..serving import serving
-from .running import verify
+from .running import Prices, verify
 
 
 async def _inner() -> None:
@@ -71,17 +70,6 @@ import shop
 def test_price():
     assert asyncio.run(shop.price()) == b"5"
 """
-
-
-class Prices(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "1")
-        self.end_headers()
-        self.wfile.write(b"5")
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 def test_a_finding_names_the_coroutine_that_hangs(tmp_path: Path) -> None:

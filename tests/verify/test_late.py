@@ -1,13 +1,12 @@
 """Calls that end a moment after their time."""
 
 import sys
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from ..serving import serving
-from .running import verify
+from .running import Prices, verify
 
 pytestmark = pytest.mark.slow
 
@@ -35,17 +34,6 @@ def test_price():
     assert shop.price() == b"5"
     time.sleep(2.5)
 """
-
-
-class Prices(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "1")
-        self.end_headers()
-        self.wfile.write(b"5")
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 def test_what_ends_a_moment_too_late_is_called_again_undisturbed(tmp_path: Path) -> None:

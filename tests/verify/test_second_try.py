@@ -1,13 +1,12 @@
 """Tests that fail by themselves now and then."""
 
 import sys
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from ..serving import serving
-from .running import verify
+from .running import Prices, verify
 
 pytestmark = pytest.mark.slow
 
@@ -33,17 +32,6 @@ def test_price():
     assert number != 3, "the name is taken"
     assert shop.price() == b"5"
 """
-
-
-class Prices(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "1")
-        self.end_headers()
-        self.wfile.write(b"5")
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 def test_what_fails_before_the_failure_is_met_is_tried_again(tmp_path: Path) -> None:
