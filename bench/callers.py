@@ -2,9 +2,9 @@
 
     python bench/callers.py [--count 2000] [--rounds 5]
 
-Each proxy has so many faults, half of streams and half of requests, for the connections of programs that never come. A
-connection asks once, or a connection asks many times. By the CPU time of the proxies' process, which other work on the
-machine disturbs less; candidates alternate, and each figure is the median of the rounds.
+Each proxy carries 0, 10 or 100 faults, half of them for streams and half for requests, all scoped to programs that
+never connect. Either each connection sends one request, or one connection sends many. Measured is the CPU time of the
+proxies' process, which other work on the machine disturbs less. Candidates alternate; figures are medians of rounds.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ def ask(link: socket.socket) -> None:
 
 
 def connections(at: int, count: int) -> None:
-    """Connect so many times, and ask once on each."""
+    """Open `count` connections and send one request on each."""
     for _ in range(count):
         with socket.create_connection((HOST, at)) as link:
             ask(link)
 
 
 def requests(at: int, count: int) -> None:
-    """Ask so many times on one connection."""
+    """Send `count` requests on one connection."""
     with socket.create_connection((HOST, at)) as link:
         for _ in range(count):
             ask(link)

@@ -55,7 +55,7 @@ class Group(click.Group):
         return self.load(self._aliases.get(cmd_name, cmd_name))
 
     def load(self, name: str) -> click.Command | None:
-        """Import a command, if it is not there yet, and return it; None where there is none of this name."""
+        """Return the command of a name, imported on first use; None if there is no such command."""
         if name not in self.commands and name in self._homes:
             self.add_command(getattr(importlib.import_module(self._homes[name], __package__), name))
         return self.commands.get(name)

@@ -1,4 +1,4 @@
-"""report: the page of a `verify`, drawn anew, or served while it runs."""
+"""report: write the page of a `verify` again, or serve it, also while the run is in progress."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from ..wire.errors import BrownoutError
 
 _HOST = "127.0.0.1"
 _NAMES = (_HOST, "localhost")
-"""What a browser may call us: another name may have been made to lead here, to read what is not its own."""
+"""The host names by which a browser may reach us. A web page could point any other here, to read the report."""
 
 
 class Source:

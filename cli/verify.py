@@ -38,7 +38,7 @@ _CELL_TIMEOUT = "15s"
     metavar="GLOB",
     help="Only these: a dependency, a failure, a test, or DEPENDENCY/FAILURE/TEST.",
 )
-@click.option("--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Run so many cells at a time.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="How many cells to run at a time.")
 @click.option("--seed", type=int, metavar="N", help="Random seed (default: drawn; always printed).")
 @click.option("--report-dir", metavar="DIR", help="Write the report there, and what the command wrote.")
 @click.option(
@@ -46,7 +46,7 @@ _CELL_TIMEOUT = "15s"
 )
 @click.option("--history", metavar="DIR", help="Keep the run there, and show how the cells fared in earlier ones.")
 @click.option(
-    "--resume", is_flag=True, help="Go on with the run whose report is in DIR: what is done there is not run again."
+    "--resume", is_flag=True, help="Continue the run whose report is in DIR; its finished cells are not run again."
 )
 @click.option("--budget", metavar="DURATION", help="How long all of it may take; what is left out is listed.")
 @click.option(

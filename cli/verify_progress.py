@@ -65,7 +65,7 @@ class Progress:
             self.tick()
 
     def tick(self) -> None:
-        """Draw the line anew; elsewhere write one when nothing was written for a while."""
+        """Redraw the progress line; without a terminal, write one after a while of silence."""
         if self._live:
             self._draw()
         elif self._phase and self._clock() - self._said >= QUIET:
@@ -90,7 +90,7 @@ class Progress:
             self._output.draw("\r\x1b[K")
 
     def phase(self, name: str, total: int) -> None:
-        """Begin a phase of so many steps."""
+        """Begin a phase of `total` steps."""
         self._phase, self._total, self._begun, self._name = name, total, 0, ""
         if self._pace is not None:
             self._pace.start(self._clock())

@@ -195,7 +195,7 @@ async def _run(asked: Asked) -> int:
 
 
 async def _save_now_and_then(engine: Engine, folder: Path | None, over: asyncio.Event) -> None:
-    """Write what is known while cells run, for who looks on and for who goes on after the machine has ended.
+    """Write the report while cells run: for `report --serve`, and for --resume should this machine go down.
 
     A thread does it, and not often: cells should not feel it.
     """
