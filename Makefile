@@ -7,7 +7,7 @@ BIN := .venv/bin
 ROOMS := $(patsubst %/__init__.py,%,$(wildcard */__init__.py))
 QUICK := tests/faults tests/proxy tests/wire tests/configs tests/control
 
-.PHONY: demo quick test docs lint bench clean
+.PHONY: demo quick test docs site lint bench clean
 
 demo: .venv/.base
 	$(BIN)/brownout demo
@@ -20,6 +20,9 @@ test: .venv/.test
 
 docs: .venv/.test
 	BROWNOUT_WRITE_DOCS=1 $(BIN)/python -m pytest -q tests/docs/test_faults.py tests/docs/test_journal.py tests/real/test_felt.py tests/real/test_http_felt.py
+
+site: .venv/.test
+	$(BIN)/mkdocs build --strict
 
 lint: .venv/.lint
 	$(BIN)/ruff check .
@@ -60,4 +63,4 @@ bench: .venv/.test
 	touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist site *.egg-info
