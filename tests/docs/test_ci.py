@@ -18,7 +18,7 @@ from brownout.testing import servers
 
 from .conftest import DEADLINE, DOCS, ENV, blocks
 
-RUN, VERIFY = DOCS["ci.md"].split("\n# Verify on CI\n")
+VERIFY, RUN = DOCS["ci.md"].split("\n## A profile on CI\n")
 FILE, *PIPELINES = blocks(RUN, "yaml")
 RECIPES = blocks(VERIFY, "yaml")
 [SHELL] = blocks(VERIFY, "sh")
