@@ -101,7 +101,9 @@ class Shared:
         self._sweeper = self.clock.call_at(self.clock.time() + _SWEEP_SECONDS, self._sweep)
         for side in tuple(self.unread):
             try:
-                if not side.disconnected and (error := sockets.lost(sockets.of(side.transport))) is not None:
+                if side.disconnected:  # meanwhile, since the other side of its link is gone
+                    continue
+                if (error := sockets.lost(sockets.of(side.transport))) is not None:
                     side.peer_reset(error)
                 else:
                     side.let_go()

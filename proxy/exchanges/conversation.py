@@ -287,6 +287,11 @@ class Conversation:
             self._end(exchange, kind)
             self._record(exchange)
 
+    def dissolve(self) -> None:
+        """Break the reference cycles between its objects, since the link is gone; nothing may be fed any more."""
+        self._queues.dissolve()
+        del self._reply_reader, self._reply_handler, self._request_handler
+
     def _stop_parsing(self, why: str) -> None:
         """Send on what is under way, then everything as it comes."""
         self._request_mode = _UNPARSED.get(self._request_mode, self._request_mode)

@@ -143,8 +143,13 @@ class MessageQueue:
     def close(self) -> None:
         """Stop; what waits is dropped, and nothing is sent any more."""
         self.closed = True
+        self.endings.clear()
         while self.slots:
             self._drop(self.slots.pop())
+
+    def dissolve(self) -> None:
+        """Let go of the account, which calls back."""
+        del self._account
 
     def _piped(self, slot: Slot) -> Pipe:
         if slot.pipe is None:

@@ -52,6 +52,12 @@ class MessageQueues:
         self.requests.close()
         self.replies.close()
 
+    def dissolve(self) -> None:
+        """Break the reference cycles with the two queues, which are closed."""
+        self.requests.dissolve()
+        self.replies.dissolve()
+        del self.requests, self.replies
+
     def _throttle(self) -> None:
         """Hold back the upstream where replies wait, and the client where anything does: it causes both.
 

@@ -17,6 +17,8 @@ from ..shared import Shared
 from .link import Link
 from .request_copier import Copies, RequestCopier
 
+NO_RULES = Rules()
+
 
 class ExchangeRecorder(Protocol):
     """The proxy of a link that is parsed: it has the faults, and records what becomes of exchanges."""
@@ -72,7 +74,7 @@ class LinkConversationHost:
         self._dialect = dialect
         self._operations = proxy.operations
         self._request_log = proxy.shared.request_log
-        self._all_rules = self._own_rules = Rules()
+        self._all_rules = self._own_rules = NO_RULES
         self._origin = Origin(time.time() - link.clock.time(), proxy.name, link.number, link.caller)
 
     @property

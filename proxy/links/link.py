@@ -86,9 +86,9 @@ class Link:
     """
 
     __slots__ = (
-        "_came", "_deadline", "_dialling", "_ended_at", "_host", "_is_finished", "_undialled", "_unread", "_upstream",
-        "accepted_at", "budget", "caller", "client", "client_left", "clock", "conversation", "ended_by", "ending",
-        "faults", "learning", "left", "limits", "number", "open", "reason", "server", "task",
+        "_came", "_closing", "_deadline", "_dialling", "_ended_at", "_host", "_is_finished", "_undialled", "_unguarded",
+        "_unread", "_upstream", "accepted_at", "budget", "caller", "client", "client_left", "clock", "conversation",
+        "ended_by", "ending", "faults", "learning", "left", "limits", "number", "open", "reason", "server", "task",
     )  # fmt: skip
 
     def __init__(
@@ -105,6 +105,7 @@ class Link:
         self._unread = shared.unread
         self._undialled = shared.undialled
         self.number = number
+        self._unguarded = shared.clock
         self.clock: Clock = GuardedClock(shared.clock, self.failed)
         self.budget = shared.budget
         self.limits = shared.limits
@@ -122,7 +123,7 @@ class Link:
         self.faults: tuple[str, ...] = ()  # the names of the injections that acted on it
         self.task: asyncio.Task[None] | None = None
         self._is_finished = False
-        self._dialling = False
+        self._dialling = self._closing = False
         self._came = self._deadline = self._ended_at = 0.0
 
     async def run(self, sock: socket.socket) -> None:
@@ -389,7 +390,7 @@ class Link:
     def side_disconnected(self, side: Side, error: Exception | None) -> None:
         """Take the end of a socket: by a RST, unless we are ending this link."""
         self.unwatch(side)
-        if self.client.disconnected and self.server.disconnected and (self.open or self.ending is not None):
+        if self.client.disconnected and self.server.disconnected and (self.open or self._closing):
             self._finished()
         elif not self.open and side is self.client:
             self.client_left = True
@@ -434,9 +435,11 @@ class Link:
         self._close_sockets()
 
     def _close_sockets(self) -> None:
+        self._closing = True
         left = [side for side in (self.client, self.server) if not side.disconnected]
         if not left:
             self._finished()
+            return
         late = self.clock.time() >= self._deadline
         if not late and any(sockets.unsent(side.transport) for side in left):
             self.clock.call_at(self.clock.time() + _POLL, self._close_sockets)
@@ -451,6 +454,9 @@ class Link:
                 side.transport.close()
 
     def _finished(self) -> None:
+        if self._is_finished:
+            return
+        self._is_finished = True
         self.forget_upstream()
         if self.conversation is not None:
             self.conversation.close(self.ending or Kind.EOF)
@@ -458,9 +464,17 @@ class Link:
             if side.pipe is not None:
                 side.pipe.stop()
             self.unwatch(side)
-        if not self._is_finished:
-            self._is_finished = True
-            self._host.closed(self)
+        self._host.closed(self)
+        self._dissolve()
+
+    def _dissolve(self) -> None:
+        """Break the reference cycles between the link's objects, so that none is left to the garbage collector."""
+        if self.conversation is not None:
+            self.conversation.dissolve()
+            self.conversation = None
+        for side in (self.client, self.server):
+            side.dissolve()
+        self.clock = self._unguarded
 
     def watch(self, side: Side) -> None:
         """Let the sweep look after a side that is not read and so is told nothing."""

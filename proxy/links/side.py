@@ -376,6 +376,11 @@ class Side(asyncio.Protocol):
         else:
             self.resume(Pause.QUEUE)
 
+    def dissolve(self) -> None:
+        """Let go of the link, which has ended, and of the other side: see `Link._dissolve`."""
+        self.pipe = None
+        del self.link, self.peer
+
     def _mode(self) -> Side | _Mode:
         """Return the protocol of an open link's side."""
         if self.link.learning is not None and self.stream not in self.link.learning:

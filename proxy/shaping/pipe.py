@@ -42,6 +42,10 @@ from .lane import DATA, TURN, Lane
 from .turn_lane import TurnLane
 
 
+def _nowhere(segment: Segment) -> None:
+    """Take the place of the sink of a pipe that has stopped."""
+
+
 class Pipe:
     """The lanes of one stream; `sink` takes what is due, `throttle(True)` asks the source to pause."""
 
@@ -143,8 +147,9 @@ class Pipe:
         self._settle()
 
     def stop(self) -> None:
-        """Drop what waits. No call reaches the sink any more."""
+        """Drop what waits. No call reaches the sink any more, nor does the pipe keep it alive."""
         self.stopped = True
+        self._sink = _nowhere
         for lane in self.lanes:
             lane.close()
         self._set_lanes([])

@@ -73,7 +73,7 @@ class TurnLane(Lane):
         self._fired_on = fired_on
         self._turns: deque[_Turn | None] = deque([None])
         self._arrived = self._entered = 0
-        super().__init__(injection, StageContext(), self._stage_of_turn, ends_seen=ends_seen)
+        super().__init__(injection, StageContext(), lambda context: _pass_on, ends_seen=ends_seen)
 
     def expect(self, marks: int) -> None:
         """Take that turns which it has not met have their marks in the lanes ahead."""
@@ -110,6 +110,7 @@ class TurnLane(Lane):
     def _start(self, now: float) -> None:
         self._entered = 0
         super()._start(now)
+        self._stage = self._stage_of_turn()
         self._fire_for_turn()
 
     def _enter_turn(self, segment: Segment, now: float) -> None:
@@ -117,11 +118,11 @@ class TurnLane(Lane):
             self.fire()
         super()._enter_turn(segment, now)
         self._entered += 1
-        self._stage, self._alarm = self._stage_of_turn(self._context), math.inf
+        self._stage, self._alarm = self._stage_of_turn(), math.inf
         self._fire_for_turn()
         self.open(now)
 
-    def _stage_of_turn(self, context: StageContext) -> Stage:
+    def _stage_of_turn(self) -> Stage:
         """Start the stage of the turn whose bytes come now."""
         turn = self._turns[self._entered]
         return _pass_on if turn is None else self.fault.start_turn(turn.context)

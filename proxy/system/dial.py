@@ -25,7 +25,10 @@ async def dial(address: Address) -> socket.socket:
             return await _connect(socket.socket(family, kind, proto), name)
         except OSError as error:
             failure = error
-    raise failure
+    try:
+        raise failure
+    finally:
+        del failure  # its traceback knows this frame: a reference cycle
 
 
 async def dialled(sock: socket.socket) -> socket.socket:
