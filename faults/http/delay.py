@@ -15,15 +15,18 @@ from .fault import HttpFault
 
 
 class Delay(HttpFault, frozen=True):
-    """Delays single requests, not the others on the proxy; what follows on the same connection waits.
+    """Delays single requests; what follows on the same connection waits.
 
-    A client that gives up cannot know whether the work was done: ambiguous.
+    The client sees some requests take longer. With `delays=body` it gets the head at once, and then waits.
+
+    Use it for an API on which only some requests are slow. If the client gives up, it cannot know whether the work
+    was done, so a retry is ambiguous.
     """
 
     name = "http.delay"
 
     delay: Annotated[Duration, Meta(description="The mean delay.")]
-    jitter: Annotated[Duration, Meta(description="Up to this much more or less, evenly spread.")] = Duration(0)
+    jitter: Annotated[Duration, Meta(description="Up to this much more or less, uniformly distributed.")] = Duration(0)
     delays: Annotated[
         Literal["request", "reply", "body"],
         Meta(description="What arrives late: the request at the upstream, the whole reply, or only the reply's body."),

@@ -19,16 +19,18 @@ from .fault import HttpFault
 
 
 class Drip(HttpFault, frozen=True):
-    """The reply's body, or its head, comes a few bytes at a time: each read succeeds in time.
+    """Sends the body of the reply, or its head, a few bytes at a time.
 
-    What tells a time-out for each read from a deadline for the whole. The work was done: ambiguous to a client that
-    gives up.
+    The client sees the status at once and then a few bytes now and then. Each read returns in time, so a time-out
+    for each read never strikes. With `part=head` the status itself comes slowly.
+
+    Use it to find HTTP calls without a deadline for the whole reply. The work was done, so a retry is ambiguous.
     """
 
     name = "http.drip"
 
-    bytes: Annotated[Size, Meta(description="The size of a drop.")]
-    interval: Annotated[Duration, Meta(description="The pause after each drop.")]
+    bytes: Annotated[Size, Meta(description="How many bytes arrive at a time.")]
+    interval: Annotated[Duration, Meta(description="The pause after that.")]
     part: Annotated[
         Literal["head", "body"], Meta(description="Which part of the reply drips; the rest arrives at once.")
     ] = "body"

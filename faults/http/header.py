@@ -17,16 +17,20 @@ from .fields import check_fields, check_names
 
 
 class Header(HttpFault, frozen=True):
-    """Headers of the reply, or of the request, are taken away, set or added; the rest of it stays as it is.
+    """Removes, sets or adds headers of the reply or of the request; the rest of the message stays as it is.
 
-    It looks like success: a client that trusts what it is told goes on with it.
+    The client sees a reply that lacks a header, or has another one: it looks like success. With `message=request`
+    it is the upstream that sees the change.
+
+    Use it for gateways and caches that drop or rewrite headers, and to see what the client does without an ETag or
+    with a wrong content type.
     """
 
     name = "http.header"
 
-    remove: Annotated[tuple[str, ...] | None, Meta(description="These go, as often as they are there.")] = None
-    set: Annotated[dict[str, str] | None, Meta(description="These are there once, with this value.")] = None
-    add: Annotated[dict[str, str] | None, Meta(description="These come behind what is there.")] = None
+    remove: Annotated[tuple[str, ...] | None, Meta(description="Headers to remove, however often they occur.")] = None
+    set: Annotated[dict[str, str] | None, Meta(description="Headers to set, replacing those of that name.")] = None
+    add: Annotated[dict[str, str] | None, Meta(description="Headers to add, after those that are there.")] = None
     message: Annotated[Message, Meta(description="The message whose headers are edited.")] = "reply"
 
     def __post_init__(self) -> None:

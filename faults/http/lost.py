@@ -15,9 +15,12 @@ from .fault import HttpFault, request_head
 
 
 class LostReply(HttpFault, frozen=True):
-    """The upstream does the work, and its reply never arrives.
+    """Lets the upstream do the work and loses its reply.
 
-    A retry does the work twice, unless the upstream knows a request again by its key: ambiguous.
+    The client sees a reset, silence, or the error page of a gateway, once the reply of the upstream is complete.
+
+    Use it to test idempotency keys: the order is placed, and nobody was told. A retry repeats the work unless the
+    upstream recognises the request, so it is ambiguous.
     """
 
     name = "http.lost_reply"
@@ -37,9 +40,12 @@ class LostReply(HttpFault, frozen=True):
 
 
 class LostRequest(HttpFault, frozen=True):
-    """The request never arrives at the upstream.
+    """Loses the request before it reaches the upstream.
 
-    Nothing was done, but the client cannot know that: to it this is a lost reply, and ambiguous.
+    The client sees silence, or a reset. It cannot tell this from a lost reply.
+
+    Use it beside `http.lost_reply`: nothing was done, but the client cannot know that, so a retry is ambiguous. A
+    client that handles one of the two correctly handles both.
     """
 
     name = "http.lost_request"

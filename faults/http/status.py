@@ -21,10 +21,12 @@ from .fields import check_fields, check_line
 
 
 class Status(HttpFault, frozen=True):
-    """The proxy answers with a status of its own; the upstream never hears of the request.
+    """Answers with a status of its own; the upstream never sees the request.
 
-    502, 503 and 429 are safe to retry, after Retry-After where there is one. A retry of another 4xx is a bug, 500 and
-    504 are ambiguous to the client, and a 2xx in place of the real reply looks like success.
+    The client sees the reply of a server that is overloaded, broken or gone. The connection stays open.
+
+    Use it to test how the client reacts to errors. 502, 503 and 429 are safe to retry, after `Retry-After` if there
+    is one. A retry of another 4xx is a bug. 500 and 504 are ambiguous. A 2xx looks like success.
     """
 
     name = "http.status"
@@ -32,18 +34,21 @@ class Status(HttpFault, frozen=True):
     body_settings = ("body", "json", "html")
 
     status: Annotated[int, Meta(ge=200, le=599, description="The status, from 200 to 599.")]
-    reason: Annotated[str | None, Meta(description="The words behind it; else the usual ones.")] = None
-    headers: Annotated[dict[str, str] | None, Meta(description="More headers.")] = None
-    body: Annotated[str | None, Meta(description="A body of text; else it is empty.")] = None
+    reason: Annotated[str | None, Meta(description="The reason phrase, if not the usual one.")] = None
+    headers: Annotated[dict[str, str] | None, Meta(description="Additional headers.")] = None
+    body: Annotated[str | None, Meta(description="A body of text. Without any body setting the body is empty.")] = None
     file: Annotated[
-        str | None, Meta(description="A file of text instead, read on the command line and in configuration files.")
+        str | None,
+        Meta(description="A file with the body's text, on the command line and in configuration files."),
     ] = None
     json: Annotated[dict[str, object] | list[object] | None, Meta(description="A body of JSON.")] = None
-    html: Annotated[bool, Meta(description="A body as gateways have it: a page for people.")] = False
-    retry_after: Annotated[Duration | None, Meta(description="When to come again, in whole seconds.")] = None
+    html: Annotated[bool, Meta(description="An HTML page as the body, as gateways send it.")] = False
+    retry_after: Annotated[
+        Duration | None, Meta(description="When the client may try again (Retry-After), in seconds.")
+    ] = None
     retry_as: Annotated[
         Literal["seconds", "date", "past", "garbage"],
-        Meta(description="How that is written: seconds, the date, a date as long ago, or as no time at all."),
+        Meta(description="How Retry-After is written: in seconds, as a date, as a date in the past, or as nonsense."),
     ] = "seconds"
 
     def __post_init__(self) -> None:

@@ -18,16 +18,19 @@ from .fault import HttpFault, reply_head, request_head
 
 
 class Truncate(HttpFault, frozen=True):
-    """The reply's body stops early: its connection ends there, or its length is made to fit.
+    """Cuts the body of the reply short: the connection ends there, or the reply declares the shorter length.
 
-    A body that stops is ambiguous. One whose length fits looks like success: only its content can show that it is not
-    whole.
+    The client sees a body that ends too early. With `how=right_length` it cannot tell: the reply looks like
+    success, and only its content can show that something is missing.
+
+    Use it to find code that takes half a reply for a whole one. If the body stops, a retry is ambiguous, because
+    the work was done.
     """
 
     name = "http.truncate"
 
     bytes: Annotated[Size | None, Meta(description="How much of the body arrives.")] = None
-    share: Annotated[Share | None, Meta(description="Or this part of it.")] = None
+    share: Annotated[Share | None, Meta(description="Which share of the body arrives, instead of `bytes`.")] = None
     how: Annotated[
         Literal["fin", "rst", "right_length"],
         Meta(

@@ -19,18 +19,21 @@ GAP = 0.005
 
 
 class Bandwidth(Fault, frozen=True):
-    """A slow network: a steady number of bytes per second, with a queue in front of it.
+    """Limits the throughput to a steady number of bytes per second, as a slow network does.
 
-    A rate of 0 lets nothing pass until it is changed or healed. Where the queue is full the sender is held back, as
-    by a slow network.
+    The client sees long replies trickle in. Short replies are hardly later than before. With a rate of 0 nothing
+    arrives until the rate is changed or the fault is healed.
+
+    Use it to find out what large replies, uploads and streams do on a thin line, and to make a server stall without
+    losing a byte.
     """
 
     name = "bandwidth"
 
     rate: Annotated[Rate, Meta(description="Bytes or bits per second; 0 stalls.")]
     burst: Annotated[Size, Meta(description="How many bytes pass at once after a pause.")] = Size(0)
-    buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = DEFAULT_BUFFER
-    shared: Annotated[bool, Meta(description="One rate shared by all connections, instead of one for each.")] = False
+    buffer: Annotated[Size, Meta(description="How much may wait before the sender is slowed down.")] = DEFAULT_BUFFER
+    shared: Annotated[bool, Meta(description="One rate for all connections together, instead of one for each.")] = False
 
     def start(self, context: StageContext) -> Stage:
         """Start with a full bucket of `burst` bytes."""

@@ -15,10 +15,12 @@ from .expiry import ended_when_idle
 
 
 class Refuse(Fault, frozen=True):
-    """Refuses new connections (connection refused), as if no server were running; open connections are left alone.
+    """Refuses new connections, as if no server were running; open connections are left alone.
 
-    The port stays bound meanwhile, and is listened on again when healed. Nobody can count what the system refuses:
-    the receipt says `unseen`, and of the trigger only `start` and `for` are allowed.
+    The client sees `connect()` fail at once with ECONNREFUSED (connection refused).
+
+    Use it to see whether the service starts without the dependency, and recovers when it is back. Nobody can count
+    what the system refuses, so of the trigger only `start` and `for` are allowed.
     """
 
     name = "refuse"
@@ -35,10 +37,13 @@ _CONNECT_ERRORS = {
 
 
 class Unreachable(Fault, frozen=True):
-    """Lets connect() hang, as behind a firewall that drops SYNs; open connections are left alone.
+    """Lets `connect()` hang, as behind a firewall that drops packets; open connections are left alone.
 
-    Linux alone drops SYNs on demand, and only those of TCP. Of the trigger only `start` and `for` are allowed, as with
-    `refuse`, which wins where both are active.
+    The client sees `connect()` wait until its own connect time-out. With `hang` it connects, and meets the read
+    time-out.
+
+    Use it to test the connect time-out. It needs Linux and TCP, and of the trigger only `start` and `for` are
+    allowed.
     """
 
     name = "unreachable"
@@ -47,7 +52,7 @@ class Unreachable(Fault, frozen=True):
 
     how: Annotated[
         Literal["no_answer", "no_route", "timed_out", "refused"],
-        Meta(description="With --intercept: the error of connect() itself, at once; `no_answer` lets it hang."),
+        Meta(description="With --intercept: the error that connect() returns at once; `no_answer` lets it hang."),
     ] = "no_answer"
 
     def connect_error(self) -> int:
@@ -56,15 +61,19 @@ class Unreachable(Fault, frozen=True):
 
 
 class ConnectDelay(Fault, frozen=True):
-    """Delays new connections: the upstream is dialled only some time after the client has connected.
+    """Delays new connections: Brownout waits before it connects to the upstream.
 
-    The client's own connect() has returned by then, since the system completes the handshake; its first answer is late.
+    The client sees `connect()` succeed at once, because the system completes the handshake. The first reply is late
+    by the delay.
+
+    Use it for a dependency that is slow to accept connections, and to see what that does to a pool that grows under
+    load.
     """
 
     name = "connect_delay"
     streams = ()
 
-    delay: Annotated[Duration, Meta(description="How long a new connection waits before its upstream is dialled.")]
+    delay: Annotated[Duration, Meta(description="How long Brownout waits before it connects to the upstream.")]
 
     def admit(self, ahead: int) -> float:
         """Keep every new connection waiting for the delay."""
@@ -72,17 +81,23 @@ class ConnectDelay(Fault, frozen=True):
 
 
 class ConnectionLimit(Fault, frozen=True):
-    """Limits the connections open at a time; one more is reset right after the accept, or waits until one ends.
+    """Limits the number of connections that are open at the same time; one more is reset at once, or waits until
+    another one ends.
 
-    All open connections of the proxy count, including those opened before the injection. One that finds room is not a
-    match.
+    The client sees ECONNRESET on a connection too many. With `when_full=queue` it is accepted and hears nothing
+    until another connection ends.
+
+    Use it for a server that has reached its maximum number of connections, or for a pool that is larger than the
+    server allows. All open connections of the proxy count.
     """
 
     name = "connection_limit"
     streams = ()
 
-    connections: Annotated[int, Meta(ge=0, description="How many may be open at the same time.")]
-    when_full: Annotated[Literal["refuse", "queue"], Meta(description="What happens to one more.")] = "refuse"
+    connections: Annotated[int, Meta(ge=0, description="How many connections may be open at the same time.")]
+    when_full: Annotated[Literal["refuse", "queue"], Meta(description="What happens to one more connection.")] = (
+        "refuse"
+    )
 
     def admit(self, ahead: int) -> float | None:
         """Admit a connection that finds room."""
@@ -96,10 +111,12 @@ class ConnectionLimit(Fault, frozen=True):
 
 
 class Drain(Fault, frozen=True):
-    """A server that is being taken out: refuses new connections, lets open ones finish, closes idle ones (FIN).
+    """Takes the server out of service: new connections are refused, requests under way finish, and idle connections are
+    closed (FIN).
 
-    What a rolling deployment does to a pool. As with `refuse`, of the trigger only `start` and `for` are
-    allowed.
+    The client sees its connection closed once it has been idle for `idle`, and new connections refused.
+
+    Use it for a rolling deployment. Of the trigger only `start` and `for` are allowed.
     """
 
     name = "drain"

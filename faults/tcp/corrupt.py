@@ -14,16 +14,18 @@ from ..settings.units import Share
 
 
 class Corrupt(Fault, frozen=True):
-    """Some bytes arrive with one bit flipped; their number is right.
+    """Flips one bit in some of the bytes; the number of bytes stays the same.
 
-    What TCP's checksum does not find: broken memory, a faulty card. TLS and checksums of a protocol notice it, plain
-    values do not.
+    The client sees wrong values, an error of its parser, or a TLS alert.
+
+    Use it for damage that TCP's checksum does not find, such as broken memory. TLS and protocols with checksums
+    notice it, plain values do not.
     """
 
     name = "corrupt"
     acts_on_turns = True
 
-    share: Annotated[Share, Meta(description="How many of the bytes are hit.")]
+    share: Annotated[Share, Meta(description="The share of bytes that are damaged.")]
 
     def start(self, context: StageContext) -> Stage:
         """Start with the distance to the first byte that is hit."""

@@ -17,8 +17,10 @@ class _Cut(Fault, frozen=True):
     acts_on_turns = True
     how: ClassVar[Kind]
 
-    delay: Annotated[Duration, Meta(description="How long after the opening, or after the last byte.")] = Duration(0)
-    bytes: Annotated[Size, Meta(description="How many bytes of the reply arrive before it.")] = Size(0)
+    delay: Annotated[Duration, Meta(description="How long after the opening, or after the last of `bytes`.")] = (
+        Duration(0)
+    )
+    bytes: Annotated[Size, Meta(description="How many bytes of the reply arrive first.")] = Size(0)
 
     def start(self, context: StageContext) -> Stage:
         """Start with the count of this link's reply bytes, or with the delay."""
@@ -60,14 +62,28 @@ class _Cut(Fault, frozen=True):
 
 
 class Reset(_Cut, frozen=True):
-    """Breaks the connection by RST (connection reset by peer), even one that was already open and idle."""
+    """Breaks the connection with a TCP reset (RST), even if it is already open and idle.
+
+    The client sees ECONNRESET (connection reset by peer) at its next read or write. With `bytes`, exactly that many
+    bytes of the reply arrive first.
+
+    Use it for a server that crashed or was restarted, and to test retries: after `bytes`, the server may have done
+    the work.
+    """
 
     name = "reset"
     how = Kind.RESET
 
 
 class Disconnect(_Cut, frozen=True):
-    """Closes the connection by FIN: the reader sees a clean end of file, even in the middle of a reply."""
+    """Closes the connection normally (FIN), even in the middle of a reply.
+
+    The client sees a clean end of file: `recv()` returns nothing. A reply that was cut off looks whole to code that
+    does not count its bytes.
+
+    Use it for a server that shuts down, and to find code that takes the end of the connection for the end of the
+    reply.
+    """
 
     name = "disconnect"
     how = Kind.CLOSE

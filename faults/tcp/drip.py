@@ -14,17 +14,20 @@ from .slicer import sliced
 
 
 class Drip(Fault, frozen=True):
-    """A few bytes, a pause, a few bytes: each read succeeds in time, and the reply is never whole.
+    """Sends a few bytes, pauses, and sends a few more.
 
-    What tells a time-out for each read from a deadline for the whole. The end comes behind the last drop.
+    The client sees a few bytes now and then. Each read returns in time, so a time-out for each read never strikes,
+    and the reply takes forever.
+
+    Use it to find calls without a deadline for the whole reply.
     """
 
     name = "drip"
     acts_on_turns = True
 
-    bytes: Annotated[Size, Meta(description="The size of a drop.")]
-    interval: Annotated[Duration, Meta(description="The pause after each drop.")]
-    buffer: Annotated[Size, Meta(description="What may wait before the sender is held back.")] = DEFAULT_BUFFER
+    bytes: Annotated[Size, Meta(description="How many bytes arrive at a time.")]
+    interval: Annotated[Duration, Meta(description="The pause after that.")]
+    buffer: Annotated[Size, Meta(description="How much may wait before the sender is slowed down.")] = DEFAULT_BUFFER
 
     def __post_init__(self) -> None:
         """Check that a drop has at least one byte."""

@@ -13,7 +13,7 @@ from ..settings.units import Duration
 
 How = Annotated[
     Literal["silent", "reset", "close"],
-    Meta(description="The end: nothing passes any more and nobody is told, RST to both, or FIN to both."),
+    Meta(description="How: nothing passes any more and nobody is told, both sides get an RST, or both get a FIN."),
 ]
 
 _ENDS = {"reset": Kind.RESET, "close": Kind.CLOSE}
@@ -22,15 +22,18 @@ _ENDS = {"reset": Kind.RESET, "close": Kind.CLOSE}
 class IdleCut(Fault, frozen=True):
     """Cuts a connection after a time without traffic in either direction; by default neither side is told.
 
-    What NAT gateways, firewalls and load balancers do to pooled connections. Healing closes the connections that lost
-    bytes.
+    The client sees nothing until it uses the connection again. Then it sees silence until its own time-out, a reset
+    (`how=reset`) or an end of file (`how=close`).
+
+    Use it for firewalls, NAT gateways and load balancers that forget idle connections. With an `idle` below the
+    pool's own idle time it finds pools that hand out dead connections.
     """
 
     name = "idle_cut"
     discards = True
     streams = ("upstream", "downstream")
 
-    idle: Annotated[Duration, Meta(description="How long both streams must have been quiet.")]
+    idle: Annotated[Duration, Meta(description="How long nothing must have passed in either direction.")]
     how: How = "silent"
 
     def start(self, context: StageContext) -> Stage:
@@ -45,15 +48,17 @@ class IdleCut(Fault, frozen=True):
 class MaxLifetime(Fault, frozen=True):
     """Cuts a connection when it reaches a maximum age, whatever it is doing.
 
-    What poolers and load balancers do. For a connection that is already open the time starts with the injection.
-    Healing closes the connections that lost bytes.
+    The client sees its connection end in the middle of its work: between two requests or within a reply.
+
+    Use it for poolers and load balancers that close old connections. A pool whose own maximum lifetime is shorter
+    never notices.
     """
 
     name = "max_lifetime"
     discards = True
     streams = ("upstream", "downstream")
 
-    lifetime: Annotated[Duration, Meta(description="How long a connection lives.")]
+    lifetime: Annotated[Duration, Meta(description="The age at which a connection is cut.")]
     how: How = "close"
 
     def start(self, context: StageContext) -> Stage:

@@ -9,10 +9,12 @@ from ..segment import Kind, Stage, StageContext
 
 
 class Hang(Fault, frozen=True):
-    """Connections are accepted, and then there is silence, as from a process that is stopped (SIGSTOP).
+    """Accepts connections and then stays silent, as a stopped process does (SIGSTOP).
 
-    New connections are not even dialled upstream. What open connections send waits, and so does their end; when healed,
-    all of it goes on in order.
+    The client sees `connect()` succeed, and then silence until its own read time-out. When the fault is healed,
+    everything continues where it stopped.
+
+    Use it to find calls without a time-out: it is the failure that lasts all night.
     """
 
     name = "hang"

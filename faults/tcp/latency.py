@@ -15,22 +15,25 @@ from ..settings.units import Duration, Share
 
 
 class Latency(Fault, frozen=True):
-    """Delays every byte without reducing throughput: what was sent together arrives together.
+    """Delays every byte without reducing throughput.
 
-    Each read of the proxy gets a delay of its own where there is jitter; the order of bytes is kept all the same.
+    The client sees each round trip take this much longer. A client library that makes five round trips on a new
+    connection waits five times.
+
+    Use it for a dependency that is far away or overloaded.
     """
 
     name = "latency"
     acts_on_turns = True
 
     latency: Annotated[Duration, Meta(description="The mean delay.")]
-    jitter: Annotated[Duration, Meta(description="Half the width of uniform, else the standard deviation.")] = Duration(
-        0
-    )
+    jitter: Annotated[
+        Duration, Meta(description="How much delays vary: half the width, or the standard deviation.")
+    ] = Duration(0)
     distribution: Annotated[
-        Literal["uniform", "normal", "lognormal", "pareto"], Meta(description="How the delays are spread.")
+        Literal["uniform", "normal", "lognormal", "pareto"], Meta(description="The distribution of the delays.")
     ] = "uniform"
-    correlation: Annotated[Share, Meta(description="How much a delay resembles the one before it.")] = Share(0)
+    correlation: Annotated[Share, Meta(description="How closely a delay follows the one before it.")] = Share(0)
 
     def __post_init__(self) -> None:
         """Check that a skewed distribution has a mean to be skewed around."""

@@ -15,13 +15,16 @@ from ..settings.units import Size
 class LimitData(Fault, frozen=True):
     """Closes the connection (FIN) once a number of bytes has passed; what comes after them is lost.
 
-    The count outlives a change: a raised limit lets pass what is missing, a lowered one closes on the next byte.
+    The client sees exactly `bytes` bytes and then a clean end of file, perhaps in the middle of a reply.
+
+    Use it for replies that are cut off at an exact place, and for a connection that may carry only so much. The
+    count starts with the fault, and a change of the limit keeps it.
     """
 
     name = "limit_data"
     discards = True
 
-    bytes: Annotated[Size, Meta(description="How many bytes pass; 0 closes on the first one.")]
+    bytes: Annotated[Size, Meta(description="How many bytes pass; with 0 the first one closes the connection.")]
 
     def start(self, context: StageContext) -> Stage:
         """Start with the count of this stream."""

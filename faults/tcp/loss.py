@@ -21,19 +21,24 @@ LONGEST = 120.0
 
 
 class Loss(Fault, frozen=True):
-    """Packets get lost: TCP sends them again, so that they come late, and what is behind them waits.
+    """Loses packets: TCP sends them again, so they arrive late, and everything behind them waits.
 
-    Each 1448 bytes of the stream may be hit, and each retransmission again: the first comes `rto` late, the next twice
-    that after it, and so on, as Linux has it (15 times, 120 s apart at most).
+    The client sees some replies pause for 200 ms, 600 ms or 1.4 s. No byte is missing. On average nothing is slow,
+    but the slowest of a hundred requests is.
+
+    Use it for Wi-Fi and congested networks, and to see what the slowest requests do to the rest.
     """
 
     name = "loss"
 
-    share: Annotated[Share, Meta(description="How many of the packets get lost.")]
-    rto: Annotated[Duration, Meta(description="The retransmission time-out, which doubles.")] = Duration(0.2)
-    correlation: Annotated[Share, Meta(description="How much a packet's fate resembles that of the one before.")] = (
-        Share(0)
+    share: Annotated[Share, Meta(description="The share of packets that are lost.")]
+    rto: Annotated[Duration, Meta(description="How long until a packet is sent again; it doubles each time.")] = (
+        Duration(0.2)
     )
+    correlation: Annotated[
+        Share,
+        Meta(description="How closely a packet's fate follows the one before."),
+    ] = Share(0)
 
     def start(self, context: StageContext) -> Stage:
         """Start at a packet's first byte."""

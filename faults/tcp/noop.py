@@ -7,7 +7,12 @@ from ..segment import Kind, Stage, StageContext
 
 
 class Noop(Fault, frozen=True):
-    """Passes everything on; measures what a fault costs that does nothing."""
+    """Does nothing: everything passes as it came.
+
+    The client sees no difference.
+
+    Use it to measure what a fault costs that does nothing.
+    """
 
     name = "noop"
     inert = True

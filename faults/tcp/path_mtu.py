@@ -17,11 +17,13 @@ PAUSE = 0.005
 
 
 class PathMtu(Fault, frozen=True):
-    """A hole in the path for large packets: the first bytes of a write pass, the rest and all behind it never comes.
+    """Lets small messages pass and swallows large ones, as a path does whose MTU is too small.
 
-    What a tunnel with a smaller MTU does where ICMP is filtered: log-in and health check work, the first large query
-    or reply hangs for ever. A write is what a side sends before the other one answers or it pauses for 5 ms. Nothing is
-    lost for good: healed, all of it arrives, as with TCP when the path is repaired.
+    The client sees log-in and short replies work. The first long reply never comes, and everything behind it on
+    that connection waits as well. When the fault is healed, all of it arrives.
+
+    Use it for tunnels and VPNs that drop large packets while ICMP is filtered. With `--stream upstream` it is long
+    requests that never arrive.
     """
 
     name = "path_mtu"

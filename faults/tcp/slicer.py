@@ -15,17 +15,20 @@ from .noop import Noop
 
 
 class Slicer(Fault, frozen=True):
-    """Data arrives in small slices: one read is no longer one message.
+    """Cuts the data into small pieces, so that one read no longer returns one message.
 
-    Without a delay the system may join slices again before the reader sees them. A size of 0 slices nothing.
+    The client sees its reads return less than a message.
+
+    Use it to find code that takes one `recv()` for one reply. Give it a `delay` of some milliseconds, because
+    without one the system may join the pieces again.
     """
 
     name = "slicer"
     acts_on_turns = True
 
-    average_size: Annotated[Size, Meta(description="The mean size of a slice; 0: whole.")]
-    size_variation: Annotated[Size, Meta(description="How much smaller or larger a slice may be.")] = Size(0)
-    delay: Annotated[Duration, Meta(description="The pause after each slice.")] = Duration(0)
+    average_size: Annotated[Size, Meta(description="The mean size of a piece; 0 does not cut.")]
+    size_variation: Annotated[Size, Meta(description="How much smaller or larger a piece may be.")] = Size(0)
+    delay: Annotated[Duration, Meta(description="The pause after each piece.")] = Duration(0)
 
     def __post_init__(self) -> None:
         """Check that a slice has at least one byte."""

@@ -13,12 +13,17 @@ from ..settings.units import Duration
 
 
 class SlowClose(Fault, frozen=True):
-    """Data passes at once, the end of the stream comes later."""
+    """Passes data at once and delays the end of the connection.
+
+    The client sees its whole reply, and then waits for the end.
+
+    Use it for code that reads until the end of file, and for pools that wait for a close.
+    """
 
     name = "slow_close"
     acts_on_ends = True
 
-    delay: Annotated[Duration, Meta(description="How much later the end comes.")]
+    delay: Annotated[Duration, Meta(description="How late the end comes.")]
 
     def start(self, context: StageContext) -> Stage:
         """Start; only the end is touched."""

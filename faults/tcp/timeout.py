@@ -13,17 +13,20 @@ from ..settings.units import Duration
 
 
 class Timeout(Fault, frozen=True):
-    """Nothing arrives, neither data nor the end; after `timeout` the connection is closed (FIN).
+    """Swallows everything, data and ends alike; after `timeout` the connection is closed (FIN).
 
-    Without a timeout it is a black hole: silence until the reader gives up. That a client has left, the server learns.
-    Healing closes the connections that lost bytes.
+    The client sees silence until its own time-out. If `timeout` comes first, it sees an end of file.
+
+    Use it for a server that does the work and whose reply never arrives: the server gets the requests, and learns
+    that the client has left. Healing closes the connections that lost bytes.
     """
 
     name = "timeout"
     discards = True
 
     timeout: Annotated[
-        Duration | None, Meta(description="When the connection is closed, counted from its opening; none: never.")
+        Duration | None,
+        Meta(description="How long after its opening the connection is closed; none: never."),
     ] = None
 
     def start(self, context: StageContext) -> Stage:
@@ -41,9 +44,12 @@ class Timeout(Fault, frozen=True):
 
 
 class HalfOpen(Fault, frozen=True):
-    """Both sides think that the connection is open and neither hears the other: no data, no FIN, no RST passes.
+    """Passes nothing in either direction while both sides believe that the connection is open: no data, no FIN, no RST.
 
-    What a firewall does that forgot an idle connection, or a failover that lost its table. Healing closes the
+    The client sees silence. Its requests do not arrive, and the server never learns that the client has closed or
+    reset the connection.
+
+    Use it for a firewall that forgot the connection, or a failover that lost its table. Healing closes the
     connections that lost bytes.
     """
 

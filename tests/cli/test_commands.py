@@ -201,7 +201,7 @@ def test_version() -> None:
 def test_faults_lists_and_explains() -> None:
     lines = command("faults").stdout.splitlines()
     assert lines[-1] == "settings of one: brownout faults NAME"
-    assert "reset              Breaks the connection by RST (connection reset by peer), even" in lines
+    assert "reset              Breaks the connection with a TCP reset (RST), even if it is" in lines
     assert max(map(len, lines)) <= 80
     assert command("faults", "slow_close").stdout == (
         "slow_close: Data passes at once, the end of the stream comes later.\n"
