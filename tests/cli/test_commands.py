@@ -204,10 +204,15 @@ def test_faults_lists_and_explains() -> None:
     assert "reset              Breaks the connection with a TCP reset (RST), even if it is" in lines
     assert max(map(len, lines)) <= 80
     assert command("faults", "slow_close").stdout == (
-        "slow_close: Data passes at once, the end of the stream comes later.\n"
+        "slow_close: Passes data at once and delays the end of the connection.\n"
+        "\n"
+        "The client sees its whole reply, and then waits for the end.\n"
+        "\n"
+        "Use it for code that reads until the end of file, and for pools that wait for a\n"
+        "close.\n"
         "\n"
         "delay  duration, required\n"
-        "       How much later the end comes.\n"
+        "       How late the end comes.\n"
         "\n"
         "acts on the downstream, unless --stream says upstream or both\n"
         "fires on every connection, unless options say otherwise: brownout inject --help\n"
