@@ -41,8 +41,8 @@ def _list(views: list[FaultView]) -> None:
 def _show(fault: type[Fault]) -> None:
     view = fault_view(fault)
     click.echo(wrap(f"{view['name']}: {view['summary']}"))
-    if view["description"]:
-        click.echo(f"\n{wrap(view['description'])}")
+    for paragraph in filter(None, view["description"].split("\n\n")):
+        click.echo(f"\n{wrap(paragraph)}")
     indent = " " * (max((len(each["name"]) for each in view["settings"]), default=0) + 2)
     for each in view["settings"]:
         default = "required" if each["required"] else f"default {each['default'] or 'none'}"
