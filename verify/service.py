@@ -26,6 +26,7 @@ from .known import Known, NothingFoundError, Progress, RedError
 from .lane import Lane
 from .oracle import Healthy
 from .plan import Journeyed, Planned
+from .printed import LET_GO, printed
 from .stage import Ran, Stage
 from .timeline import timeline
 from .watch import PATIENCE, Watch
@@ -93,7 +94,8 @@ class Service:
         if stage.starts:
             if wrong := await self._began(lane):
                 raise RedError(f"the service does not start, with nothing broken: {wrong}", "look into its output")
-            starts.note_start(self._known, stage.fleet, time.monotonic() - began)
+            if starts.NAME not in self._known.usual:
+                starts.note_start(self._known, stage.fleet, time.monotonic() - began)
 
     async def _began(self, lane: Lane) -> str:
         """Wait until the service takes connections, or else until a journey is green; return what is wrong."""
@@ -119,17 +121,22 @@ class Service:
         """Let a journey happen, and tell the watch as tests do; return whether it is green."""
         watch.hear({"kind": "phase", "when": "setup", **_PASSED})
         watch.hear({"kind": "calls"})
-        began = time.monotonic()
+        began, at, written = time.monotonic(), stage.fleet.clock.time(), stage.written
         found = await done(journey, within, stage.output)
         seconds = time.monotonic() - began
-        if not found.green and seconds >= within:
+        hung = not found.green and seconds >= within
+        if hung:
             watch.let_go()
+        logged = None
         if journey.probe is not None:
+            if not found.green:
+                logged = await printed(stage, self._known.project, written, LET_GO if hung else 0.0)
             asked = f"{journey.probe.method} {urlsplit(journey.probe.url).path or '/'}"
-            watch.note_answer(asked, found.status, seconds)
+            watch.note_answer(asked, found.status, seconds, at, None if logged is None else {**logged})
         failure = None
         if not found.green:
-            failure = Failure(type="AssertionError", text=found.wrong, frames=[], libraries=[], shown=found.wrong)
+            frames = [] if logged is None else logged["frames"]
+            failure = Failure(type="AssertionError", text=found.wrong, frames=frames, libraries=[], shown=found.wrong)
         await stage.fleet.hangups_heard(_PAUSE)
         said = Phase(
             outcome="passed" if found.green else "failed", seconds=seconds, failure=failure, reason="", ended=[], log=""
@@ -138,9 +145,14 @@ class Service:
         return found.green
 
     async def cell(self, lane: Lane, cell: Planned) -> Cell:
-        """Let a journey happen under a failure, then with all well again."""
+        """Let a journey happen under a failure, then with all well again.
+
+        A service that was started under a failure, or that is not well afterwards, is started anew for the next cell.
+        """
         if cell.journey == starts.NAME:
-            return await starts.start_cell(lane, cell, lambda: self._began(lane), self._known.project)
+            started = await starts.start_cell(lane, cell, lambda: self._began(lane), self._known.project)
+            await lane.close()
+            return started
         journey = self._journeys[cell.journey]
         stage = await self._ready(lane)
         watch = Watch(stage.fleet, cell.breaking)
@@ -157,14 +169,18 @@ class Service:
         ran = Ran(None if stage.alive else await stage.ended(), stage.alive, "", None)
         healthy = self._known.healthy[cell.journey]
         verdict = oracle.judge(watch, ran, healthy, cell.dependency, found)
+        leaked, last = None, watch
         if verdict.state in oracle.SURVIVED and stage.alive and oracle.may_leak(watch.seen[-1], healthy):
-            again = Watch(stage.fleet, cell.breaking._replace(times=oracle.FAILURES))
+            last = again = Watch(stage.fleet, cell.breaking._replace(times=oracle.FAILURES))
             again.hear({"kind": "test", "test": journey.name})
             for _ in range(2 * oracle.FAILURES):
                 await self._call(again, journey, cell.breaking.budget, stage)
-            verdict = oracle.leaks(again.seen[-1], healthy) or verdict
+            leaked = oracle.leaks(again.seen[-1], healthy)
+            verdict = leaked or verdict
         if not stage.alive:
             verdict = oracle.Verdict("crashed", f"the service {oracle.ended(ran.status)}")
+        elif stage.starts and (leaked is not None or not last.seen[-1].calls[-1].green):
+            await lane.close()
         answered = watch.seen[-1].calls[0].answered
         allowed = journey.probe.degraded if journey.probe is not None else ()
         if verdict.state == "failed" and answered and answered[0].status in allowed:

@@ -97,7 +97,8 @@ class Stage:
         self._plan = plan
         self._folder = Path(tempfile.mkdtemp(prefix="brownout-verify-"))
         self.output = plan.output
-        self._silent = 0
+        self.silent = 0
+        """How many bytes of what commands write there were when it was started."""
         streams = Streams(asyncio.subprocess.DEVNULL, plan.output, plan.output)
         self._streams = streams
         self.interception = None if choice is None else Interception(fleet, choice, (), streams)
@@ -152,7 +153,7 @@ class Stage:
         """Start the command, if there is one. Raises OSError for one that cannot be run, InterceptError."""
         if not self.starts:
             return
-        self._silent = os.fstat(self.output.fileno()).st_size
+        self.silent = self.written
         # Whoever runs us may be a worker of pytest-xdist; the command's sessions are none.
         left_out = (API, "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
         environment = {key: value for key, value in os.environ.items() if key not in left_out}
@@ -167,11 +168,14 @@ class Stage:
             )
 
     @property
-    def printed(self) -> str:
-        """The end of what the command has written since it was started."""
-        number = self.output.fileno()
-        size = os.fstat(number).st_size
-        return os.pread(number, _PRINTED, max(self._silent, size - _PRINTED)).decode(errors="replace")
+    def written(self) -> int:
+        """How many bytes there are of what commands have written."""
+        return os.fstat(self.output.fileno()).st_size
+
+    def printed_since(self, written: int) -> str:
+        """Return the end of what has been written since there were so many bytes of it."""
+        start = max(written, self.written - _PRINTED)
+        return os.pread(self.output.fileno(), _PRINTED, start).decode(errors="replace")
 
     async def session(self) -> Session | int:
         """Wait for a session of tests, or for the command's end: its exit code."""

@@ -9,12 +9,15 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from ..proxy import Fleet
+from ..testing.verified.channel import Failure
 from ..testing.verified.traces import Project, tail
 from . import oracle
 from .document import Call, Cell, Harm, Journey, Place, State
 from .known import Known
 from .lane import Lane
 from .plan import Journeyed, Planned
+from .printed import LET_GO, printed
+from .stage import Stage
 from .timeline import moment, timeline
 from .watch import Watch, so_far
 
@@ -41,16 +44,16 @@ async def start_cell(lane: Lane, cell: Planned, began: Began, project: Project) 
         watches.append(Watch(fleet, cell.breaking))
         watches[0].arm()
 
-    call = await _started(lane, before, began, cell.breaking.budget, project)
-    watch, ended = watches[0], time.monotonic()
-    calls = [msgspec.structs.replace(call, at=moment(ended - call.seconds - watch.zero))]
+    since, call = await _started(lane, before, lambda: watches[0].let_go(), began, cell.breaking.budget, project)
+    watch = watches[0]
+    calls = [msgspec.structs.replace(call, at=moment(since - watch.zero))]
     watch.disarm()
     times = timeline(watch, cell.breaking)
     state, why, harm = _judged(call, watch.fired)
     if call.outcome != "passed" and watch.fired:
         await lane.close()
-        again = await _started(lane, lambda fleet: None, began, cell.breaking.budget, project)
-        calls.append(msgspec.structs.replace(again, at=moment(time.monotonic() - again.seconds - watch.zero)))
+        since, again = await _started(lane, lambda fleet: None, lambda: None, began, cell.breaking.budget, project)
+        calls.append(msgspec.structs.replace(again, at=moment(since - watch.zero)))
         if again.outcome != "passed":
             state, why = "not recovered", f"it does not start when all is well again: {again.error}"
     return Cell(
@@ -66,7 +69,15 @@ async def start_cell(lane: Lane, cell: Planned, began: Began, project: Project) 
     )
 
 
-async def _started(lane: Lane, before: Callable[[Fleet], None], began: Began, budget: float, project: Project) -> Call:
+async def _started(
+    lane: Lane,
+    before: Callable[[Fleet], None],
+    let_go: Callable[[], None],
+    began: Began,
+    budget: float,
+    project: Project,
+) -> tuple[float, Call]:
+    """Return when it was started, and what came of it; `let_go` is called where it has not begun in its time."""
     await lane.close()
     since = time.monotonic()
     stage = await lane.open(before)
@@ -74,15 +85,26 @@ async def _started(lane: Lane, before: Callable[[Fleet], None], began: Began, bu
         async with asyncio.timeout(budget):
             wrong = await began()
     except TimeoutError:
-        return Call("ended", time.monotonic() - since, "it had not begun when its time was over")
+        seconds = time.monotonic() - since
+        let_go()
+        said = await printed(stage, project, stage.silent, LET_GO)
+        late = "it had not begun when its time was over"
+        return since, Call("ended", seconds, late, _place(said), shown=_shown(stage))
     lane.note_met()
     seconds = time.monotonic() - since
     if not wrong:
-        return Call("passed", seconds)
-    said, frame = project.printed(stage.printed)
-    place = None if frame is None else Place(frame["file"], frame["line"], frame["function"])
-    error = f"{wrong}: {oracle.first_line(said)}" if said else wrong
-    return Call("failed", seconds, error, place, shown=tail(stage.printed))
+        return since, Call("passed", seconds)
+    said = await printed(stage, project, stage.silent)
+    error = wrong if said is None else f"{wrong}: {said['type']}: {oracle.first_line(said['text'])}"
+    return since, Call("failed", seconds, error, _place(said), shown=_shown(stage))
+
+
+def _place(said: Failure | None) -> Place | None:
+    return None if said is None else oracle.place_of(said)
+
+
+def _shown(stage: Stage) -> str:
+    return tail(stage.printed_since(stage.silent))
 
 
 def _judged(call: Call, fired: int) -> tuple[State, str, Harm]:

@@ -323,11 +323,12 @@ class Watch:
     def _patient(self, seconds: float) -> None:
         self.deadline = self._loop.time() + seconds
 
-    def note_answer(self, asked: str, status: int | None, seconds: float) -> None:
-        """Take what a service answered that runs elsewhere."""
+    def note_answer(
+        self, asked: str, status: int | None, seconds: float, at: float, logged: dict[str, Any] | None
+    ) -> None:
+        """Take what a service answered that was asked at a moment of the fleet's clock, and what it logged of that."""
         self.asked = asked
-        at = self._fleet.clock.time() - seconds
-        self._call.answered.append(Answered(asked, status, seconds, at=at))
+        self._call.answered.append(Answered(asked, status, seconds, logged=logged, at=at))
 
     # Faults
 
@@ -369,12 +370,12 @@ class Watch:
         self.over = self._fleet.clock.time()
 
     def let_go(self) -> None:
-        """Heal, and reset what is open: who waits for a reply that was held hears that it will not come."""
+        """Reset what is open, and heal: who waits for a reply that is held hears that it will not come."""
         self.late()
-        self.disarm()
         proxy = self._fleet.proxies.get(self._breaking.dependency if self._breaking else "")
         for link in tuple(proxy.links.values()) if proxy is not None else ():
             link.end(Kind.RESET, TIME_OVER)
+        self.disarm()
 
     @property
     def fleet(self) -> Fleet:

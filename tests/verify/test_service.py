@@ -21,8 +21,12 @@ def rates(timeout):
     with urllib.request.urlopen(os.environ["RATES"], timeout=timeout) as reply:
         return json.load(reply)["rates"]
 
+broken = []
+
 if "warm" in sys.argv:
     rates(0.5)
+if "warm-and-patient" in sys.argv:
+    rates(None)
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -36,6 +40,13 @@ class Handler(BaseHTTPRequestHandler):
             body = {"rates": rates(0.5)}
         elif self.path == "/patient":
             body = {"rates": rates(None)}
+        elif self.path == "/stubborn":
+            if not broken:
+                try:
+                    body = {"rates": rates(0.5)}
+                except Exception:
+                    broken.append(True)
+            status = 500 if broken else 200
         elif self.path == "/deadly":
             try:
                 rates(0.5)
@@ -127,6 +138,11 @@ def test_what_is_asked_of_a_service_is_judged_by_its_answers(tmp_path: Path, rat
         ("rates", "error", "patient"): "failed",
         ("rates", "error", "curl"): "failed",
     }
+    for failure, journey in (("refused", "frail"), ("refused", "patient"), ("hangs", "patient")):
+        place = found.cell("rates", failure, journey)["place"]
+        assert (place["file"], place["function"]) == ("service.py", "rates"), (failure, journey)
+    assert found.cell("rates", "refused", "frail")["why"].startswith("AssertionError: RemoteDisconnected: ")
+    assert found.cell("rates", "refused", "curl")["place"] is None
 
 
 def test_the_start_of_a_service_is_a_journey(tmp_path: Path, rates: str, port: int) -> None:
@@ -143,8 +159,45 @@ def test_the_start_of_a_service_is_a_journey(tmp_path: Path, rates: str, port: i
     )
     assert found.states == {("rates", "refused", "(start)"): "failed", ("rates", "refused", "steady"): "degraded"}
     start = found.cell("rates", "refused", "(start)")
-    assert start["why"].startswith("it ended with exit code 1: urllib.error.URLError: ")
+    assert start["why"].startswith("it ended with exit code 1: URLError: ")
     assert (start["place"]["file"], start["place"]["function"]) == ("service.py", "rates")
+
+
+def test_where_a_start_hangs_is_told(tmp_path: Path, rates: str, port: int) -> None:
+    found = run(
+        tmp_path,
+        rates,
+        f"""
+        proxies: {{rates: {rates}}}
+        verify:
+          command: {sys.executable} service.py {port} warm-and-patient
+          journeys: {{steady: {{url: "http://127.0.0.1:{port}/steady", degraded: [203]}}}}
+          failures: {{rates: [hangs]}}
+        """,
+    )
+    assert found.states == {("rates", "hangs", "(start)"): "hung", ("rates", "hangs", "steady"): "degraded"}
+    place = found.cell("rates", "hangs", "(start)")["place"]
+    assert (place["file"], place["function"]) == ("service.py", "rates")
+
+
+def test_a_service_that_stays_broken_is_started_anew_for_the_next_cell(tmp_path: Path, rates: str, port: int) -> None:
+    found = run(
+        tmp_path,
+        rates,
+        f"""
+        proxies: {{rates: {rates}}}
+        verify:
+          command: {sys.executable} service.py {port}
+          journeys:
+            stubborn: {{url: "http://127.0.0.1:{port}/stubborn"}}
+          failures: {{rates: [refused, error]}}
+        """,
+    )
+    assert found.states == {
+        ("rates", "refused", "stubborn"): "not recovered",
+        ("rates", "error", "stubborn"): "not recovered",
+    }
+    assert [each["fired"] for each in found.document["cells"]] == [1, 1]
 
 
 def test_a_service_that_ends_has_crashed_and_is_started_again(tmp_path: Path, rates: str, port: int) -> None:
