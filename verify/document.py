@@ -215,6 +215,8 @@ class Cause(msgspec.Struct, frozen=True):
     cells: tuple[Key, ...]
     evidence: str
     repeat: str
+    mend: str = ""
+    """What would mend it."""
 
 
 class Coverage(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from . import shown
+from .advice import advice
 from .document import WORST_FIRST, Call, Cause, Cell
 
 _ANSWERS = 4
@@ -76,6 +77,7 @@ def _cause(cells: list[Cell]) -> Cause:
         cells=tuple((each.dependency, each.operation, each.failure, each.journey) for each in cells),
         evidence=evidence(first),
         repeat=first.repeat,
+        mend=advice(first),
     )
 
 
@@ -83,16 +85,24 @@ def evidence(cell: Cell) -> str:
     """Return what was seen, in a line: how often the failure hit, then each call of the test with its answers."""
     told = []
     if cell.state == "doubled" and (repeated := _repeated(cell)):
-        told.append(f"{cell.dependency} was asked {repeated}")
+        told.append(f"{cell.dependency} got {repeated}")
     for number, call in enumerate(cell.calls):
-        hit = f"{cell.failure}, which hit {'once' if cell.fired == 1 else f'{cell.fired} times'}"
-        when = hit if number == 0 else "all well again" if number == 1 else "once more"
+        hit = "" if number else f" (hit {'once' if cell.fired == 1 else f'{cell.fired} times'})"
+        when = f"{when_of(number, cell)}{hit}"
         allowed = f" ({took(cell.budget)} allowed)" if cell.state == "hung" and number == 0 else ""
-        told.append(f"{when}: {_call(call, allowed)}")
+        ends = "its process ended" if cell.state == "crashed" else f"the test did not end{allowed}"
+        told.append(f"{when}: {_call(call, allowed, ends)}")
     return "; ".join(told)
 
 
-def _call(call: Call, allowed: str) -> str:
+def when_of(number: int, cell: Cell) -> str:
+    """Return when one of the calls of a cell was, from 0: with its failure, or after that in one of several ways."""
+    if number == 0:
+        return f"{cell.dependency} {cell.failure}"
+    return ("healthy again", "healthy, second call", "healthy, all fixtures set up again")[min(number, 3) - 1]
+
+
+def _call(call: Call, allowed: str, ends: str) -> str:
     answers = [
         f"{answer.asked} {answer.error or answer.status} after {took(answer.seconds)}"
         for answer in call.answers[:_ANSWERS]
@@ -100,7 +110,7 @@ def _call(call: Call, allowed: str) -> str:
     if len(call.answers) > _ANSWERS:
         answers.append(f"{len(call.answers) - _ANSWERS} more")
     if call.outcome == "ended":
-        return ", ".join([*answers, f"the test did not end{allowed}"])
+        return ", ".join([*answers, ends])
     if answers:
         answers[-1] += allowed
         return ", ".join([*answers, f"the test {call.outcome}"])

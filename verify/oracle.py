@@ -77,9 +77,9 @@ def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequ
     if not watch.fired:
         if red:
             return _without_a_fault(_said(first.call), _place(first.call))
-        return Verdict("vacuous", "it asked nothing of the dependency while that was broken")
+        return Verdict("vacuous", "the dependency was not asked while it was failing")
     if watch.hung is not None and watch.hung > 0 and healthy.repeatable:
-        return Verdict("not recovered", "it hangs when all is well again", stuck)
+        return Verdict("not recovered", "the next call hangs, although the dependency is healthy again", stuck)
     if red and crashed is not None:
         return Verdict("crashed", f"{crashed['program']} {ended(crashed['status'])}")
     after = _recovery(seen, healthy, dependency)
@@ -97,7 +97,7 @@ def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequ
     if red:
         return _red(first, healthy, beside=dependency in healthy.beside)
     if watch.hung is not None:
-        return Verdict("inconclusive", "its fixtures were not done in time once all was well again", stuck)
+        return Verdict("inconclusive", "the fixtures did not end in time after the dependency was healthy again", stuck)
     return after or _other_answer(first, healthy) or Verdict("resilient", "", harm="")
 
 
@@ -106,28 +106,28 @@ def _ended_early(watch: Watch, seen: Seen, ran: Ran, stuck: Place | None) -> Ver
     first = seen.calls[0]
     if watch.hung == 0:
         place = stuck if ran.stuck is not None and not ran.stuck["test"] else _where(first) or stuck
-        return Verdict("hung", f"{watch.stood or 'it'} was not done when its time was over", place)
+        return Verdict("hung", f"{watch.stood or 'the call'} did not end in time", place)
     if ran.done or (watch.hung is not None and first.call is not None):
         return None
     when = f" while it handled {watch.asked}" if watch.handles else ""
     if first.call is not None:
-        when = f"{when}, with all well again"
-    return Verdict("crashed", f"its process {ended(ran.status)}{when}", stuck)
+        when = f"{when}, after the dependency was healthy again"
+    return Verdict("crashed", f"the process {ended(ran.status)}{when}", stuck)
 
 
 def _without_a_fault(what: str, place: Place | None) -> Verdict:
     """Judge what cannot be due to a failure, since that was not met."""
-    return Verdict("inconclusive", f"it failed with nothing broken: {what}", place)
+    return Verdict("inconclusive", f"the test failed before the failure reached it: {what}", place)
 
 
 def _without_a_call(watch: Watch, first: CallSeen | None, ran: Ran) -> Verdict:
     if watch.hung is not None:
-        return Verdict("inconclusive", "its fixtures were not done in time, with nothing broken")
+        return Verdict("inconclusive", "the fixtures did not end in time, with nothing failing")
     if first is not None and first.setup is not None and first.setup.outcome == "failed":
-        return Verdict("inconclusive", f"its fixtures failed, with nothing broken: {_said(first.setup)}")
+        return Verdict("inconclusive", f"the fixtures failed, with nothing failing: {_said(first.setup)}")
     if not ran.done:
-        return Verdict("inconclusive", f"its process {ended(ran.status)} before anything was broken")
-    return Verdict("inconclusive", "it was skipped")
+        return Verdict("inconclusive", f"the process {ended(ran.status)} before the failure began")
+    return Verdict("inconclusive", "the test was skipped")
 
 
 def ended(status: int | None) -> str:
@@ -178,11 +178,15 @@ def _red(first: CallSeen, healthy: Healthy, *, beside: bool) -> Verdict:
     if (other := _other_answer(first, healthy)) is not None:
         return other._replace(state="failed", place=place)
     if _answered_as_usual(first, healthy):
-        return Verdict("inconclusive", f"it answered as when healthy, and the test fails otherwise: {said}", place)
+        return Verdict(
+            "inconclusive",
+            f"the service answered as when healthy, and the test failed for another reason: {said}",
+            place,
+        )
     if first.call.failure is not None and first.call.failure["type"] == "AssertionError":
-        return Verdict("failed", f"it answered something else than when healthy: {said}", place, "degraded")
+        return Verdict("failed", f"the service answered something else than when healthy: {said}", place, "degraded")
     if beside:
-        return Verdict("failed", f"it did not answer as when healthy: {said}", place)
+        return Verdict("failed", f"the service did not answer as when healthy: {said}", place)
     return Verdict("inconclusive", f"the test's own code failed: {said}", place)
 
 
@@ -206,13 +210,15 @@ def _recovery(seen: Seen, healthy: Healthy, dependency: str) -> Verdict | None:
         return None
     if later[1].green:
         return Verdict(
-            "first request failed", f"the first run after it was well again: {_why(guilty[0])}", _where(guilty[0])
+            "first request failed", f"after the dependency was healthy again: {_why(guilty[0])}", _where(guilty[0])
         )
     failed_by_theirs = seen.hands.intersection(_libraries(guilty[0])) or not _libraries(guilty[0])
     if _kind(later[-1]) != _kind(later[1]) and dependency in healthy.fixtures and failed_by_theirs and not beside:
-        why = f"it stays broken until its fixtures, which connect to {dependency} too, are made anew: {_why(guilty[0])}"
-        return Verdict("inconclusive", why, _where(guilty[0]))
-    return Verdict("not recovered", f"it stays broken when all is well again: {_why(guilty[-1])}", _where(guilty[-1]))
+        theirs = f"the test stays red until its fixtures, which connect to {dependency} too, are set up again"
+        return Verdict("inconclusive", f"{theirs}: {_why(guilty[0])}", _where(guilty[0]))
+    until = ", until all fixtures are set up again, as by a restart" if later[-1].green else ""
+    why = f"still broken after the dependency was healthy again{until}: {_why(guilty[-1])}"
+    return Verdict("not recovered", why, _where(guilty[-1]))
 
 
 def _guilty(call: CallSeen, healthy: Healthy, *, beside: bool) -> bool:
@@ -279,7 +285,7 @@ def leaks(seen: Seen, healthy: Healthy) -> Verdict | None:
         if not counts or any(one >= other for one, other in itertools.pairwise((most, *counts))):
             continue
         told = ", ".join(map(str, counts))
-        why = f"connections are not given back: {told} are open to {name} after each failure, {most} when healthy"
+        why = f"connections to {name} are not given back: {told} are open after each failure, {most} when healthy"
         if red is None:
             return Verdict("failed", why)
         if _guilty(red, healthy, beside=False):

@@ -139,7 +139,13 @@ class Service:
             failure = Failure(type="AssertionError", text=found.wrong, frames=frames, libraries=[], shown=found.wrong)
         await stage.fleet.hangups_heard(_PAUSE)
         said = Phase(
-            outcome="passed" if found.green else "failed", seconds=seconds, failure=failure, reason="", ended=[], log=""
+            outcome="passed" if found.green else "failed",
+            at=began,
+            seconds=seconds,
+            failure=failure,
+            reason="",
+            ended=[],
+            log="",
         )
         watch.hear({"kind": "phase", "when": "call", **said})
         return found.green
@@ -199,7 +205,7 @@ class Service:
         )
 
 
-_PASSED = {"outcome": "passed", "seconds": 0.0, "failure": None, "reason": "", "ended": (), "log": ""}
+_PASSED = {"outcome": "passed", "at": 0.0, "seconds": 0.0, "failure": None, "reason": "", "ended": (), "log": ""}
 
 
 class Done(NamedTuple):
@@ -243,9 +249,9 @@ def _probe(probe: Probe, timeout: float) -> Done:
     finally:
         connection.close()
     if reply.status != probe.status:
-        return Done(False, reply.status, f"it answered {reply.status}, not {probe.status}")
+        return Done(False, reply.status, f"the answer was {reply.status} in place of {probe.status}")
     if probe.contains not in body:
-        return Done(False, reply.status, f"its answer does not have '{probe.contains}' in it")
+        return Done(False, reply.status, f"the answer does not contain '{probe.contains}'")
     return Done(True, reply.status, "")
 
 
@@ -256,7 +262,7 @@ async def _script(command: Sequence[str], within: float, output: IO[bytes]) -> D
     try:
         code = await asyncio.wait_for(process.wait(), within)
     except TimeoutError:
-        return Done(False, None, "it was not done when its time was over")
+        return Done(False, None, "it did not end in time")
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ..control import observations
 from ..control.observations import Connection, Request
+from ..control.verdicts.operation import told
 from ..control.views import connection_view, request_view
 from ..proxy.record.connection_log import ConnectionEntry
 from ..proxy.record.request_log import Entry
@@ -62,8 +63,7 @@ def attempts(
             )
     for entries in _by_call(asked, starts):
         for request in observations.requests(map(request_view, entries)):
-            outcome = " ".join(str(word) for word in (request.status, request.end) if word not in (None, ""))
-            found.append(_attempt(request, request.request, outcome, request.connection, zero, names))
+            found.append(_attempt(request, request.request, told(request), request.connection, zero, names))
     return sorted(found, key=lambda each: each.at)
 
 
@@ -75,7 +75,7 @@ def moment(seconds: float) -> float:
 def _outcome(connection: Connection, left: bool) -> str:
     """Return how a connection ended for its client. What is sent to one that has left reaches nobody."""
     if left:
-        return f"left by the service, {connection.sent} B sent"
+        return f"given up by the service, {connection.sent} B sent"
     end = _OVER if connection.end == TIME_OVER else connection.end
     return f"{end}, {connection.sent} B sent, {connection.received} B received" if connection.sent else end
 

@@ -215,7 +215,6 @@ class Watch:
         """From when to when the faults were there, by the clock of the fleet; None: they are there."""
         self.over: float | None = None
         """When the time of the test was over, by that clock."""
-        self._entered = 0.0
         self.until = math.inf
         """When it had ended: what is asked after that is no retry, for the test was called again."""
 
@@ -260,7 +259,6 @@ class Watch:
             case "enter":
                 self._now.entered = True
                 self.asked, self.handles = said["what"], True
-                self._entered = self._fleet.clock.time()
                 self._count(None)
                 if (breaks := self._breaks) is not None and breaks.by_entry:
                     self.deadline = min(self._loop.time() + self._left, self._latest)
@@ -269,7 +267,7 @@ class Watch:
                 self.disarm()
                 self.handles = False
                 status, seconds, failure, logged = (said[each] for each in ("status", "seconds", "failure", "logged"))
-                answered = Answered(self.asked, status, seconds, failure, logged, self._entered, said["body"])
+                answered = Answered(self.asked, status, seconds, failure, logged, said["at"], said["body"])
                 self._call.answered.append(answered)
                 self._count(self._call.inside)
                 if (breaks := self._breaks) is not None and breaks.by_entry:
@@ -300,7 +298,7 @@ class Watch:
             self._call.setup = phase
             self._now.hands |= frozenset(said.get("hands", ()))
         elif said["when"] == "call":
-            self._call.call = phase
+            self._call.call, self._call.at = phase, said["at"]
             self.disarm()
             if len(self._now.calls) == 1:
                 self.until = self._fleet.clock.time()

@@ -15,12 +15,12 @@ def keeps(operations: Iterable[Operation], failures: int, quiet: float, probes: 
         later = sorted((step for step in steps if step.began > opened), key=lambda step: step.began)
         early = [step for step in later if step.began < opened + 0.95 * quiet]
         if early:
-            text = f"after {failures} failures in a row it is to stay quiet for {quiet:g} s, and tried again"
+            text = f"after {failures} failures in a row the client is to stay quiet for {quiet:g} s, and it tried again"
             yield Finding("circuit-breaker", "error", text, _line(opened, early))
             return
         at_once = [step for step in later if step.began < later[0].ended]
         if len(at_once) > probes:
-            text = f"it sent {len(at_once)} probes at once; at most {probes} are expected"
+            text = f"the client sent {len(at_once)} probes at once; at most {probes} are expected"
             yield Finding("circuit-breaker", "error", text, _line(opened, at_once))
             return
 

@@ -27,6 +27,8 @@ Kind = Literal["", "retryable", "correctable", "final", "ambiguous"]
 _RETRYABLE = frozenset([408, 421, 423, 425, 429, 502, 503])
 _CORRECTABLE = frozenset([409, 412, 416, 417, 426, 428, 431])
 _FIRST, _LAST = 6, 3
+_ENDS = {"left": "no reply in time", "lost": "reply lost", "cut": "cut off"}
+"""Ends of requests in words that need no explanation; the others are such words."""
 """How many attempts of many are shown, from both ends."""
 
 
@@ -133,8 +135,14 @@ def _grouped(steps: Iterable[tuple[int, str, Step]]) -> dict[int, Operation]:
 
 
 def _request_step(request: Request, repeatable: bool) -> Step:
-    outcome = str(request.status) if request.status is not None else request.end
-    return Step(request.began, request.seconds, request.pause, outcome, _kind(request), request.retry_after, repeatable)
+    kind = _kind(request)
+    return Step(request.began, request.seconds, request.pause, told(request), kind, request.retry_after, repeatable)
+
+
+def told(request: Request) -> str:
+    """Return what the client had of a request, as a sentence goes on: `503`, `no reply in time`, `200 cut off`."""
+    end = _ENDS.get(request.end, request.end)
+    return end if request.status is None else f"{request.status} {end}".rstrip()
 
 
 def _kind(request: Request) -> Kind:

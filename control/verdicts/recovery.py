@@ -28,7 +28,7 @@ def recovers(operations: Sequence[Operation], healed: float, within: float) -> I
         text = f"its first success came {good[0].ended - healed:.2f} s after healing; {within:g} s are expected"
         yield Finding("recovery", "error", text, _line(after, healed))
     elif after and not good:
-        text = f"it did not succeed after healing, in {after[-1].ended - healed:.2f} s"
+        text = f"the client did not succeed after healing, in {after[-1].ended - healed:.2f} s"
         yield Finding("recovery", "error", text, _line(after, healed))
 
 

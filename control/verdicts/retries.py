@@ -28,7 +28,7 @@ def bounded(operation: Operation, most: int | None, calls: int = 1) -> Iterator[
     """A client gives up after some attempts. Where nobody says how many, it may be one that asks now and then."""
     limit = calls * (MANY if most is None else most)
     if len(operation.steps) > limit:
-        text = f"it tried {len(operation.steps)} times; at most {limit} are expected"
+        text = f"the client tried {len(operation.steps)} times; at most {limit} are expected"
         yield Finding("bounded-attempts", "warning" if most is None else "error", text, str(operation))
 
 
@@ -36,7 +36,9 @@ def within_deadline(operation: Operation, deadline: float, calls: int = 1) -> It
     """A client gives up, or succeeds, within the time that its own caller has."""
     took = span(operation.steps)
     if took > deadline and calls == 1:
-        yield Finding("deadline", "error", f"it took {took:.2f} s; the deadline is {deadline:g} s", str(operation))
+        yield Finding(
+            "deadline", "error", f"the client took {took:.2f} s; the deadline is {deadline:g} s", str(operation)
+        )
 
 
 def backs_off(operation: Operation, opens_after: int | None = None, calls: int = 1) -> Iterator[Finding]:
@@ -47,7 +49,7 @@ def backs_off(operation: Operation, opens_after: int | None = None, calls: int =
     pauses = operation.pauses
     at_once = sum(pause < INSTANT for pause in pauses)
     if at_once >= calls * max(_AT_ONCE, opens_after or 0) and at_once > len(pauses) / 2:
-        yield Finding("back-off", "error", f"it tried {at_once} times again without a pause", str(operation))
+        yield Finding("back-off", "error", f"the client tried {at_once} times again without a pause", str(operation))
         return
     if pauses and pauses[0] < INSTANT:
         pauses = pauses[1:]
@@ -82,7 +84,7 @@ def _too_early(operation: Operation) -> Iterator[Finding]:
         # A date has whole seconds, so what is left until then is not a whole number, and may be a second less.
         tolerance = 0.05 * asked if asked.is_integer() else 1.0
         if after.pause < asked - tolerance:
-            text = f"the reply asked it to wait {asked:.3g} s, and it waited {after.pause:.2f} s"
+            text = f"the reply asked the client to wait {asked:.3g} s, and it waited {after.pause:.2f} s"
             yield Finding("retry-after", "error", text, str(operation))
 
 
@@ -99,7 +101,7 @@ def _after_final(operation: Operation) -> Iterator[Finding]:
         if before.outcome in _UNAUTHORIZED and after.outcome != before.outcome and not refreshed:
             refreshed = True
             continue
-        text = f"it tried again after {before.outcome}, which says that the same request fails again"
+        text = f"the client tried again after '{before.outcome}', which says that the same request fails again"
         yield Finding("final-failure", "error", text, str(operation))
 
 
@@ -112,7 +114,8 @@ def _repeats(operation: Operation) -> Iterator[Finding]:
     for before in operation.steps[:-1]:
         if before.kind == "ambiguous" and not before.repeatable:
             text = (
-                f"it tried again after {before.outcome}, when the work may have been done, and sent no idempotency key"
+                f"the client tried again after '{before.outcome}', when the work may have been done, without an "
+                "idempotency key"
             )
             yield Finding("unsafe-repeat", "error", text, str(operation))
 

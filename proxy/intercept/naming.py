@@ -1,14 +1,16 @@
 """What a destination that nobody configured is called: the same tomorrow, for seeds and reports go by names.
 
 The protocol names what there is mostly one of: `postgres`, `redis`. What speaks HTTP or TLS, or nothing that is known,
-is called by the host that its clients ask for, or by its address where that will be the same: its port is not one that
-the system hands out.
+is called by the host that its clients ask for, by the environment variable that has its address, or by its address
+where that will be the same: its port is not one that the system hands out.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Mapping
 
 from ...supervisor.sockaddr import Destination
 from ...wire.protocols import AUTO, PROTOCOLS
@@ -19,6 +21,10 @@ _MANY = ("http", "https", "tls", "tcp")
 _LOOPBACK = {"127.0.0.1": "::1", "::1": "127.0.0.1"}
 _FIRST_EPHEMERAL = 32768
 """The first port that Linux hands out by default; below it somebody chose it."""
+_VARIABLE = re.compile(
+    r"([A-Z][A-Z0-9_]*?)(?:_(?:BASE|API|SERVICE|SERVER))*_(?:URL|URI|DSN|ADDR|ADDRESS|ENDPOINT|PORT)"
+)
+"""An environment variable that says where a service is: `PAYMENTS_URL`, `SEARCH_API_BASE_URL`, `RATES_PORT`."""
 
 
 def protocol_of(client: bytes, server: bytes) -> str:
@@ -37,10 +43,11 @@ def names(to: Destination, protocol: str, client: bytes) -> Iterator[str]:
         protocol = next((each.name for each in PROTOCOLS.values() if each.port == to.port), "tcp")
     host = host_name(client) or ("" if to.path or to.is_local else _hosts().get(to.host, ""))
     named = host if protocol in _MANY and not _is_number(host) and host != "localhost" else ""
+    variable = _variable(to, os.environ)
     fixed = to.endpoint if not to.path and to.port < _FIRST_EPHEMERAL else ""
-    usual = (named or fixed or protocol) if protocol in _MANY else protocol
+    usual = (named or variable or fixed or protocol) if protocol in _MANY else protocol
     yield usual
-    yield from dict.fromkeys(each for each in (protocol, host, to.endpoint) if each and each != usual)
+    yield from dict.fromkeys(each for each in (protocol, host, variable, to.endpoint) if each and each != usual)
     if to.is_local:
         yield f"localhost:{to.port}"
 
@@ -54,6 +61,18 @@ def same(to: Destination) -> list[Destination]:
         return [Destination(_LOOPBACK[to.host], to.port)]
     port = to.path.rpartition("/.s.PGSQL.")[2]
     return [Destination(host, int(port)) for host in _LOOPBACK] if port.isdecimal() else []
+
+
+def _variable(to: Destination, environ: Mapping[str, str]) -> str:
+    """Return the name of a local service by the first variable that has its address: `payments` of `PAYMENTS_URL`."""
+    if not to.is_local:
+        return ""
+    host = rf"(?:localhost|{re.escape(to.endpoint.rpartition(':')[0])})"
+    address = re.compile(rf"(?:(?:.*//)?(?:[^/]*@)?{host}:)?{to.port}(?:[/?#].*)?")
+    for name, value in sorted(environ.items()):
+        if (found := _VARIABLE.fullmatch(name)) and address.fullmatch(value):
+            return found[1].lower().replace("_", "-")
+    return ""
 
 
 def _is_number(host: str) -> bool:

@@ -53,9 +53,10 @@ class Ended(TypedDict):
 
 
 class Phase(TypedDict):
-    """A part of a test that has ended. `seconds` is how long it took."""
+    """A part of a test that has ended: when it began, by the machine's `time.monotonic()`, and how long it took."""
 
     outcome: Literal["passed", "failed", "skipped"]
+    at: float
     seconds: float
     failure: Failure | None
     reason: str

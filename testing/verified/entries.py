@@ -26,7 +26,7 @@ class _Host(Protocol):
     def entered(self, what: str) -> None:
         """Take that the application begins to handle a request."""
 
-    def left(self, status: int | None, error: BaseException | None, seconds: float, body: str) -> None:
+    def left(self, status: int | None, error: BaseException | None, at: float, seconds: float, body: str) -> None:
         """Take that it has ended, with a status or an exception; `body`: a digest of the answer's, empty if unknown."""
 
 
@@ -156,7 +156,7 @@ class Entries:
             self._depth -= 1
             if self._depth == 0:
                 number = int(str(status)) if str(status).isdigit() else None
-                self._host.left(number, error, seconds, body)
+                self._host.left(number, error, began, seconds, body)
 
 
 def _digest(body: Callable[[Any], object], returned: Any) -> str:

@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import sys
+import time
 from collections.abc import Callable, Generator
 from typing import Any, Literal
 
@@ -79,12 +80,14 @@ class Journeys:
     def _phase(self, item: pytest.Item, when: Literal["setup", "call", "teardown"], **given: Any) -> str:
         self._raised = None
         children = processes.children()
+        at = time.monotonic()
         report = call_and_report(item, when, log=False, **given)
         failure: Failure | None = None
         if report.failed and self._raised is not None:
             failure = self._project.failure(self._raised, report.longreprtext)
         said = Phase(
             outcome=report.outcome,
+            at=at,
             seconds=report.duration,
             failure=failure,
             reason=_reason(report),
@@ -112,11 +115,11 @@ class Journeys:
         if self._calling:
             self._tell("enter", what=what)
 
-    def left(self, status: int | None, error: BaseException | None, seconds: float, body: str) -> None:
-        """Say that it has ended."""
+    def left(self, status: int | None, error: BaseException | None, at: float, seconds: float, body: str) -> None:
+        """Say that it has ended, which began at a moment of `time.monotonic()`."""
         if self._calling:
             failure = None if error is None else self._project.failure(error, "")
-            self._tell("leave", status=status, failure=failure, logged=self._logged, seconds=seconds, body=body)
+            self._tell("leave", status=status, failure=failure, logged=self._logged, at=at, seconds=seconds, body=body)
 
     def _note_logged(self, record: logging.LogRecord) -> None:
         """Keep the exception that was logged last: frameworks log what they answer with 500."""

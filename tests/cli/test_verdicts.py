@@ -30,7 +30,7 @@ def test_what_clients_did_is_said_at_the_end(run: Start, web: str, tmp_path: Pat
     words = [str(tmp_path / "brownout.yaml"), "-p", f"web=http://{web}", "--profile", "down", "--report", str(report)]
     lines = said(run(*words, "--verdicts", "--", sys.executable, "-c", CHARGE))
     start = next(nth for nth, line in enumerate(lines) if "error on web" in line)
-    assert lines[start].startswith("brownout: error on web: unsafe-repeat: it tried again after 500, ")
+    assert lines[start].startswith("brownout: error on web: unsafe-repeat: the client tried again after '500', ")
     assert lines[start + 1].startswith("  POST /charge: 500 at 0.00 s, 500 at ")
     (finding,) = json.loads(report.read_text())["findings"]
     assert (finding["proxy"], finding["rule"], finding["level"]) == ("web", "unsafe-repeat", "error")
@@ -47,7 +47,7 @@ def test_what_is_expected_is_said_on_the_command_line(run: Start, web: str, tmp_
     expected = ["--expect", "idempotent=POST /charge", "--expect", "max_attempts=1"]
     lines = said(run(*words, *expected, "--", sys.executable, "-c", CHARGE))
     assert [line for line in lines if " on web: " in line and "brownout: error" in line] == [
-        "brownout: error on web: bounded-attempts: it tried 2 times; at most 1 are expected"
+        "brownout: error on web: bounded-attempts: the client tried 2 times; at most 1 are expected"
     ]
 
 

@@ -59,18 +59,18 @@ def test_an_operation_is_a_line_of_text() -> None:
 def test_attempts_are_bounded() -> None:
     assert said(retries.bounded(pauses(*[0.1] * 9), None)) == []
     assert said(retries.bounded(pauses(*[0.1] * 10), None)) == [
-        "warning bounded-attempts: it tried 11 times; at most 10 are expected"
+        "warning bounded-attempts: the client tried 11 times; at most 10 are expected"
     ]
     assert said(retries.bounded(pauses(0.1, 0.1), 3)) == []
     assert said(retries.bounded(pauses(0.1, 0.1, 0.1), 3)) == [
-        "error bounded-attempts: it tried 4 times; at most 3 are expected"
+        "error bounded-attempts: the client tried 4 times; at most 3 are expected"
     ]
 
 
 def test_an_operation_ends_within_its_deadline() -> None:
     slow = operation("503 0.5s", "+0.5 200 0.5s")
     assert said(retries.within_deadline(slow, 1.5)) == []
-    assert said(retries.within_deadline(slow, 1.4)) == ["error deadline: it took 1.50 s; the deadline is 1.4 s"]
+    assert said(retries.within_deadline(slow, 1.4)) == ["error deadline: the client took 1.50 s; the deadline is 1.4 s"]
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_an_operation_ends_within_its_deadline() -> None:
         (pauses(0.0, 0.0), []),
         (pauses(0.07, 0.015, 0.003), []),  # full jitter, when it is short by chance
         (pauses(0.25, 0.31, 0.28), []),  # and when it is alike by chance
-        (pauses(0.0, 0.001, 0.001), ["error back-off: it tried 3 times again without a pause"]),
-        (pauses(0.001, 0.3, 0.001, 0.001), ["error back-off: it tried 3 times again without a pause"]),
+        (pauses(0.0, 0.001, 0.001), ["error back-off: the client tried 3 times again without a pause"]),
+        (pauses(0.001, 0.3, 0.001, 0.001), ["error back-off: the client tried 3 times again without a pause"]),
         (pauses(0.5, 0.51, 0.5), ["warning back-off: its pauses do not grow: 0.50 s, 0.51 s, 0.50 s"]),
         (pauses(0.5, 0.5, 0.71, 0.5, 0.52, 0.6),  # a busy machine
          ["warning back-off: its pauses do not grow: 0.50 s, 0.50 s, 0.71 s, 0.50 s, ..."]),
@@ -104,7 +104,7 @@ def test_pauses_grow(tried: Operation, expected: list[str]) -> None:
 def test_a_breaker_fails_fast_until_it_opens_and_probes_as_often_as_it_is_told() -> None:
     fast = pauses(0.001, 0.001, 0.001, 0.001)
     assert said(retries.backs_off(fast, 5)) == []
-    assert said(retries.backs_off(fast, 4)) == ["error back-off: it tried 4 times again without a pause"]
+    assert said(retries.backs_off(fast, 4)) == ["error back-off: the client tried 4 times again without a pause"]
     assert said(retries.backs_off(pauses(0.5, 0.5, 0.5), 1)) == []
 
 
@@ -116,12 +116,12 @@ def test_a_breaker_fails_fast_until_it_opens_and_probes_as_often_as_it_is_told()
         (operation("429/2 0s"), []),  # it gave up
         (operation("429/0 0s", "+0 200 0s"), []),
         (operation("429/2 0s", "+0.5 200 0s"),
-         ["error retry-after: the reply asked it to wait 2 s, and it waited 0.50 s"]),
+         ["error retry-after: the reply asked the client to wait 2 s, and it waited 0.50 s"]),
         (operation("429/1.7 0s", "+0.9 200 0s"), []),  # a date, whose seconds are whole
         (operation("429/2.7 0s", "+0.9 200 0s"),
-         ["error retry-after: the reply asked it to wait 2.7 s, and it waited 0.90 s"]),
+         ["error retry-after: the reply asked the client to wait 2.7 s, and it waited 0.90 s"]),
         (operation("503 0s", "+0.1 503/2 0s", "+0.1 503/2 0s", "+0.1 200 0s"),
-         ["error retry-after: the reply asked it to wait 2 s, and it waited 0.10 s"]),
+         ["error retry-after: the reply asked the client to wait 2 s, and it waited 0.10 s"]),
     ],
 )  # fmt: skip
 def test_a_client_waits_as_long_as_it_is_asked_to(tried: Operation, expected: list[str]) -> None:
@@ -138,11 +138,11 @@ def test_a_client_waits_as_long_as_it_is_asked_to(tried: Operation, expected: li
         (operation("407 0s", "+0 200 0s"), []),
         (operation("412 0s", "+0 412 0s", "+0 200 0s"), []),  # with the version that it has read since
         (operation("404 0s", "+1 404 0s"),
-         ["error final-failure: it tried again after 404, which says that the same request fails again"]),
+         ["error final-failure: the client tried again after '404', which says that the same request fails again"]),
         (operation("401 0s", "+0 401 0s"),
-         ["error final-failure: it tried again after 401, which says that the same request fails again"]),
+         ["error final-failure: the client tried again after '401', which says that the same request fails again"]),
         (operation("401 0s", "+0 503 0s", "+0 401 0s", "+0 503 0s"),
-         ["error final-failure: it tried again after 401, which says that the same request fails again"]),
+         ["error final-failure: the client tried again after '401', which says that the same request fails again"]),
     ],
 )  # fmt: skip
 def test_what_will_fail_again_is_left(tried: Operation, expected: list[str]) -> None:
@@ -151,11 +151,11 @@ def test_what_will_fail_again_is_left(tried: Operation, expected: list[str]) -> 
 
 @pytest.mark.parametrize("outcome", ["500", "reset", "left"])
 def test_what_may_have_been_done_is_not_repeated(outcome: str) -> None:
-    text = "when the work may have been done, and sent no idempotency key"
+    text = "when the work may have been done, without an idempotency key"
     assert said(retries.repeats_safely(pauses(0.5, outcome=outcome))) == []
     assert said(retries.repeats_safely(pauses(outcome=outcome, repeatable=False))) == []
     assert said(retries.repeats_safely(pauses(0.5, outcome=outcome, repeatable=False))) == [
-        f"error unsafe-repeat: it tried again after {outcome}, {text}"
+        f"error unsafe-repeat: the client tried again after '{outcome}', {text}"
     ]
 
 
@@ -215,7 +215,7 @@ def test_a_breaker_stays_quiet_and_probes_and_closes() -> None:
 
 def test_a_breaker_that_does_not_open_is_found() -> None:
     assert said(breaker.keeps([*FAILS, operation("503 0.01s", start=0.3)], *EXPECTED)) == [
-        "error circuit-breaker: after 3 failures in a row it is to stay quiet for 1 s, and tried again"
+        "error circuit-breaker: after 3 failures in a row the client is to stay quiet for 1 s, and it tried again"
     ]
 
 
@@ -227,7 +227,7 @@ def test_a_breaker_that_closes_after_a_failed_probe_is_found() -> None:
 def test_a_breaker_that_lets_all_probe_at_once_is_found() -> None:
     probes = [operation("503 0.5s", start=start) for start in (1.25, 1.26, 1.27)]
     assert said(breaker.keeps([*FAILS, *probes], *EXPECTED)) == [
-        "error circuit-breaker: it sent 3 probes at once; at most 1 are expected"
+        "error circuit-breaker: the client sent 3 probes at once; at most 1 are expected"
     ]
 
 
@@ -262,7 +262,7 @@ def test_a_client_succeeds_soon_after_healing() -> None:
         "error recovery: its first success came 3.10 s after healing; 1 s are expected"
     ]
     assert after("503 0.1s", "+1 503 0.1s", start=10.1) == [
-        "error recovery: it did not succeed after healing, in 1.30 s"
+        "error recovery: the client did not succeed after healing, in 1.30 s"
     ]
 
 

@@ -29,7 +29,7 @@ def test_what_clients_did_is_judged(running: Running) -> None:
         "proxy": "payments",
         "rule": "back-off",
         "level": "error",
-        "text": "it tried 3 times again without a pause",
+        "text": "the client tried 3 times again without a pause",
         "evidence": "POST /charge/{}: 503 at 0.00 s, 503 at 0.00 s, 503 at 0.00 s, 503 at 0.00 s",
     }
     assert running.ask("GET", "/v1/verdicts") == (200, [found])

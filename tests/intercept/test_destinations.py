@@ -1,5 +1,6 @@
 """Which proxy a connection comes to: configured, met, expected; and what faults do there."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,39 @@ def test_what_a_destination_is_called(to: Destination, client: bytes, server: by
     assert (to.path or to.endpoint) in found
     assert len(set(found)) == len(found)
     assert (to.path or to.endpoint) in url(to, protocol)
+
+
+HERE = Destination("127.0.0.1", 40000)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "to", "usual"),
+    [
+        ("PAYMENTS_URL", "http://127.0.0.1:40000", HERE, "payments"),
+        ("PAYMENTS_URL", "http://localhost:40000/v1?a=b", HERE, "payments"),
+        ("PAYMENTS_URL", "http://user:secret@127.0.0.1:40000/", HERE, "payments"),
+        ("PAYMENTS_URL", "http://[::1]:40000", Destination("::1", 40000), "payments"),
+        ("TAX_RATES_API_BASE_URL", "127.0.0.1:40000", HERE, "tax-rates"),
+        ("SEARCH_PORT", "40000", HERE, "search"),
+        ("SEARCH_PORT", "8080", Destination("127.0.0.1", 8080), "search"),
+        ("SEARCH_PORT", "4000", HERE, "http"),
+        ("SEARCH_URL", "http://other:40000", HERE, "http"),
+        ("SEARCH_URL", "http://127.0.0.1:400001", HERE, "http"),
+        ("SEARCH_PORT", "8080", Destination("10.0.0.1", 8080), "10.0.0.1:8080"),
+        ("http_proxy", "http://127.0.0.1:40000", HERE, "http"),
+        ("PORT", "40000", HERE, "http"),
+    ],
+)
+def test_a_local_service_is_called_by_the_variable_that_has_its_address(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, to: Destination, usual: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {variable: value})
+    assert next(names(to, "http", b"GET / HTTP/1.1\r\nHost: 127.0.0.1:40000\r\n\r\n")) == usual
+
+
+def test_the_protocol_names_what_there_is_mostly_one_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"DATABASE_URL": "postgres://127.0.0.1:40000/shop"})
+    assert list(names(HERE, "postgres", b""))[:2] == ["postgres", "database"]
 
 
 def test_what_listens_inside_is_left_alone_unless_it_is_a_server(run: Callable[..., Done], tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_mistake_is_found_with_its_evidence(api: Proxied) -> None:
     chaos: Chaos = api.chaos  # type: ignore[attr-defined]
     (finding,) = chaos.verdict("api").findings
     assert (finding.rule, finding.level) == ("final-failure", "error")
-    assert finding.text == "it tried again after 404, which says that the same request fails again"
+    assert finding.text == "the client tried again after '404', which says that the same request fails again"
     assert re.fullmatch(r"GET /charge: 404 at 0\.00 s, 404 at \d+\.\d\d s", finding.evidence)
 
 
@@ -108,7 +108,9 @@ def test_expectations_are_judged_where_they_are_given(api: Proxied) -> None:
     chaos: Chaos = api.chaos  # type: ignore[attr-defined]
     verdict = chaos.verdict(api)
     verdict.assert_graceful(max_attempts=3, strict=True)
-    with pytest.raises(NotGracefulError, match="the clients of api did not take it gracefully\nbounded-attempts: it"):
+    with pytest.raises(
+        NotGracefulError, match="the clients of api did not take it gracefully\nbounded-attempts: the client"
+    ):
         verdict.assert_graceful(max_attempts=2)
     with pytest.raises(AssertionError, match="deadline: it took"):
         verdict.assert_graceful(deadline="50ms")
@@ -216,7 +218,7 @@ def test_where_nothing_is_parsed_they_are_judged_while_it_lasts(echo: str) -> No
             leave(cache, times=4)
             cache.wait_for_connections(count=4, within=60)
             (finding,) = chaos.verdict(cache, max_attempts=3).findings
-            assert finding.text == "it tried 4 times; at most 3 are expected"
+            assert finding.text == "the client tried 4 times; at most 3 are expected"
 
 
 def test_when_a_client_left_that_had_sent_more_than_is_read_nobody_knows(api: Proxied) -> None:
@@ -234,7 +236,7 @@ def test_where_nothing_is_parsed_connections_are_attempts(echo: str) -> None:
         with cache.inject("reset"):
             retry(cache, times=3, pause=0.1)
         (finding,) = chaos.verdict(cache, max_attempts=2).findings
-        assert finding.text == "it tried 3 times; at most 2 are expected"
+        assert finding.text == "the client tried 3 times; at most 2 are expected"
         assert finding.evidence.startswith("connect: reset at 0.00 s, reset at ")
 
 
@@ -253,7 +255,9 @@ def test_it_is_known_to_fail(web, browser):
     web.inject("http.lost_reply")
     assert [charge(browser), charge(browser)] == [200, 200]
 """
-TWICE = "unsafe-repeat: it tried again after reset, when the work may have been done, and sent no idempotency key"
+TWICE = (
+    "unsafe-repeat: the client tried again after 'reset', when the work may have been done, without an idempotency key"
+)
 
 
 def test_a_suite_lists_what_its_clients_did(run: Run) -> None:

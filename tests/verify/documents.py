@@ -24,19 +24,22 @@ from brownout.verify.document import (
 
 PLACE = Place("shop/app.py", 25, "handle")
 UNSAFE = Judged(
-    "unsafe-repeat", "error", "it tried again after reset, when the work may have been done", "POST /charge: reset, 201"
+    "unsafe-repeat",
+    "error",
+    "the client tried again after 'reset', when the work may have been done",
+    "POST /charge: reset, 201",
 )
 BOUNDED = Judged(
-    "bounded-attempts", "warning", "it tried 12 times; at most 10 are expected", "connect: refused at 0.0 s"
+    "bounded-attempts", "warning", "the client tried 12 times; at most 10 are expected", "connect: refused at 0.0 s"
 )
 
 _WHY = {
     "resilient": "",
-    "hung": "GET /search was not done when its time was over",
+    "hung": "GET /search did not end in time",
     "failed": "GET /search was answered 503, and 200 when healthy",
     "doubled": UNSAFE.text,
     "crashed": "its process was ended by signal 11",
-    "vacuous": "it asked nothing of the dependency while that was broken",
+    "vacuous": "the dependency was not asked while it was failing",
     "not run": "the time for all of it was over",
     "inconclusive": "the test's own code failed: KeyError: 'x'",
 }

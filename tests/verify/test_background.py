@@ -14,7 +14,16 @@ from brownout.verify.lane import Lane
 from brownout.verify.watch import CallSeen, Phase, Seen, Traffic, Watch
 
 TEST = "tests/test_shop.py::test_pay"
-PHASE = {"outcome": "passed", "seconds": 0.1, "failure": None, "log": "", "reason": "", "ended": (), "hands": ()}
+PHASE = {
+    "outcome": "passed",
+    "at": 0.0,
+    "seconds": 0.1,
+    "failure": None,
+    "log": "",
+    "reason": "",
+    "ended": (),
+    "hands": (),
+}
 Ask = Callable[[], Awaitable[None]]
 
 
@@ -29,7 +38,7 @@ async def call(watch: Watch, ask: Ask | None = None) -> None:
     await watch.follow(said("enter", what="GET /"))
     if ask is not None:
         await ask()
-    await watch.follow(said("leave", status=200, seconds=0.0, failure=None, logged=None, body=""))
+    await watch.follow(said("leave", status=200, at=0.0, seconds=0.0, failure=None, logged=None, body=""))
     await watch.follow(said("phase", when="call", **PHASE))
 
 

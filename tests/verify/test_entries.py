@@ -27,7 +27,7 @@ class Told:
     def entered(self, what: str) -> None:
         self.asked.append(what)
 
-    def left(self, status: int | None, error: BaseException | None, seconds: float, body: str) -> None:
+    def left(self, status: int | None, error: BaseException | None, at: float, seconds: float, body: str) -> None:
         self.ended.append(Left(status, "" if error is None else repr(error), body))
 
 

@@ -87,21 +87,21 @@ def test_the_example_of_a_finding_has_a_place_and_is_repeated_soonest() -> None:
 
 def test_evidence_tells_each_call() -> None:
     assert evidence(cell("redis slow", "a::x", "failed")) == (
-        "slow, which hit 3 times: GET /search 503 after 1.2 s, the test failed; "
-        "all well again: GET /search 200 after 4 ms, the test passed"
+        "redis slow (hit 3 times): GET /search 503 after 1.2 s, the test failed; "
+        "healthy again: GET /search 200 after 4 ms, the test passed"
     )
 
 
 def test_evidence_of_a_hung_test_tells_the_time_that_it_had() -> None:
     calls = (Call("ended", 0.0), Call("failed", 2.0), Call("passed", 0.5))
     assert evidence(cell("redis hangs", "a::x", "hung", calls=calls, fired=1)) == (
-        "hangs, which hit once: the test did not end (5.0 s allowed); "
-        "all well again: the test failed after 2.0 s; once more: the test passed after 500 ms"
+        "redis hangs (hit once): the test did not end (5.0 s allowed); "
+        "healthy again: the test failed after 2.0 s; healthy, second call: the test passed after 500 ms"
     )
 
 
 def test_evidence_of_work_done_twice_tells_the_attempts() -> None:
-    assert evidence(cell("pay lost", "a::x", "doubled", calls=())) == "pay was asked POST /charge: reset, 201"
+    assert evidence(cell("pay lost", "a::x", "doubled", calls=())) == "pay got POST /charge: reset, 201"
 
 
 def test_evidence_tells_four_answers_and_how_many_more() -> None:
@@ -141,7 +141,7 @@ def test_a_repeat_shows_no_password_of_the_command() -> None:
 
 
 def test_warnings_are_one_for_a_rule_and_a_dependency() -> None:
-    again = Judged("back-off", "error", "it tried 3 times again without a pause", "x")
+    again = Judged("back-off", "error", "the client tried 3 times again without a pause", "x")
     cells = [
         cell("redis slow", "a::x", judged=(BOUNDED,)),
         cell("redis hangs", "a::x", "failed", judged=(BOUNDED, again)),

@@ -154,16 +154,16 @@ def test_nothing_is_known_of_a_test_that_did_not_begin(setup: str) -> None:
 
 def test_fixtures_that_hang_say_nothing() -> None:
     before = judge(call(setup="failed"), hung=-1)
-    assert before[:2] == ("inconclusive", "its fixtures were not done in time, with nothing broken")
+    assert before[:2] == ("inconclusive", "the fixtures did not end in time, with nothing failing")
     behind = judge(GREEN, GREEN, hung=-1)
-    assert behind[:2] == ("inconclusive", "its fixtures were not done in time once all was well again")
+    assert behind[:2] == ("inconclusive", "the fixtures did not end in time after the dependency was healthy again")
     assert judge(RED, GREEN, hung=-1).state == "failed"
 
 
 def test_a_call_that_does_not_end_hung_where_it_stood() -> None:
     stood: Any = frame("shop/pay.py", 9)
     verdict = judge(GREEN, GREEN, hung=0, ran=DONE._replace(stuck=stood))
-    assert verdict[:3] == ("hung", "POST /pay was not done when its time was over", Place("shop/pay.py", 9, "pay"))
+    assert verdict[:3] == ("hung", "POST /pay did not end in time", Place("shop/pay.py", 9, "pay"))
 
 
 def test_where_only_the_test_stood_what_came_of_its_end_says_the_place() -> None:
@@ -178,16 +178,16 @@ def test_a_process_that_ends_crashed() -> None:
     verdict = judge(call(ended=False), ran=LOST._replace(stuck=stood), handles=True)
     assert verdict[:3] == (
         "crashed",
-        "its process ended with exit code 70 while it handled POST /pay",
+        "the process ended with exit code 70 while it handled POST /pay",
         Place("shop/pay.py", 9, "pay"),
     )
     signalled = judge(call(ended=False), ran=LOST._replace(status=-11))
-    assert signalled.why == "its process was ended by signal 11"
+    assert signalled.why == "the process was ended by signal 11"
 
 
 def test_a_process_that_ends_after_the_failure_crashed_too() -> None:
     verdict = judge(GREEN, call(ended=False), ran=LOST)
-    assert verdict[:2] == ("crashed", "its process ended with exit code 70, with all well again")
+    assert verdict[:2] == ("crashed", "the process ended with exit code 70, after the dependency was healthy again")
     assert judge(GREEN, GREEN, ran=LOST).state == "crashed"
 
 
@@ -199,14 +199,17 @@ def test_what_we_killed_did_not_crash() -> None:
 
 def test_red_twice_when_all_is_well_is_not_recovered() -> None:
     verdict = judge(call(answer(202)), RED, RED)
-    assert verdict[:2] == ("not recovered", "it stays broken when all is well again: POST /pay was answered 500")
+    assert verdict[:2] == (
+        "not recovered",
+        "still broken after the dependency was healthy again: POST /pay was answered 500",
+    )
 
 
 def test_red_once_is_the_first_request_after_it() -> None:
     logged = failure("KeyError", APP)
     verdict = judge(GREEN, call(answer(500, logged=logged), failed=ASSERTS), GREEN)
     assert verdict.state == "first request failed"
-    assert verdict.why == "the first run after it was well again: POST /pay was answered 500: KeyError: no"
+    assert verdict.why == "after the dependency was healthy again: POST /pay was answered 500: KeyError: no"
     assert verdict.place == Place("shop/pay.py", 7, "pay")
 
 
@@ -266,7 +269,7 @@ def test_more_connections_than_usual_give_rise_to_more_failures() -> None:
 @pytest.mark.parametrize(
     ("opened", "told"),
     [
-        ((2, 3, 4), "connections are not given back: 2, 3, 4 are open to postgres after each failure, 1 when healthy"),
+        ((2, 3, 4), "connections to postgres are not given back: 2, 3, 4 are open after each failure, 1 when healthy"),
         ((2, 2, 2), None),  # a pool that has grown
         ((1, 2, 3), None),
         ((2, 3, 3), None),
@@ -282,7 +285,7 @@ def test_connections_of_which_each_failure_leaves_one_open_are_not_given_back(
 def test_a_pool_that_comes_to_its_end_is_found_too() -> None:
     seen, usual = counted(2, 3, 3), USUAL._replace(open={"redis": 1, "postgres": 1})
     seen.calls[-1] = call(answer(500, logged=failure("PoolTimeout", APP)), failed=ASSERTS)
-    told = "connections are not given back: 2, 3 are open to postgres after each failure, 1 when healthy"
+    told = "connections to postgres are not given back: 2, 3 are open after each failure, 1 when healthy"
     assert oracle.leaks(seen, usual) == (
         "not recovered",
         f"{told}; then POST /pay was answered 500: PoolTimeout: no",
@@ -321,7 +324,7 @@ def test_a_test_that_fails_although_each_answer_is_the_usual_one_says_nothing() 
     fails = call(answer(body="5c1f"), failed=ASSERTS)
     verdict = judge(fails, healthy=usual)
     assert verdict.state == "inconclusive"
-    assert verdict.why.startswith("it answered as when healthy, and the test fails otherwise: ")
+    assert verdict.why.startswith("the service answered as when healthy, and the test failed for another reason: ")
     assert judge(call(answer(body="90ab"), failed=ASSERTS), healthy=usual).state == "failed"
     assert judge(fails, healthy=USUAL._replace(bodies=("",))).state == "failed"
 

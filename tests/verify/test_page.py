@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from brownout.verify import shown
+from brownout.verify.advice import advice
 from brownout.verify.document import Attempt, Document, Timeline
-from brownout.verify.writers.advice import advice
 from brownout.verify.writers.page import page
 from brownout.verify.writers.svg import svg
 from brownout.verify.writers.words import STATES
@@ -137,8 +137,29 @@ def test_advice_tells_retries_from_a_wait_without_an_end() -> None:
     alone = msgspec.structs.replace(hung, timeline=Timeline(((0.0, 5.0),), tried[:1]))
     assert advice(alone).startswith("Nothing ends the wait for redis.")
     long = cell("redis slow", "x", "failed", timeline=Timeline(((0.0, 5.0),), tried))
-    assert advice(long).endswith("It tried 3 times in vain, for 2.9 s, before that: bound them by a deadline.")
+    assert advice(long).endswith("It tried 3 times in vain, for 2.9 s, before that: set a deadline for all of them.")
     assert " at shop/app.py:25, and give" in advice(cell("redis cut", "x", "failed", place=PLACE))
+
+
+@pytest.mark.parametrize("state", ["failed", "not recovered"])
+def test_advice_names_whose_connections_leak_and_not_what_failed(state: Any) -> None:
+    why = "connections to postgres are not given back: 2, 3, 4 are open after each failure, 1 when healthy"
+    assert advice(cell("payments slow", "x", state, why=why)).startswith("Return connections to postgres to the pool")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "PoolTimeout: couldn't get a connection after 0.25 sec",
+        "PoolError: connection pool exhausted",
+        "TimeoutError: QueuePool limit of size 5 overflow 10 reached",
+        "MaxConnectionsError: Too many connections",
+        "EmptyPoolError: Pool is closed.",
+    ],
+)
+def test_advice_knows_a_pool_that_has_no_connection_left(said: str) -> None:
+    given = advice(cell("payments slow", "x", "not recovered", why=f"still broken: POST /pay was answered 500: {said}"))
+    assert given.startswith("The pool has no connection left")
 
 
 # The picture

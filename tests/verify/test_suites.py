@@ -88,7 +88,7 @@ class TestTown:
         exits, crashes = (town.cell("redis", "refused", f"::test_{each}") for each in ("exits", "crashes"))
         assert (exits["state"], exits["why"]) == (
             "crashed",
-            "its process ended with exit code 3 while it handled GET /exits",
+            "the process ended with exit code 3 while it handled GET /exits",
         )
         assert (crashes["state"], crashes["why"]) == (
             "crashed",
@@ -104,7 +104,10 @@ class TestTown:
 
     def test_a_service_beside_the_tests_that_fails(self, town: Verified) -> None:
         cell = town.cell("redis", "refused", "::test_served_and_fails")
-        assert (cell["state"], cell["why"][:51]) == ("failed", "it did not answer as when healthy: HTTPStatusError:")
+        assert (cell["state"], cell["why"][:51]) == (
+            "failed",
+            "the service did not answer as when healthy: HTTPStatusError:",
+        )
 
     @pytest.mark.parametrize(
         ("test", "note"),

@@ -41,7 +41,7 @@ def test_what_is_sent_to_a_client_that_has_left_is_not_told() -> None:
         connection(2, 101.0, end=TIME_OVER, sent=22, received=0),
     ]
     assert [each.outcome for each in attempts(made, [], [100.0], 100.0, {})] == [
-        "left by the service, 22 B sent",
+        "given up by the service, 22 B sent",
         "reset when the time was over, 22 B sent, 0 B received",
     ]
 

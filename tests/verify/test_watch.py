@@ -14,7 +14,9 @@ def _said(kind: str, **values: Any) -> dict[str, Any]:
 
 
 def _phase(when: str) -> dict[str, Any]:
-    return _said("phase", when=when, outcome="passed", seconds=0.1, failure=None, log="", reason="", ended=(), hands=())
+    return _said(
+        "phase", when=when, outcome="passed", at=0.0, seconds=0.1, failure=None, log="", reason="", ended=(), hands=()
+    )
 
 
 def test_what_hung_is_what_was_asked_when_the_time_was_over() -> None:
@@ -24,7 +26,7 @@ def test_what_hung_is_what_was_asked_when_the_time_was_over() -> None:
             for said in (_said("test"), _phase("setup"), _said("calls"), _said("enter", what="GET /slow")):
                 watch.hear(said)
             watch.let_go()
-            watch.hear(_said("leave", status=None, seconds=9.0, failure=None, logged=None, body=""))
+            watch.hear(_said("leave", status=None, at=0.0, seconds=9.0, failure=None, logged=None, body=""))
             watch.hear(_said("enter", what="GET /next"))
             return watch.stood
 
@@ -55,7 +57,7 @@ def test_only_what_the_application_takes_for_requests_counts_against_its_budget(
             watch, found = Watch(fleet, Breaking("postgres", (), None, 9.0, by_entry=True)), []
             for said in (
                 *(_said("test"), _phase("setup"), _said("calls"), _said("enter", what="GET /a")),
-                _said("leave", status=200, seconds=4.0, failure=None, logged=None, body=""),
+                _said("leave", status=200, at=0.0, seconds=4.0, failure=None, logged=None, body=""),
                 _said("enter", what="GET /b"),
             ):
                 watch.hear(said)

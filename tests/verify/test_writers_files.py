@@ -68,7 +68,7 @@ def test_junit_has_a_suite_for_each_failure_and_a_case_for_each_test() -> None:
     assert (hangs.classname, hangs.name, hangs.time) == ("redis hangs", "tests/test_shop.py::test_search", 1.504)
     (failure,) = hangs.result
     assert isinstance(failure, Failure)
-    assert (failure.type, failure.message) == ("hung", "GET /search was not done when its time was over")
+    assert (failure.type, failure.message) == ("hung", "GET /search did not end in time")
     assert "at shop/app.py:25 in handle" in failure.text
     assert (
         "repeat: brownout verify --seed 7 --only redis/hangs/tests/test_shop.py::test_search -- pytest tests"
@@ -76,10 +76,10 @@ def test_junit_has_a_suite_for_each_failure_and_a_case_for_each_test() -> None:
     )
     assert failure.text.endswith("E  ValueError")
     assert slow.result == []
-    assert refused.system_out.startswith("warning: bounded-attempts: it tried 12 times")
+    assert refused.system_out.startswith("warning: bounded-attempts: the client tried 12 times")
     (skipped,) = vacuous.result
     assert isinstance(skipped, Skipped)
-    assert skipped.message == "vacuous: it asked nothing of the dependency while that was broken"
+    assert skipped.message == "vacuous: the dependency was not asked while it was failing"
 
 
 def test_junit_says_with_which_seed_and_version() -> None:
@@ -185,7 +185,9 @@ def test_markdown_has_the_matrix_and_the_findings() -> None:
         "```sh\nbrownout verify --seed 7 --only redis/hangs/tests/test_shop.py::test_search -- pytest tests\n```"
         in found
     )
-    assert "* warning in 2 cells: `redis: it tried 12 times; at most 10 are expected` (bounded-attempts)" in found
+    assert (
+        "* warning in 2 cells: `redis: the client tried 12 times; at most 10 are expected` (bounded-attempts)" in found
+    )
     html = rendered(found)
     assert html.count("<tr>") == 6
     assert "<td><strong>hung</strong></td>" in html
@@ -251,11 +253,11 @@ def actions(tmp_path: Path) -> dict[str, str]:
 
 def test_annotations_stand_at_the_line(tmp_path: Path) -> None:
     assert list(annotate(small(), actions(tmp_path))) == [
-        "::error file=shop/app.py,line=25,title=hung%3A redis hangs::GET /search was not done when its time was over (in handle)"
-        "%0Atests/test_shop.py::test_search%0Ahangs, which hit 3 times: GET /search 503 after 1.2 s (5.0 s allowed), the test "
-        "failed; all well again: GET /search 200 after 4 ms, the test passed%0Arepeat: brownout verify --seed 7 --only "
+        "::error file=shop/app.py,line=25,title=hung%3A redis hangs::GET /search did not end in time (in handle)"
+        "%0Atests/test_shop.py::test_search%0Aredis hangs (hit 3 times): GET /search 503 after 1.2 s (5.0 s allowed), the test "
+        "failed; healthy again: GET /search 200 after 4 ms, the test passed%0Arepeat: brownout verify --seed 7 --only "
         "redis/hangs/tests/test_shop.py::test_search -- pytest tests",
-        "::warning title=bounded-attempts%3A redis::it tried 12 times; at most 10 are expected%0Aconnect: refused at 0.0 s",
+        "::warning title=bounded-attempts%3A redis::the client tried 12 times; at most 10 are expected%0Aconnect: refused at 0.0 s",
     ]
 
 

@@ -26,49 +26,63 @@ pay
   lost                  doubled
 
 Outcomes
-  hung       1  it was not done when its time was over
+  hung       1  the test did not end in time
   doubled    1  work may have been done twice
   failed     1  the service answered with an error, or with something else than
                 usual
-  resilient  1  the test passed under the failure, and after it
-  vacuous    1  it asked nothing of the dependency meanwhile: nothing is shown
+  resilient  1  the test passed during the failure and after it, as when
+                healthy
+  vacuous    1  the dependency was not asked while it was failing, so nothing
+                is shown
 
 Failures
-  refused  it is gone: connections are refused, open ones reset
+  refused  connections are refused, and open ones are reset
   slow     each reply is 2 s late
   hangs    no reply ever comes
-  lost     it does the work, and the reply is lost
+  lost     the work is done, but the reply is lost
+
+Dependencies
+  redis  redis://redis:6379
+  pay    redis://pay:6379
 
 3 findings in 3 of 5 cells, worst first
 
 1. hung: redis hangs
-   GET /search was not done when its time was over
+   GET /search did not end in time
    tests:    tests/test_shop.py::test_search
    place:    shop/app.py:25 in handle
-   evidence: hangs, which hit 3 times: GET /search 503 after 1.2 s (5.0 s
-             allowed), the test failed; all well again: GET /search 200 after 4
+   evidence: redis hangs (hit 3 times): GET /search 503 after 1.2 s (5.0 s
+             allowed), the test failed; healthy again: GET /search 200 after 4
              ms, the test passed
+   mend:     Nothing ends the wait for redis. Set a connect and a read time-out
+             that are shorter than the time that your own callers wait, and
+             give an answer without redis when they expire.
    repeat:   brownout verify --seed 7 --only redis/hangs/tests/test_shop.py::test_search -- pytest tests
 
 2. doubled: pay lost
-   it tried again after reset, when the work may have been done
+   the client tried again after 'reset', when the work may have been done
    tests:    tests/test_shop.py::test_pay
-   evidence: pay was asked POST /charge: reset, 201; lost, which hit 3 times:
-             GET /search 503 after 1.2 s, the test failed; all well again: GET
+   evidence: pay got POST /charge: reset, 201; pay lost (hit 3 times): GET
+             /search 503 after 1.2 s, the test failed; healthy again: GET
              /search 200 after 4 ms, the test passed
+   mend:     The request was sent again after its work may have been done. Send
+             the same idempotency key with every attempt, or do not try again.
    repeat:   brownout verify --seed 7 --only pay/lost/tests/test_shop.py::test_pay -- pytest tests
 
 3. failed: redis refused
    GET /search was answered 503, and 200 when healthy
    tests:    tests/test_shop.py::test_search
-   evidence: refused, which hit 3 times: GET /search 503 after 1.2 s, the test
-             failed; all well again: GET /search 200 after 4 ms, the test
-             passed
+   evidence: redis refused (hit 3 times): GET /search 503 after 1.2 s, the test
+             failed; healthy again: GET /search 200 after 4 ms, the test passed
+   mend:     The service does not do without redis. Catch the error, and give a
+             reduced answer: an older one, or one with less in it. If this
+             answer is what users are to see, let the test accept it, or
+             declare it in a file, under verify.expect.
    repeat:   brownout verify --seed 7 --only redis/refused/tests/test_shop.py::test_search -- pytest tests
 
 What the service does as a client of its dependencies, see docs/verdicts.md
-  warning: redis: it tried 12 times; at most 10 are expected (bounded-attempts,
-    in 2 cells)
+  warning: redis: the client tried 12 times; at most 10 are expected
+    (bounded-attempts, in 2 cells)
     connect: refused at 0.0 s
 
 note: taken back, since each test runs alone: -x
@@ -76,7 +90,8 @@ note: taken back, since each test runs alone: -x
 not tried (1): it reaches nothing: tests/test_shop.py::test_sum
 
 5 cells in 61 s: 1 hung, 1 doubled, 1 failed, 1 resilient, 1 vacuous
-3 tests x 5 failures would be 15: the plan left out 10
+3 tests x 5 failures are 15 pairs: in the other 10 the test does not use what
+fails
 level smoke, seed 7, brownout 0.1.0
 """
 
@@ -110,9 +125,9 @@ def test_signs_stand_below_numbers_where_words_do_not_fit() -> None:
     ]
     assert found[21:25] == [
         "Outcomes",
-        "  H  hung            1  it was not done when its time was over",
-        "  N  not recovered   1  it stayed broken when the dependency was well again",
-        "  .  resilient      11  the test passed under the failure, and after it",
+        "  H  hung            1  the test did not end in time",
+        "  N  not recovered   1  the service stayed broken after the dependency was",
+        "                        healthy again",
     ]
 
 
@@ -209,8 +224,8 @@ def test_the_failures_of_two_protocols_are_explained_both() -> None:
     found = lines(document([cell("redis cut", "a::b"), cell("pay cut", "a::b"), cell("pay slow", "a::b")]))
     begin = found.index("Failures")
     assert found[begin + 1 : begin + 4] == [
-        "  cut   each reply ends after 3 bytes (redis)",
-        "  cut   half of each reply's body comes (pay)",
+        "  cut   the connection closes after 3 bytes of each reply (redis)",
+        "  cut   only half of each reply body arrives (pay)",
         "  slow  each reply is 2 s late",
     ]
 

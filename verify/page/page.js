@@ -33,7 +33,16 @@
   const sign = (state) => make("span", { class: `sign s${state}`, title: data.states[state][0] }, data.states[state][1]);
   const state = (number) => make("span", { class: `state s${number}` }, `${data.states[number][1]} ${data.states[number][0]}`);
   const link = (cell, label) => make("a", { href: `#${encodeURIComponent(cell.hash)}` }, label);
-  const chips = (found) => make("ul", { class: "chips" }, found.map((number) => make("li", {}, link(cells[number], `${cells[number].failure} · ${short(cells[number].journey)}`))));
+  const chips = (found) => make("ul", { class: "chips" }, found.map((number) => make("li", {}, link(cells[number], `${cells[number].dependency} ${cells[number].failure} · ${short(cells[number].journey)}${came(cells[number])}`))));
+  /** Return a sentence with what stands between backticks as code. */
+  const code = (words) => words.split("`").map((each, at) => (at % 2 ? make("code", {}, each) : each));
+  /** Return what the application answered last while the dependency failed, and after how long. */
+  const came = (cell) => {
+    const answers = cell.calls.length ? cell.calls[0][7] : [];
+    if (!answers.length) return "";
+    const [, status, seconds, error] = answers[answers.length - 1];
+    return `: ${text(error) || status || "no answer"} after ${took(seconds)}`;
+  };
   const short = (journey) => journey.split("::").slice(1).join("::") || journey;
 
   function copied(command) {
@@ -82,6 +91,8 @@
       by("failures").querySelector("dl").append(make("dt", {}, make("code", {}, failure)), make("dd", {}, `${says} (${[...whose].join(", ")})`));
     }
     by("failures").hidden = !said.size;
+    for (const [name, , upstream] of data.dependencies) by("dependencies").querySelector("dl").append(make("dt", {}, make("code", {}, name)), make("dd", {}, upstream));
+    by("dependencies").hidden = !data.dependencies.length;
     if (fields.length) fields[0].tabIndex = 0;
   }
 
@@ -216,12 +227,12 @@
   function content(cell) {
     const found = [make("h2", { id: "cell-title" }, state(cell.state), ` ${cell.row} ${cell.failure}`)];
     found.push(make("p", { class: "where" }, cell.journey));
-    found.push(make("p", { class: "meta" }, `The failure: ${cell.says || cell.failure}. ${cell.fired ? `It hit ${cell.fired === 1 ? "once" : `${cell.fired} times`}.` : "It hit nothing."} The ${data.noun} was given ${took(cell.budget)}.`));
+    found.push(make("p", { class: "meta" }, `The failure of ${cell.dependency}: ${cell.says || cell.failure}. ${cell.fired ? `It hit ${cell.fired === 1 ? "once" : `${cell.fired} times`}.` : "It hit nothing."} The ${data.noun} had ${took(cell.budget)}: twice its usual time, what the failure adds, and --cell-timeout.`));
     found.push(make("h3", {}, cell.kind === "bad" ? "What went wrong" : "What came of it"));
-    found.push(make("p", { class: "what" }, text(cell.why) ? capital(text(cell.why)) : capital(cell.meaning), "."));
+    found.push(make("p", { class: "what" }, sentence(text(cell.why) || cell.meaning)));
     if (text(cell.why) && !text(cell.why).includes(cell.meaning.replace(/^it /, ""))) found.push(make("p", { class: "meta" }, `${capital(cell.name)}: ${cell.meaning}.`));
     if (text(cell.place)) found.push(make("p", {}, "At ", make("span", { class: "where" }, text(cell.place))));
-    if (text(cell.advice)) found.push(make("h3", {}, cell.kind === "bad" ? "What would mend it" : "What would show more"), make("p", { class: "mend" }, text(cell.advice)));
+    if (text(cell.advice)) found.push(make("h3", {}, cell.kind === "bad" ? "What would mend it" : "What would show more"), make("p", { class: "mend" }, code(text(cell.advice))));
     if (cell.judged.length) found.push(make("h3", {}, `What the service did as a client of ${cell.dependency}`));
     for (const [level, rule, said, evidence] of cell.judged) {
       found.push(make("div", { class: "found" }, make("p", {}, make("strong", {}, `${level}: ${rule}. `), text(said)), make("p", { class: "meta" }, text(evidence))));
@@ -235,19 +246,20 @@
   }
 
   const capital = (words) => words.slice(0, 1).toUpperCase() + words.slice(1);
+  const sentence = (words) => capital(words) + (/[.!?]$/.test(words) ? "" : ".");
 
   function told(cell, call, number) {
     const [outcome, at, seconds, error, place, shown, log, answers] = call;
-    const when = number === 0 ? `With ${cell.dependency} failing` : number === 1 ? "All well again" : "Once more";
+    const when = number === 0 ? `While ${cell.dependency} failed` : [`${cell.dependency} healthy again`, "Second call after that", "Once more, with all fixtures set up again"][Math.min(number, 3) - 1];
     const how = { passed: "passed", failed: "failed", skipped: "was skipped", ended: cell.name === "crashed" ? "ended with its process" : "did not end" }[outcome];
     const late = at !== null && cell.over !== null && at < cell.over && at + seconds >= cell.over - 0.01;
     const title = late ? `the ${data.noun} was not done after ${took(cell.over - at)}` : `the ${data.noun} ${how}${seconds ? ` after ${took(seconds)}` : ""}`;
     const found = [make("h3", {}, `${when}: ${title}`)];
-    if (late) found.push(make("p", {}, `Its time was over then. So ${cell.dependency} was made well, and the connections to it were reset; ${outcome === "ended" ? `the ${data.noun} did not end all the same` : `only then the ${data.noun} ${how}, ${took(at + seconds - cell.over)} later`}.`));
+    if (late) found.push(make("p", {}, `Its time was over then. So ${cell.dependency} was healed, and the connections to it were reset; ${outcome === "ended" ? `the ${data.noun} did not end all the same` : `only then the ${data.noun} ${how}, ${took(at + seconds - cell.over)} later`}.`));
     if (text(error)) found.push(make("p", {}, make("code", {}, text(error)), text(place) ? " at " : "", text(place) ? make("span", { class: "where" }, text(place)) : ""));
     if (at !== null) found.push(timeline(cell, call, number));
     if (text(shown)) found.push(make("details", { open: outcome !== "passed" && number === 0 }, make("summary", {}, outcome === "ended" ? "Where it stood" : "The failure as pytest shows it"), make("pre", { tabindex: "0" }, text(shown))));
-    if (text(log)) found.push(make("details", {}, make("summary", {}, "The log meanwhile"), make("pre", { tabindex: "0" }, text(log))));
+    if (text(log) && (number === 0 || outcome !== "passed")) found.push(make("details", {}, make("summary", {}, "The log meanwhile"), make("pre", { tabindex: "0" }, text(log))));
     return found;
   }
 
@@ -314,19 +326,19 @@
         const last = alike[alike.length - 1];
         const pauses = alike.map((each) => each[8]).filter((each) => each !== null).map((each) => Math.max(0, each));
         const label = make("span", {}, what ? `${alike.length} × ${text(what)}` : `${alike.length} connections`, make("strong", {}, ` ${text(ended) || "no reply"}`));
-        const facts = [`to ${cell.dependency} from ${since(begun)} to ${since(last[2] + last[3])}, attempts ${attempt} to ${last[7]}`];
+        const facts = [`to ${cell.dependency} from ${since(begun)} to ${since(last[2] + last[3])}${last[7] > attempt ? `, attempts ${attempt} to ${last[7]}` : ""}`];
         if (pauses.length) facts.push(`pauses of ${took(Math.min(...pauses))} to ${took(Math.max(...pauses))}`);
-        if (text(faults)) facts.push(`hit by ${text(faults)}`);
+        if (text(faults)) facts.push("hit by the failure");
         add(label, facts.join("; "), alike.map((each) => [each[2], each[3]]), kind(failed, faults));
         continue;
       }
       const label = what ? text(what) : `connection ${connection}`;
       const facts = [`to ${cell.dependency} at ${since(begun)}${lasted ? `, took ${took(lasted)}` : ""}`];
       if (attempt > 1) facts.push(`attempt ${attempt}${pause === null ? "" : `, ${took(Math.max(0, pause))} after the one before`}`);
-      if (text(faults)) facts.push(`hit by ${text(faults)}`);
+      if (text(faults)) facts.push("hit by the failure");
       add(make("span", {}, label, make("strong", {}, ` ${text(ended) || "no reply"}`)), facts.join("; "), [[begun, lasted]], kind(failed, faults));
     }
-    rows.sort((one, other) => one[0] - other[0]);
+    rows.splice(1, rows.length, ...rows.slice(1).sort((one, other) => one[0] - other[0]));
     const track = make("div", { class: "track" });
     for (let tick = 0; tick <= 4; tick += 1) {
       const moment = from + room + ((to - from - 2 * room) * tick) / 4;
@@ -385,14 +397,13 @@
   // What else is to be said
 
   function findings() {
-    for (const [number, failures, said, place, evidence, repeat, mine, known] of data.causes) {
-      const example = mine.length ? cells[mine[0]] : null;
+    for (const [number, failures, said, place, evidence, repeat, mend, mine, known] of data.causes) {
       by("causes").querySelector("ol").append(make("li", {},
         make("p", {}, state(number), ` ${failures}`, known ? " (as in the baseline)" : ""),
-        make("p", { class: "what" }, capital(said), "."),
+        make("p", { class: "what" }, sentence(said)),
         place ? make("p", { class: "where" }, place) : "",
         make("p", { class: "meta" }, evidence),
-        example && text(example.advice) ? make("p", { class: "mend" }, text(example.advice)) : "",
+        mend ? make("p", { class: "mend" }, code(mend)) : "",
         chips(mine.slice(0, 12)), mine.length > 12 ? make("p", { class: "meta" }, `and ${mine.length - 12} more`) : "",
         repeat ? copied(repeat) : ""));
     }

@@ -108,6 +108,8 @@ def _finding(number: int, cause: Cause) -> Iterator[str]:
         yield f"* at {_code(place)}"
     yield f"* in {_code(named(journey for *_, journey in cause.cells))}"
     yield f"* {_code(cause.evidence)}"
+    if cause.mend:
+        yield f"* To mend it: {_code(cause.mend)}"
     yield ""
     if cause.repeat:
         fence = "`" * max(3, _ticks(cause.repeat) + 1)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..advice import advice
 from ..document import UNPROVEN, WORST_FIRST, Attempt, Call, Cell, Document, State
 from ..failures import failures
 from ..findings import warnings
-from .advice import advice
 from .matrix import Row
 from .words import STATES, changed, differences, failures_of, known_of, left_out, noun, place_of, row_name
 
@@ -108,6 +108,7 @@ def data(document: Document, trend: Trend | None, kept: Kept) -> dict[str, objec
                 place_of(cause),
                 cause.evidence,
                 cause.repeat,
+                cause.mend,
                 [numbers[key] for key in cause.cells if key in numbers],
                 int(known.issuperset(cause.cells)),
             ]

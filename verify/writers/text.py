@@ -84,6 +84,11 @@ class _Page:
         yield ""
         yield from self._heading("Failures")
         yield from self._failures()
+        yield ""
+        yield from self._heading("Dependencies")
+        width = max(cell_len(each.name) for each in self._document.dependencies)
+        for each in self._document.dependencies:
+            yield self._cut(f"  {_fit(each.name, width)}  {each.upstream}")
 
     def _table(self, layout: _Layout) -> Iterator[str]:
         found = layout.matrix
@@ -166,6 +171,7 @@ class _Page:
             f"{noun(self._document)}s": named(journey for *_, journey in cause.cells),
             "place": place_of(cause),
             "evidence": cause.evidence,
+            "mend": cause.mend,
         }
         for label, text in told.items():
             if text:

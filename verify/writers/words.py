@@ -19,17 +19,17 @@ class Said(NamedTuple):
 
 STATES: Mapping[State, Said] = {
     "crashed": Said("C", "the process ended", "red"),
-    "hung": Said("H", "it was not done when its time was over", "red"),
-    "not recovered": Said("N", "it stayed broken when the dependency was well again", "red"),
+    "hung": Said("H", "the test did not end in time", "red"),
+    "not recovered": Said("N", "the service stayed broken after the dependency was healthy again", "red"),
     "doubled": Said("D", "work may have been done twice", "red"),
-    "failed": Said("F", "the service answered with an error, or with something else than usual", "red"),
-    "first request failed": Said("R", "the first request after the failure failed, the next one did not", "red"),
-    "inconclusive": Said("?", "the test failed by itself, which says nothing about the service", "yellow"),
-    "degraded": Said("d", "it gave less, as its test allows or the file declares", "yellow"),
-    "resilient": Said(".", "the test passed under the failure, and after it", "green"),
-    "vacuous": Said("-", "it asked nothing of the dependency meanwhile: nothing is shown", "bright_black"),
+    "failed": Said("F", "the service answered with an error or not as usual, or kept its connections", "red"),
+    "first request failed": Said("R", "the first request after the failure failed, the next one passed", "red"),
+    "inconclusive": Said("?", "the test itself failed, which says nothing about the service", "yellow"),
+    "degraded": Said("~", "the service gave less than usual, which the test accepts or the file allows", "yellow"),
+    "resilient": Said(".", "the test passed during the failure and after it, as when healthy", "green"),
+    "vacuous": Said("-", "the dependency was not asked while it was failing, so nothing is shown", "bright_black"),
     "not available": Said("x", "the failure cannot be produced there", "bright_black"),
-    "not run": Said("~", "it was not run, or not yet", "bright_black"),
+    "not run": Said("_", "not run, or not yet", "bright_black"),
 }
 """All states; of several in one place, the first of them here is shown."""
 _RANKS = {state: rank for rank, state in enumerate(STATES)}
@@ -139,8 +139,8 @@ def totals(document: Document) -> list[str]:
     lines = [f"{many(len(cells), 'cell')} in {document.seconds:.0f} s: {counts(cells) or 'nothing was tried'}"]
     if rows * journeys > len(cells):
         lines.append(
-            f"{many(journeys, noun(document))} x {many(rows, 'failure')} would be {rows * journeys}: "
-            f"the plan left out {rows * journeys - len(cells)}"
+            f"{many(journeys, noun(document))} x {many(rows, 'failure')} are {rows * journeys} pairs: in the other "
+            f"{rows * journeys - len(cells)} the {noun(document)} does not use what fails"
         )
     if document.ended:
         lines.append(f"{document.ended} before all was done")

@@ -15,7 +15,7 @@ from .payments import DeclinedError, Payments
 from .rates import NoRateError, Rates
 
 TIMEOUT = 1.0
-PATIENCE = 0.25
+PATIENCE = 0.6
 """Seconds that the pool has for a connection."""
 COUNT = "SELECT count(*) FROM orders"
 ADD = "INSERT INTO orders DEFAULT VALUES"
