@@ -146,7 +146,7 @@ def test_a_link_leads_to_a_cell(look: Callable[..., None]) -> None:
     async def work(found: Browser, url: str) -> None:
         await found.go(url + at("pay/lost", PAY))
         await found.until(OPEN)
-        assert "tried again after reset" in await found.ask("document.getElementById('content').innerText")
+        assert "tried again after 'reset'" in await found.ask("document.getElementById('content').innerText")
         await found.go(f"{url}#nothing%of-ours")
         assert not await found.ask(OPEN)
 
@@ -171,7 +171,7 @@ def test_a_process_that_ended_is_told_from_a_test_that_did_not_end(look: Callabl
         ):
             await found.click(f"[data-cell='{number}']")
             await found.until(OPEN)
-            assert f"With redis failing: {said}" in await found.ask("document.getElementById('content').innerText")
+            assert f"While redis failed: {said}" in await found.ask("document.getElementById('content').innerText")
             await found.press("Escape")
             await found.until(CLOSED)
 

@@ -230,7 +230,7 @@ def test_what_is_red_in_health_ends_it(tmp_path: Path, rates: str, port: int) ->
     )
     assert found.code == 1
     assert "red with nothing broken: steady" in found.err
-    assert "does not have 'something else' in it" in found.err
+    assert "does not contain 'something else'" in found.err
 
 
 def test_a_service_that_does_not_start_ends_it(tmp_path: Path, rates: str) -> None:

@@ -92,7 +92,7 @@ class TestTown:
         )
         assert (crashes["state"], crashes["why"]) == (
             "crashed",
-            "its process was ended by signal 11 while it handled GET /crashes",
+            "the process was ended by signal 11 while it handled GET /crashes",
         )
         assert crashes["place"]["function"] == "crashes"
 
@@ -104,7 +104,7 @@ class TestTown:
 
     def test_a_service_beside_the_tests_that_fails(self, town: Verified) -> None:
         cell = town.cell("redis", "refused", "::test_served_and_fails")
-        assert (cell["state"], cell["why"][:51]) == (
+        assert (cell["state"], cell["why"][:60]) == (
             "failed",
             "the service did not answer as when healthy: HTTPStatusError:",
         )
