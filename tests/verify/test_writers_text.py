@@ -28,8 +28,8 @@ pay
 Outcomes
   hung       1  the test did not end in time
   doubled    1  work may have been done twice
-  failed     1  the service answered with an error, or with something else than
-                usual
+  failed     1  the service answered with an error or not as usual, or kept its
+                connections
   resilient  1  the test passed during the failure and after it, as when
                 healthy
   vacuous    1  the dependency was not asked while it was failing, so nothing
