@@ -60,7 +60,8 @@ class Proxy:
         self.shared = shared
         self.name = name
         self.upstream = upstream
-        self._learnt = ""
+        self.protocol = upstream.protocol
+        """The name of the protocol that it carries; `auto` while that is not known."""
         self.port = Port(listen, shared.clock, self.accept, self.accept_failed)
         self.links: dict[int, Link] = {}
         self.links_total = 0
@@ -80,11 +81,6 @@ class Proxy:
         self._removed = False
 
     @property
-    def protocol(self) -> str:
-        """The name of the protocol that it carries; `auto` while that is not known."""
-        return self._learnt or self.upstream.protocol
-
-    @property
     def learns(self) -> bool:
         """Whether the protocol is still to be learnt: the upstream's address leaves it open."""
         return self.protocol == AUTO
@@ -97,7 +93,7 @@ class Proxy:
         """
         if not self.learns:
             return
-        self._learnt = protocol
+        self.protocol = protocol
         self.shared.journal.write(event.ProtocolLearnt(self.name, protocol))
         for link in self.links.values():
             if not link.parsable:
@@ -185,7 +181,7 @@ class Proxy:
                 self.port.move(at)
                 self._close_links("listen changed")
             if to != self.upstream:
-                self.upstream, self._learnt = to, ""
+                self.upstream, self.protocol = to, to.protocol
                 self._close_links("upstream changed")
                 self.shared.tell_changed()
             if sock is not None:
@@ -208,7 +204,7 @@ class Proxy:
 
     async def meet(self, upstream: Address) -> None:
         """Stand before what was expected, and listen. Raises ListenError."""
-        self.upstream = upstream
+        self.upstream, self.protocol = upstream, upstream.protocol
         if not self.learns:
             self.shared.protocol_learnt(self.name, self.protocol)
         await self.enable()
@@ -339,7 +335,8 @@ class Proxy:
 
     def left(self, link: Link) -> None:
         """Tell of a link whose client has ended its stream."""
-        self.shared.connection_log.tell(link.entry(self.name))
+        if self.shared.connection_log.listeners:
+            self.shared.connection_log.tell(link.entry(self.name))
 
     def closed(self, link: Link) -> None:
         """Take a link that has ended."""

@@ -95,6 +95,7 @@ class Mode(enum.Enum):
 
 
 FORWARDED, QUEUED, DRAINING, RAW, SILENCED, ENDED, CLOSED = Mode  # a name costs less than an attribute
+_NOT_PARSED = (RAW, DRAINING)
 _UNPARSED = {FORWARDED: RAW, QUEUED: DRAINING}
 """What a direction becomes when it is not parsed any more; other modes stay."""
 
@@ -148,7 +149,7 @@ class Conversation:
     @property
     def parsed(self) -> bool:
         """Whether the link is parsed still."""
-        return not {self._request_mode, self._reply_mode} & {RAW, DRAINING}
+        return self._request_mode not in _NOT_PARSED and self._reply_mode not in _NOT_PARSED
 
     @property
     def open(self) -> tuple[Exchange, ...]:

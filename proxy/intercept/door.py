@@ -23,6 +23,7 @@ from ...wire.address import Address
 from ..system import listener
 from ..system.clock import Clock
 from ..system.listener import Listener
+from ..system.sockets import keep_alive
 from .supervised import InterceptError
 
 _UNANNOUNCED = 10.0
@@ -70,6 +71,7 @@ class Door:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")  # without rights since Linux 5.7
+            keep_alive(sock)
             sock.bind(("0.0.0.0", 0))  # noqa: S104 - of the device lo
             self._listen(sock, lambda came: self._take(came.getsockname()[0], came))
         except OSError as error:

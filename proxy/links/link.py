@@ -153,8 +153,7 @@ class Link:
         try:
             self._dialling = True  # end() may cancel from here on, and no further: uvloop would forget connection_lost
             try:
-                async with asyncio.timeout(self.limits.dial):
-                    upstream = await self._dial()
+                upstream = await self._dial()
             finally:
                 self._dialling = False
             self._host.dials.observe(self.clock.time() - began)
@@ -180,7 +179,11 @@ class Link:
 
     async def _dial(self) -> socket.socket:
         given, self._upstream = self._upstream, None
-        return await (dial(self._host.upstream) if given is None else dialled(given))
+        if given is None:
+            return await dial(self._host.upstream, self.limits.dial)
+        if not sockets.is_unix(given):
+            sockets.keep_alive(given)
+        return await dialled(given, self.limits.dial)
 
     async def _dial_failed(self, reason: str, error: OSError | str) -> None:
         self._host.dial_failed(self, reason, error if isinstance(error, str) else sockets.explain(error))

@@ -75,7 +75,7 @@ async def _ask(copies: Copies) -> tuple[str, bool]:
     The reply may be there before all of the copy was read.
     """
     loop = asyncio.get_running_loop()
-    with await dial(copies.upstream) as upstream:
+    with await dial(copies.upstream, copies.timeout) as upstream:
         sending = loop.create_task(loop.sock_sendall(upstream, copies.data))
         try:
             status = await _reply(copies, upstream)

@@ -201,7 +201,6 @@ class Side(asyncio.Protocol):
         """Take the transport."""
         self.transport = transport
         self.disconnected = False
-        sockets.keep_alive(sockets.of(transport))
 
     def pause(self, reason: Pause) -> None:
         """Stop reading, for one more reason."""

@@ -44,6 +44,7 @@ class ConnectionLog:
     `listeners` are called with each new one, and before that with one whose client's stream ends, on the event loop.
     """
 
+    # What is kept has no number: that is its place, and is put in when somebody reads it.
     __slots__ = ("_kept", "listeners", "seq")
 
     def __init__(self, keep: int = KEPT) -> None:
@@ -54,9 +55,9 @@ class ConnectionLog:
     def write(self, entry: ConnectionEntry) -> None:
         """Keep one that has ended, under the next number."""
         self.seq += 1
-        numbered = entry._replace(seq=self.seq)
-        self._kept.append(numbered)
-        tell(self.listeners, numbered)
+        self._kept.append(entry)
+        if self.listeners:
+            tell(self.listeners, entry._replace(seq=self.seq))
 
     def tell(self, entry: ConnectionEntry) -> None:
         """Tell the listeners of one that is still open."""
@@ -64,4 +65,5 @@ class ConnectionLog:
 
     def entries(self, since: int = 0, *, proxy: str | None = None) -> list[ConnectionEntry]:
         """Return what is kept after number `since`, in the order of ending."""
-        return [entry for entry in self._kept if entry.seq > since and proxy in (None, entry.proxy)]
+        numbered = enumerate(self._kept, self.seq - len(self._kept) + 1)
+        return [entry._replace(seq=seq) for seq, entry in numbered if seq > since and proxy in (None, entry.proxy)]

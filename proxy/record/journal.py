@@ -49,7 +49,8 @@ class Journal:
         self._seq += 1
         recorded = Recorded(self._seq, time.time(), event)
         self._kept.append(recorded)
-        tell(self.listeners, recorded)
+        if self.listeners:
+            tell(self.listeners, recorded)
 
     def events(self, since: int = 0, *, proxy: str | None = None, kind: str | None = None) -> list[Recorded]:
         """Return the kept events after number `since`, oldest first."""

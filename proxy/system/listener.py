@@ -15,7 +15,7 @@ from ...wire.address import Address
 from ...wire.errors import ConflictError
 from .clock import Clock, Timer
 from .filler import Filler, dropped
-from .sockets import is_unix
+from .sockets import LINUX, is_unix, keep_alive
 
 _BACKLOG = 4096
 _BATCH = 64
@@ -54,6 +54,7 @@ def _bound(family: int, name: tuple[object, ...]) -> socket.socket:
     try:
         if os.name == "posix":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keep_alive(sock)
         if family == socket.AF_INET6 and name[0] == "::":  # those of IPv4 too, whatever the system's default
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(name)
@@ -251,6 +252,8 @@ class Listener:
                 sock.close()
                 continue
             sock.setblocking(False)
+            if not (LINUX or self._path):  # Linux hands the options of the listening socket on
+                keep_alive(sock)
             self._accepted(sock)
 
     def _resume(self) -> None:

@@ -21,7 +21,11 @@ _LINGER_0 = struct.pack("ii", 1, 0)
 _TCP_INFO = 11  # linux/tcp.h; its first byte is the state, 7 is TCP_CLOSE
 _TCP_CONNECTION_INFO = 0x106  # macOS netinet/tcp.h; its first byte is the state, 0 is TCPS_CLOSED
 _SO_NWRITE = 0x1024  # macOS sys/socket.h: bytes in the send queue
-_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+_KEEPALIVE = {
+    option: seconds
+    for name, seconds in (("TCP_KEEPALIVE" if MACOS else "TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+    if (option := getattr(socket, name, None)) is not None
+}
 _ENOUGH_FILES = 65_536  # to ask for where the system names no limit
 _READ, _MOST_UNREAD = 2**16, 2**26
 _CLOSED = (
@@ -63,14 +67,14 @@ def explain(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
-def keep_alive(sock: Socket) -> None:
-    """Let the system find out when the peer of an idle connection is gone, about a minute later."""
-    if not is_unix(sock):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, seconds in _KEEPALIVE.items():
-            option = getattr(socket, name, None)
-            if option is not None and not (LINUX and name == "TCP_KEEPALIVE"):
-                sock.setsockopt(socket.IPPROTO_TCP, option, seconds)
+def keep_alive(sock: socket.socket) -> None:
+    """Let the system find out when the peer of an idle TCP connection is gone, about a minute later.
+
+    On Linux a listening socket hands this on to the connections that are accepted on it.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in _KEEPALIVE.items():
+        sock.setsockopt(socket.IPPROTO_TCP, option, seconds)
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import socket
-import types
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
 
 from brownout.proxy.links.side import Pause
 from brownout.proxy.record.event import ConnectionClosed, DialFailed
+from brownout.proxy.system import sockets
 from brownout.wire.errors import BrownoutError
 
 from .conftest import spec
@@ -286,17 +287,12 @@ async def test_names_are_resolved_for_each_link_and_each_address_is_tried(world,
     asked = []
     port = int((await world.serve()).rpartition(":")[2])
 
-    async def resolve(host: str, port: int, **options: object):
+    async def resolve(loop: object, host: str, port: int, **options: object):
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", each)) for each in (1, port)]
 
-    class Loop:
-        getaddrinfo = staticmethod(resolve)
-        sock_connect = asyncio.get_running_loop().sock_connect
-
     proxy = await world.proxy(upstream=f"db.test:{port}")
-    monkeypatch.setattr(socket, "getaddrinfo", _not_a_number)
-    monkeypatch.setattr("brownout.proxy.system.dial.asyncio", types.SimpleNamespace(get_running_loop=Loop))
+    monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", resolve, raising=False)
     for _ in range(2):
         await world.connect(proxy)
         await world.accepted()
@@ -305,6 +301,17 @@ async def test_names_are_resolved_for_each_link_and_each_address_is_tried(world,
 
 def _not_a_number(*args: object, **options: object) -> list[object]:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+async def test_the_system_finds_out_that_a_peer_has_vanished_on_both_sides(world) -> None:
+    proxy, *_ = await world.pair()
+    link = proxy.links[1]
+    for side in (link.client, link.server):
+        sock = sockets.of(side.transport)
+        options = ("TCP_KEEPALIVE" if sys.platform == "darwin" else "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert [sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in options] == [30, 10, 3]
 
 
 async def test_localhost_is_dialled_whatever_family_it_has(world) -> None:

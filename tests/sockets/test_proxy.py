@@ -79,9 +79,9 @@ def gate_dials(monkeypatch) -> asyncio.Event:
 
     gate, dial = asyncio.Event(), link.dial
 
-    async def gated(address):
+    async def gated(address, seconds):
         await gate.wait()
-        return await dial(address)
+        return await dial(address, seconds)
 
     monkeypatch.setattr(link, "dial", gated)
     return gate

@@ -1,4 +1,4 @@
-"""With no fault a request is two reads, two writes and the polls, and a chunk one call of ours: counted, not timed."""
+"""What a connection, a request and a chunk cost where there is no fault: counted, not timed."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ PACKAGE = str(Path(brownout.proxy.__file__).parents[1])
 READS = {"read", "readv", "recvfrom", "recvmsg"}
 WRITES = {"write", "writev", "sendto", "sendmsg"}
 POLLS = {"epoll_wait", "epoll_pwait"}
+MOST_PER_LINK = 110
+"""How many calls of ours a connection may take, from accept to the last close, with a request and a reply."""
 
 PROXY_ALONE = """
 import asyncio, sys
@@ -49,14 +51,15 @@ asyncio_or_uvloop.run(main(sys.argv[2]))
 
 
 @contextlib.contextmanager
-def echo() -> Iterator[int]:
-    """Answer one connection with what it says, in a thread; yield the port."""
+def echo(connections: int = 1) -> Iterator[int]:
+    """Answer some connections, one after the other, with what they say, in a thread; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
-            with listener.accept()[0] as connection:
-                while data := connection.recv(65536):
-                    connection.sendall(data)
+            for _ in range(connections):
+                with listener.accept()[0] as connection:
+                    while data := connection.recv(65536):
+                        connection.sendall(data)
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
@@ -119,8 +122,8 @@ def test_a_request_is_two_reads_two_writes_and_the_polls(
     assert all(abs(share) <= 0.05 for share in others.values()), others
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-def test_a_chunk_is_one_python_call_of_ours(loop: str) -> None:
+def counted(loop: str, upstream: int, work: Callable[[int, Callable[[bool], None]], None]) -> Counter[str]:
+    """Return the Python calls of ours, by name, while `work` in a thread has turned the counting on."""
     calls: Counter[str] = Counter()
     counting = False
 
@@ -133,21 +136,48 @@ def test_a_chunk_is_one_python_call_of_ours(loop: str) -> None:
         nonlocal counting
         counting = on
 
-    async def main(upstream: int) -> None:
+    async def main() -> None:
         async with Fleet(seed=1) as fleet:
             proxy = await fleet.add("echo", f"127.0.0.1:{upstream}")
             assert proxy.address is not None
             sys.setprofile(profile)  # of this thread alone; the client and the upstream run in others
             try:
-                await asyncio.to_thread(talk, proxy.address.port, 1000, count)
+                await asyncio.to_thread(work, proxy.address.port, count)
+                while proxy.links:
+                    await asyncio.sleep(0.001)
             finally:
                 sys.setprofile(None)
 
+    (uvloop.run if loop == "uvloop" else asyncio.run)(main())
+    print(loop, calls.total(), dict(calls))
+    return calls
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_chunk_is_one_python_call_of_ours(loop: str) -> None:
     with echo() as upstream:
-        (uvloop.run if loop == "uvloop" else asyncio.run)(main(upstream))
-    print(loop, dict(calls))
+        calls = counted(loop, upstream, lambda port, count: talk(port, 1000, count))
 
     chunks = 2 * 1000  # a request and a reply
     assert calls["Side.data_received"] == chunks
     others = {name: count for name, count in calls.items() if name != "Side.data_received"}
     assert sum(others.values()) <= 0.01 * chunks, others  # the sweep of unread links, once a second
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_new_connection_is_a_hundred_python_calls_of_ours(loop: str) -> None:
+    links = 100
+
+    def connect(port: int, counting: Callable[[bool], None]) -> None:
+        counting(True)
+        for _ in range(links):
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+                client.sendall(b"ping")
+                assert client.recv(4) == b"ping"
+
+    with echo(links) as upstream:
+        calls = counted(loop, upstream, connect)
+    assert calls.total() <= MOST_PER_LINK * links, calls.most_common()
+    assert calls["dialled"] < links / 2, (
+        "connect() on loopback has ended when it returns, but where the machine is busy"
+    )
