@@ -1,0 +1,1 @@
+"""The API with the usual mistakes. Each has a comment: MISTAKE."""

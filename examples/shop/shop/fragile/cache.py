@@ -1,0 +1,40 @@
+"""What is kept in Redis: sessions, and what was searched for."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+FRESH = 3600
+"""Seconds that a value is kept."""
+
+
+class Cache:
+    """The cache."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=None,  # MISTAKE no-timeout: here, too.
+            socket_connect_timeout=None,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    async def open(self) -> None:
+        """Connect."""
+        await self.get("hello")
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._redis.aclose()
+
+    async def get(self, key: str) -> str | None:
+        """Return a value, None where there is none."""
+        value = await self._redis.get(key)  # MISTAKE cache-fatal: without a cache there is no shop.
+        return None if value is None else str(value)
+
+    async def put(self, key: str, value: str) -> None:
+        """Keep a value."""
+        await self._redis.set(key, value, ex=FRESH)

@@ -1,0 +1,1 @@
+"""The API that survives what its dependencies do."""
