@@ -125,7 +125,7 @@ class HttpRequest(NamedTuple):
         if key == "content_type":
             found = _field(self.data, "content-type")
             return None if found is None else found.partition(";")[0].strip(" \t").lower()
-        return {"host": self.host, "path": self.path, "query": self.query}.get(key) or None
+        return (getattr(self, key) or None) if key in ("host", "path", "query") else None
 
 
 class HttpReply(NamedTuple):
@@ -304,20 +304,20 @@ def _wrong(data: bytes, line: re.Pattern[bytes]) -> str:
 
 
 def _field(data: bytes, name: str) -> str | None:
-    """Return the value of the fields of a name in lower case."""
-    if name.encode("latin-1", "replace") not in data.lower():  # most heads have no such field
+    """Return the value of a name in lower case, unfolded, read as Latin-1; those of fields of one name are joined."""
+    lines, begins = data.lower(), b"\n%b:" % name.encode("latin-1", "replace")
+    at = lines.find(begins)
+    if at < 0:  # most heads have no such field
         return None
-    return _fields(data).get(name)
-
-
-@lru_cache(4)  # many keys of a match ask about the same head, which may be long
-def _fields(data: bytes) -> dict[str, str]:
-    """Return the values by names in lower case, unfolded, read as Latin-1; those of fields of one name are joined."""
-    values: dict[str, list[str]] = {}
-    for found in FIELD.finditer(data, data.index(b"\n") + 1):
-        name, _, value = found[0].decode("latin-1").partition(":")
-        values.setdefault(name.lower(), []).append(_unfolded(value))
-    return {name: ", ".join(found) for name, found in values.items()}
+    values = []
+    while at >= 0:
+        start = at + len(begins)
+        at = lines.index(b"\n", start)
+        while lines[at + 1] in b" \t":
+            at = lines.index(b"\n", at + 1)
+        values.append(_unfolded(data[start:at].decode("latin-1")))
+        at = lines.find(begins, at)
+    return ", ".join(values)
 
 
 def _retry_after(data: bytes) -> float | None:
@@ -336,4 +336,6 @@ def _retry_after(data: bytes) -> float | None:
 
 def _unfolded(value: str) -> str:
     """Return a field's value in one line: RFC 9112, section 5.2."""
+    if "\n" not in value:
+        return value.strip(" \t\r")
     return " ".join([line.strip(" \t\r") for line in value.split("\n")]).strip(" ")
