@@ -32,9 +32,9 @@ class _Checked(NamedTuple):
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True))
 @json_option
 def check(files: tuple[str, ...], as_json: bool) -> None:
-    """Say what configuration files hold, or everything that is wrong with them.
+    """Check configuration files: show what they hold, or everything that is wrong.
 
-    Exit code 2 if anything is wrong. - is the standard input.
+    The exit code is 2 if anything is wrong. - is the standard input.
     """
     checked = [_check(file) for file in files]
     if as_json:
@@ -54,7 +54,7 @@ def check(files: tuple[str, ...], as_json: bool) -> None:
 @click.command(epilog=examples("brownout schema > brownout.schema.json", "brownout schema verify"))
 @click.argument("of", type=click.Choice(["file", "verify"]), default="file", metavar="[file|verify]")
 def schema(of: str) -> None:
-    """Write the JSON Schema of the configuration file, for editors, or that of what `verify` writes as verify.json."""
+    """Write the JSON Schema of the configuration file, or of the verify.json that `verify` writes."""
     if of == "verify":
         from ..verify.document import schema as make
     else:

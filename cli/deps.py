@@ -22,10 +22,14 @@ from .run import Run
         "brownout deps --json -- pytest tests > deps.json",
     ),
 )
-@click.option("--write", "path", metavar="PATH", help="Write a configuration file to start from, which must not exist.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON; what COMMAND writes goes to stderr.")
-@click.option("--only", "only", multiple=True, metavar="GLOB", help="Only what matches, as HOST:PORT or *:5432.")
-@click.option("--not", "spared", multiple=True, metavar="GLOB", help="Leave alone what matches.")
+@click.option(
+    "--write", "path", metavar="PATH", help="Write a configuration file to start from. The file must not exist."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON. The output of COMMAND goes to stderr.")
+@click.option(
+    "--only", "only", multiple=True, metavar="GLOB", help="Only these destinations, like HOST:PORT or *:5432."
+)
+@click.option("--not", "spared", multiple=True, metavar="GLOB", help="Leave these destinations alone.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
 def deps(
     path: str | None,
@@ -34,10 +38,10 @@ def deps(
     spared: tuple[str, ...],
     command: tuple[str, ...],
 ) -> None:
-    """Run COMMAND and say who of it talks to what, how much, and in which protocol. Nothing is broken.
+    """Run COMMAND and show what it talks to, how much, and in which protocol. Nothing is broken.
 
-    Linux only: every TCP connection of COMMAND and of all processes beneath it is carried, whatever the language, with
-    no address changed. Its exit code is ours.
+    Linux only. Brownout carries every TCP connection of COMMAND and of the processes that it starts. It works with any
+    language, and no address changes. Brownout exits with the exit code of COMMAND.
     """
     from . import plan
     from .intercepting import Told

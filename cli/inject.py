@@ -38,7 +38,7 @@ match_option = click.option(
     multiple=True,
     metavar="KEY=PATTERN",
     shell_complete=complete.matches,
-    help="Which requests a fault of requests is for, like path=/charge*; all must fit.",
+    help="Hit only requests that fit, like path=/charge*. Several must all fit.",
 )
 
 
@@ -60,7 +60,7 @@ match_option = click.option(
     "--stream",
     metavar="STREAM",
     shell_complete=complete.streams,
-    help="upstream (to the server), downstream (the default) or both.",
+    help="Direction: upstream (to the server), downstream (to the client, the default) or both.",
 )
 @match_option
 @click.option(
@@ -69,9 +69,9 @@ match_option = click.option(
     multiple=True,
     metavar="PROGRAM|KEY=PATTERN",
     shell_complete=complete.callers,
-    help="Whose connections, like orders or command='*migrate*'; all must fit.",
+    help="Hit only connections of this program, like orders or command='*migrate*'.",
 )
-@click.option("--name", metavar="NAME", help="What to call it; else it is named after its fault.")
+@click.option("--name", metavar="NAME", help="The name of the injection (default: the name of the fault).")
 @api_option
 @json_option
 @click.pass_context
@@ -91,8 +91,8 @@ def inject(
 ) -> None:
     """Inject FAULT on PROXY, including on connections that are already open.
 
-    PROXY is a name, or '*' for every proxy. FAULT is a name (see `brownout faults`), or short NAME:VALUE, which sets
-    its first setting.
+    PROXY is a name, or '*' for every proxy. FAULT is a name (see `brownout faults`). The short form NAME:VALUE sets its
+    first setting.
     """
     words = InjectionWords(Typed.of(ctx), proxy, fault, settings)
     kind, given = words.given(lambda name: _protocol(client, name))
@@ -142,8 +142,7 @@ def change(
 ) -> None:
     """Change settings of the injection NAME on PROXY while it works.
 
-    What is not named stays, and so do counts, such as the bytes of a limit half used. A match takes the place of all of
-    the one before.
+    Settings that you do not name stay as they are, and so do counts. A match replaces the whole match before it.
     """
     if not settings and not matches:
         raise BrownoutError("there is nothing to change", "give settings like latency=500ms, or --match path=/charge*")

@@ -22,7 +22,7 @@ TAIL = 100
     epilog=examples("brownout log", "brownout log --follow", "brownout log payments --lines 1000 | grep http.status")
 )
 @click.argument("proxy", required=False, shell_complete=complete.proxies)
-@click.option("-f", "--follow", is_flag=True, help="Then write each as it ends, until ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Continue with each request as it ends, until ctrl-C.")
 @click.option(
     "-n",
     "--lines",
@@ -30,14 +30,14 @@ TAIL = 100
     metavar="N",
     help=f"The last N requests only.  [default: {TAIL} at a terminal, else all of the last 10000]",
 )
-@click.option("--callers", is_flag=True, help="Show whose request each is, as far as that is known.")
+@click.option("--callers", is_flag=True, help="Show which program sent each request, if that is known.")
 @api_option
 @json_option
 def log(proxy: str | None, follow: bool, lines: int | None, callers: bool, client: AnyClient, as_json: bool) -> None:
     """Show the requests that were carried, and which faults acted on them.
 
-    A line has when the request began, what was replied or how it ended, how long that took, the sizes of the request
-    and of the reply, the request, and the faults. With --json it is an object.
+    Each line shows when the request began, the status or how it ended, how long it took, the sizes of request and
+    reply, the request itself, and the faults. With --json each line is an object.
     """
     if lines is None and sys.stdout.isatty():
         lines = TAIL

@@ -97,16 +97,17 @@ def _meant() -> Mapping[str, Meant]:
     meant=_meant,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
-        "brownout run -p redis=redis://127.0.0.1:6379      a proxy before a Redis",
-        "brownout inject redis latency:300ms               now it is slow",
-        "brownout status                                   what it hit",
-        "brownout heal                                     all is well again",
+        "brownout verify -- pytest                         which tests survive which failure",
+        "brownout run -p redis=redis://127.0.0.1:6379      start a proxy in front of a Redis",
+        "brownout inject redis latency:300ms               make it slow",
+        "brownout status                                   see what that hit",
+        "brownout heal                                     undo it",
     ),
 )
 @click.version_option(package_name="brownout", message="brownout %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Make the services that you depend on slow, broken, absent or wrong, on command."""
+    """Show what your service does when a dependency is slow, stuck, wrong or gone."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False
 

@@ -36,7 +36,7 @@ def api_option(command: F) -> F:
         expose_value=False,
         is_eager=True,  # the client of --api takes it along
         callback=_keep,
-        help=f"What its API asks for.  [env: {bearer.VARIABLE}]",
+        help=f"The token of its API.  [env: {bearer.VARIABLE}]",
     )
     return click.option(
         "--api",
@@ -44,7 +44,7 @@ def api_option(command: F) -> F:
         metavar="HOST:PORT",
         envvar=VARIABLE,
         callback=_client,
-        help=f"Where the running Brownout is, or toxiproxy://HOST:PORT.  [env: {VARIABLE}; default: {DEFAULT}]",
+        help=f"The running Brownout, or toxiproxy://HOST:PORT.  [env: {VARIABLE}; default: {DEFAULT}]",
     )(token(command))
 
 

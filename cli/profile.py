@@ -36,7 +36,7 @@ def profile() -> None:
 @api_option
 @json_option
 def list_(client: AnyClient, as_json: bool) -> None:
-    """List the profiles: the file's, then those that ship with Brownout."""
+    """List the profiles: those of the file, then those that come with Brownout."""
     views = _known(client)
     if as_json:
         write_json(views)
@@ -56,7 +56,7 @@ def list_(client: AnyClient, as_json: bool) -> None:
 @api_option
 @json_option
 def show(name: str, client: AnyClient, as_json: bool) -> None:
-    """Show what the profile NAME injects, as a file has it."""
+    """Show what the profile NAME injects, as YAML for a file."""
     view = look_up("profile", name, {each["name"]: each for each in _known(client)})
     if as_json:
         write_json(view)
@@ -74,13 +74,15 @@ def show(name: str, client: AnyClient, as_json: bool) -> None:
     )
 )
 @click.argument("name", shell_complete=_names)
-@click.option("--file", "path", metavar="FILE", help="Of a Toxiproxy, which knows no profiles: the file that has it.")
+@click.option(
+    "--file", "path", metavar="FILE", help="With a Toxiproxy, which has no profiles: the file with the profile."
+)
 @api_option
 @json_option
 def apply(name: str, path: str | None, client: AnyClient, as_json: bool) -> None:
-    """Inject what the profile NAME says.
+    """Inject everything that the profile NAME says, or nothing.
 
-    All of it or nothing; what the profile put there before is healed first.
+    What the profile injected before is healed first.
     """
     if path is not None:
         from ..faults.config.file import read
@@ -101,7 +103,7 @@ def apply(name: str, path: str | None, client: AnyClient, as_json: bool) -> None
 @api_option
 @json_option
 def heal(name: str, client: AnyClient, as_json: bool) -> None:
-    """Heal what the profile NAME put there."""
+    """Heal what the profile NAME injected."""
     healed = client.heal_profile(name)
     if as_json:
         write_json({"healed": healed})

@@ -27,7 +27,12 @@ def proxy() -> None:
 )
 @click.argument("name")
 @click.argument("upstream", required=False, metavar="UPSTREAM")
-@click.option("--listen", default="127.0.0.1:0", metavar="ADDRESS", help="HOST:PORT or unix:///path; else a free port.")
+@click.option(
+    "--listen",
+    default="127.0.0.1:0",
+    metavar="ADDRESS",
+    help="Where it listens: HOST:PORT or unix:///path (default: a free port).",
+)
 @click.option("--disabled", is_flag=True, help="Do not listen yet.")
 @api_option
 @json_option
@@ -42,7 +47,7 @@ def add(
     client: AnyClient,
     as_json: bool,
 ) -> None:
-    """Add a proxy NAME before UPSTREAM, a URL, HOST:PORT or a port of this machine."""
+    """Add a proxy NAME in front of UPSTREAM: a URL, HOST:PORT or a port of this machine."""
     if upstream is None:  # as -p of run takes it
         name, _, upstream = name.partition("=")
     if not upstream:

@@ -15,15 +15,19 @@ from .options import examples
     epilog=examples("brownout report report", "brownout report --serve report", "brownout report --history runs report")
 )
 @click.argument("folder", default=".", metavar="[DIR]")
-@click.option("--history", metavar="DIR", help="Show how the cells fared in the runs that are kept there.")
-@click.option("--serve", is_flag=True, help="Show the page to browsers of this machine, as it is at each moment.")
+@click.option("--history", metavar="DIR", help="Also show how each cell fared in the runs that are kept in DIR.")
+@click.option("--serve", is_flag=True, help="Serve the page to browsers on this machine, and keep it up to date.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Where to serve it (default: a free port)."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="The port for --serve (default: a free port).",
 )
 def report(folder: str, history: str | None, serve: bool, port: int) -> None:
-    """Draw the page of what `verify` wrote to DIR, which its --report-dir or its --history named.
+    """Write the page again from DIR, the --report-dir or --history of an earlier `verify`.
 
-    With --serve it is shown on 127.0.0.1 until ctrl-C, and follows a run that is under way.
+    With --serve, show it on 127.0.0.1 until ctrl-C, and follow a run that is in progress.
     """
     from ..verify.writers import draw
     from .report_server import Source, served

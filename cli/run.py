@@ -81,7 +81,7 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     "proxies",
     multiple=True,
     metavar="NAME=UPSTREAM",
-    help="A proxy on a free port before a URL, HOST:PORT or PORT; on a port of yours: NAME=LISTEN=UPSTREAM.",
+    help="A proxy in front of a URL, HOST:PORT or PORT, on a free port. NAME=LISTEN=UPSTREAM sets the port.",
 )
 @click.option(
     "--profile",
@@ -89,63 +89,68 @@ def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     multiple=True,
     metavar="NAME",
     shell_complete=_profiles,
-    help="A profile of FILE, or one that ships with Brownout, applied before anything can connect.",
+    help="Apply a profile of FILE, or one that comes with Brownout, before anything can connect.",
 )
 @click.option(
     "--env",
     "env",
     multiple=True,
     metavar="NAME=TEMPLATE",
-    help="With COMMAND: a variable that leads to proxies, like DATABASE_URL={db.url}; goes before FILE's.",
+    help="With COMMAND: set a variable to a proxy's address, like DATABASE_URL={db.url}. Overrides FILE.",
 )
 @click.option(
     "--intercept",
     is_flag=True,
-    help="With COMMAND, on Linux: catch every TCP connection that it opens, with no address changed.",
+    help="With COMMAND, on Linux: intercept every TCP connection that it opens. No address changes.",
 )
 @click.option(
-    "--only", "only", multiple=True, metavar="GLOB", help="With --intercept: only what matches, as HOST:PORT or *:5432."
+    "--only",
+    "only",
+    multiple=True,
+    metavar="GLOB",
+    help="With --intercept: only these destinations, like HOST:PORT or *:5432.",
 )
-@click.option("--not", "spared", multiple=True, metavar="GLOB", help="With --intercept: leave alone what matches.")
+@click.option(
+    "--not", "spared", multiple=True, metavar="GLOB", help="With --intercept: leave these destinations alone."
+)
 @click.option("--watch", is_flag=True, help="Reread FILE whenever it changes, as on SIGHUP.")
 @click.option(
-    "--strict", is_flag=True, help="With COMMAND: exit with 3 in place of 0 if anything that was injected did nothing."
+    "--strict", is_flag=True, help="With COMMAND: exit with 3 instead of 0 if anything that was injected did nothing."
 )
 @click.option(
-    "--verdicts", is_flag=True, help="With COMMAND: say at its end what its clients did that makes failures worse."
+    "--verdicts", is_flag=True, help="With COMMAND: list at its end what its clients did that makes failures worse."
 )
 @click.option(
     "--expect",
     "expect",
     multiple=True,
     metavar="NAME=VALUE",
-    help="What --verdicts is to expect, like max_attempts=4 or idempotent='POST /search'; implies it.",
+    help="What --verdicts expects, like max_attempts=4 or idempotent='POST /search'. Implies --verdicts.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="With COMMAND: leave out the summary of what the faults did.")
-@click.option("--report", metavar="PATH", help="Write what happened there as JSON, at the end.")
+@click.option("-q", "--quiet", is_flag=True, help="With COMMAND: print no summary of what the faults did.")
+@click.option("--report", metavar="PATH", help="Write a JSON report of what happened, at the end.")
 @click.option(
     "--api",
     metavar="HOST:PORT|none",
-    help=f"Where commands reach it.  [env: {VARIABLE}; default: {DEFAULT}; with COMMAND: a free port]",
+    help=f"Where the API listens.  [env: {VARIABLE}; default: {DEFAULT}; with COMMAND: a free port]",
 )
 @click.option(
-    "--token", metavar="TOKEN", envvar=bearer.VARIABLE, help=f"What the API is to ask for.  [env: {bearer.VARIABLE}]"
+    "--token",
+    metavar="TOKEN",
+    envvar=bearer.VARIABLE,
+    help=f"The token that the API asks for.  [env: {bearer.VARIABLE}]",
 )
 @click.option(
     "--allow-host",
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="A name with dots by which the API may be called, or a glob; not needed with a token.",
+    help="A host name with dots, or a glob, by which clients may call the API. Not needed with a token.",
 )
 @click.option("--seed", type=int, metavar="N", help="Random seed (default: FILE's, else random; always printed).")
-@click.option("--dial-timeout", metavar="DURATION", help="How long an upstream may take to accept.  [default: 10s]")
-@click.option(
-    "--show-values", is_flag=True, help="Let `brownout log` show the values of queries too, which may be secrets."
-)
-@click.option(
-    "--callers", is_flag=True, help="On Linux: find out which program opens each connection, and show it in the table."
-)
+@click.option("--dial-timeout", metavar="DURATION", help="How long connecting to an upstream may take.  [default: 10s]")
+@click.option("--show-values", is_flag=True, help="Show the values of queries in `brownout log`. They may be secrets.")
+@click.option("--callers", is_flag=True, help="On Linux: find out which program opens each connection, and show it.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def run(
     file: str | None,
@@ -172,11 +177,13 @@ def run(
 ) -> None:
     """Run the proxies of FILE and of -p until ctrl-C, or as long as COMMAND runs.
 
-    COMMAND finds in its environment BROWNOUT_API and BROWNOUT_TOKEN, and of each proxy BROWNOUT_<NAME>_ADDRESS, _HOST,
-    _PORT and _URL (NAME in capitals, with _ for anything but letters and digits), and what FILE's `env:` and --env say:
-    {db.url}, {db.host}, {db.port} and {db.address} are those of the proxy db. Its exit code is ours. With a COMMAND
-    the API takes a free port, so that two can run at once. -p, --env, --profile, --expect and --allow-host may
-    come several times.
+    COMMAND finds the proxies in its environment. For each proxy there are BROWNOUT_<NAME>_URL, _ADDRESS, _HOST and
+    _PORT: NAME is in capitals, with _ for anything but letters and digits. BROWNOUT_API and BROWNOUT_TOKEN lead to the
+    API. FILE's `env:` and --env set more variables: {db.url}, {db.host}, {db.port} and {db.address} are those of the
+    proxy db.
+
+    Brownout exits with the exit code of COMMAND. With a COMMAND the API takes a free port, so several can run at once.
+    You can give -p, --env, --profile, --expect and --allow-host several times.
     """
     from . import plan
 

@@ -26,11 +26,11 @@ STYLES: dict[Style, dict[str, object]] = {
 
 @click.command(epilog=examples("brownout status", "brownout status redis", "brownout status --json"))
 @click.argument("name", required=False, metavar="[PROXY]", shell_complete=complete.proxies)
-@click.option("--callers", is_flag=True, help="Show which programs connect, as far as that is known.")
+@click.option("--callers", is_flag=True, help="Show which programs connect, if that is known.")
 @api_option
 @json_option
 def status(name: str | None, callers: bool, client: AnyClient, as_json: bool) -> None:
-    """Show the proxies, or one, with connections and bytes, and what each fault hit."""
+    """Show the proxies, or one: connections, bytes, and what each fault has hit."""
     health, proxies = client.health(), client.proxies() if name is None else [client.proxy(name)]
     if as_json:
         known = {key: value for key, value in health.items() if key != "status"}

@@ -49,22 +49,24 @@ class Flags(click.Command):
 )
 @click.option("--host", default="localhost", metavar="HOST", help="Where the API listens.  [default: localhost]")
 @click.option("--port", default=8474, type=click.IntRange(0, 65535), metavar="PORT", help="Its port.  [default: 8474]")
-@click.option("--config", metavar="FILE", help="JSON as POST /populate takes it: proxies from the start.")
+@click.option("--config", metavar="FILE", help="A JSON file with the proxies, as POST /populate takes it.")
 @click.option("--seed", type=int, metavar="N", help="Random seed (default: random; always logged).")
-@click.option("--proxy-metrics", is_flag=True, help="Let /metrics tell the bytes of proxies, under Toxiproxy's names.")
-@click.option("--runtime-metrics", is_flag=True, help="Let /metrics tell what this process takes.")
+@click.option(
+    "--proxy-metrics", is_flag=True, help="Serve the bytes of each proxy at /metrics, under Toxiproxy's names."
+)
+@click.option("--runtime-metrics", is_flag=True, help="Serve figures of this process at /metrics.")
 @click.option(
     "--token",
     metavar="TOKEN",
     envvar=bearer.VARIABLE,
-    help=f"What the API is to ask for.  [env: {bearer.VARIABLE}]",
+    help=f"The token that the API asks for.  [env: {bearer.VARIABLE}]",
 )
 @click.option(
     "--allow-host",
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="A name with dots by which the API may be called, or a glob; not needed with a token.",
+    help="A host name with dots, or a glob, by which clients may call the API. Not needed with a token.",
 )
 @click.version_option(VERSION, message="toxiproxy-server version %(version)s")
 def toxiproxy(
@@ -77,7 +79,7 @@ def toxiproxy(
     token: str | None,
     hosts: tuple[str, ...],
 ) -> None:
-    """Stand in for toxiproxy-server: its API, its flags, its log.
+    """Replace toxiproxy-server: the same API, flags and log.
 
     Flags may have one dash or two. LOG_LEVEL is one of trace, debug (the default), info, warn, error, fatal, panic.
     """

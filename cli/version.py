@@ -13,7 +13,7 @@ from .options import examples, json_option, write_json
 @click.command(epilog=examples("brownout version --json"))
 @json_option
 def version(as_json: bool) -> None:
-    """Show which Brownout this is."""
+    """Show the version."""
     known = {
         "version": importlib.metadata.version("brownout"),
         "python": platform.python_version(),

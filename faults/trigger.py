@@ -25,17 +25,17 @@ class Identity(NamedTuple):
 class Trigger(Settings, frozen=True):
     """Which of what an injection could hit it does hit: connections, turns or requests. Default: all, until healed."""
 
-    probability: Annotated[Share | None, Meta(description="The chance of hitting each one.")] = None
+    probability: Annotated[Share | None, Meta(description="The chance that each one is hit.")] = None
     quota: Annotated[Quota | None, Meta(description="Hits exactly N out of every M: '3 of 10'.")] = None
     after: Annotated[int, Meta(ge=0, description="Skips the first N.")] = 0
     every: Annotated[int, Meta(ge=1, description="Of the rest, considers only every N-th.")] = 1
     times: Annotated[int, Meta(ge=1, description="Hits at most N.")] | None = None
-    per: Annotated[Literal["connection", "turn"], Meta(description="What it picks: connections, or single turns.")] = (
+    per: Annotated[Literal["connection", "turn"], Meta(description="What is chosen: connections, or single turns.")] = (
         "connection"
     )
-    start: Annotated[Duration, Meta(description="How long after the injection it begins.")] = Duration(0)
-    for_: Annotated[Duration | None, Meta(description="How long after it began it heals itself.")] = msgspec.field(
-        default=None, name="for"
+    start: Annotated[Duration, Meta(description="How long to wait before the fault begins.")] = Duration(0)
+    for_: Annotated[Duration | None, Meta(description="How long the fault lasts before it heals itself.")] = (
+        msgspec.field(default=None, name="for")
     )
 
     def __post_init__(self) -> None:
