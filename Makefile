@@ -29,20 +29,11 @@ lint: .venv/.lint
 	$(BIN)/ruff format --check .
 	ln -sfn "$(CURDIR)" .venv/lint/brownout
 	MYPYPATH=.venv/lint $(BIN)/mypy $(ROOMS:%=-p brownout.%)
+	MYPYPATH=.venv/lint:. $(BIN)/mypy --explicit-package-bases -p bench
 	$(BIN)/lint-imports
 
 bench: .venv/.test
-	$(BIN)/python bench/accuracy.py
-	$(BIN)/python bench/throughput.py
-	$(BIN)/python bench/exchanges.py
-	$(BIN)/python bench/idle_links.py
-	$(BIN)/python bench/new_links.py
-	$(BIN)/python bench/stalled.py
-	$(BIN)/python bench/intercept.py
-	$(BIN)/python bench/callers.py
-	$(BIN)/python bench/scrape.py
-	$(BIN)/python bench/plugin.py
-	$(BIN)/python bench/toxiproxy.py
+	$(BIN)/python -m bench $(ARGS)
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Brownout needs Python 3.11 or newer; make PYTHON=python3.13 names another one")'

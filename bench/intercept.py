@@ -1,6 +1,6 @@
 """What interception costs a connect(), and for how long an event loop stands while one is decided.
 
-    python bench/intercept.py [--connects 1000] [--streams 4] [--rounds 3]
+    python -m bench.intercept [--connects 1000] [--streams 4] [--rounds 3]
 
 A client connects again and again to an echo server: by itself, beneath `brownout run --intercept`, and beneath it while
 streams of bulk keep the proxy as busy as it can be. Each connect() is timed alone; a byte goes there and back before
@@ -23,7 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from rig import HOST, Echo, median, percentile, process, server, source, table
+from .rig import HOST, Echo, median, percentile, process, server, source, table
 
 INTERCEPT = (sys.executable, "-m", "brownout.cli", "run", "--intercept", "-q", "--api", "none", "--")
 CANDIDATES: dict[str, tuple[str, ...]] = {"direct": (), "intercepted": INTERCEPT}
@@ -68,8 +68,8 @@ def wakes(port: int, count: int) -> list[float]:
 
 
 def _answer(sock: socket.socket) -> None:
-    while sock.sendall(sock.recv(1)) is None:
-        pass
+    while True:
+        sock.sendall(sock.recv(1))
 
 
 def busy(timed: Callable[[int, int], list[float]], port: int, count: int, bulk: int, streams: int) -> list[float]:
@@ -135,7 +135,7 @@ def silent() -> Iterator[int]:
 
 def measure(before: Sequence[str], kind: str, ports: Sequence[int], asked: argparse.Namespace) -> list[float]:
     """Return what the client measured, run by a candidate."""
-    words = [sys.executable, __file__, "--connects", str(asked.connects), "--streams", str(asked.streams)]
+    words = [sys.executable, "-m", __spec__.name, "--connects", str(asked.connects), "--streams", str(asked.streams)]
     words += ["--client", kind, *map(str, ports)]
     done = subprocess.run([*before, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
     took: list[float] = json.loads(done.stdout.splitlines()[-1])
@@ -155,7 +155,7 @@ def main() -> None:
         return
     seen: dict[tuple[str, str], list[list[float]]] = {}
     with process(server, Echo) as echo, process(source) as bulk, silent() as nowhere:
-        ports = {"quiet": (echo.recv(),), "gaps": (nowhere,)}
+        ports: dict[str, tuple[int, ...]] = {"quiet": (echo.recv(),), "gaps": (nowhere,)}
         ports["busy"] = ports["wakes"] = (*ports["quiet"], bulk.recv())
         for _ in range(asked.rounds):
             for kind in ("quiet", "busy", "wakes", "gaps"):

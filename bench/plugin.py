@@ -1,6 +1,6 @@
 """What the pytest plugin costs: if you do not use it, if you do, and for each fault.
 
-    python bench/plugin.py [--rounds 7] [--tests 1000] [--faults 1000]
+    python -m bench.plugin [--rounds 7] [--tests 1000] [--faults 1000]
 
 Start: a pytest run of one empty test, alternately with and without the plugin; and what importing the plugin alone
 takes according to `python -X importtime`, with pytest loaded already. Per test: runs of N empty tests, which ask for
@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rig import median, percentile, table
+from .rig import median, percentile, table
 
 PLUGIN = "brownout.testing.plugin"
 SUITES = {
@@ -103,7 +103,7 @@ def faults(count: int) -> list[tuple[str, ...]]:
     with chaos:
         proxy = chaos.proxy("bench", upstream="127.0.0.1:9")
         handle = proxy.inject("latency:1ms")
-        rows = [("the first Chaos, with its imports", f"{first * 1e3:.1f} ms", "")]
+        rows: list[tuple[str, ...]] = [("the first Chaos, with its imports", f"{first * 1e3:.1f} ms", "")]
         calls: dict[str, Callable[[], object]] = {
             "inject and heal": lambda: proxy.inject("latency", latency="300ms", probability="30%").heal(),
             "change": lambda: handle.change(latency="2ms"),

@@ -1,4 +1,4 @@
-"""What every benchmark stands on: processes with one role each, on loopback, that end with the block that began them.
+"""What the other scripts stand on: processes with one role each, on loopback, that end with the block that began them.
 
     client process -> proxy process (a Fleet alone, asyncio or uvloop) -> upstream process
 
@@ -18,14 +18,11 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 
 from brownout.cli.columns import align
-from brownout.faults import Spec
-from brownout.proxy import Fleet, Proxy
+from brownout.proxy import Proxy
 from brownout.proxy.system.sockets import raise_file_limit
 
 LOOPS = ("asyncio",) if sys.platform == "win32" else ("asyncio", "uvloop")
 HOST = "127.0.0.1"
-REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 
 Role = Callable[..., None]
 
@@ -71,25 +68,6 @@ async def told(connection: Connection) -> object:
         loop.remove_reader(connection.fileno())
 
 
-# Proxies
-
-
-def proxies(connection: Connection, loop: str, upstream: int, faults: dict[str, Sequence[str]]) -> None:
-    """Role: a proxy for each name, with its faults armed; sends {name: port}."""
-    run_loop(loop, _proxies(connection, upstream, faults))
-
-
-async def _proxies(connection: Connection, upstream: int, faults: dict[str, Sequence[str]]) -> None:
-    raise_file_limit()
-    async with Fleet(seed=1) as fleet:
-        made = {name: await fleet.add(name, f"{HOST}:{upstream}") for name in faults}
-        for name, proxy in made.items():
-            for fault in faults[name]:
-                proxy.inject(Spec.parse(fault))
-        connection.send({name: port(proxy) for name, proxy in made.items()})
-        await told(connection)
-
-
 def port(proxy: Proxy) -> int:
     """Return the port on which a proxy listens."""
     assert proxy.address is not None
@@ -109,14 +87,6 @@ class Echo(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer."""
         self.transport.write(data)
-
-
-class Http(Echo):
-    """Answers every chunk with one small response of HTTP, which is enough for clients that wait for it."""
-
-    def data_received(self, data: bytes) -> None:
-        """Answer."""
-        self.transport.write(REPLY)
 
 
 def server(connection: Connection, protocol: type[Echo]) -> None:

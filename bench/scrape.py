@@ -15,11 +15,11 @@ import sys
 import time
 from multiprocessing.connection import Connection
 
-from rig import LOOPS, process, run_loop, told
-
 from brownout.control.serve import serve
 from brownout.faults import Spec
 from brownout.proxy import Fleet
+
+from .rig import LOOPS, process, run_loop, told
 
 AIM = 0.010
 """Seconds that a scrape may keep the proxies waiting."""
@@ -68,7 +68,7 @@ def scrape(port: int, accept: str) -> tuple[float, int]:
 
 def measure(loop: str, proxies: int, injections: int, scrapes: int) -> float:
     """Print a row for each format, and return the longest median."""
-    medians = []
+    medians: list[float] = []
     with process(host, loop, proxies, injections) as connection:
         port = connection.recv()
         for name, accept in (("text", ""), ("OpenMetrics", OPENMETRICS)):

@@ -1,6 +1,6 @@
 """Fifty clients that never read, upstreams that send for ever, every buffer full: how long does a call take then?
 
-    python bench/stalled.py [--loop uvloop] [--links 50]
+    python -m bench.stalled [--loop uvloop] [--links 50]
 
 Each line is one call in the process of the proxy, after the buffers have filled up, and its time; beside it the longest
 time in which the loop did nothing else, in that call or within half a second of it. Aim: every call under 100 ms, none
@@ -21,10 +21,10 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from rig import HOST, LOOPS, port, process, run_loop, source, table, told
-
 from brownout.faults import Spec
 from brownout.proxy import Fleet, Proxy
+
+from .rig import HOST, LOOPS, port, process, run_loop, source, table, told
 
 AIM = 0.100
 

@@ -339,7 +339,7 @@ def test_the_hosts_of_containers_and_clusters_may_be_called(toxiproxy: Toxiproxy
 
 
 def test_toxics_may_come_and_go_500_times_over_100_idle_connections(echoed: Proxied) -> None:
-    """bench/toxiproxy.py has the time."""
+    """`python -m bench --only 'toxic|start'` has the time."""
     pool = [echoed.connect() for _ in range(100)]
     wait_until(lambda: sum(link.open for link in echoed.api.fleet.proxies["p"].links.values()) == 100)
     for _ in range(500):
@@ -350,7 +350,7 @@ def test_toxics_may_come_and_go_500_times_over_100_idle_connections(echoed: Prox
 
 
 def test_a_start_imports_nothing_that_it_does_not_need() -> None:
-    """bench/toxiproxy.py has the time."""
+    """`python -m bench --only 'toxic|start'` has the time."""
     code = (
         "import sys, brownout.cli.main, brownout.cli.toxiproxy_server; "
         "print([name for name in ('prometheus_client', 'yaml', 'requests', 'rich') if name in sys.modules])"
