@@ -155,6 +155,12 @@ class ReplyReader(Reader, Protocol):
     def read_whole(self, data: bytes, asked: RequestHead) -> ReplyHead | None:
         """Take what was read if it is one reply, whole and the last one to its request; return its head, else None."""
 
+    def skip(self, data: bytes) -> bool:
+        """Take what was read if it is within a body and does not end it; return whether it is.
+
+        Asked where nobody wants the pieces. A reader that always returns False is slower and does nothing wrong.
+        """
+
 
 class Dialect(Protocol):
     """How a protocol is parsed: what makes the readers of a link."""

@@ -192,9 +192,8 @@ class Conversation:
         mode = self._reply_mode
         if mode is FORWARDED:
             self._to_client.forward(data)
-            if self._unanswered and self._reply_complete(data):
-                return
-            self._read_replies(data)
+            if not (self._unanswered and self._take_unread(data)):
+                self._read_replies(data)
         elif mode is RAW:
             self._to_client.forward(data)
         else:
@@ -495,9 +494,16 @@ class Conversation:
             self._behind, self._bytes_behind = behind, sum(len(piece.data) for piece in behind)
         return self._unanswered[ahead].head if ahead < len(self._unanswered) else None
 
-    def _reply_complete(self, data: bytes) -> bool:
-        """Take a reply that was forwarded, if the data is all of it and nothing else; return whether it is."""
+    def _take_unread(self, data: bytes) -> bool:
+        """Take data of a reply that was forwarded, if no piece of it need be looked at; return whether that is so.
+
+        It is all of the reply and nothing else, or within its body.
+        """
         exchange = self._unanswered[0]
+        if self._replies_begun:
+            skipped = self._reply_reader.skip(data)
+            exchange.reply_bytes += len(data) if skipped else 0
+            return skipped
         head = self._reply_reader.read_whole(data, exchange.head)
         if head is None:
             return False

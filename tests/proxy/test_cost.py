@@ -39,6 +39,24 @@ def request(number: int, more: bytes = b"") -> bytes:
     return b"GET /orders/1 HTTP/1.1\r\nhost: shop\r\n%sx-tenant: tenant-%d\r\n%s\r\n" % (headers, number, more)
 
 
+def test_a_chunk_that_nobody_wants_makes_no_piece():
+    head, chunk, end = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"3\r\nabc\r\n", b"0\r\n\r\n"
+    talk = Talk()
+    talk.inject(Status(status=503), match={"path": "/never"})
+    talk.client(request(0))
+    talk.server(head)
+    found = calls(lambda: [talk.server(chunk) for _ in range(100)])
+    assert found == {
+        name: 100 for name in ("Conversation.feed_replies", "Conversation._take_unread", "ReplyReader.skip", "_walk")
+    }
+    talk.server(end)
+    talk.client(request(1))
+    whole = calls(lambda: talk.server(head + 10 * chunk + end))
+    assert whole["_walk"] == 1
+    assert not whole["_Reader.feed"]
+    assert [entry.reply_bytes for entry in talk.entries] == [len(head + 100 * chunk + end), len(head + 10 * chunk + end)]
+
+
 def test_a_header_that_a_hundred_rules_look_at_is_found_without_the_others():
     talk = Talk()
     for number in range(100):

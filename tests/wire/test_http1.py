@@ -17,6 +17,7 @@ CHUNKS = b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 CODED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNK = b"3;a=b\r\nabc\r\n"
 BARE = b"HTTP/1.1 200 OK\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
@@ -294,7 +295,10 @@ def test_what_is_not_one_request_does_not_come_whole(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("before", [(), (EMPTY,), (OK + b"hello",), (CODED + b"0\r\n\r\n",), (HINTS + EMPTY,)])
-@pytest.mark.parametrize("data", [EMPTY, OK + b"hello", NO_CONTENT, UNCHANGED, REFUSED])
+@pytest.mark.parametrize(
+    "data",
+    [EMPTY, OK + b"hello", NO_CONTENT, UNCHANGED, REFUSED, CODED + b"0\r\n\r\n", CODED + CHUNK * 3 + b"0\r\n\r\n"],
+)
 def test_a_reply_that_comes_whole_is_the_one_that_would_be_read(before: tuple[bytes, ...], data: bytes) -> None:
     reader = asking(3 * GET)
     fed(reader, before)
@@ -316,7 +320,10 @@ def test_within_a_message_no_reply_comes_whole(before: tuple[bytes, ...]) -> Non
     ("asked", "data"),
     [
         *((GET, data) for data in (EMPTY[:-1], EMPTY + EMPTY, EMPTY + b"\r\n", OK, OK + b"hell", OK + b"hello!")),
-        *((GET, data) for data in (BARE, CODED + b"0\r\n\r\n", CONTINUE, HINTS, SWITCH, HINTS + EMPTY, b"\x16", b"")),
+        *((GET, data) for data in (BARE, CONTINUE, HINTS, SWITCH, HINTS + EMPTY, b"\x16", b"")),
+        *((GET, CODED + more) for more in (b"", CHUNK, CHUNK[:-1], b"0\r\n", b"0\r\n\r", b"0\r\n\r\n\n", b"0\r\na: b\r\n\r\n")),
+        *((GET, CODED + more + b"0\r\n\r\n") for more in (b"+1\r\na\r\n", b"2\r\na\r\n", b"1 a\r\n", b"0\r\n\r\n", b"00\r\n\r\n")),
+        (HEAD, CODED + b"0\r\n\r\n"),
         (HEAD, EMPTY), (HEAD, OK), (CONNECT, EMPTY),
     ],
 )  # fmt: skip
@@ -325,6 +332,34 @@ def test_what_is_not_one_last_reply_does_not_come_whole(asked: bytes, data: byte
     for known in (EMPTY, OK + b"hello"):
         reader.read_whole(known, request_head(GET))
         assert reader.read_whole(data, request_head(asked)) is None
+
+
+@pytest.mark.parametrize("reply", [OK + b"hello", CODED + CHUNK * 3 + b"0\r\nx: y\r\n\r\n", BARE + b"hello"])
+def test_what_is_skipped_is_within_a_body_and_all_else_is_read_as_ever(reply: bytes) -> None:
+    for first in range(len(reply)):
+        for second in range(first, len(reply) + 1):
+            skipping, reading = asking(2 * GET), asking(2 * GET)
+            for data in (
+                reply[:first],
+                reply[first:second],
+                reply[second:] + (b"" if reply.startswith(BARE) else EMPTY),
+            ):
+                pieces = reading.feed(data)
+                if skipping.skip(data):
+                    assert not any(piece.last or piece.head for piece in pieces), (first, second)
+                    assert pieces or not data
+                else:
+                    assert skipping.feed(data) == pieces, (first, second)
+
+
+@pytest.mark.parametrize(
+    ("head", "body"), [(OK, b"hel"), (CODED, CHUNK * 2), (CODED + CHUNK[:7], b"ab"), (BARE, b"hello")]
+)
+def test_within_a_body_whatever_does_not_end_it_is_skipped(head: bytes, body: bytes) -> None:
+    reader = asking(GET)
+    assert not reader.skip(head)
+    reader.feed(head)
+    assert reader.skip(body)
 
 
 def test_whole_chunks_are_one_piece_that_knows_its_payload() -> None:

@@ -38,6 +38,8 @@ HEAD, BODY, FRAME, STRAY, OPAQUE = Part
 _END = re.compile(rb"\n\r?\n")  # RFC 9112, section 2.2: a bare LF may end the lines of a head
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n\0]*)?\r\n")
 _TRAILER = re.compile(rf"(?:{TOKEN}+:[^\r\n\0]*)?\r\n".encode())
+_LAST_CHUNK = b"0\r\n\r\n"
+"""The last chunk, where no trailers follow."""
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 
 
@@ -164,17 +166,11 @@ class _Reader:
 
     def _whole_chunks(self, data: bytes, at: int, pieces: list[Piece]) -> int:
         """Take all chunks but the last one, as far as they are whole, in one piece."""
-        begin, spans = at, []
-        while size := _SIZE.match(data, at):
-            start = size.end()
-            end = start + int(size[1], 16)
-            if end == start or start - at > CHUNK_LINE_LIMIT or data[end : end + 2] != b"\r\n":
-                break
-            spans.append((start - begin, end - begin))
-            at = end + 2
+        spans: list[tuple[int, int]] = []
+        end = _walk(data, at, spans)
         if spans:
-            pieces.append(Piece(BODY, data[begin:at], spans=spans))
-        return at
+            pieces.append(Piece(BODY, data[at:end], spans=spans))
+        return end
 
     def _size_line(self, data: bytes, at: int, pieces: list[Piece]) -> int:
         end = data.find(b"\n", at) + 1 or len(data)
@@ -244,7 +240,8 @@ class RequestReader(_Reader):
             return None
         last = self._last
         if last is None or not data.startswith(last.data) or last.length != len(data) - len(last.data):
-            last = self._last = _whole_head(data, request_head.short)
+            last = _head_of(data, request_head.short)
+            self._last = last = None if last is None or last.length != len(data) - last.size else last
         return last
 
     def _start(self, data: bytes, at: int, pieces: list[Piece]) -> int:
@@ -275,7 +272,7 @@ class ReplyReader(_Reader):
     def __init__(self, asked: Callable[[], RequestHead | None]) -> None:
         super().__init__()
         self._asked = asked
-        self._last: HttpReply | None = None  # that came whole
+        self._last: HttpReply | None = None  # that began a read
         self._request: RequestHead | None = None  # of interim replies, which the one that counts belongs to as well
 
     def read_whole(self, data: bytes, asked: RequestHead) -> HttpReply | None:
@@ -285,9 +282,23 @@ class ReplyReader(_Reader):
         if cast("HttpRequest", asked).method in ("HEAD", "CONNECT"):
             return None
         last = self._last
-        if last is None or not data.startswith(last.data) or last.length != len(data) - len(last.data):
-            last = self._last = _whole_head(data, reply_head.short)
-        return None if last is None or last.code < 200 else last
+        if last is None or not data.startswith(last.data):
+            last = self._last = _head_of(data, reply_head.short)
+        if last is None or last.code < 200:
+            return None
+        size = len(last.data)
+        whole = data[_walk(data, size) :] == _LAST_CHUNK if last.chunked else last.length == len(data) - size
+        return last if whole else None
+
+    def skip(self, data: bytes) -> bool:
+        """Take what was read if it is within a body and does not end it; return whether it is."""
+        state = self._state
+        if state is _Reader._chunk_size:
+            return not self._line and _walk(data, 0) == len(data)
+        if (state is _Reader._by_length or state is _Reader._chunk) and len(data) < self._left:
+            self._left -= len(data)
+            return True
+        return state is _Reader._until_eof
 
     def _head(self, head: bytes, pieces: list[Piece]) -> None:
         reply = reply_head(head)
@@ -318,13 +329,26 @@ class Http1:
         return ReplyReader(asked)
 
 
-def _whole_head(data: bytes, read: Callable[[bytes], _Head]) -> _Head | None:
-    """Return the head of data that is one whole message."""
+def _head_of(data: bytes, read: Callable[[bytes], _Head]) -> _Head | None:
+    """Return the head with which data begins; None where it is long, not whole or unreadable."""
     size = data.find(b"\r\n\r\n") + 4
     if not 4 < size <= LONGEST_REMEMBERED:
         return None
     try:
-        head = read(data[:size])
+        return read(data[:size])
     except UnreadableError:
         return None
-    return head if head.length == len(data) - size else None
+
+
+def _walk(data: bytes, at: int, spans: list[tuple[int, int]] | None = None) -> int:
+    """Return where the chunks end that are whole, but for the last one. The `spans` of payload count from `at`."""
+    begin = at
+    while size := _SIZE.match(data, at):
+        start = size.end()
+        end = start + int(size[1], 16)
+        if end == start or start - at > CHUNK_LINE_LIMIT or not data.startswith(b"\r\n", end):
+            break
+        if spans is not None:
+            spans.append((start - begin, end - begin))
+        at = end + 2
+    return at
