@@ -192,6 +192,8 @@ class Conversation:
         mode = self._reply_mode
         if mode is FORWARDED:
             self._to_client.forward(data)
+            if self._reply_mode is CLOSED:  # by a fault of streams, which has cut the link at these bytes
+                return
             if not (self._unanswered and self._take_unread(data)):
                 self._read_replies(data)
         elif mode is RAW:

@@ -46,15 +46,18 @@ def test_a_chunk_that_nobody_wants_makes_no_piece():
     talk.client(request(0))
     talk.server(head)
     found = calls(lambda: [talk.server(chunk) for _ in range(100)])
-    assert found == {
-        name: 100 for name in ("Conversation.feed_replies", "Conversation._take_unread", "ReplyReader.skip", "_walk")
-    }
+    assert found == dict.fromkeys(
+        ("Conversation.feed_replies", "Conversation._take_unread", "ReplyReader.skip", "_walk"), 100
+    )
     talk.server(end)
     talk.client(request(1))
     whole = calls(lambda: talk.server(head + 10 * chunk + end))
     assert whole["_walk"] == 1
     assert not whole["_Reader.feed"]
-    assert [entry.reply_bytes for entry in talk.entries] == [len(head + 100 * chunk + end), len(head + 10 * chunk + end)]
+    assert [entry.reply_bytes for entry in talk.entries] == [
+        len(head + 100 * chunk + end),
+        len(head + 10 * chunk + end),
+    ]
 
 
 def test_a_header_that_a_hundred_rules_look_at_is_found_without_the_others():

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from brownout.proxy.record.event import Fired, ParsingStopped, RequestCopied
+from brownout.proxy.record.event import ConnectionFailed, Fired, ParsingStopped, RequestCopied
 
 from .conftest import spec
 from .shop import ELSEWHERE, RST, Shop, ask, dial, ok, open_shop, pair
@@ -29,6 +29,17 @@ async def test_an_open_connection_that_is_not_parsed_is_listed_as_untouched(worl
     await phone.say(b"no HTTP\r\n\r\n")
     assert await up_reader.readexactly(11) == b"no HTTP\r\n\r\n"
     assert proxy.inject(spec("http.status:503")).untouched == [1]
+
+
+async def test_a_reply_that_a_fault_of_streams_cuts_is_no_mistake_of_ours(world) -> None:
+    _, proxy = await open_shop(world)
+    proxy.inject(spec({"fault": "limit_data", "bytes": "12B", "stream": "downstream"}))
+    phone = await dial(world, proxy)
+    await phone.say(ask("/a"))
+    assert await phone.rest() == (b"HTTP/1.1 200", "FIN")
+    await world.until(lambda: not proxy.links)
+    assert world.events(ConnectionFailed) == []
+    assert [(entry.status, entry.end) for entry in world.fleet.requests()] == [("", "closed")]
 
 
 async def test_requests_are_parsed_whatever_driver_the_scheme_names(world) -> None:
