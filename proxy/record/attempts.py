@@ -37,7 +37,7 @@ _SLACK = (0.8, 1.5)
 class Try(NamedTuple):
     """What tells whether something is tried again. Moments are seconds of one clock.
 
-    `work` is what was asked for, `body` a hash of what was sent with it (None: it did not come whole), `key` the
+    `work` is what was asked for, `body` a checksum of what was sent with it (None: it did not come whole), `key` the
     idempotency key; each may be empty.
     `over` is when it had ended, or its client had given up; infinite while it is under way. `wait` is how many seconds
     the reply asked the client to wait.

@@ -21,9 +21,9 @@ class Entry(NamedTuple):
 
     `at` is the Unix time at which its request began; `first` how long after that the upstream's reply began (None: it
     did not), `seconds` until the reply's end. Sizes are those of the whole messages, as they came from the client and
-    as they went to it. `fingerprint` is a hash of the request's body, empty without one. `status` is what the client
-    saw, empty where no reply came; `end` how it ended, if not by a whole reply: `reset`, `closed`, `lost`, `cut`,
-    or `unparsed`, where the proxy stopped parsing its link.
+    as they went to it. `fingerprint` is a checksum of the request's body, empty without one. `status` is what the
+    client saw, empty where no reply came; `end` how it ended, if not by a whole reply: `reset`, `closed`, `lost`,
+    `cut`, or `unparsed`, where the proxy stopped parsing its link.
     `faults` are the names of the injections that acted on it.
 
     `began` is when it began by the clock of the proxies. `retry_after` is how many seconds the reply asks the client to

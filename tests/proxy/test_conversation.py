@@ -51,7 +51,7 @@ class TestNothingFires:
         [entry] = talk.entries
         assert (entry.request_bytes, entry.reply_bytes) == (len(POST), len(OK))
         assert (entry.first, entry.seconds, entry.summary) == (2, 3, "POST /charge")
-        assert entry.fingerprint == "a7b6eda801e5347d"
+        assert entry.fingerprint == "3610a686-5"
 
     def test_an_entry_of_messages_that_come_whole_says_as_much(self, talk):
         talk.client(POST)
@@ -59,7 +59,17 @@ class TestNothingFires:
         talk.server(OK)
         [entry] = talk.entries
         assert (entry.request_bytes, entry.reply_bytes) == (len(POST), len(OK))
-        assert (entry.first, entry.seconds, entry.fingerprint) == (2, 2, "a7b6eda801e5347d")
+        assert (entry.first, entry.seconds, entry.fingerprint) == (2, 2, "3610a686-5")
+
+    @pytest.mark.parametrize("place", [0, 50_000, 99_999])
+    def test_a_fingerprint_is_that_of_the_whole_body_however_it_comes(self, talk, place):
+        head = b"POST /charge HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+        body = bytes(place) + b"1" + bytes(99_999 - place)
+        for says in ([head + body], [head, body[:30_000], body[30_000:]], [head + bytes(100_000)]):
+            talk.client(*says)
+            talk.server(OK)
+        whole, cut, other = (entry.fingerprint for entry in talk.entries)
+        assert whole == cut != other
 
     @pytest.mark.parametrize("pieces", [1, 2])
     def test_a_request_without_a_body_has_no_fingerprint(self, talk, pieces):
