@@ -15,6 +15,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ from brownout.testing import servers
 
 from .candidates import Candidate, Target, candidates, running
 from .chart import chart
+from .drives import NEEDS
 from .load import GENERATORS, Load
 from .measures import MEASURES, Measure
 from .processes import cpu, elsewhere
@@ -33,6 +35,7 @@ from .profiler import profiled
 from .results import Report, Result, judged, section, table
 
 QUICK_ROUNDS = 3
+QUICK = {each.name for each in MEASURES if each.quick}
 
 
 def main() -> None:
@@ -52,7 +55,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="list the measures and the candidates, and measure nothing")
     options = parser.parse_args()
     full = options.full or options.only is not None
-    wanted = [each for each in MEASURES if (full or each.quick) and re.search(options.only or "", each.name)]
+    wanted = [each for each in MEASURES if (full or each.name in QUICK) and re.search(options.only or "", each.name)]
     everybody = [
         each
         for each in candidates(options.against)
@@ -78,7 +81,7 @@ def main() -> None:
         if any(each.upstream == "redis" for each in wanted):
             upstreams["redis"] = stack.enter_context(servers.redis()).port
         for measure in wanted:
-            if getattr(measure.drive, "needs", None) in missing:
+            if NEEDS.get(type(measure.drive)) in missing:
                 continue
             rounds = min(measure.rounds, options.rounds or (measure.rounds if full else QUICK_ROUNDS))
             beside = [each for each in there if each.name in measure.beside]
@@ -98,7 +101,7 @@ def main() -> None:
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     if options.svg:
-        options.svg.write_text(chart(results))
+        options.svg.write_text(chart(each for each in results if each.name in QUICK))
 
 
 def measured(measure: Measure, targets: list[Target], load: Load, rounds: int, seconds: float) -> Result:
@@ -110,8 +113,10 @@ def measured(measure: Measure, targets: list[Target], load: Load, rounds: int, s
             work = 0.0 if target.pid is None else cpu(target.pid)
             try:
                 sample = measure.drive(target, load, seconds)
-            except RuntimeError as error:
-                raise SystemExit(f"{measure.name}, {target.candidate.name}: {error}\n{target.output}") from error
+            except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+                print(f"{measure.name}, {target.candidate.name}: {error}\n{target.output}", file=sys.stderr)
+                targets = [each for each in targets if each is not target]
+                continue
             found = dict(sample.figures)
             if sample.operations and target.pid is not None:
                 found[f"CPU µs/{measure.drive.operation}"] = (cpu(target.pid) - work) / sample.operations * 1e6

@@ -430,13 +430,16 @@ class Target:
 def running(candidates: list[Candidate], route: Route, upstream: int, folder: Path) -> Iterator[list[Target]]:
     """Start those of the candidates that can do what the route asks for."""
     targets: list[Target] = []
-    try:
+    with contextlib.ExitStack() as stack:
         for each in candidates:
             target = Target(each, route, upstream, folder)
-            if target.able:
-                targets.append(target)
+            if not target.able:
+                continue
+            stack.callback(target.close)
+            try:
                 target.start()
+            except RuntimeError as error:
+                print(error, file=sys.stderr)
+            else:
+                targets.append(target)
         yield targets
-    finally:
-        for target in targets:
-            target.close()

@@ -66,12 +66,13 @@ class Requests:
     path: str = "/orders/1"
     connections: int = 64
     script: str = ""
+    longer: int = 1
+    """How many times longer a round is: where there are many connections, their opening must not count."""
     operation = "request"
-    needs = "wrk"
 
     def __call__(self, target: Target, load: Load, seconds: float) -> Sample:
         """Return requests/s."""
-        count, took = load.wrk(target.port, self.path, self.connections, seconds, self.script)
+        count, took = load.wrk(target.port, self.path, self.connections, self.longer * seconds, self.script)
         return Sample(count, {"requests/s": count / took})
 
 
@@ -81,7 +82,6 @@ class RedisGets:
 
     connections: int = 50
     operation = "command"
-    needs = "redis-benchmark"
 
     def __call__(self, target: Target, load: Load, seconds: float) -> Sample:
         """Return commands/s."""
@@ -314,3 +314,7 @@ class Import:
         ]
         took, modules = min(runs)
         return Sample(0, {"ms": took, "modules": modules})
+
+
+NEEDS: dict[type[Drive], str] = {Requests: "wrk", RedisGets: "redis-benchmark"}
+"""The programs without which a kind of traffic cannot be made."""

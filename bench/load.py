@@ -86,7 +86,17 @@ class Load:
         file = self._folder / "wrk.lua"
         file.write_text(script)
         url = f"http://{HOST}:{port}{path}"
-        words = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(file), url]
+        words = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "--timeout",
+            "10s",
+            "-s",
+            str(file),
+            url,
+        ]
         report = subprocess.run(words, capture_output=True, text=True, check=True).stdout
         if "Socket errors" in report or (requests := re.search(r"([1-9]\d*) requests in ", report)) is None:
             raise RuntimeError(report)
