@@ -25,7 +25,7 @@ import msgspec
 from brownout.proxy.system.sockets import raise_file_limit
 from brownout.testing import servers
 
-from .candidates import Candidate, Target, candidates, running
+from .candidates import Candidate, candidates
 from .chart import chart
 from .drives import NEEDS
 from .load import GENERATORS, Load
@@ -33,6 +33,7 @@ from .measures import MEASURES, Measure
 from .processes import cpu, elsewhere
 from .profiler import profiled
 from .results import Report, Result, judged, section, table
+from .target import Target, running
 
 QUICK_ROUNDS = 3
 QUICK = {each.name for each in MEASURES if each.quick}
@@ -138,7 +139,7 @@ def version(candidate: Candidate) -> str:
         folder = Path(candidate.program).parents[2]
         words = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
     else:
-        words = [candidate.program, *candidate.version]
+        words = [candidate.program, candidate.version]
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return next((line.strip() for line in done.stdout.splitlines() if line.strip()), "")
 

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from .candidates import HOST
+from .route import HOST
 
 GET = "GET /orders/1 HTTP/1.1\r\nHost: bench\r\n\r\n"
 GENERATORS = {

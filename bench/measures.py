@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .candidates import Injection, Route
+from .chores import Command, Import, Inject, Start, Toxics
 from .drives import (
     SERVICE,
     UNIQUE,
     UPLOAD,
-    Command,
     Download,
     Drive,
     Idle,
-    Import,
-    Inject,
     Lateness,
     NewConnections,
     Pauses,
     RedisGets,
     Requests,
-    Start,
-    Toxics,
 )
+from .route import Injection, Route
 
 BROWNOUTS = ("brownout", "before")
 PROXIES = ("haproxy", "nginx", "envoy", "toxiproxy")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from brownout.cli.columns import align
 
-from .candidates import Target
 from .drives import Drive
 from .load import Load
 from .processes import modes
 from .results import BROWNOUT
+from .target import Target
 
 SHOWN = 15
 SECONDS = 3

@@ -10,10 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # bench is no package that is installed
 
-from bench.candidates import Place, Route, candidates
+from bench.candidates import candidates
 from bench.chart import chart
 from bench.measures import CPU, MEASURES, Aim, rules
 from bench.results import Result, judged, number, section, table
+from bench.route import Place, Route
 
 RESULT = Result(
     "reply of 10 chunks",
