@@ -29,6 +29,11 @@ PREFIX = "verify"
 """How the names of its injections begin, before `-1`, `-2`."""
 TIME_OVER = "the time of its test was over"
 """How a connection ends that is reset since a test hangs."""
+_SEEN: Mapping[str, Mapping[str, object]] = {
+    "refuse": {"fault": "connection_limit", "connections": 0},
+    "unreachable": {"fault": "hang"},
+}
+"""What stands for a fault where connections are not intercepted: there nobody sees who does not get one at all."""
 Told = Callable[[str], None]
 """Who is told which test begins."""
 
@@ -337,8 +342,9 @@ class Watch:
         proxy = self._fleet.expect(self._breaking.dependency)
         if not self._specs:
             for number, fault in enumerate(self._breaking.faults, 1):
-                given = {**fault, "name": f"{PREFIX}-{number}"}
-                if self._breaking.match is not None and issubclass(find(str(fault["fault"])), ExchangeFault):
+                seen = fault if self._fleet.meets else _SEEN.get(str(fault["fault"]), fault)
+                given = {**seen, "name": f"{PREFIX}-{number}"}
+                if self._breaking.match is not None and issubclass(find(str(seen["fault"])), ExchangeFault):
                     given["match"] = dict(self._breaking.match)
                 self._specs.append((proxy.name, Spec.parse(given)))
         self._placed = [proxy.inject(spec) for _, spec in self._specs]

@@ -145,12 +145,14 @@ def test_what_is_asked_of_a_service_is_judged_by_its_answers(tmp_path: Path, rat
     assert found.cell("rates", "refused", "curl")["place"] is None
 
 
-def test_the_start_of_a_service_is_a_journey(tmp_path: Path, rates: str, port: int) -> None:
+@pytest.mark.parametrize("wired", ["", 'env: {RATES: "{rates.url}"}'], ids=["intercepted", "by env"])
+def test_the_start_of_a_service_is_a_journey(wired: str, tmp_path: Path, rates: str, port: int) -> None:
     found = run(
         tmp_path,
         rates,
         f"""
         proxies: {{rates: {rates}}}
+        {wired}
         verify:
           command: {sys.executable} service.py {port} warm
           journeys: {{steady: {{url: "http://127.0.0.1:{port}/steady", degraded: [203]}}}}
@@ -159,7 +161,8 @@ def test_the_start_of_a_service_is_a_journey(tmp_path: Path, rates: str, port: i
     )
     assert found.states == {("rates", "refused", "(start)"): "failed", ("rates", "refused", "steady"): "degraded"}
     start = found.cell("rates", "refused", "(start)")
-    assert start["why"].startswith("it ended with exit code 1: URLError: ")
+    assert start["why"].startswith("it ended with exit code 1: ")
+    assert ("Connection reset by peer" if wired else "Connection refused") in start["why"]
     assert (start["place"]["file"], start["place"]["function"]) == ("service.py", "rates")
 
 
