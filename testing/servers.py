@@ -237,7 +237,7 @@ def _process(
     """A process of its own session (Ctrl-C is for us, not for it) that writes to the log and ends with the block."""
     with (
         open(folder / "log", "wb") as log,
-        _guard(kind.stop, folder) as tell,
+        guard(kind.stop, folder) as tell,
         subprocess.Popen(  # noqa: S603 - runs what the machine's owner installed
             argv,
             cwd=folder,
@@ -272,8 +272,10 @@ rm -rf "$2"
 
 
 @contextlib.contextmanager
-def _guard(stop: signal.Signals, folder: Path) -> Iterator[IO[bytes]]:
-    """A shell that, once we are dead, ends the process whose pid it was told, and removes the folder.
+def guard(stop: signal.Signals, folder: Path) -> Iterator[IO[bytes]]:
+    """Run a shell that, once we are dead, ends the process whose pid it was told, and removes the folder.
+
+    The pid goes into the pipe that the block gets, on a line of its own.
 
     PR_SET_PDEATHSIG would not do: it goes off when the thread ends that started the server, and removes no folder.
     """

@@ -1,5 +1,5 @@
-"""brownout demo: real servers made slow, broken and absent, and what real clients felt.
+"""brownout demo: what failures do, on real servers.
 
-story.py holds the steps as data and clients.py the three clients; shell.py runs what a user would type, service.py is
-the HTTP service, judgement.py compares what was measured with what was injected, page.py prints, command.py plays.
+shop/ is `brownout demo`: a shop in two builds, and which of them survives what. faults/ is `brownout demo faults`: what
+each fault does to a client, measured. command.py reads the words.
 """

@@ -1,131 +1,31 @@
-"""demo: the story, played on real servers."""
+"""demo: what failures do, on real servers."""
 
 from __future__ import annotations
 
-import contextlib
 import sys
-import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import click
 
-from ...wire.errors import BrownoutError
-from ..errors import CombinedError, show
 from ..options import examples
 
-if TYPE_CHECKING:
-    from .clients import Client
-    from .judgement import Row
-    from .shell import Shell
-    from .story import Step
 
-NOT_AS_INJECTED = 1
+@click.command(epilog=examples("brownout demo", "brownout demo faults"))
+@click.argument("what", type=click.Choice(["shop", "faults"]), default="shop", required=False)
+def demo(what: str) -> None:
+    """Show on real servers what failures do.
 
+    Runs `brownout verify` on two builds of a small shop, one with the usual mistakes and one without, and shows which
+    of them survives which failure. `brownout demo faults` shows what each fault does to a client, and measures it.
 
-@click.command(epilog=examples("brownout demo"))
-def demo() -> None:
-    """Show on real servers what each failure does to real clients.
+    Starts what it needs on free ports of this machine. The shop takes less than two minutes and leaves a report of each
+    build; the faults take less than one and leave nothing.
 
-    Starts a Redis, a Postgres and a small HTTP service on free ports, puts a proxy before each, makes them slow,
-    narrow, broken, silent and absent, heals them, and measures. Takes less than a minute and leaves nothing behind.
-
-    Exits with 1 where the clients did not feel what was injected.
+    Exits with 1 where a mistake is not found, something else is, or a client did not feel what was injected.
 
     Needs pip install 'brownout[demo]'.
     """
-    from . import page
-    from .clients import require
-
-    require()
-    begun = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        rows = _play(stack)
-        page.title(
-            "Measured beside injected",
-            "Each takes at least what was injected, and at most half a second more: a machine has other work as well.",
-        )
-        page.table(rows)
-    wrong = [(row.step.name, *each) for row in rows for each in row.wrong().items()]
-    figures = sum(len(row.measured) for row in rows)
-    page.title(
-        f"{figures - len(wrong)} of {figures} figures are as injected; it took {time.monotonic() - begun:.0f} s."
-    )
-    if not wrong:
-        page.say("Yours: brownout run -p NAME=UPSTREAM; what else can go wrong: brownout faults")
-    for step, name, sentence in wrong:
-        show(BrownoutError(f"{step} on {name}: {sentence}"))
-    sys.exit(NOT_AS_INJECTED if wrong else 0)
-
-
-def _play(stack: contextlib.ExitStack) -> list[Row]:
-    """Tell the story, and return what was measured."""
-    from . import page
-    from .clients import Http, Postgres, Redis
-    from .service import service
-    from .shell import running
-    from .story import STORY
-
-    page.title(
-        "Three dependencies, and a proxy before each",
-        "Brownout stands between a service and what it depends on, and makes that fail on command. All is real here: "
-        "the servers, the client libraries, the failures.",
-    )
-    page.say("")
-    upstreams = _servers(stack)
-    upstreams["http"] = f"http://{stack.enter_context(service())}"
-    page.say("http      http.server in this process")
-    shell = stack.enter_context(running(upstreams))
-    address = shell.addresses()
-    redis = Redis(f"redis://{address['redis']}")
-    redis.fill()
-    postgres = Postgres(f"postgres://postgres@{address['postgres']}/postgres")
-    clients: dict[str, Client] = {"redis": redis, "postgres": postgres, "http": Http(address["http"])}
-    for client in clients.values():
-        stack.callback(client.close)
-    return [_chapter(number, step, clients, shell) for number, step in enumerate(STORY, 1)]
-
-
-def _servers(stack: contextlib.ExitStack) -> dict[str, str]:
-    """Start the real servers, and return their URLs. Raises CombinedError with all that cannot be started."""
-    from ...testing import servers
-    from . import page
-
-    urls: dict[str, str] = {}
-    wrong: list[BrownoutError] = []
-    for start in (servers.redis, servers.postgres):
-        try:
-            server = stack.enter_context(start())
-        except BrownoutError as error:
-            wrong.append(error)
-        else:
-            urls[server.kind] = server.url
-            page.say(f"{server.kind:10}{server.program.name}, process {server.pid}")
-    if wrong:
-        raise CombinedError(wrong)
-    return urls
-
-
-def _chapter(number: int, step: Step, clients: Mapping[str, Client], shell: Shell) -> Row:
-    """Inject, let each client ask, and heal."""
-    from . import page
-    from .judgement import Row, measure
-
-    page.title(f"{number}  {step.title}", step.why)
-    words = {name: ["inject", name, step.fault] for name in clients if step.fault}
-    lines = {name: page.typed(words[name]) if step.fault else name for name in clients}
-    row = Row(step, {})
-    for name, client in clients.items():
-        page.begun(lines[name], max(map(len, lines.values())))
-        if step.fault:
-            try:
-                shell.run(words[name])
-            except BrownoutError:
-                page.say("")  # the line had no end yet
-                raise
-        row.measured[name] = measure(step, client)
-        page.felt(client.large if step.large else client.small, row.measured[name], good=name not in row.wrong())
-    if step.fault:
-        page.command(["heal"])
-        shell.run(["heal"])
-    return row
+    if what == "faults":
+        from .faults.play import play
+    else:
+        from .shop.play import play
+    sys.exit(play())

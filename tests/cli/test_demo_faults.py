@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from brownout.cli.demo import page
+from brownout.cli.demo.faults import page
 from brownout.testing import servers
 from brownout.wire.errors import BrownoutError
 
@@ -33,11 +33,11 @@ TABLE = """
 
 
 class Demo:
-    """A `brownout demo` as a process of its own."""
+    """A `brownout demo faults` as a process of its own."""
 
     def __init__(self, **env: str) -> None:
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen([*PROGRAM, "demo"], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment(**env))  # fmt: skip
+        self.process = subprocess.Popen([*PROGRAM, "demo", "faults"], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment(**env))  # fmt: skip
         self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
 
     def close(self) -> None:
@@ -145,8 +145,8 @@ def test_faults_that_do_nothing_are_found_out(demos: contextlib.ExitStack, tmp_p
 def test_a_proxy_that_dies_is_an_error_on_a_line_of_its_own(demos: contextlib.ExitStack) -> None:
     demo = start(demos)
     demo.out.until("inject redis latency")
-    known = processes()
-    [run] = [pid for pid in descendants(demo.process.pid) if " brownout.cli run " in known[pid].command]
+    children, known = descendants(demo.process.pid), processes()
+    [run] = [pid for pid in children if pid in known and " brownout.cli run " in known[pid].command]
     os.kill(run, signal.SIGKILL)
     assert demo.process.wait(TEST_DEADLINE) == 2
     assert demo.out.all()[-1].startswith("  $ brownout ")
@@ -190,7 +190,7 @@ def test_a_signal_ends_it_with_all_its_children(
 def test_without_its_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("redis", "psycopg"):
         monkeypatch.setitem(sys.modules, name, None)
-    result = command("demo")
+    result = command("demo", "faults")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "error: the demo needs redis (import of redis halted; None in sys.modules) and "
@@ -205,7 +205,7 @@ def test_all_servers_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(servers, "redis", lambda: missing("redis"))
     monkeypatch.setattr(servers, "postgres", lambda: missing("postgres"))
-    result = command("demo")
+    result = command("demo", "faults")
     assert result.exit_code == 2
     assert result.stderr == (
         "error: no redis here\nhint:  install redis\nerror: no postgres here\nhint:  install postgres\n"

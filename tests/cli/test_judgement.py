@@ -2,8 +2,8 @@ import types
 
 import pytest
 
-from brownout.cli.demo.judgement import Measured, Row, measure
-from brownout.cli.demo.story import STORY
+from brownout.cli.demo.faults.judgement import Measured, Row, measure
+from brownout.cli.demo.faults.story import STORY
 
 STEPS = {step.name: step for step in STORY}
 RESET = ConnectionResetError(104, "Connection reset by peer")
@@ -45,7 +45,9 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("brownout.cli.demo.judgement.time", types.SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr(
+        "brownout.cli.demo.faults.judgement.time", types.SimpleNamespace(perf_counter=lambda: clock.now)
+    )
     return clock
 
 

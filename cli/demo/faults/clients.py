@@ -7,7 +7,7 @@ import http.client
 import importlib
 from typing import TYPE_CHECKING, Protocol
 
-from ...wire.errors import BrownoutError
+from ....wire.errors import BrownoutError
 from .story import CLIENT_TIMEOUT, PAGE
 
 if TYPE_CHECKING:

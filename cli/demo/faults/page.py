@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from ..columns import align
+from ...columns import align
 from .judgement import Measured, Row, bounds, failure, milliseconds
 from .story import Step
 

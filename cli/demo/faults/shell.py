@@ -9,8 +9,8 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from ...control.client import VARIABLE, Client
-from ...wire.errors import BrownoutError
+from ....control.client import VARIABLE, Client
+from ....wire.errors import BrownoutError
 from . import page
 
 DEADLINE = 20.0
