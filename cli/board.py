@@ -85,7 +85,8 @@ def _board(
 
 
 def _caller(view: ProxyCallerView) -> tuple[str, str, str, str]:
-    name = f"by {view['program']}" + (f" ({view['worker']})" if view["worker"] else "")
+    whose = ", ".join(each for each in (view["container"], view["worker"]) if each)
+    name = f"by {view['program']}" + (f" ({whose})" if whose else "")
     sent, received = figures.size(view["sent"]), figures.size(view["received"])
     return name, figures.many(view["connections"], "connection"), f"sent {sent}", f"received {received}"
 

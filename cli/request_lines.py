@@ -55,9 +55,9 @@ class Lines:
 
 
 def _caller(view: RequestView) -> str:
-    """Return the program, and for which test of which worker; `-` where nobody knows."""
+    """Return the program, in which container, and for which test of which worker; `-` where nobody knows."""
     test = view["test"].rpartition("::")[2]
-    whose = " ".join(word for word in (view["worker"], test) if word)
+    whose = " ".join(word for word in (view["container"], view["worker"], test) if word)
     return _printable(f"{view['caller'] or '-'}{f' ({whose})' if whose else ''}")
 
 

@@ -78,7 +78,7 @@ def dependencies_view(fleet: Fleet, interception: Interception) -> DependenciesV
 
 def _view(proxy: Proxy) -> DependencyView:
     programs: dict[str, Counter[str]] = {}
-    for (program, _), said in proxy.by_caller().items():
+    for (program, *_), said in proxy.by_caller().items():
         programs.setdefault(program, Counter()).update(said)
     callers = [
         CallerView(program=program, connections=said["connections"], sent=said["sent"], received=said["received"])

@@ -159,7 +159,7 @@ FAMILIES = (
     ),
     Family(
         "counter", "brownout_caller_connections_total", "Connections by the client's program, where that is known.",
-        ("proxy", "program", "worker"),
+        ("proxy", "program", "container", "worker"),
         _each(lambda proxy: {caller: said["connections"] for caller, said in proxy.by_caller().items()}),
     ),
     Family(

@@ -67,6 +67,8 @@ class Request(NamedTuple):
     """The program of the client, without its settings; empty where nobody knows."""
     process: int | None
     """Its process."""
+    container: str
+    """The container in which that runs, in the 12 digits that `docker ps` shows; empty outside of one."""
     worker: str
     """The worker of pytest-xdist to which it belongs, such as `gw0`; else empty."""
     test: str
@@ -118,6 +120,8 @@ class Connection(NamedTuple):
     """The program of the client, without its settings; empty where nobody knows."""
     process: int | None
     """Its process."""
+    container: str
+    """The container in which that runs, in the 12 digits that `docker ps` shows; empty outside of one."""
     worker: str
     """The worker of pytest-xdist to which it belongs, such as `gw0`; else empty."""
     test: str
@@ -217,6 +221,7 @@ def _request(view: RequestView, place: Attempt) -> Request:
         failed=_request_failed(view),
         caller=view["caller"],
         process=view["process"],
+        container=view["container"],
         worker=view["worker"],
         test=view["test"],
     )
@@ -262,6 +267,7 @@ def _connection(view: ConnectionView, place: Attempt) -> Connection:
         failed=_connection_failed(view),
         caller=view["caller"],
         process=view["process"],
+        container=view["container"],
         worker=view["worker"],
         test=view["test"],
     )

@@ -32,9 +32,10 @@ class Bytes(TypedDict):
 
 
 class ProxyCallerView(TypedDict):
-    """What a program did on a proxy, of one worker of pytest-xdist or outside of any."""
+    """What a program did on a proxy: in one container or outside, of one worker of pytest-xdist or of none."""
 
     program: str
+    container: str
     worker: str
     connections: int
     sent: int
@@ -186,6 +187,8 @@ class RequestView(TypedDict):
     """The client's program, without its settings; empty where nobody knows."""
     process: int | None
     """Its process."""
+    container: str
+    """The container in which that runs, in the 12 digits that `docker ps` shows; empty outside of one."""
     worker: str
     """The worker of pytest-xdist to which it belongs: `gw0`; else empty."""
     test: str
@@ -223,6 +226,8 @@ class ConnectionView(TypedDict):
     """The client's program, without its settings; empty where nobody knows."""
     process: int | None
     """Its process."""
+    container: str
+    """The container in which that runs, in the 12 digits that `docker ps` shows; empty outside of one."""
     worker: str
     """The worker of pytest-xdist to which it belongs: `gw0`; else empty."""
     test: str
@@ -295,12 +300,13 @@ def proxy_view(proxy: Proxy) -> ProxyView:
         "callers": [
             {
                 "program": program,
+                "container": container,
                 "worker": worker,
                 "connections": said["connections"],
                 "sent": said["sent"],
                 "received": said["received"],
             }
-            for (program, worker), said in proxy.by_caller().items()
+            for (program, container, worker), said in proxy.by_caller().items()
         ],
         "injections": [found_view(each, *found) for each, found in findings.items()],
     }
@@ -386,6 +392,7 @@ def request_view(entry: Entry) -> RequestView:
         "left_seconds": None if entry.left is None else round(entry.left, 6),
         "caller": "" if entry.caller is None else entry.caller.program,
         "process": None if entry.caller is None else entry.caller.process,
+        "container": "" if entry.caller is None else entry.caller.container,
         "worker": "" if entry.caller is None or entry.caller.worker is None else entry.caller.worker.name,
         "test": "" if entry.caller is None else entry.caller.test_at(entry.began),
     }
@@ -408,6 +415,7 @@ def connection_view(entry: ConnectionEntry) -> ConnectionView:
         "faults": list(entry.faults),
         "caller": "" if entry.caller is None else entry.caller.program,
         "process": None if entry.caller is None else entry.caller.process,
+        "container": "" if entry.caller is None else entry.caller.container,
         "worker": "" if entry.caller is None or entry.caller.worker is None else entry.caller.worker.name,
         "test": "" if entry.caller is None else entry.caller.test_at(entry.began),
     }

@@ -3,6 +3,7 @@
     caller: orders                        a program: orders, python orders.py, python -m orders
     caller: {command: "*manage.py migrate*"}
     caller: {process: 4711}               that process, and those that it started
+    caller: {container: 3f2a8c1d9e0b}
     caller: {worker: gw1}                 a worker of pytest-xdist, and all processes that it started
     caller: {test: "*test_checkout*"}     the same, of one that runs such a test
 
@@ -17,6 +18,8 @@ from typing import NamedTuple, Self
 
 from .settings import Problem, SettingsError, unknown
 
+CONTAINER_DIGITS = 12
+"""As many digits of a container's number are known as `docker ps` shows."""
 LONGEST = 1024
 """The longest pattern, in characters."""
 _EXAMPLE = 'write the name of a program, or a mapping like {command: "*manage.py migrate*"}'
@@ -28,6 +31,7 @@ class Callers(NamedTuple):
     program: str = ""
     command: str = ""
     process: int | None = None
+    container: str = ""
     worker: str = ""
     test: str = ""
 
@@ -49,6 +53,8 @@ class Callers(NamedTuple):
             raise SettingsError(wrong)
         found = {key: str(value) for key, value in given.items()}
         number = found.pop("process", None)
+        if "container" in found:
+            found["container"] = found["container"][:CONTAINER_DIGITS]
         return cls(process=None if number is None else int(number), **found)
 
     def to_mapping(self) -> str | dict[str, str | int]:
@@ -71,6 +77,7 @@ CALLER_KEYS = {
     "program": "The program, without its settings, or a part of its name: `orders` also means `python orders.py`.",
     "command": "The whole command line.",
     "process": "The number of a process, which also means those that it started.",
+    "container": "The number of a container, as `docker ps` shows it, or a glob of one; `*` means any container.",
     "worker": "The worker of pytest-xdist, like `gw1`, and what it has started.",
     "test": "The pytest test that the worker runs: its node id or its name.",
 }

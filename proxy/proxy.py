@@ -44,8 +44,8 @@ from .system.refusals import refusals
 EXPECTED = Address("", 0, scheme=AUTO, url=NOT_MET, wrong="the command has not connected to it")
 """The upstream of a proxy that is expected."""
 MOST_CALLERS = 100
-"""How many programs, each with its worker, are told apart on a proxy."""
-Callers = dict[tuple[str, str], Counter[str]]
+"""How many programs, each with its container and its worker, are told apart on a proxy."""
+Callers = dict[tuple[str, str, str], Counter[str]]
 
 
 class Proxy:
@@ -125,7 +125,7 @@ class Proxy:
         return self._sent[stream] + sum(_side(link, stream).sent for link in self.links.values())
 
     def by_caller(self) -> Callers:
-        """Return by program and worker what clients did so far: `connections`, bytes `sent` and `received`."""
+        """Return by program, container and worker what clients did: `connections`, bytes `sent` and `received`."""
         counted = {caller: Counter(each) for caller, each in self.callers.items()}
         for link in self.links.values():
             count_caller(counted, link)
@@ -476,9 +476,9 @@ def count_caller(callers: Callers, link: Link) -> None:
     """
     if link.caller is not None:
         worker = link.caller.worker
-        caller = (link.caller.program, "" if worker is None else worker.name)
+        caller = (link.caller.program, link.caller.container, "" if worker is None else worker.name)
         if caller not in callers and len(callers) >= MOST_CALLERS:
-            caller = (OTHERS, "")
+            caller = (OTHERS, "", "")
         found = callers.setdefault(caller, Counter())
         found.update(connections=1, sent=link.client.bytes, received=link.server.bytes)
 

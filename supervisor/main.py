@@ -162,8 +162,8 @@ def _policy(said: dict[str, Any]) -> Policy:
     return policy._replace(routes=routes, scoped=scoped)
 
 
-def _scope(program: str, command: str, within: list[list[int | str]], apart: list[int]) -> Scope:
-    return Scope(program, command, tuple(tuple(group) for group in within), tuple(apart))
+def _scope(program: str, command: str, within: list[list[int | str]], apart: list[int], container: str) -> Scope:
+    return Scope(program, command, tuple(tuple(group) for group in within), tuple(apart), container)
 
 
 def main(words: list[str]) -> None:

@@ -15,6 +15,12 @@ _MOST_KNOWN = 1000
 """How many processes are remembered."""
 _DEEPEST = 100
 """How many generations are followed."""
+_CONTAINER = re.compile(rb"[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", re.MULTILINE)
+"""The number of a container in the name of its control group, as the engines of OCI give it: `/docker/3f2a...`,
+`/system.slice/docker-3f2a....scope`, `/kubepods.slice/.../cri-containerd-3f2a....scope`, `/machine.slice/libpod-...`.
+"""
+_SHOWN = 12
+"""How many of its digits tell a container: as many as `docker ps` shows."""
 
 
 class Process:
@@ -23,12 +29,13 @@ class Process:
     `program` is what its command line is called, without its settings, which may be secrets: `psql`, `python app.py`.
     """
 
-    __slots__ = ("_command", "_family", "_mark", "_names", "answers", "number", "program")
+    __slots__ = ("_command", "_container", "_family", "_mark", "_names", "answers", "number", "program")
 
     def __init__(self, number: int, program: str | None = None) -> None:
         self.number = number
         self.program = program_of(number) if program is None else program
         self._command: str | None = None
+        self._container: str | None = None
         self._family: tuple[int, ...] | None = None
         self._mark: str | None = None
         self._names: tuple[str, ...] | None = None
@@ -49,6 +56,14 @@ class Process:
         if self._command is None:
             self._command = " ".join(_words(self.number)).strip()
         return self._command
+
+    @property
+    def container(self) -> str:
+        """The number of its container, in 12 digits as `docker ps` shows it; empty outside of one (cgroups(7))."""
+        if self._container is None:
+            found = _CONTAINER.search(_read(self.number, "cgroup"))
+            self._container = found[1][:_SHOWN].decode() if found else ""
+        return self._container
 
     @property
     def family(self) -> tuple[int, ...]:

@@ -14,7 +14,8 @@ _MOST = 1000
 class Scope(NamedTuple):
     """Connections of processes for which all of this holds; what is empty holds for every one.
 
-    `program` is a glob of one of the process's names, `command` one of its command line. `within`: of each group, the
+    `program` is a glob of one of the process's names, `command` one of its command line, `container` one of the number
+    of its container. `within`: of each group, the
     process is one of them, descends from one or bears the mark of one. Of those that are `apart` it is, and descends
     from, none.
     """
@@ -23,6 +24,7 @@ class Scope(NamedTuple):
     command: str = ""
     within: tuple[tuple[int | str, ...], ...] = ()
     apart: tuple[int, ...] = ()
+    container: str = ""
 
     def fits(self, process: Process) -> bool:
         """Say whether it holds for a process."""
@@ -37,6 +39,8 @@ class Scope(NamedTuple):
         if self.program and not any(fnmatchcase(name, self.program) for name in process.names):
             return False
         if self.command and not fnmatchcase(process.command, self.command):
+            return False
+        if self.container and not (process.container and fnmatchcase(process.container, self.container)):
             return False
         if self.apart and not set(self.apart).isdisjoint(process.family):
             return False

@@ -9,10 +9,12 @@ from .workers import Worker
 class Caller:
     """The process whose connection it is, and the `worker` that runs tests to which it belongs, if any."""
 
-    __slots__ = ("who", "worker")
+    __slots__ = ("container", "who", "worker")
 
     def __init__(self, who: Process, worker: Worker | None = None) -> None:
         self.who = who
+        self.container = who.container
+        """The number of its container, in 12 digits; empty outside of one. It is read while the process is there."""
         self.worker = worker
 
     @property

@@ -167,7 +167,7 @@ class Workers:
         if owner is not None:
             within.append(owner.members)
         apart = tuple(self._shared) if meant.worker or meant.test or owner is not None else ()
-        return Scope(meant.program, meant.command, tuple(within), apart)
+        return Scope(meant.program, meant.command, tuple(within), apart, meant.container)
 
     def _members(self, fits: Callable[[Worker], bool]) -> tuple[int | str, ...]:
         return tuple(member for worker in self if fits(worker) for member in worker.members)

@@ -89,13 +89,13 @@ def test_what_a_toxiproxy_does_not_count_is_a_dash() -> None:
 
 def test_the_board_shows_who_connects_where_that_is_asked_for() -> None:
     callers = [
-        {"program": "python orders.py", "worker": "", "connections": 1, "sent": 1234, "received": 0},
-        {"program": "psql", "worker": "gw0", "connections": 12, "sent": 5, "received": 5_000_000},
+        {"program": "python orders.py", "container": "3f2a8c1d9e0b", "worker": "", "connections": 1, "sent": 1234, "received": 0},
+        {"program": "psql", "container": "", "worker": "gw0", "connections": 12, "sent": 5, "received": 5_000_000},
     ]
     views = [view("redis", callers=callers, injections=[injection("reset", "mine")])]
     shown = [
-        ("  by python orders.py    1 connection  sent 1.23 KB      received 0 B", "caller"),
-        ("  by psql (gw0)        12 connections      sent 5 B  received 5.00 MB", "caller"),
+        ("  by python orders.py (3f2a8c1d9e0b)    1 connection  sent 1.23 KB      received 0 B", "caller"),
+        ("  by psql (gw0)                       12 connections      sent 5 B  received 5.00 MB", "caller"),
     ]
     for board in (with_addresses(views, 200, callers=True), with_rates(views, {}, callers=True)):
         assert [tuple(line) for line in board[2:4]] == shown

@@ -36,7 +36,7 @@ def exposed() -> str:
             proxy = await fleet.add("p", "127.0.0.1:9")
             proxy.inject(Spec.parse("latency:1ms"))
             carried(proxy, entry(1))
-            proxy.callers["psql", ""] = Counter(connections=1)
+            proxy.callers["psql", "", ""] = Counter(connections=1)
             return (await expose(fleet))[0].decode()
 
     return asyncio.run(scrape())

@@ -156,9 +156,9 @@ def test_names_keep_to_the_conventions(running: Running) -> None:
     proxy = add(running)
     inject(running, proxy, fault="latency", latency="1ms")
     do(running, lambda: carried(proxy, entry(1)))
-    do(running, lambda: proxy.callers.update({("psql", "gw0"): Counter(connections=3)}))
+    do(running, lambda: proxy.callers.update({("psql", "", "gw0"): Counter(connections=3)}))
     text = answer(running)[1]
-    assert 'brownout_caller_connections_total{program="psql",proxy="echo",worker="gw0"} 3.0' in text
+    assert 'brownout_caller_connections_total{container="",program="psql",proxy="echo",worker="gw0"} 3.0' in text
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     assert types.keys() == dict(re.findall(r"^# HELP (\S+) (.+\.)$", text, re.MULTILINE)).keys()
     assert (

@@ -15,7 +15,7 @@ def request(**values: object) -> RequestView:
         "operation": "POST /charge/{}", "request": "POST /charge/17?token=***", "status": "200", "outcome": "2xx",
         "end": "", "first_seconds": 0.1, "seconds": 0.2, "request_bytes": 345, "reply_bytes": 678,
         "fingerprint": "9f86d081", "request_complete": True, "faults": [], "began": 100.0, "identity": "id", "idempotency_key": "",
-        "idempotent": False, "retry_after": None, "left_seconds": None, "caller": "", "process": None, "worker": "", "test": "",
+        "idempotent": False, "retry_after": None, "left_seconds": None, "caller": "", "process": None, "container": "", "worker": "", "test": "",
     }  # fmt: skip
     return {**view, **values}
 
@@ -24,7 +24,7 @@ def connection(**values: object) -> ConnectionView:
     view: ConnectionView = {
         "seq": 1, "at": "2026-11-24T03:23:51.187Z", "proxy": "cache", "connection": 1, "opened": True,
         "end": "closed by client", "began": 100.0, "seconds": 2.0, "left_seconds": None, "sent": 10, "received": 20,
-        "faults": [], "caller": "", "process": None, "worker": "", "test": "",
+        "faults": [], "caller": "", "process": None, "container": "", "worker": "", "test": "",
     }  # fmt: skip
     return {**view, **values}
 
@@ -56,6 +56,7 @@ def test_a_request_has_all_of_this() -> None:
         failed=True,
         caller="",
         process=None,
+        container="",
         worker="",
         test="",
     )
@@ -127,6 +128,7 @@ def test_a_connection_has_all_of_this() -> None:
         failed=True,
         caller="",
         process=None,
+        container="",
         worker="",
         test="",
     )

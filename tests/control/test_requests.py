@@ -45,6 +45,7 @@ VIEW = {
     "left_seconds": None,
     "caller": "",
     "process": None,
+    "container": "",
     "worker": "",
     "test": "",
 }

@@ -20,6 +20,8 @@ from brownout.supervisor.scope import Scope
         ({"program": "7"}, Callers("7"), {"program": "7"}),
         ({"program": 7}, Callers("7"), {"program": "7"}),
         ({"command": "*migrate*"}, Callers(command="*migrate*"), {"command": "*migrate*"}),
+        ({"container": "3f2a*"}, Callers(container="3f2a*"), {"container": "3f2a*"}),
+        ({"container": "3f2a8c1d9e0b" + "0" * 52}, Callers(container="3f2a8c1d9e0b"), {"container": "3f2a8c1d9e0b"}),
         ({"process": "7", "program": "psql"}, Callers("psql", process=7), {"program": "psql", "process": 7}),
     ],
 )

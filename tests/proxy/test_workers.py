@@ -73,6 +73,7 @@ def test_labels_tell_whose_a_name_is(workers: Workers) -> None:
     [
         (Callers("psql"), Scope("psql")),
         (Callers(process=7, command="*x*"), Scope(command="*x*", within=((7,),))),
+        (Callers(container="3f2a*"), Scope(container="3f2a*")),
         (Callers(worker="gw0"), Scope(within=((10, "gw0 of r"),))),
         (Callers(worker="gw*"), Scope(within=((10, "gw0 of r", 11),))),
         (Callers(worker="gw7"), Scope(within=((),))),
