@@ -96,7 +96,7 @@ class Command:
                 "the command reaches nothing over TCP", "`brownout deps -- COMMAND` says what was not seen"
             )
         known.journeys[NAME] = Journey(NAME, round(ran.seconds, 3))
-        known.usual[NAME] = Journeyed(NAME, ran.seconds, ran.traffic, by_entry=False)
+        known.usual[NAME] = Journeyed(NAME, ran.seconds, ran.traffic, by_entry=False, twice=2 * ran.seconds)
         known.note_used(NAME, "test", ran.traffic)
         return jobs
 

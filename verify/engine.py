@@ -31,8 +31,6 @@ from .service import Service
 from .starts import note_start
 from .tests import Tests
 
-_LASTING = ("hangs", "unreachable")
-
 
 class Source(Protocol):
     """Where journeys come from: tests, a command, or what is asked of a service."""
@@ -133,7 +131,8 @@ class Engine:
             self._progress.say(f"{len(self.cells)} of {len(planned)} cells are done, by the report")
         self._plan = planned
         left = self._left()
-        self._progress.planned(left, found, [self._estimate(cell) / jobs for cell in left])
+        estimates = [each.estimate(known.usual[each.journey], wanted.cell_timeout) / jobs for each in left]
+        self._progress.planned(left, found, estimates)
 
     @property
     def planned(self) -> bool:
@@ -143,12 +142,6 @@ class Engine:
     def _left(self) -> list[Planned]:
         """Return what is still to be run."""
         return [each for each in self._plan if each.key not in self.cells]
-
-    def _estimate(self, cell: Planned) -> float:
-        """Return about how many seconds a cell will take."""
-        lasts = cell.failure.name in _LASTING
-        late = self._wanted.cell_timeout / 3 if lasts else 2 * cell.failure.delays
-        return 0.3 + 3 * self._known.usual[cell.journey].seconds + late
 
     async def _run_cells(self, source: Source, lanes: Sequence[Lane]) -> None:
         waiting = deque(self._left())

@@ -10,6 +10,8 @@ from .document import Cell, Dependency, State
 from .failures import Failure, Level, failures
 from .watch import Breaking, Traffic
 
+_LASTING = ("hangs", "unreachable")
+"""Failures that end with the time of a test, unless the test has a time-out of its own."""
 _SLACK = 1.5
 """How many more round trips than the healthy run it may need under a failure: connecting anew costs some."""
 
@@ -17,13 +19,15 @@ _SLACK = 1.5
 class Journeyed(NamedTuple):
     """A journey in its healthy run: how long it took, and what it used itself.
 
-    `by_entry`: the client by which it calls the application is known.
+    `by_entry`: the client by which it calls the application is known. `twice`: how many seconds two calls of it took,
+    with all that is done around them.
     """
 
     name: str
     seconds: float
     inside: Mapping[str, Traffic]
     by_entry: bool
+    twice: float
 
 
 class Planned(NamedTuple):
@@ -39,6 +43,12 @@ class Planned(NamedTuple):
     def key(self) -> tuple[str, str, str, str]:
         """What it is, in words."""
         return self.dependency, self.operation, self.failure.name, self.journey
+
+    def estimate(self, journey: Journeyed, cell_timeout: float) -> float:
+        """Return about how many seconds it takes: a call under the failure, and one after it."""
+        if self.failure.name in _LASTING:
+            return journey.twice + cell_timeout
+        return journey.twice + journey.inside[self.dependency].trips * self.failure.delays
 
     def left_out(self, state: State, why: str) -> Cell:
         """Return the cell as one that was not run."""
@@ -130,5 +140,4 @@ def _match(operation: str) -> Mapping[str, str] | None:
 
 
 def _budget(healthy: float, traffic: Traffic, failure: Failure, margin: float) -> float:
-    trips = max(traffic.turns, traffic.requests)
-    return round(2 * healthy + trips * failure.delays * _SLACK + margin, 1)
+    return round(2 * healthy + traffic.trips * failure.delays * _SLACK + margin, 1)

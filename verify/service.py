@@ -71,7 +71,7 @@ class Service:
             unsafe = {dependency: traffic.unsafe for dependency, traffic in inside.items()}
             known.healthy[name] = Healthy(seconds, answers, most, repeatable=True, unsafe=unsafe)
             if inside:
-                known.usual[name] = Journeyed(name, seconds, inside, by_entry=False)
+                known.usual[name] = Journeyed(name, seconds, inside, by_entry=False, twice=2 * seconds)
         if red:
             raise RedError(f"red with nothing broken: {', '.join(red)}", "mend that first")
         if not known.usual:
@@ -136,7 +136,9 @@ class Service:
         failure = None
         if not found.green:
             frames = [] if logged is None else logged["frames"]
-            failure = Failure(type="AssertionError", text=found.wrong, frames=frames, libraries=[], shown=found.wrong)
+            failure = Failure(
+                type="AssertionError", text=found.wrong, frames=frames, libraries=[], handed="", shown=found.wrong
+            )
         await stage.fleet.hangups_heard(_PAUSE)
         said = Phase(
             outcome="passed" if found.green else "failed",

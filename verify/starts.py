@@ -32,7 +32,7 @@ def note_start(known: Known, fleet: Fleet, seconds: float) -> None:
     """Take what was asked of dependencies so far by what took these `seconds` to start."""
     if found := so_far(fleet):
         known.journeys[NAME] = Journey(NAME, round(seconds, 3))
-        known.usual[NAME] = Journeyed(NAME, seconds, found, by_entry=False)
+        known.usual[NAME] = Journeyed(NAME, seconds, found, by_entry=False, twice=2 * seconds)
         known.note_used(NAME, "start", found)
 
 

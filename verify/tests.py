@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -93,11 +94,14 @@ class Tests:
             )
         self._progress.phase("alone", len(reached))
         waiting, found = deque(reached), dict[str, tuple[Seen, Ran]]()
+        took: dict[str, float] = {}
 
         async def work(lane: Lane) -> None:
             while waiting:
                 seen = waiting.popleft()
+                began = time.monotonic()
                 watch, ran = await self._healthy(lane, [seen.test], calls=2, usual=seen.inside)
+                took[seen.test] = time.monotonic() - began
                 found[seen.test] = watch.seen[0] if watch.seen else Seen(seen.test), ran
 
         await asyncio.gather(*map(work, lanes))
@@ -113,7 +117,7 @@ class Tests:
             self._known.notes.append(f"--jobs {len(lanes)} is not used: tests that are green alone fail beside others")
         red: list[str] = []
         for seen in reached:
-            self._know(seen, *found[seen.test], red)
+            self._know(seen, *found[seen.test], took[seen.test], red)
         if self._known.usual and not any(each.by_entry for each in self._known.usual.values()):
             self._known.notes.append(
                 "no test calls the application by a client that is known, so its answers are not seen: tests are "
@@ -134,8 +138,8 @@ class Tests:
             green = [each for each in (watch.seen[0].calls if watch.seen else ()) if each.green]
             found.chance |= {name for name in doubtful if any(name not in each.inside for each in green)}
 
-    def _know(self, together: Seen, alone: Seen, ran: Ran, red: list[str]) -> None:
-        """Take what is known of a test in health."""
+    def _know(self, together: Seen, alone: Seen, ran: Ran, took: float, red: list[str]) -> None:
+        """Take what is known of a test in health; `took`: how many seconds its run alone took."""
         first = alone.calls[0] if alone.calls else None
         green, before = first is not None and first.green, _is_green(together)
         if not green and not before and not _reason(alone):
@@ -175,7 +179,7 @@ class Tests:
             seconds, answers, most, repeatable, fixtures, beside, gone, unsafe, bodies
         )
         entered = alone.entered or together.entered
-        known.usual[together.test] = Journeyed(together.test, seconds, inside, entered)
+        known.usual[together.test] = Journeyed(together.test, seconds, inside, entered, took)
 
     async def cell(self, lane: Lane, cell: Planned) -> Cell:
         """Run a test under a failure, then with all well again.

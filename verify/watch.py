@@ -65,6 +65,11 @@ class Traffic(NamedTuple):
         return sum(self.operations.values())
 
     @property
+    def trips(self) -> int:
+        """How often something waited for a reply."""
+        return max(self.turns, self.requests)
+
+    @property
     def unsafe(self) -> int:
         """How often something was asked that is not to be done twice."""
         return sum(count for name, count in self.operations.items() if name.startswith(("POST ", "PATCH ")))

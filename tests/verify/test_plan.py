@@ -12,8 +12,8 @@ REDIS = Dependency("redis", "redis", "redis://127.0.0.1:6379")
 PAYMENTS = Dependency("payments", "http", "http://127.0.0.1:9000")
 PAY, SEARCH = "tests/test_shop.py::test_pay[a/b]", "tests/test_shop.py::test_search"
 JOURNEYS = [
-    Journeyed(PAY, 0.5, {"payments": Traffic(1, 2, {"POST /charge/{}": 1, "GET /rates": 1})}, by_entry=True),
-    Journeyed(SEARCH, 0.1, {"redis": Traffic(1, 3)}, by_entry=False),
+    Journeyed(PAY, 0.5, {"payments": Traffic(1, 2, {"POST /charge/{}": 1, "GET /rates": 1})}, by_entry=True, twice=2.0),
+    Journeyed(SEARCH, 0.1, {"redis": Traffic(1, 3)}, by_entry=False, twice=0.7),
 ]
 
 
@@ -51,7 +51,13 @@ def test_a_file_chooses_failures_of_any_level() -> None:
 def test_the_budget_is_what_health_takes_twice_what_the_failure_adds_and_the_margin() -> None:
     budgets = {each.key[2]: each.breaking.budget for each in plan([REDIS], JOURNEYS, "smoke", (), 15.0, {})}
     assert budgets["hangs"] == 15.2
-    assert budgets["slow"] == 0.2 + 3 * 2 * 1.5 + 15.0
+    assert budgets["slow"] == 25.1  # and 3 round trips of 2.2 s, half as much again
+
+
+def test_a_cell_takes_what_two_calls_took_in_health_and_what_the_failure_adds() -> None:
+    cells = plan([REDIS], JOURNEYS, "smoke", (), 15.0, {})
+    estimates = {each.failure.name: each.estimate(JOURNEYS[1], 15.0) for each in cells}
+    assert estimates == pytest.approx({"refused": 0.7, "slow": 7.3, "hangs": 15.7, "lost": 0.7, "cut": 0.7})
 
 
 @pytest.mark.parametrize(

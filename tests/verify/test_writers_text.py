@@ -37,7 +37,7 @@ Outcomes
 
 Failures
   refused  connections are refused, and open ones are reset
-  slow     each reply is 2 s late
+  slow     each reply is 2.2 s late
   hangs    no reply ever comes
   lost     the work is done, but the reply is lost
 
@@ -226,7 +226,7 @@ def test_the_failures_of_two_protocols_are_explained_both() -> None:
     assert found[begin + 1 : begin + 4] == [
         "  cut   the connection closes after 3 bytes of each reply (redis)",
         "  cut   only half of each reply body arrives (pay)",
-        "  slow  each reply is 2 s late",
+        "  slow  each reply is 2.2 s late",
     ]
 
 
