@@ -87,6 +87,8 @@ def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequ
         return after
     broken = _broken_answer(first, healthy)
     if broken is None and red and not seen.entered and _whose(first.call) == "application":
+        if _handed(first.call):
+            return _over_theirs(first.call)
         broken = Verdict("failed", _said(first.call), _place(first.call))
     asked = seen.inside.get(dependency, Traffic()).unsafe
     twice = next((each for each in found if each.rule == "unsafe-repeat"), None)
@@ -105,6 +107,8 @@ def _ended_early(watch: Watch, seen: Seen, ran: Ran, stuck: Place | None) -> Ver
     """Return that the first call hung, or that the process ended in a call or behind it."""
     first = seen.calls[0]
     if watch.hung == 0:
+        if first.call is not None and not seen.entered and _handed(first.call):
+            return _over_theirs(first.call)
         place = stuck if ran.stuck is not None and not ran.stuck["test"] else _where(first) or stuck
         return Verdict("hung", f"{watch.stood or 'the call'} did not end in time", place)
     if ran.done or (watch.hung is not None and first.call is not None):
@@ -113,6 +117,12 @@ def _ended_early(watch: Watch, seen: Seen, ran: Ran, stuck: Place | None) -> Ver
     if first.call is not None:
         when = f"{when}, after the dependency was healthy again"
     return Verdict("crashed", f"the process {ended(ran.status)}{when}", stuck)
+
+
+def _over_theirs(call: Phase) -> Verdict:
+    """Judge what failed over a connection of the test: the application's own may have other time-outs, and retries."""
+    why = f"the test handed its own {_handed(call)} to the application, and that failed: {_said(call)}"
+    return Verdict("inconclusive", why, _place(call))
 
 
 def _without_a_fault(what: str, place: Place | None) -> Verdict:
@@ -227,7 +237,7 @@ def _guilty(call: CallSeen, healthy: Healthy, *, beside: bool) -> bool:
         return False
     if beside or _broken_answer(call, healthy) is not None:
         return True
-    return call.call is not None and not call.answered and _whose(call.call) == "application"
+    return call.call is not None and not call.answered and _whose(call.call) == "application" and not _handed(call.call)
 
 
 def _kind(call: CallSeen) -> object:
@@ -331,6 +341,11 @@ def _whose(phase: Phase) -> Any:
         return ""
     frames = phase.failure["frames"]
     return "application" if any(not frame["test"] for frame in frames) else "test"
+
+
+def _handed(phase: Phase) -> str:
+    """Return the class of what the test had handed to the application, and what it failed over; else an empty text."""
+    return "" if phase.failure is None else str(phase.failure["handed"])
 
 
 def _place(phase: Phase) -> Place | None:

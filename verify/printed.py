@@ -23,7 +23,9 @@ async def printed(stage: Stage, project: Project, since: int, within: float = 0.
         if said:
             name, _, rest = said.partition(": ")
             frames = [] if frame is None else [frame]
-            return Failure(type=name.rpartition(".")[2], text=rest, frames=frames, libraries=[], shown=tail(text))
+            return Failure(
+                type=name.rpartition(".")[2], text=rest, frames=frames, libraries=[], handed="", shown=tail(text)
+            )
         if time.monotonic() >= until:
             return None
         await asyncio.sleep(_MOMENT)

@@ -34,13 +34,15 @@ class Frame(TypedDict):
 class Failure(TypedDict):
     """An exception: the last words of its type, what it says, and the project's frames, innermost last.
 
-    `libraries` are the top packages of what the application had called.
+    `libraries` are the top packages of what the application had called. `handed` is the class of an object of these
+    libraries that the test had handed to the application, empty where there is none.
     """
 
     type: str
     text: str
     frames: list[Frame]
     libraries: list[str]
+    handed: str
     shown: str
     """The failure as pytest shows it, its last lines."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -67,12 +68,15 @@ class Project:
         """Return what is said of an exception: the project's frames are those of what caused it as well."""
         deepest = _cause(error)
         chain = _chain(error)
+        libraries = {name for each in chain for name in self._libraries(each.__traceback__)}
+        handed = (kind for each in chain for kind in self._handed(each.__traceback__))
         frames = [frame for each in chain for frame in self._frames(each.__traceback__)]
         return Failure(
             type=type(deepest).__name__,
             text=cut(masked(str(deepest)).strip(), _LONGEST),
             frames=frames,
-            libraries=sorted({name for each in chain for name in self._libraries(each.__traceback__)}),
+            libraries=sorted(libraries),
+            handed=next((kind.__name__ for kind in handed if libraries & {_top(each) for each in kind.__mro__}), ""),
             shown=tail(shown),
         )
 
@@ -129,6 +133,24 @@ class Project:
                 found.add(str(traceback.tb_frame.f_globals.get("__name__", "")).partition(".")[0])
             traceback = traceback.tb_next
         return found
+
+    def _handed(self, traceback: TracebackType | None) -> Iterator[type]:
+        """Yield the classes of installed code of which the application was given objects by a test that called it."""
+        by_test = False
+        while traceback is not None:
+            code, values = traceback.tb_frame.f_code, traceback.tb_frame.f_locals
+            frame = self.frame(code.co_filename, traceback.tb_lineno, code.co_name)
+            if by_test and frame is not None and not frame["test"]:
+                names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+                for kind in (type(values[name]) for name in names if name in values):
+                    if _is_foreign(getattr(sys.modules.get(kind.__module__), "__file__", None) or ""):
+                        yield kind
+            by_test = frame is not None and frame["test"]  # else a framework hands over what is the application's
+            traceback = traceback.tb_next
+
+
+def _top(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def _unescaped(text: str) -> str:

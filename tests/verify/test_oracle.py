@@ -24,8 +24,11 @@ def frame(file: str, line: int, *, test: bool = False) -> dict[str, object]:
     return {"file": file, "line": line, "function": "pay", "test": test}
 
 
-def failure(kind: str, *frames: dict[str, object], text: str = "no", libraries: Sequence[str] = ()) -> dict[str, Any]:
-    return {"type": kind, "text": text, "frames": list(frames), "libraries": libraries, "shown": ""}
+def failure(
+    kind: str, *frames: dict[str, object], text: str = "no", libraries: Sequence[str] = (), handed: str = ""
+) -> dict[str, Any]:
+    told = {"type": kind, "text": text, "libraries": libraries, "handed": handed, "shown": ""}
+    return told | {"frames": list(frames)}
 
 
 APP = frame("shop/pay.py", 7)
@@ -135,6 +138,15 @@ def test_an_exception_that_leaves_the_application_is_a_failure_at_its_innermost_
 def test_without_a_client_the_frames_say_whose_failure_it_is() -> None:
     assert judge(call(failed=failure("OSError", OWN, APP)), GREEN, entered=False).state == "failed"
     assert judge(call(failed=failure("OSError", OWN)), GREEN, entered=False).state == "inconclusive"
+
+
+def test_a_connection_that_the_test_handed_over_says_nothing_of_those_of_the_application() -> None:
+    fails = call(failed=failure("OperationalError", OWN, APP, handed="Session"))
+    why = "the test handed its own Session to the application, and that failed: OperationalError: no"
+    assert judge(fails, GREEN, entered=False)[:2] == ("inconclusive", why)
+    assert judge(fails, fails, fails, entered=False)[:2] == ("inconclusive", why)  # nor does it stay broken
+    assert judge(fails, entered=False, hung=0)[:2] == ("inconclusive", why)
+    assert judge(fails, entered=True, hung=0).state == "hung"  # a request did
 
 
 def test_a_failure_of_the_test_itself_is_inconclusive() -> None:

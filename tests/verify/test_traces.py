@@ -1,6 +1,8 @@
 """Where in a project an exception came from."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -117,3 +119,36 @@ def test_a_traceback_that_a_command_prints_is_read(text: str, said: str, line: i
     found, frame = Project(str(here.parent), (), ()).printed(text.format(here=here))
     assert found == said
     assert (None if frame is None else frame["line"]) == line
+
+
+@pytest.mark.parametrize(
+    ("call", "handed"),
+    [
+        ("people.count(connection)", "Connection"),
+        ("people.count(connection=connection)", "Connection"),
+        ("people.count_all([connection])", ""),  # which is no connection
+        ("people.count_mine()", ""),
+        ("apply(people.count, connection)", ""),  # a framework's, which hands over what is the application's
+    ],
+)
+def test_what_a_test_handed_to_the_application(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, handed: str
+) -> None:
+    root = tmp_path.resolve()
+    files = {
+        "site-packages/driver.py": "class Base:\n def run(self): raise OSError\nclass Connection(Base): pass\n"
+        "def apply(function, *args): function(*args)",
+        "people.py": "import driver\nmine = driver.Connection()\ndef count(connection): connection.run()\n"
+        "def count_all(each): each[0].run()\ndef count_mine(): mine.run()",
+        "test_people.py": "import people\nfrom driver import Connection, apply\n"
+        f"def test_people():\n connection = Connection()\n {call}",
+    }
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        monkeypatch.setitem(sys.modules, path.stem, module := ModuleType(path.stem))
+        module.__file__ = str(path)
+        exec(compile(text, path, "exec"), module.__dict__)
+    error = _raised(module.test_people)
+    assert Project(str(root), (), ("test_*.py",)).failure(error, "")["handed"] == handed
