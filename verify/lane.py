@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -137,7 +138,12 @@ class Lane:
             self.more = self.stage.more
         self.stage = self.session = None
         if stack is not None:
-            await stack.aclose()
+            closing = asyncio.ensure_future(stack.aclose())
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError:
+                await closing  # else a folder and what was started would stay
+                raise
 
 
 async def _await_again(fleet: Fleet, dependency: Dependency) -> None:
