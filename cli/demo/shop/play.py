@@ -38,9 +38,8 @@ def play() -> int:
     )
     with _folder() as folder, outside(*BUILDS) as variables:
         catches = intercepted()
-        file = folder / "brownout.yaml"
         if not catches:
-            file.write_text(file.read_text(encoding="utf-8") + WIRED, encoding="utf-8")
+            wire(folder)
         page.say(
             "Its connections are intercepted: no address is changed."
             if catches
@@ -59,6 +58,12 @@ def play() -> int:
     for each in wrong:
         show(BrownoutError(each))
     return NOT_AS_SEEDED if wrong else AS_SEEDED
+
+
+def wire(folder: Path) -> None:
+    """Let variables lead the shop to the proxies."""
+    with (folder / "brownout.yaml").open("a", encoding="utf-8") as file:
+        file.write(WIRED)
 
 
 def _report(documents: Mapping[str, Document]) -> list[str]:

@@ -23,8 +23,15 @@ def main() -> None:
     shop = importlib.import_module(f"{__package__}.{build}.app").Shop(Settings.read(os.environ))
     port = int(os.environ.get("SHOP_PORT", "8000"))
     host = os.environ.get("SHOP_HOST", "127.0.0.1")
-    # Whoever starts us may hold the port for us, bound in the same way.
-    web.run_app(application(shop), host=host, port=port, reuse_port=True, access_log=None, print=None)
+    web.run_app(
+        application(shop),
+        host=host,
+        port=port,
+        reuse_port=True,  # whoever starts us may hold the port for us, bound in the same way
+        access_log=None,
+        print=None,
+        shutdown_timeout=1.0,  # requests that hang are not waited for
+    )
 
 
 if __name__ == "__main__":
