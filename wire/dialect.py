@@ -121,6 +121,13 @@ class Piece(NamedTuple):
         return self.data
 
 
+def whole(head: RequestHead | ReplyHead, data: bytes, body: int) -> list[Piece]:
+    """Return the pieces of a message that came whole, whose last bytes, as many as `body` says, are its body."""
+    if not body:
+        return [Piece(Part.HEAD, data, last=True, head=head)]
+    return [Piece(Part.HEAD, data[:-body], head=head), Piece(Part.BODY, data[-body:], last=True)]
+
+
 class Reader(Protocol):
     """Parses one stream of one link."""
 

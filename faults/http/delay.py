@@ -46,5 +46,6 @@ class Delay(HttpFault, frozen=True):
         return (self._hold(rng),)
 
     def _hold(self, rng: random.Random) -> Hold:
-        seconds = max(0.0, self.delay + self.jitter * (2 * rng.random() - 1))
+        jitter = self.jitter * (2 * rng.random() - 1) if self.jitter else 0.0
+        seconds = max(0.0, self.delay + jitter)
         return Hold(seconds, self.acts_on, body=self.delays == "body")

@@ -57,7 +57,7 @@ from typing import cast
 from ...faults.action import Close, Drop, Repeat
 from ...faults.fault import Stream
 from ...faults.segment import Kind
-from ...wire.dialect import Dialect, Part, Piece, ReplyHead, RequestHead
+from ...wire.dialect import Dialect, Part, Piece, ReplyHead, RequestHead, whole
 from ..shaping.budget import Budget, Limits
 from ..shaping.injection import Injection
 from ..system.clock import Clock
@@ -165,7 +165,7 @@ class Conversation:
             self._to_upstream.forward(data)
             head = self._request_reader.read_whole(data)
             if head is not None and len(self._open) < MOST_OPEN and self._switching is None:
-                self._add_complete(head, data)
+                self._add_complete(Exchange(head, self.came or self._clock.time()), data)
             else:
                 self._read_requests(data)
             return
@@ -177,10 +177,8 @@ class Conversation:
             return
         if mode is QUEUED and not self._request_queue.slots and len(self._open) < MOST_OPEN and self._switching is None:
             head = self._request_reader.read_whole(data)
-            index = self._host.rules.index
-            if head is not None and head.size <= index.reach and not index.by_head(head):
-                self._to_upstream.send(data)
-                self._add_complete(head, data)
+            if head is not None and self._can_judge_whole(head):
+                self._judge_whole(head, data)
                 return
         self._queues.gather()
         self._read_requests(data)
@@ -201,8 +199,9 @@ class Conversation:
         else:
             self._to_client.withhold(len(data))
             if mode is not CLOSED:
+                pieces = self._whole_reply(data) if self._unanswered and not self._replies_begun else None
                 self._queues.gather()
-                self._read_replies(data)
+                self._read_replies(data, pieces)
                 self._queues.flush()
                 self.rearm()
 
@@ -344,18 +343,49 @@ class Conversation:
 
     # Requests
 
-    def _add_complete(self, head: RequestHead, data: bytes) -> None:
-        """Take a request that was sent on, whole and as it came."""
-        exchange = Exchange(head, self.came or self._clock.time())
+    def _can_judge_whole(self, head: RequestHead) -> bool:
+        """Say whether a request that came whole is judged at once, as it would be if it came in parts."""
+        return head.size <= self._host.rules.index.reach and not head.expects and self._reply_mode is not ENDED
+
+    def _judge_whole(self, head: RequestHead, data: bytes) -> None:
+        """Take a request that came whole. One that no fault chooses goes on as it came."""
+        exchange, rules = Exchange(head, self.came or self._clock.time()), self._host.rules
+        if mask := rules.index.by_head(head):
+            pieces = whole(head, data, len(data) - head.size)
+            plan = Plan(rules, mask, head)
+            self._request_handler.judge(exchange, plan, pieces)
+            if plan.chosen_by or plan.ask_on_reply:
+                exchange.plan = plan
+                self._queues.gather()
+                self._queue_replies()
+                self._add_complete(exchange, data)
+                self._request_handler.carry_out(exchange, plan, pieces)
+                self._queues.flush()
+                self.rearm()
+                return
+        self._to_upstream.send(data)
+        self._add_complete(exchange, data)
+
+    def _add_complete(self, exchange: Exchange, data: bytes) -> None:
+        """Take a request that came whole; one without a plan was sent on."""
+        head = exchange.head
         exchange.request_bytes, exchange.request_complete = len(data), True
         if len(data) > head.size:
             exchange.digest(data[head.size :])
         self._open[exchange] = None
-        self._unanswered.append(exchange)
+        if exchange.plan is None:
+            self._unanswered.append(exchange)
         if self._reply_mode is QUEUED:
             self._add_reply_slot(exchange)
         if head.may_switch:
             self._switching = exchange
+
+    def _queue_replies(self) -> None:
+        """Read replies first from now on, since there is a plan for one of them."""
+        if self._reply_mode is FORWARDED:
+            self._reply_mode, self._reply_overlap = QUEUED, self._reply_reader.held
+            for each in self._unanswered:
+                self._add_reply_slot(each)
 
     def _add_reply_slot(self, exchange: Exchange) -> None:
         exchange.reply_slot = self._reply_queue.add(partial(self._reply_sent, exchange))
@@ -415,10 +445,8 @@ class Conversation:
         mask = rules.index.by_head(head) if judged and self._reply_mode is not ENDED else 0
         if judged and head.size > rules.index.reach:
             record_too_long(self._host, rules, rules.index.beyond_head(head))
-        if mask and self._reply_mode is FORWARDED:
-            self._reply_mode, self._reply_overlap = QUEUED, self._reply_reader.held
-            for each in self._unanswered:
-                self._add_reply_slot(each)
+        if mask:
+            self._queue_replies()
         if self._reply_mode is QUEUED:
             self._add_reply_slot(exchange)
         if mask:
@@ -524,9 +552,20 @@ class Conversation:
             self._settle_switching()
         return True
 
-    def _read_replies(self, data: bytes) -> None:
+    def _whole_reply(self, data: bytes) -> list[Piece] | None:
+        """Return the pieces of a reply that begins, if the data is all of it and nothing else."""
+        if self._switching is not None or self._reply_overlap:
+            return None
+        head = self._reply_reader.read_whole(data, self._unanswered[0].head)
+        if head is None or head.length is None:
+            return None
+        self._replies_begun = 1
+        return whole(head, data, head.length)
+
+    def _read_replies(self, data: bytes, pieces: list[Piece] | None = None) -> None:
+        """Take the upstream's stream; `pieces` are those of the data where it is one reply, which was read already."""
         self._reading += 1
-        for piece in self._reply_reader.feed(data):
+        for piece in self._reply_reader.feed(data) if pieces is None else pieces:
             self._reply(piece)
         if self._reply_reader.opaque and self._reply_mode in (FORWARDED, QUEUED):
             self._stop_parsing(self._reply_reader.opaque)

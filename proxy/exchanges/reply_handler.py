@@ -8,7 +8,7 @@ from typing import cast
 
 from ...faults.action import Answer, Drop, Reset
 from ...faults.segment import Kind
-from ...wire.dialect import Dialect, Piece, ReplyHead
+from ...wire.dialect import Dialect, Piece, ReplyHead, whole
 from ..shaping.budget import Limits
 from ..shaping.injection import Injection
 from .exchange import Exchange
@@ -130,7 +130,12 @@ class ReplyHandler:
     def _answer(self, exchange: Exchange, data: bytes) -> None:
         """Let bytes of our own be an exchange's reply."""
         reader = self._dialect.replies(lambda: exchange.head)
-        for piece in (*reader.feed(data), *reader.eof()):
+        head = reader.read_whole(data, exchange.head)
+        if head is not None and head.length is not None:
+            pieces = whole(head, data, head.length)
+        else:
+            pieces = [*reader.feed(data), *reader.eof()]
+        for piece in pieces:
             self.add(exchange, piece)
         self._finish(exchange, Kind.EOF)
 

@@ -83,9 +83,14 @@ class RequestHandler:
 
     def _decide(self, exchange: Exchange, plan: Plan, pending: list[Piece]) -> None:
         """Judge an exchange, and do what its request becomes."""
+        self.judge(exchange, plan, pending)
+        self.carry_out(exchange, plan, pending)
+
+    def judge(self, exchange: Exchange, plan: Plan, pending: list[Piece]) -> None:
+        """Find which faults choose an exchange, by its request as far as that was kept, and what they ask for."""
         plan.pending_request, complete = None, pending[-1].last
-        body = b"".join(piece.payload for piece in pending)
-        data = b"".join(piece.data for piece in pending) if complete else b""
+        body = b"".join([piece.payload for piece in pending])
+        data = b"".join([piece.data for piece in pending]) if complete else b""
         plan.request = Request(exchange.head, body, complete, data)
         if len(body) > plan.rules.index.reach:
             record_too_long(self._host, plan.rules, plan.rules.index.beyond_body(plan.met, body, complete))
@@ -94,6 +99,9 @@ class RequestHandler:
             self._record_unread(exchange, plan, missed)
         for bit, injection in plan.rules.among(fitting):
             self._judge(exchange, plan, bit, injection)
+
+    def carry_out(self, exchange: Exchange, plan: Plan, pending: list[Piece]) -> None:
+        """Do what the request of an exchange becomes that was judged."""
         action = plan.winner.action if plan.winner is not None else None
         if isinstance(action, (Answer, Drop, Reset, Close)):
             plan.swallow_request, plan.swallow_reply = not action.forward, action.forward
@@ -107,7 +115,8 @@ class RequestHandler:
             slot = self._slot(exchange)
             self._queue.hold(slot)
             assert plan.winner is not None
-            self._host.copy(exchange, data, action.times, plan.winner.fired, partial(self._queue.release, slot))
+            fired, release = plan.winner.fired, partial(self._queue.release, slot)
+            self._host.copy(exchange, plan.request.data, action.times, fired, release)
         elif isinstance(action, Replace) and plan.winner is not None:
             injection, _, fired = plan.winner
             plan.rewrites.append(Rewritten(injection, Rewrite(action.reply, whole=True), fired))

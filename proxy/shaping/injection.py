@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
-from ...faults.chance import draw
+from ...faults.chance import Dice, draw
 from ...faults.fault import Stream
 from ...faults.segment import Counted, StageContext
 from ...faults.spec import Spec
@@ -230,11 +230,12 @@ class Injection:
         """
         self.matched += 1
         self._operations[operation] += 1
-        identity, nth = self.identity._replace(scope=operation), self._operations[operation]
+        seed, proxy, injection, _ = self.identity
+        identity, nth = Identity(seed, proxy, injection, operation), self._operations[operation]
         if not self.spec.trigger.chooses(self.matched, self.chosen, identity, nth):
             return None
         self.chosen += 1
-        return Chosen(self.matched, random.Random(draw(*identity, nth, "exchange")))  # noqa: S311 (must be repeatable)
+        return Chosen(self.matched, cast("random.Random", Dice(*identity, nth, "exchange")))  # it is one when asked
 
     def context(self, connection: Connection, stream: Stream, other: Counted) -> StageContext:
         """Return the context of this fault's stage on one stream of a connection; `other` is its other stream."""

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import brownout.proxy
+from brownout.faults.http.delay import Delay
 from brownout.faults.http.status import Status
+from brownout.faults.settings.units import Duration, Share
 
 from .talk import Talk
 
@@ -58,6 +60,43 @@ def test_a_chunk_that_nobody_wants_makes_no_piece():
         len(head + 100 * chunk + end),
         len(head + 10 * chunk + end),
     ]
+
+
+def test_a_request_that_no_fault_chooses_costs_no_plan_beyond_its_judgement():
+    talk = Talk()
+    talk.inject(Status(status=503), probability=Share(0.0))
+    talk.client(request(0))
+    talk.server(REPLY)
+    found = calls(lambda: [(talk.client(request(n)), talk.server(REPLY)) for n in range(1, 101)])
+    assert found["Injection.choose_exchange"] == 100
+    assert not found["MessageQueue.add"]
+    assert found.total() <= 40 * 100
+
+
+def test_a_status_draws_nothing_and_its_request_is_read_once():
+    talk = Talk()
+    talk.inject(Status(status=503))
+    talk.client(request(0))
+    found = calls(lambda: [talk.client(request(n)) for n in range(1, 101)])
+    assert found["RequestReader.read_whole"] == found["Status.on_request"] == 100
+    assert not found["draw"] + found["_Reader.feed"]
+    assert found.total() <= 115 * 100
+
+
+def test_a_delay_has_one_timer_for_its_end_and_one_to_be_noticed():
+    talk = Talk()
+    talk.inject(Delay(delay=Duration(0.02)))
+
+    def ask() -> None:
+        talk.client(request(0))
+        talk.server(REPLY)
+        talk.wait(1)
+
+    ask()
+    found = calls(lambda: [ask() for _ in range(100)])
+    assert found["Pipe._run"] == 2 * 100
+    assert not found["draw"] + found["_Reader.feed"]
+    assert found.total() <= 230 * 100
 
 
 def test_a_header_that_a_hundred_rules_look_at_is_found_without_the_others():

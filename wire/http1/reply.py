@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -77,7 +78,12 @@ def reply_bytes(
 
 def http_date(ahead: float = 0.0) -> str:
     """Return the moment `ahead` seconds from now as HTTP writes it (RFC 9110, section 5.6.7), never too early."""
-    return formatdate(math.ceil(now() + ahead) if ahead > 0 else now() + ahead, usegmt=True)
+    return _date(math.ceil(now() + ahead) if ahead > 0 else math.floor(now() + ahead))
+
+
+@lru_cache(2)  # most replies of a second have the same
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def page(code: int, reason: str | None = None) -> bytes:
