@@ -14,10 +14,10 @@ _EPHEMERAL = 32768
 _SHOWN = 10
 """How many lines of a kind are written; JSON has all."""
 _UNSEEN = {
-    "udp": "{} (UDP: only TCP is caught)",
-    "io_uring": "what {} connects by io_uring, if it does (libuv sets it up for files)",
+    "udp": "{} (UDP: only TCP is intercepted)",
+    "io_uring": "connections that {} makes by io_uring, if any (libuv sets io_uring up for files)",
     "network": "{} has a network of its own",
-    "closed": "{} does not let itself be looked into",
+    "closed": "{} does not let Brownout look into it",
     "error": "{}",
 }
 _NOTHING = "it talked to nothing over TCP"
@@ -65,7 +65,7 @@ def configuration(view: DependenciesView) -> str:
     text += '#   env: {DATABASE_URL: "{postgres.url}"}\n'
     text += yaml.safe_dump({"proxies": fixed}, sort_keys=False)
     for each in fleeting:
-        text += f"# {each['name']} had a port that is another one each time; --intercept finds it by this name.\n"
+        text += f"# {each['name']} had a port that differs each time; --intercept finds it by this name.\n"
     return text
 
 

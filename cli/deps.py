@@ -48,9 +48,9 @@ def deps(
     from .session import run
 
     if not command:
-        raise BrownoutError("deps looks at a COMMAND, and there is none", "brownout deps -- pytest")
+        raise BrownoutError("deps needs a COMMAND to run", "brownout deps -- pytest")
     if path is not None and os.path.lexists(path):
-        raise BrownoutError(f"--write {path}: there is such a file", "name another one, or remove it")
+        raise BrownoutError(f"--write {path}: the file exists already", "name another one, or remove it")
     if path is not None and not Path(path).parent.is_dir():
         raise BrownoutError(
             f"--write {path}: there is no folder {Path(path).parent}", "make it first, or name another one"

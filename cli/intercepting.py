@@ -32,10 +32,10 @@ def choice(
     if not asked:
         if only or spared:
             option = "--only" if only else "--not"
-            wrong.append(BrownoutError(f"{option} chooses what --intercept catches, and that is not given", _LIKE))
+            wrong.append(BrownoutError(f"{option} is for --intercept, which is not given", _LIKE))
         return None
     if not command:
-        wrong.append(BrownoutError("--intercept catches the connections of a COMMAND, and there is none", _LIKE))
+        wrong.append(BrownoutError("--intercept needs a COMMAND", _LIKE))
     if sys.platform != "linux":
         wrong.append(BrownoutError(f"--intercept needs Linux, and this is {platform.system()}", _INSTEAD))
         return None
@@ -75,7 +75,7 @@ def tell(fleet: Fleet, interception: Interception, told: Told, code: int, output
     from .child import NOT_EXECUTABLE, NOT_FOUND
 
     if interception.lost:
-        wrong = "what answers for the command's connections was ended, and connect() failed in it since then"
+        wrong = "the process that answers connect() for the command was ended, so connect() has failed there"
         errors.show(BrownoutError(wrong, "how the command ended is not known"))
     view = dependencies_view(fleet, interception)
     if code in (NOT_FOUND, NOT_EXECUTABLE) and not view["dependencies"]:

@@ -72,7 +72,7 @@ class News:
             case ParsingStopped(connection=number, reason=reason):
                 return self._failure(recorded, reason, f"connection {number} is no longer parsed ({reason})")
             case ConnectionFailed(connection=number, error=error):
-                return self._failure(recorded, error, f"connection {number} is reset, for something failed: {error}")
+                return self._failure(recorded, error, f"connection {number} is reset because something failed: {error}")
             case TextTooLong(connection=number, name=name):
                 text = f"connection {number} has a text that is too long for the match of {name}"
                 return self._failure(recorded, name, text)
@@ -86,7 +86,7 @@ class News:
             case DialFailed(reason=reason, error=error, upstream=upstream):
                 return self._failure(recorded, reason, f"no connection to {upstream}: {error}")
             case AcceptFailed(reason=reason, error=error):
-                return self._failure(recorded, reason, f"no client taken: {error}")
+                return self._failure(recorded, reason, f"a client could not be accepted: {error}")
             case ListenFailed(error=error):
                 return f"does not listen: {error}"
             case ToxicLeftOut(toxic=toxic, reason=reason):
@@ -96,7 +96,7 @@ class News:
             case ProfileLeftOut(profile=profile, reason=reason):
                 return f"profile {profile} left out: {reason}"
             case LeaseExpired(duration=duration):
-                return f"a client that held a lease is gone (silent for {duration}): what it had made is undone"
+                return f"a client with a lease is gone (silent for {duration}): what it made is undone"
             case ServerShared(program=program, process=process, workers=workers):
                 used = f"{program} (process {process}) is used by {' and '.join(workers)}"
                 return f"{used}: a fault for one worker, or one test, leaves its connections alone"

@@ -138,7 +138,7 @@ def make(
     chosen = _profiles(profiles, config, entries, wrong, waits=intercept) if known else []
     mapped = _env(env, config, entries, wrong) if command else {}
     if env and not command:
-        wrong.append(BrownoutError("--env is for a COMMAND, and there is none", _ENV))
+        wrong.append(BrownoutError("--env needs a COMMAND", _ENV))
     if api is None:
         api = FREE if command else DEFAULT
     try:
@@ -152,10 +152,10 @@ def make(
         wrong.append(error)
     choice = intercepting.choice(intercept, only, spared, command, wrong)
     if strict and not command:
-        wrong.append(BrownoutError("--strict judges a run by its COMMAND, and there is none", _STRICT))
+        wrong.append(BrownoutError("--strict needs a COMMAND", _STRICT))
     if (verdicts or expect) and not command:
         option = "--verdicts" if verdicts else "--expect"
-        wrong.append(BrownoutError(f"{option} judges the clients of a COMMAND, and there is none", _VERDICTS))
+        wrong.append(BrownoutError(f"{option} needs a COMMAND", _VERDICTS))
     expected = Expectations()
     try:
         expected = convert(Expectations, pairs(expect, "max_attempts=4", "expectation"), text=True)

@@ -62,7 +62,7 @@ def difference(
 ) -> Steps:
     """Return what is to be done, where `proxies` (name: protocol) are there and these profiles are applied.
 
-    Raises CombinedError: a new proxy's name is taken by hand, or an applied profile meets no proxy any more.
+    Raises CombinedError: a new proxy's name is taken by hand, or an applied profile matches no proxy any more.
     """
     wrong: list[BrownoutError] = [
         ConflictError(f"there is a proxy named {name} already", f"remove it first: brownout proxy rm {name}")

@@ -45,11 +45,11 @@ def _check_words(typed: Typed, file: str | None, stray: Sequence[str]) -> None:
     if file is not None and absent and ("=" in file or "://" in file or file in PROTOCOLS):
         at = typed.words.index(file)
         line = typed.line([Change(at, ("-p", named(file)))])
-        raise refusal(f"{mask(file)}: there is no such file", "a proxy comes behind -p", [line])
+        raise refusal(f"{mask(file)}: there is no such file", "to give a proxy, use -p", [line])
     command = file if file is not None and absent and shutil.which(file) else stray[0] if stray else None
     if command is not None:
         line = typed.line([Change(typed.words.index(command), ("--", command))])
-        raise refusal(f"'{command}' is one word too many", "a command comes after --", [line])
+        raise refusal(f"'{command}' is one argument too many", "put the command after --", [line])
 
 
 def _profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

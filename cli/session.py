@@ -198,7 +198,7 @@ def _announce(fleet: Fleet, server: Server | None, output: Output) -> None:
     output.say(f"api {server.address.endpoint if server else 'none'}")
     if server is not None and server.is_open:
         output.say(
-            f"warning: whoever can reach {server.address.endpoint} can change all of this; a --token prevents that"
+            f"warning: everyone who reaches {server.address.endpoint} can change all of this; a --token prevents that"
         )
     output.say(f"seed {fleet.seed}")
 

@@ -77,13 +77,15 @@ async def _serve(asked: Asked) -> int:
         try:
             server = await serve(fleet, asked.api, asked.guard, metrics=asked.metrics, first=populate)
         except BrownoutError as error:
-            raise BrownoutError(error.message, "choose another --host or --port, or end who has it") from None
+            raise BrownoutError(
+                error.message, "choose another --host or --port, or end the process that has it"
+            ) from None
         stack.push_async_callback(server.close)
         stack.callback(signals.let_go)
         where = server.address.endpoint
         log.write("info", "Starting Toxiproxy HTTP server", address=where)
         if server.is_open:
-            log.write("warn", f"whoever can reach {where} can change all of this; a --token prevents that")
+            log.write("warn", f"everyone who reaches {where} can change all of this; a --token prevents that")
         raise_file_limit()
         freeze()
         number = await signals.next()

@@ -87,7 +87,7 @@ def asked(
     config = read(file) if file is not None else Config()
     command = tuple(command) or config.verify.command
     if not command and not config.verify.journeys:
-        raise BrownoutError("verify runs the tests of a COMMAND, and there is none", "brownout verify -- pytest")
+        raise BrownoutError("verify needs a COMMAND that runs tests", "brownout verify -- pytest")
     for glob, names in config.verify.failures.items():
         for name in names:
             if name not in failure_names():

@@ -186,7 +186,7 @@ class Api:
         if same and (lease := self._lease(request)) is not None:
             self._leases.found(lease, known)
         if not same:
-            raise ConflictError(f"the proxy '{name}' is there already and differs", "PATCH changes it")
+            raise ConflictError(f"the proxy '{name}' exists already and differs", "PATCH changes it")
         return self._proxy_reply(known)
 
     async def patch_proxy(self, request: web.Request) -> web.Response:

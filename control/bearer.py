@@ -14,6 +14,7 @@ def checked(token: str) -> str:
     """Return a token that a header can carry. Raises BrownoutError, which does not repeat it."""
     if not re.fullmatch("[!-~]+", token):
         raise BrownoutError(
-            "the token is empty, or has a blank or a letter beyond ASCII", 'one to take: "$(openssl rand -hex 16)"'
+            "the token is empty, or contains a space or a character beyond ASCII",
+            'create one: "$(openssl rand -hex 16)"',
         )
     return token

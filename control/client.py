@@ -355,7 +355,7 @@ class Client:
             hint = "start one: brownout run -p NAME=UPSTREAM, or say where it is: --api HOST:PORT"
             raise NoAnswerError(f"no Brownout answers at {where}", hint) from None
         except UnicodeError:  # a part of the host has more than 63 characters
-            raise BrownoutError(f"{where} is no address", "say where the API is: --api HOST:PORT") from None
+            raise BrownoutError(f"{where} is not an address", "say where the API is: --api HOST:PORT") from None
         except http.client.HTTPException:
             raise BrownoutError(f"what answers at {where} is not a Brownout", "say where the API is: --api") from None
         finally:

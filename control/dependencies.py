@@ -38,7 +38,7 @@ class DependencyView(TypedDict):
 class UnseenView(TypedDict):
     """What is not intercepted: `udp`, `io_uring`, `network`, `closed`, or an `error`, and where or by whom.
 
-    `network`: a program in a network namespace of its own. `closed`: one that does not let itself be looked into.
+    `network`: a program in a network namespace of its own. `closed`: one that does not let Brownout look into it.
     """
 
     what: str

@@ -74,7 +74,8 @@ class Guard(msgspec.Struct, frozen=True):
             self._check_token(headers.get("Authorization", ""))
         elif not self._knows(name := _name(host)):
             raise RefusedError(
-                f"this API is not called '{name}'", f"start it with --allow-host {name}, or with a --token"
+                f"this API does not answer to the name '{name}'",
+                f"start it with --allow-host {name}, or with a --token",
             )
 
     def turns_away(self, agent: str, path: str) -> bool:

@@ -31,7 +31,7 @@ class Receipt(TypedDict):
     """On how many of those something happened that the client or the server could notice."""
     bytes: int
     untouched: list[int]
-    """The numbers of connections that it could not act on: at most the first 1000."""
+    """The numbers of connections on which it could not act: at most the first 1000."""
     untouched_total: int
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""

@@ -65,9 +65,13 @@ def _checked(fault: object, name: str, label: str) -> type[Fault]:
     if not (isinstance(fault, type) and issubclass(fault, Fault)):
         raise PluginError(f"{label} is not a Fault: {fault!r}", "it must be a subclass of brownout.faults.Fault")
     if getattr(fault, "name", "") != name:
-        raise PluginError(f"{label} calls itself {getattr(fault, 'name', None)!r}", "its name must be its entry's")
+        raise PluginError(
+            f"{label} calls itself {getattr(fault, 'name', None)!r}", "its name must be that of its entry point"
+        )
     if taken := {field.name for field in fields(fault)} & {*RESERVED}:
-        raise PluginError(f"{label} has a setting named {min(taken)}, which every injection has", "name it otherwise")
+        raise PluginError(
+            f"{label} has a setting named {min(taken)}, which is a key of every injection", "name it otherwise"
+        )
     return fault
 
 

@@ -45,7 +45,7 @@ def replace(
             if (proxy, spec.name) in used:
                 raise ConflictError(
                     f"profile {profile}: {proxy} already has an injection named {spec.name}",
-                    f"name this one otherwise, or heal the other: brownout heal {proxy}",
+                    f"give this one another name, or heal the other: brownout heal {proxy}",
                 )
             used.add((proxy, spec.name))
     for number, (proxy, spec, _) in enumerate(placements):

@@ -92,7 +92,7 @@ class Profile(NamedTuple):
                 noun = "protocol" if target.key.endswith(":") else "proxy"
                 known = [f"{protocol}:" for protocol in proxies.values()] if noun == "protocol" else list(proxies)
                 raise ProfileError(
-                    f"profile {self.name}: '{target.key}' meets no proxy", unknown(noun, target.key, set(known)).hint
+                    f"profile {self.name}: '{target.key}' matches no proxy", unknown(noun, target.key, set(known)).hint
                 )
             for placement in (Placement(name, spec, target.key) for name in names for spec in target.specs):
                 self._check(placement.spec, placement.proxy, proxies[placement.proxy])

@@ -315,7 +315,7 @@ class Fleet(Shared):
         """Inject what a profile says, all or nothing; what it put there before is healed first.
 
         Its `start` and `for` count from the `countdown`, or from now. With a `worker` it is for the connections of that
-        one alone. Raises ProfileError for a key that meets no proxy, ConflictError for a name that is taken.
+        one alone. Raises ProfileError for a key that matches no proxy, ConflictError for a name that is taken.
         """
         name = profile.name if worker is None else worker.label(profile.name)
         self._expect_named(profile)
@@ -447,7 +447,7 @@ class Fleet(Shared):
         for profile in {source.profile.name: source.profile for source in self._sources.values()}.values():
             for target in profile.waiting(self.learnt):
                 if self.meets:
-                    hint = "`brownout deps` shows to what it connects"
+                    hint = "`brownout deps` shows what it connects to"
                     finding = Finding("never_met", f"the command has connected to nothing like '{target.key}'", hint)
                     yield Asked(profile.name, target.key, (), finding)
                 elif target.protocol:

@@ -234,7 +234,9 @@ class Injections(Mapping[str, Injection]):
         base = spec.name or free(spec.fault.name, self.names(worker))
         name = base if worker is None else worker.label(base)
         if name in self._placed:
-            raise ConflictError(f"{host.name} has an injection named {base}", "heal or change it, or name this one")
+            raise ConflictError(
+                f"{host.name} has an injection named {base}", "heal or change it, or give this one another name"
+            )
         if len(self._placed) >= MOST:
             raise full(host.name)
         if (wrong := protocol_mismatch(spec.fault, host.name, host.upstream.protocol)) is not None:
@@ -458,7 +460,7 @@ def cannot_tell(spec: Spec, worker: Worker | None, *, intercepted: bool) -> Brow
     if spec.caller is None and worker is None:
         return None
     if sys.platform != "linux":
-        return BrownoutError("caller needs Linux, which tells whose a connection is", "leave caller out")
+        return BrownoutError("caller needs Linux, where Brownout can see who opened a connection", "leave caller out")
     if spec.fault.port != "open" and not intercepted:
         text = f"{spec.fault.name} closes the port, for every caller"
         return BrownoutError(text, "brownout run --intercept has it for one, and so has reset")

@@ -195,7 +195,7 @@ class Proxy:
                 self.shared.journal.write(event.ProxyDisabled(self.name))
                 self.shared.tell_changed()
             elif enabled and self.port.trouble and self.settle_port():
-                raise ListenError(self.port.trouble, "end who has it, or choose another listen address")
+                raise ListenError(self.port.trouble, "end the process that has it, or choose another listen address")
 
     @property
     def expected(self) -> bool:

@@ -47,7 +47,7 @@ def find(injection: Injection, now: Scene) -> Finding | None:
             return Finding("clock_not_started", f"its clock never started: no {sign} yet", hint)
         return Finding("not_begun", f"its start after {trigger.start} had not come", "give a shorter start")
     if now.expected:
-        return Finding("never_met", "the command has not connected to it", "`brownout deps` shows to what it connects")
+        return Finding("never_met", "the command has not connected to it", "`brownout deps` shows what it connects to")
     if fault.port != "open" and injection.scope is not None:  # each connect() is known
         text = f"no connection {injection.callers} came while it {_STATES[fault.port]}"
         return Finding("disabled", now.closed) if now.closed else Finding("nobody_refused", text)
@@ -108,7 +108,11 @@ def _reasons(injection: Injection, began: Scene, now: Scene) -> Iterator[Finding
 def _strangers(injection: Injection, connections: int) -> Finding:
     """Return the finding of one that was for the connections of others than came."""
     known = ", ".join(injection.strangers)
-    hint = f"seen: {known}" if known else "who a client is can be told on this machine, and of this user's processes"
+    hint = (
+        f"seen: {known}"
+        if known
+        else "Brownout can see who a client is on this machine, for processes of the same user"
+    )
     return Finding("other_callers", f"none of {_many(connections, 'connection')} was {injection.callers}", hint)
 
 
@@ -156,12 +160,12 @@ def _spared(injection: Injection) -> Finding:
     trigger = injection.spec.trigger
     matched = _many(injection.matched, "turn" if injection.acts_per_turn else "match")
     if trigger.sure is False:
-        return Finding("trigger_not_reached", "its trigger chooses none")
+        return Finding("trigger_not_reached", "its trigger chooses nothing")
     if (injection.matched - trigger.after) // trigger.every < 1:
         skipped = f"after: {trigger.after}" if trigger.after else f"every: {trigger.every}"
         return Finding("trigger_not_reached", f"{skipped} was not reached, with {matched}")
     if trigger.quota is not None:
-        return Finding(CHANCE, f"spared by chance: quota {trigger.quota}, with {matched}", "let it meet more traffic")
+        return Finding(CHANCE, f"spared by chance: quota {trigger.quota}, with {matched}", "send more traffic")
     hint = "a quota, such as '1 of 10', hits exactly that many"
     return Finding(CHANCE, f"spared by chance: probability {trigger.probability}, with {matched}", hint)
 
@@ -193,7 +197,7 @@ def _unchanged_turns(injection: Injection) -> Iterator[Finding]:
         what = "reply" if injection.spec.streams() == ("downstream",) else "byte"
         yield Finding("moment_never_came", f"no {what} came in {turns}{_lasted(injection)}")
     if odds := injection.spec.fault.odds():
-        yield Finding(CHANCE, f"spared by chance: {odds}, of {passed}", "let it meet more traffic")
+        yield Finding(CHANCE, f"spared by chance: {odds}, of {passed}", "send more traffic")
     if awaited := injection.spec.fault.awaits():
         yield Finding("moment_never_came", f"its moment never came: {awaited} ({passed} in {turns})")
     yield Finding("nothing_to_change", f"it changed nothing of {passed}")
@@ -222,7 +226,7 @@ def _unchanged_streams(injection: Injection, began: Scene, now: Scene) -> Iterat
         yield Finding("ended_before", f"{_many(injection.chosen, 'connection')} ended before a byte was carried")
     if injection.bytes and (odds := fault.odds()):
         passed = _many(injection.bytes, "byte")
-        yield Finding(CHANCE, f"spared by chance: {odds}, of {passed}", "let it meet more traffic")
+        yield Finding(CHANCE, f"spared by chance: {odds}, of {passed}", "send more traffic")
     if injection.bytes or fault.streams is not None or fault.acts_on_ends:
         yield from _moment(injection, carried)
     else:

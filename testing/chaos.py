@@ -1,4 +1,4 @@
-"""Faults on command for tests and scripts."""
+"""Faults on command, for tests and scripts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Applied:
 
 
 class Chaos:
-    """Proxies that live in this process, on a thread of their own, with faults on command.
+    """Proxies in this process, on a thread of their own, and the faults that you inject on them.
 
         with Chaos(seed=7) as chaos:
             redis = chaos.proxy("redis", upstream="redis://127.0.0.1:6379")
@@ -46,19 +46,19 @@ class Chaos:
             with redis.inject("latency", latency="300ms"):
                 ...
 
-    `config` is a file, or what was read of one: its proxies are there from the start, its profiles by name. `seed` is
-    the random seed (default: the file's, else random).
+    `config` is a configuration file, or what was read from one. Its proxies exist from the start, and its profiles can
+    be applied by name. `seed` is the random seed (default: the file's, else random).
 
-    `api`, or the environment's `BROWNOUT_API` as under `brownout run -- COMMAND`, is the address of a running Brownout,
-    which then has the proxies and faults in place of this process; `none` is this process whatever the environment
-    says. Of a running one, the faults that were there before stay, and the seed is its own. `toxiproxy://HOST:PORT` is
-    a Toxiproxy: it takes faults for which it has toxics, counts nothing, and has no seed.
+    `api` is the address of a running Brownout, which then has the proxies and faults instead of this process. By
+    default it is `BROWNOUT_API` of the environment, which `brownout run -- COMMAND` sets; `none` means this process,
+    whatever the environment says. A running Brownout keeps the faults that were there before, and its own seed.
+    `toxiproxy://HOST:PORT` is a Toxiproxy: it takes the faults for which it has toxics, counts nothing, has no seed.
 
-    `worker` is what pytest-xdist calls this process. In a running Brownout, which several workers may share, what a
-    worker injects is for the connections of its own processes alone, and it sees no others.
+    `worker` is the name that pytest-xdist gives to this process. Several workers may share a running Brownout. What a
+    worker injects then acts on the connections of its own processes alone, and it sees no others.
 
-    Every method may be called from any thread, also from within an event loop, and returns when it has taken effect.
-    Everything raises BrownoutError.
+    You can call every method from any thread, also from within an event loop. A method returns when it has taken
+    effect. Every error is a BrownoutError.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Chaos:
 
     @property
     def seed(self) -> int | None:
-        """The seed of what is injected from now on; a running Brownout's cannot be set, a Toxiproxy has none."""
+        """The random seed of later injections. That of a running Brownout cannot be set; a Toxiproxy has none."""
         return self._driver.seed
 
     @seed.setter
@@ -109,9 +109,9 @@ class Chaos:
         self._driver.reseed(seed)
 
     def proxy(self, name: str, upstream: str | None = None) -> Proxied:
-        """Return the proxy of a name; with an upstream it is made where there is none.
+        """Return the proxy with this name. If there is none and `upstream` is given, make it.
 
-        Raises NotFoundError with the nearest name, ConflictError where it stands before another upstream.
+        Raises NotFoundError with the most similar name, ConflictError if the proxy is in front of another upstream.
         """
         with self._lock:
             proxy = self._proxies.get(name)
@@ -120,9 +120,9 @@ class Chaos:
             return proxy
 
     def env(self) -> dict[str, str]:
-        """Return the variables that `env:` of the configuration names, with the addresses of the proxies in them.
+        """Return the variables of `env:` in the configuration, filled with the addresses of the proxies.
 
-        Raises NotFoundError for a proxy that is not there, BrownoutError for what it has not got.
+        Raises NotFoundError if a proxy does not exist, BrownoutError if it has no such value, such as a port.
         """
         return {
             name: template.fill(lambda field: self[field.proxy].filled(field))
@@ -136,10 +136,10 @@ class Chaos:
             return list(self._proxies.values())
 
     def profile(self, name: str, *, allow_unused: bool = False) -> ProfileHandle:
-        """Inject what a profile says, of the configuration or shipped; applied again it is healed first.
+        """Inject what a profile says, of the configuration or one that comes with Brownout.
 
-        With `allow_unused` a test may pass although nothing of it fires. Raises NotFoundError with the nearest name,
-        ProfileError for a key of it that meets no proxy.
+        If the profile was applied before, it is healed first. With `allow_unused` a test may pass although nothing of
+        it fires. Raises NotFoundError with the most similar name, ProfileError for a key that matches no proxy.
         """
         handles = [Handle(placed, allow_unused=allow_unused) for placed in self._driver.apply(name)]
         for handle in handles:
@@ -173,10 +173,10 @@ class Chaos:
             self._driver.heal_profile(name)
 
     def verdict(self, proxy: str | Proxied, **settings: object) -> Verdict:
-        """Judge what the clients of a proxy did since the last reset.
+        """Judge what the clients of a proxy have done since the last reset.
 
-        `settings` say what is expected of them: `max_attempts=5`, `deadline="2s"`. Raises SettingsError for wrong ones,
-        BrownoutError where some of what they did is no longer known.
+        `settings` say what is expected of them: `max_attempts=5`, `deadline="2s"`. Raises SettingsError for wrong
+        settings, BrownoutError if some of what they did is no longer known.
         """
         from .verdict import Verdict, seen_on  # most tests do without
 
@@ -187,7 +187,7 @@ class Chaos:
         return Verdict(there.name, seen_on(requests, connections, handles), settings)
 
     def probe(self, target: str | Callable[[], object], *, timeout: float | str = 10.0) -> Probe:
-        """Return what calls a function, or fetches a URL, to say how a service fares healthy, under a fault and after.
+        """Return a probe, which calls a function or fetches a URL: while healthy, under a fault and afterwards.
 
         `timeout` is for each fetch, in seconds or as text. Raises BrownoutError if the text is not a URL.
         """
@@ -200,9 +200,9 @@ class Chaos:
         return self._driver.heal()
 
     def reset(self) -> None:
-        """Make everything as it was at first: heal, and enable what was disabled. The proxies stay.
+        """Heal everything, and enable what was disabled. The proxies stay.
 
-        What clients did before is no longer among their `requests` and `connections`.
+        `requests` and `connections` begin with an empty list again.
         """
         for name, applied in self._waiting.items():
             self._end(name, applied)
@@ -212,11 +212,11 @@ class Chaos:
         self.forget()
 
     def forget(self) -> None:
-        """Leave what clients did until now out of their `requests` and `connections`."""
+        """Begin `requests` and `connections` with an empty list again."""
         self._since = self._driver.mark()
 
     def close(self) -> None:
-        """End the proxies, their connections and the thread. Closed already, it stays so."""
+        """End the proxies, their connections and the thread. A second call does nothing."""
         self._driver.close()
 
     def _reach(self, name: str, upstream: str | None) -> Proxied:

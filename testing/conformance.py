@@ -1,4 +1,4 @@
-"""What every fault must keep to, as checks that a test calls: `check_fault(MyFault(...))`.
+"""The rules that every fault must keep, as checks for a test: `check_fault(MyFault(...))`.
 
 Each check drives a pipe in virtual time. They raise AssertionError with what was broken.
 """
@@ -82,7 +82,7 @@ class _Silent(NamedTuple):
 
 
 def check_fault(fault: Fault, *, alters: bool = False) -> None:
-    """Check one fault's settings. `alters`: it changes bytes (but their number is kept)."""
+    """Check a fault with these settings. `alters`: it changes bytes, but not their number."""
     _check_texts(fault)
     waits = [fault.admit(ahead) for ahead in range(100)]
     assert all(wait is None or wait >= 0 for wait in waits), "a connection cannot wait for less than no time"

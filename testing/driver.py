@@ -114,7 +114,7 @@ def hidden(excinfo: _Raised) -> bool:
 def differs(name: str, there: str, asked: Address) -> ConflictError:
     """Return the error for a proxy that stands before another upstream."""
     return ConflictError(
-        f"the proxy {name} stands before {mask(there)}, not before {asked.masked}", "give the other one its own name"
+        f"the proxy {name} is in front of {mask(there)}, not {asked.masked}", "give the other one a name of its own"
     )
 
 

@@ -152,7 +152,7 @@ class WorkersEnvironment(Environment):
         if config.option.tx:
             yield f"{listed(names)} {_verb(names, 'point')} at the proxies of each worker"
         else:  # -n auto came to none
-            yield f"{listed(names)} {_verb(names, 'lead')} to no proxy, for there are no workers; run with -n 0"
+            yield f"{listed(names)} {_verb(names, 'lead')} to no proxy, because there are no workers; run with -n 0"
 
 
 class AttachedEnvironment(Environment):
@@ -170,7 +170,7 @@ class AttachedEnvironment(Environment):
         yield from super()._standing(config)
         if names := [name for name in self._env if name not in self._held]:
             hint = "to have them set: brownout run FILE -- pytest"
-            yield f"{listed(names)} not set, for the proxies are those at {self._api}; {hint}"
+            yield f"{listed(names)} not set, because the proxies are those at {self._api}; {hint}"
 
 
 def seed_of_controller() -> int | None:

@@ -69,7 +69,7 @@ def _did(receipt: Receipt) -> str:
     if receipt.reason:
         did.append(f"it never fired: {receipt.reason}")
     if receipt.untouched_total:
-        did.append(f"connections that it could not act on: {receipt.untouched_total}")
+        did.append(f"connections on which it could not act: {receipt.untouched_total}")
     if receipt.healed_at:
         did.append("healed")
     return "; ".join(did)

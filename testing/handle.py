@@ -1,4 +1,4 @@
-"""An injection as its maker sees it: something to change, to heal and to ask."""
+"""An injection as a test sees it: it can be changed, healed, and asked for its receipt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __tracebackhide__ = hidden
 
 
 class Receipt(NamedTuple):
-    """What an injection did: to how many, and which connections it could not act on."""
+    """What an injection did: how many it hit, and on which connections it could not act."""
 
     proxy: str
     name: str
@@ -35,7 +35,7 @@ class Receipt(NamedTuple):
     bytes: int
     """What went through it."""
     untouched: tuple[int, ...]
-    """The numbers of connections that it could not act on: at most the first 1000."""
+    """The numbers of connections on which it could not act: at most the first 1000."""
     untouched_total: int
     unseen: bool
     """Nobody can count what it hits: connections that the system refuses, or all that a Toxiproxy does."""
@@ -89,7 +89,7 @@ class Handle:
 
     @property
     def receipt(self) -> Receipt:
-        """What it did so far, or until it was healed."""
+        """What it has done so far, or had done when it was healed."""
         told = cast(receipts.Receipt, self._placed.view()["receipt"])
         return Receipt(
             self.proxy,
@@ -117,7 +117,7 @@ class Handle:
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """Its flat mapping, as a profile would have it."""
+        """Its fault and settings as one flat mapping, as in a profile."""
         return {key: value for key, value in self._placed.view().items() if key != "receipt"}
 
     @property
@@ -129,14 +129,14 @@ class Handle:
             return Fault
 
     def change(self, **settings: object) -> None:
-        """Change settings of the fault or its trigger, including on open connections; the trigger goes on counting.
+        """Change settings of the fault or its trigger, also on open connections. The trigger goes on counting.
 
-        Raises NotFoundError where it is healed, SettingsError with all that is wrong.
+        Raises NotFoundError if it is healed, SettingsError with everything that is wrong.
         """
         self._placed.change({key: plain(value) for key, value in settings.items()})
 
     def heal(self) -> None:
-        """Take it out; what it holds goes on at once. Healed already, it stays so."""
+        """Remove the fault. What it holds back continues at once. A second call does nothing."""
         self._placed.heal()
 
 
@@ -167,11 +167,11 @@ class ProfileHandle:
 
     @property
     def receipts(self) -> list[Receipt]:
-        """What each of them did so far, or until it was healed."""
+        """What each of them has done so far, or had done when it was healed."""
         return [handle.receipt for handle in self]
 
     def heal(self) -> None:
-        """Take them all out."""
+        """Heal all of them."""
         for handle in self:
             handle.heal()
         self._end()

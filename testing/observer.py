@@ -157,7 +157,7 @@ def _summary(noun: str, kinds: Sequence[str]) -> str:
 
 def _seconds(count: int, within: float | str) -> float:
     if count < 1:
-        raise BrownoutError(f"nobody can wait for {count} of them", "count is 1 or more")
+        raise BrownoutError(f"it cannot wait for {count} of them", "count is 1 or more")
     return Duration.parse(within) if isinstance(within, str) else within
 
 

@@ -50,19 +50,19 @@ _MARKERS = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the setting."""
     group = parser.getgroup("brownout", "Brownout: dependencies that fail on command")
-    group.addoption("--brownout-seed", type=int, metavar="N", help="The seed of all faults, to meet the same again.")
+    group.addoption("--brownout-seed", type=int, metavar="N", help="The random seed of all tests, to repeat a run.")
     group.addoption(
         "--brownout-api",
         metavar="HOST:PORT",
-        help=f"Use the running Brownout there, or toxiproxy://HOST:PORT; none: one of our own.  [env: {VARIABLE}]",
+        help=f"Use the Brownout that runs there, or toxiproxy://HOST:PORT; none: do not.  [env: {VARIABLE}]",
     )
     group.addoption(
         "--brownout-verdicts",
         choices=("off", "warn"),
         default="off",
-        help="Judge how clients took the faults of each test, and list at the end what is found.",
+        help="Judge how clients behaved under the faults of each test, and list the findings at the end.",
     )
-    parser.addini("brownout_config", f"The file with proxies and profiles, from the root folder (default: {FILE}).")
+    parser.addini("brownout_config", f"The configuration file, relative to the root folder (default: {FILE}).")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -116,7 +116,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.fixture(scope="session")
 def brownout(request: pytest.FixtureRequest) -> Iterator[Chaos]:
-    """The proxies of this session, of brownout.yaml and those that tests make. Nothing heals them: see `chaos`."""
+    """The proxies of this session: those of brownout.yaml, and those that tests make. It heals nothing; see `chaos`."""
     from .witness import Witness
 
     config = request.config
@@ -134,7 +134,7 @@ def brownout(request: pytest.FixtureRequest) -> Iterator[Chaos]:
 
 @pytest.fixture
 def chaos(request: pytest.FixtureRequest, brownout: Chaos) -> Iterator[Chaos]:
-    """The proxies of this session; after the test all of them are healed and enabled again."""
+    """The proxies of this session. After the test, all of them are healed and enabled again."""
     before = brownout.seed
     witness = request.config.stash[_WITNESS]
     request.node.stash[CHAOS] = brownout
@@ -157,7 +157,7 @@ def chaos(request: pytest.FixtureRequest, brownout: Chaos) -> Iterator[Chaos]:
 
 @pytest.fixture
 def brownout_fault(request: pytest.FixtureRequest, chaos: Chaos) -> str:
-    """The proxy and the fault under which a test marked `faults` runs, as its id has them; or `healthy`."""
+    """The proxy and the fault under which a test marked `faults` runs, as in its id; or `healthy`."""
     if not hasattr(request, "param"):
         pytest.fail("the fixture brownout_fault is for tests that are marked faults", pytrace=False)
     return str(request.param.id)
@@ -188,7 +188,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     made = hasattr(item, "callspec") and "brownout_fault" in item.callspec.params
     if isinstance(item, pytest.Function) and item.get_closest_marker("faults") and not made:
         pytest.fail(
-            "the marker faults does nothing here: it makes several tests of one when tests are collected\n"
+            "the marker faults does nothing here: it works when tests are collected\n"
             "hint: put it on a function, on a plain class (not a TestCase) or on a module, not on a parameter",
             pytrace=False,
         )
@@ -265,5 +265,5 @@ def _marked_seed(item: pytest.Item) -> int | None:
     for mark in item.iter_markers("brownout"):
         wrong = [*(set(mark.kwargs) - {"seed", "allow_unused"}), *(each for each in mark.args if type(each) is not str)]
         if wrong or not all(isinstance(seed, int) for seed in seeds):
-            pytest.fail(f'{mark} is not right\nhint: @pytest.mark.brownout("profile", seed=7)', pytrace=False)
+            pytest.fail(f'{mark} is not valid\nhint: @pytest.mark.brownout("profile", seed=7)', pytrace=False)
     return seeds[0] if seeds else None

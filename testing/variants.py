@@ -275,7 +275,7 @@ def _stack(frame: FrameType) -> str:
     if loop is not None:
         with contextlib.suppress(RuntimeError):  # tasks that begin or end meanwhile
             stacks = [_listed(traceback.StackSummary.extract(_walked(task))) for task in asyncio.all_tasks(loop)]
-            return "\n".join(filter(None, stacks)) or "in no task of its loop\n"
+            return "\n".join(filter(None, stacks)) or "in no task of its event loop\n"
     frames = traceback.extract_stack(frame)
     runs = [index for index, each in enumerate(frames) if Path(each.filename).parent.name in ("_pytest", "pluggy")]
     return _listed(frames[max(runs, default=-1) + 1 :])

@@ -1,4 +1,4 @@
-"""Whether the clients of a proxy took its failures gracefully."""
+"""How the clients of a proxy behaved under its failures."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __tracebackhide__ = hidden
 
 
 class NotGracefulError(BrownoutError, AssertionError):
-    """Clients made a failure worse: a failed expectation, which says what they did and when."""
+    """Clients made a failure worse. The text says what they did and when."""
 
 
 class Verdict:
-    """What the rules find of what the clients of a proxy did. `settings` are those of [Expectations]."""
+    """What the rules find in what the clients of a proxy did. `settings` are those of [Expectations]."""
 
     def __init__(self, proxy: str, seen: Seen, settings: dict[str, object]) -> None:
         self.proxy = proxy
@@ -52,22 +52,24 @@ class Verdict:
         return findings(self._seen, self._expected)
 
     def assert_graceful(self, *, strict: bool = False, allow_unused: bool = False, **settings: object) -> None:
-        """Fail where there is an error, or with `strict` a warning. `settings` replace those of the verdict.
+        """Fail if there is an error, or with `strict` a warning. `settings` replace those of the verdict.
 
-        It fails as well where no client has come, for then nothing was judged; `allow_unused` lifts that. Raises
-        NotGracefulError, SettingsError for settings that are wrong.
+        It also fails if no client has connected, because then nothing was judged; `allow_unused` lifts that. Raises
+        NotGracefulError, or SettingsError for wrong settings.
         """
         try:
             expected = self._expected.changed(settings)
         except BrownoutError as error:
             raise error.with_traceback(None) from None
         if not (allow_unused or self._seen.requests or self._seen.connections):
-            hint = "let the client go through the proxy; if this is meant: allow_unused=True"
-            raise NotGracefulError(f"nothing to judge: no client of {self.proxy} has come since the last reset", hint)
+            hint = "let the client go through the proxy; if that is intended: allow_unused=True"
+            raise NotGracefulError(
+                f"nothing to judge: no client of {self.proxy} has connected since the last reset", hint
+            )
         found = [each for each in findings(self._seen, expected) if strict or each.level == "error"]
         if found:
             said = "\n".join(map(str, found))
-            raise NotGracefulError(f"the clients of {self.proxy} did not take it gracefully\n{said}")
+            raise NotGracefulError(f"the clients of {self.proxy} did not handle it gracefully\n{said}")
 
 
 def seen_on(requests: list[Request] | None, connections: list[Connection], handles: Iterable[Handle]) -> Seen:

@@ -18,7 +18,7 @@ from .failure import section
 from .handle import Handle
 from .vacuity import Trial, Vacuous, of_session
 
-_LIFT = "a test whose fault does nothing proves nothing; if that is meant, inject it with allow_unused=True"
+_LIFT = "a test proves nothing if its fault did nothing; if that is intended, inject it with allow_unused=True"
 
 
 class Witness:

@@ -61,6 +61,13 @@ def test_the_sdist_builds_the_same_and_holds_no_more(built: Path) -> None:
     assert {name for name in names if ".egg-info/" not in name} == FILES | SDIST
 
 
+def test_an_index_takes_both_and_can_show_the_readme(built: Path) -> None:
+    words = [sys.executable, "-m", "twine", "check", "--strict", *map(str, built.iterdir())]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("PASSED") == 2
+
+
 def test_the_root_is_a_docstring_and_nothing_else() -> None:
     import ast
 

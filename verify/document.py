@@ -300,7 +300,9 @@ def read(path: Path) -> Document:
         data = path.read_bytes()
         version = msgspec.json.decode(data, type=_Version).schema
         if version != SCHEMA:
-            raise BrownoutError(f"{path} is {version}, and this Brownout reads {SCHEMA}", "run verify anew to have one")
+            raise BrownoutError(
+                f"{path} is {version}, and this Brownout reads {SCHEMA}", "run verify again to make one"
+            )
         return msgspec.json.decode(data, type=Document)
     except OSError as error:
         raise BrownoutError(f"{path}: {error.strerror or error}", hint) from None

@@ -14,7 +14,7 @@ from .document import Cell, Document, Key
 from .known import Wanted
 from .plan import Planned
 
-_HINT = "without --resume all of it runs anew"
+_HINT = "without --resume everything runs again"
 _NAMED = 3
 """How many cells are named by which two plans differ."""
 

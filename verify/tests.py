@@ -60,7 +60,7 @@ class Tests:
     def _note_session(self, session: Session) -> None:
         if session.cannot_fork:
             self._known.notes.append(
-                f"each run starts the command anew, which takes its time: {session.cannot_fork}, so it cannot be forked"
+                f"each run starts the command again, which takes time: {session.cannot_fork}, so it cannot be forked"
             )
         if session.taken_back:
             self._known.notes.append(f"taken back, since each test runs alone: {', '.join(session.taken_back)}")

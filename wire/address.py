@@ -210,7 +210,9 @@ def _check_one_server(parts: SplitResult, protocol: Protocol | None, shown: str)
     """Check that a URL leads to one server, by its host and port. Raises AddressError."""
     host = parts.netloc.rpartition("@")[2]
     if "," in host:
-        hint = f"a proxy stands before one: make one for each, as before {parts.scheme}://{host.partition(',')[0]}"
+        hint = (
+            f"a proxy is in front of one server: make one for each, such as {parts.scheme}://{host.partition(',')[0]}"
+        )
         raise AddressError(f"'{shown}' names several servers", hint)
     if protocol is None or protocol.name not in _DETOURS:
         return
@@ -220,10 +222,10 @@ def _check_one_server(parts: SplitResult, protocol: Protocol | None, shown: str)
         if path:
             file = f"{path}/.s.PGSQL.{protocol.port}" if protocol.name == "postgres" else path
             hint = f"write the socket as the upstream: {protocol.name}+unix://{file}"
-            raise AddressError(f"'{shown}' leads clients to a socket by {key}=, past a proxy", hint)
+            raise AddressError(f"'{shown}' sends clients to the socket in {key}=, past a proxy", hint)
         if key in given:
             hint = f"write it before the path: {parts.scheme}://HOST:PORT"
-            raise AddressError(f"'{shown}' leads clients elsewhere by {key}=, past a proxy", hint)
+            raise AddressError(f"'{shown}' sends clients elsewhere with {key}=, past a proxy", hint)
 
 
 def _host_port(text: str, shown: str) -> tuple[str, int | None]:

@@ -118,7 +118,7 @@ def _checked(protocol: object, name: str, label: str) -> Protocol:
     if not isinstance(protocol, Protocol):
         raise PluginError(f"{label} is not a Protocol: {protocol!r}", "it must be a brownout.wire.protocol.Protocol")
     if protocol.name != name:
-        raise PluginError(f"{label} calls itself {protocol.name!r}", "its name must be its entry's")
+        raise PluginError(f"{label} calls itself {protocol.name!r}", "its name must be that of its entry point")
     if not isinstance(protocol.aliases, tuple):
         raise PluginError(f"{label} has aliases that are not a tuple: {protocol.aliases!r}", "write aliases=('NAME',)")
     if protocol.opening is not None and not callable(protocol.opening):

@@ -106,7 +106,9 @@ class ToxiproxyClient:
         address = there.address()
         same = address is not None and address.endpoint == body["upstream"] and there.enabled == enabled
         if not same or (there.listen != body["listen"] and not listen.endswith(":0")):
-            raise ConflictError(f"the proxy '{name}' is there already and differs", "remove it, or name this one")
+            raise ConflictError(
+                f"the proxy '{name}' exists already and differs", "remove it, or give this one another name"
+            )
         return there.view(self._armed)
 
     def update(
@@ -140,7 +142,9 @@ class ToxiproxyClient:
         taken = {(proxy, toxic.name) for toxic in self._entry(proxy).toxics}
         name = placement.spec.name
         if (proxy, name) in taken:
-            raise ConflictError(f"{proxy} has an injection named {name}", "heal or change it, or name this one")
+            raise ConflictError(
+                f"{proxy} has an injection named {name}", "heal or change it, or give this one another name"
+            )
         return self._inject(placing.place("", [placement], taken)[0])
 
     def change(self, proxy: str, name: str, values: Mapping[str, object]) -> dict[str, object]:
@@ -274,12 +278,12 @@ def _upstream(text: str) -> str:
     """Return what a Toxiproxy is to dial: it knows no schemes. Raises UnsupportedError for a unix socket."""
     address = Address.upstream(text)
     if address.path:
-        raise UnsupportedError(f"a Toxiproxy reaches no unix socket: {address.masked}", "give HOST:PORT")
+        raise UnsupportedError(f"a Toxiproxy cannot connect to a unix socket: {address.masked}", "give HOST:PORT")
     return address.endpoint
 
 
 def _listen(text: str) -> str:
     address = Address.listen(text)
     if address.path:
-        raise UnsupportedError(f"a Toxiproxy listens on no unix socket: {address.endpoint}", "give HOST:PORT")
+        raise UnsupportedError(f"a Toxiproxy cannot listen on a unix socket: {address.endpoint}", "give HOST:PORT")
     return address.endpoint

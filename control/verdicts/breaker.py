@@ -15,7 +15,9 @@ def keeps(operations: Iterable[Operation], failures: int, quiet: float, probes: 
         later = sorted((step for step in steps if step.began > opened), key=lambda step: step.began)
         early = [step for step in later if step.began < opened + 0.95 * quiet]
         if early:
-            text = f"after {failures} failures in a row the client is to stay quiet for {quiet:g} s, and it tried again"
+            text = (
+                f"after {failures} failures in a row the client should stay quiet for {quiet:g} s, and it tried again"
+            )
             yield Finding("circuit-breaker", "error", text, _line(opened, early))
             return
         at_once = [step for step in later if step.began < later[0].ended]
@@ -36,4 +38,4 @@ def _openings(steps: list[Step], failures: int) -> Iterator[float]:
 
 def _line(opened: float, steps: list[Step]) -> str:
     shown = ", ".join(f"{step.outcome} at {step.began - opened:.2f} s" for step in steps[:6])
-    return f"after it was to open: {shown}{', ...' if len(steps) > 6 else ''}"
+    return f"after it should have opened: {shown}{', ...' if len(steps) > 6 else ''}"

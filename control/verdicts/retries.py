@@ -84,7 +84,7 @@ def _too_early(operation: Operation) -> Iterator[Finding]:
         # A date has whole seconds, so what is left until then is not a whole number, and may be a second less.
         tolerance = 0.05 * asked if asked.is_integer() else 1.0
         if after.pause < asked - tolerance:
-            text = f"the reply asked the client to wait {asked:.3g} s, and it waited {after.pause:.2f} s"
+            text = f"the reply asked the client to wait {asked:.3g} s, but it waited {after.pause:.2f} s"
             yield Finding("retry-after", "error", text, str(operation))
 
 

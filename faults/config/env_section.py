@@ -32,7 +32,7 @@ def read_env(reader: Reader, section: Node | None, proxies: Proxies, environ: Ma
             if not isinstance(node.value, str):
                 quoted = isinstance(node.value, dict)
                 hint = 'put quotes around it: "{db.url}"' if quoted else 'write it like "{db.url}"'
-                raise BrownoutError(f"{shape(node)} stands where text is due", hint)
+                raise BrownoutError(f"{shape(node)} is given where text is expected", hint)
             template = Template.parse(substitute(node.raw, doubled) if node.raw else node.value, node.raw)
             if known:
                 template.check(known)

@@ -51,7 +51,7 @@ class Config(NamedTuple):
     """A whole file, read and checked."""
 
     path: str = ""
-    seed: Annotated[int | None, Meta(description="The random seed: the same seed, the same faults.")] = None
+    seed: Annotated[int | None, Meta(description="The random seed: the same seed chooses the same faults.")] = None
     proxies: Annotated[dict[str, ProxyEntry], Meta(description="The proxies by name.")] = {}
     profiles: Annotated[dict[str, Profile], Meta(description="Named sets of injections.")] = {}
     strict: Annotated[bool, Meta(description="`brownout run -- COMMAND` fails if a fault did nothing.")] = False

@@ -93,7 +93,7 @@ def _check_meaning(reader: Reader, meant: str, node: Node, key: str, protocols: 
             return
         if not meant.endswith(":"):
             if protocols:
-                raise BrownoutError("meets no proxy of this file", unknown("proxy", meant, protocols).hint)
+                raise BrownoutError("matches no proxy of this file", unknown("proxy", meant, protocols).hint)
         elif not protocols and find(meant[:-1]) is None:
             raise BrownoutError("unknown protocol", unknown("protocol", meant, [f"{each}:" for each in known()]).hint)
         elif protocols and all(protocols.values()):
@@ -170,7 +170,9 @@ def _settings(
         elif not node.readable():
             lost.add(name)
         elif isinstance(node.value, list | dict) and name in RESERVED and name not in _NESTED:
-            reader.say(node, path(key, name), f"{shape(node)} stands where one value is due", "write the value alone")
+            reader.say(
+                node, path(key, name), f"{shape(node)} is given where one value is expected", "write the value alone"
+            )
             lost.add(name)
         elif node.value is not None or not _has(kind, name, within):
             given[name] = node.plain()

@@ -20,8 +20,12 @@ class ProxyEntry(NamedTuple):
     """A proxy of the file."""
 
     name: str
-    upstream: Annotated[str, Meta(description="What it stands before: a URL like redis://HOST:PORT, or HOST:PORT.")]
-    listen: Annotated[str, Meta(description="Where it listens: HOST:PORT, PORT, unix:///path; port 0: any.")] = FREE
+    upstream: Annotated[
+        str, Meta(description="The server behind the proxy: a URL like redis://HOST:PORT, or HOST:PORT.")
+    ]
+    listen: Annotated[
+        str, Meta(description="Where it listens: HOST:PORT, PORT, unix:///path. Port 0 means any free port.")
+    ] = FREE
     enabled: Annotated[bool, Meta(description="Whether it listens from the start.")] = True
 
 

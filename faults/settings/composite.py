@@ -35,7 +35,7 @@ def _names(text: str) -> object:
 def _numbers(text: str) -> object:
     words = [word.strip() for word in text.split(",")]
     if not all(word.isdecimal() for word in words):
-        raise BrownoutError(f"{text!r} has something else than numbers in it", "write them like 200, 503")
+        raise BrownoutError(f"{text!r} contains something other than numbers", "write them like 200, 503")
     return [int(word) for word in words]
 
 

@@ -173,7 +173,7 @@ def _value(declared: object, value: object, *, text: bool) -> object:
     composite = _composite_of(declared)
     if isinstance(value, list | dict) and composite is None:
         found = "a list" if isinstance(value, list) else "a mapping"
-        raise BrownoutError(f"{found} stands where one value is due", "write the value alone")
+        raise BrownoutError(f"{found} is given where one value is expected", "write the value alone")
     choices = [choice for part in _parts(declared) if get_origin(part) is Literal for choice in get_args(part)]
     if isinstance(value, int) and str(value) in choices:
         value = str(value)

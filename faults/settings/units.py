@@ -259,7 +259,7 @@ class Quota(NamedTuple):
             raise UnitError(f"'{cut(text, LONGEST)}' is not a quota", "write it like '3 of 10'")
         quota = cls(int(match[1]), int(match[2]))
         if not 0 <= quota.hits <= quota.of or quota.of == 0:
-            raise UnitError(f"'{text}' is not a quota", "it takes at most all: 3 of 10, 10 of 10")
+            raise UnitError(f"'{text}' is not a quota", "it hits at most all: 3 of 10, 10 of 10")
         if quota.of > 10_000:
             raise UnitError(f"'{text}' shuffles too many at once", "a quota is out of at most 10000")
         return quota

@@ -50,4 +50,6 @@ class Drip(Fault, frozen=True):
 def check_drop(size: Size, *, silence: str) -> None:
     """Check that a drop has at least one byte; `silence` is the fault for none at all. Raises BrownoutError."""
     if not size:
-        raise BrownoutError("drops of 0 bytes would never be all", f"give bytes=1B or more; silence is `{silence}`")
+        raise BrownoutError(
+            "with 0 bytes at a time, nothing would ever arrive", f"give bytes=1B or more; silence is `{silence}`"
+        )

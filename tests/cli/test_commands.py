@@ -143,7 +143,7 @@ WRONG = [
     (["change", "echo", "noop", "latency=1s"], "echo has no injection named 'noop'", "there is no injection here"),
     (["heal", "echo", "noop"], "echo has no injection named 'noop'", "there is no injection here"),
     (["heal", "ecko"], "there is no proxy named 'ecko'", "did you mean echo?"),
-    (["proxy", "add", "echo", "127.0.0.1:1"], "the proxy 'echo' is there already and differs", "PATCH changes it"),
+    (["proxy", "add", "echo", "127.0.0.1:1"], "the proxy 'echo' exists already and differs", "PATCH changes it"),
     (["proxy", "add", "b", "redsi://h"], "unknown scheme in 'redsi://h'",
      "did you mean redis://? known: tcp, auto, amqp, amqps, http, https, kafka, mongodb, mssql, mysql, nats, postgres, postgresql, redis,"
      " rediss, smtp, tls"),

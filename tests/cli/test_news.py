@@ -92,7 +92,7 @@ def test_a_proxy_that_stops_listening_or_goes_is_news() -> None:
 
 def test_a_client_that_cannot_be_accepted_is_news() -> None:
     told = said(News(), AcceptFailed("redis", "no_descriptor", "Too many open files"))
-    assert told == "00:00:00 redis: no client taken: Too many open files"
+    assert told == "00:00:00 redis: a client could not be accepted: Too many open files"
 
 
 def test_a_file_that_was_read_again_is_news_with_its_mistakes() -> None:
@@ -165,7 +165,7 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
 
 def test_a_lease_that_expired_is_news() -> None:
     text = said(News(), LeaseExpired("", lease="9f86d081", duration="30s"))
-    assert text == "00:00:00 a client that held a lease is gone (silent for 30s): what it had made is undone"
+    assert text == "00:00:00 a client with a lease is gone (silent for 30s): what it made is undone"
 
 
 def test_a_server_that_workers_share_is_news() -> None:

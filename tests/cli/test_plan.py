@@ -147,7 +147,7 @@ def test_everything_wrong_with_a_file_and_what_is_asked_of_it_is_said_at_once(fi
 
 
 def test_a_profile_that_meets_no_proxy_is_an_error(file: str) -> None:
-    with pytest.raises(CombinedError, match=r"^profile cache-only: 'redis:' meets no proxy$"):
+    with pytest.raises(CombinedError, match=r"^profile cache-only: 'redis:' matches no proxy$"):
         plan.make([], None, None, (), file=file, profiles=["slow", "cache-only"])
     assert len(plan.make(["c=redis://h"], None, None, (), file=file, profiles=["cache-only"]).profiles) == 1
 
@@ -162,8 +162,8 @@ def test_what_is_no_word_of_run_is_said(file: str) -> None:
     result = command("run", file, "pytest", "-p", "a=h:1")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [
-        "error: 'pytest' is one word too many",
-        "hint:  a command comes after --",
+        "error: 'pytest' is one argument too many",
+        "hint:  put the command after --",
         f"       brownout run {file} -- pytest -p a=h:1",
     ]
 
@@ -201,7 +201,7 @@ def test_what_is_wrong_with_env_is_said(env: list[str], message: str, hint: str)
 
 
 def test_env_is_for_a_command_and_names_proxies_that_have_an_address(file: str) -> None:
-    with pytest.raises(CombinedError, match=r"^--env is for a COMMAND, and there is none$"):
+    with pytest.raises(CombinedError, match=r"^--env needs a COMMAND$"):
         plan.make(["a=h:1"], None, None, (), env=["U={a.url}"])
     with pytest.raises(CombinedError, match=r"^--env U: db is disabled, so it has no address$"):
         plan.make([], None, None, ("true",), file=file, env=["U={db.url}"])

@@ -72,7 +72,7 @@ def test_a_new_proxy_whose_name_is_taken_and_a_profile_that_meets_none_refuse_it
     old = parsed('proxies: {b: "redis://h:1"}')
     shipped = {"redises": OLD.profiles["redises"]}
     new = parsed('proxies: {b: "h:1"}')
-    with pytest.raises(CombinedError, match=r"^profile redises: 'redis:' meets no proxy$"):
+    with pytest.raises(CombinedError, match=r"^profile redises: 'redis:' matches no proxy$"):
         difference(old, new, proxies={"b": "redis"}, applied=("redises",), shipped=shipped)
     assert difference(old, new, proxies={"b": "redis", "c": "redis"}, applied=("redises",), shipped=shipped).profiles
 

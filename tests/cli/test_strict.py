@@ -210,7 +210,7 @@ def test_nothing_injected_is_said_and_is_no_failure(run: Start, web: str) -> Non
 def test_strict_needs_a_command(run: Start, web: str) -> None:
     process = run("-p", f"web={web}", "--strict")
     assert process.wait() == 2
-    assert process.err.all()[0] == "error: --strict judges a run by its COMMAND, and there is none"
+    assert process.err.all()[0] == "error: --strict needs a COMMAND"
 
 
 def test_what_the_command_injects_by_the_api_is_judged_as_well(run: Start, web: str) -> None:

@@ -96,7 +96,7 @@ def test_a_report_whose_name_is_too_long_is_said(tmp_path: Path) -> None:
 def test_an_api_with_a_name_that_no_host_has_is_said() -> None:
     for host in ("a" * 64, "a..b"):
         done = command("status", "--api", f"{host}:1")
-        assert (done.exit_code, done.stderr.splitlines()[0]) == (2, f"error: {host}:1 is no address")
+        assert (done.exit_code, done.stderr.splitlines()[0]) == (2, f"error: {host}:1 is not an address")
 
 
 def test_check_reads_nothing_where_there_is_no_input(tmp_path: Path) -> None:

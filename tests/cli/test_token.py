@@ -95,8 +95,8 @@ def test_a_token_that_cannot_be_is_an_error_that_does_not_tell_it() -> None:
         result = command(*words)
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.splitlines() == [
-            "error: the token is empty, or has a blank or a letter beyond ASCII",
-            'hint:  one to take: "$(openssl rand -hex 16)"',
+            "error: the token is empty, or contains a space or a character beyond ASCII",
+            'hint:  create one: "$(openssl rand -hex 16)"',
         ]
     assert command("run", "--token", "").stderr.startswith("error: the token is empty")
 
@@ -120,7 +120,7 @@ def test_an_api_that_others_reach_is_warned_of(run: Start) -> None:
     ):
         process = run(*args)
         process.out.until("no proxies yet")
-        warning = f"warning: whoever can reach {process.api} can change all of this; a --token prevents that"
+        warning = f"warning: everyone who reaches {process.api} can change all of this; a --token prevents that"
         assert [line for line in process.out.seen if "warning" in line] == [warning] * warned
         assert process.end() == 0
 

@@ -141,7 +141,7 @@ def test_a_busy_port_is_an_error_exit(start: Start, echo: str, tmp_path: Path, r
     assert process.wait() == 2
     error, hint = process.err.all()
     assert error.startswith(f"error: the API cannot listen at {echo}: ")
-    assert hint == "hint:  choose another --host or --port, or end who has it"
+    assert hint == "hint:  choose another --host or --port, or end the process that has it"
     assert [line for line in process.out.all() if listen in line] == []
 
 
@@ -151,7 +151,7 @@ def test_no_host_is_every_interface_and_warned_of(start: Start) -> None:
         assert process.api.startswith("0.0.0.0:")
         assert process.end() == 0
         process.out.all()
-        warning = f"whoever can reach {process.api} can change all of this; a --token prevents that"
+        warning = f"everyone who reaches {process.api} can change all of this; a --token prevents that"
         assert [message for level, message in process.logged("level", "message") if level == "warn"] == (
             [warning] * warned
         )

@@ -83,7 +83,7 @@ def test_proxies_come_and_go(toxiproxy: Brownout, reserve: Callable[[], str]) ->
         ),
         (
             ("proxy", "add", "own", "unix:///tmp/x.sock"),
-            "error: a Toxiproxy reaches no unix socket: unix:///tmp/x.sock\nhint:  give HOST:PORT\n",
+            "error: a Toxiproxy cannot connect to a unix socket: unix:///tmp/x.sock\nhint:  give HOST:PORT\n",
         ),
     ],
 )

@@ -64,6 +64,6 @@ def test_it_needs_a_command(option: str, words: list[str]) -> None:
     done = command("run", "-p", "web=http://127.0.0.1:9", *words)
     assert (done.exit_code, done.stderr) == (
         2,
-        f"error: {option} judges the clients of a COMMAND, and there is none\n"
+        f"error: {option} needs a COMMAND\n"
         "hint:  brownout run brownout.yaml --profile flaky-api --verdicts -- ./serve\n",
     )

@@ -103,7 +103,7 @@ def test_the_same_proxy_again_is_no_error_and_another_one_is(echo: Running) -> N
     known = echo.client.proxy("echo")
     assert echo.ask("PUT", ECHO, f'{{"upstream": "{echo.echo}"}}') == (200, known)
     assert echo.ask("PUT", ECHO, f'{{"upstream": "{echo.echo}", "listen": "{known["address"]}"}}') == (200, known)
-    conflict = {"error": "the proxy 'echo' is there already and differs", "hint": "PATCH changes it", "status": 409}
+    conflict = {"error": "the proxy 'echo' exists already and differs", "hint": "PATCH changes it", "status": 409}
     assert echo.ask("PUT", ECHO, '{"upstream": "127.0.0.1:1"}') == (409, conflict)
     assert echo.ask("PUT", ECHO, f'{{"upstream": "{echo.echo}", "enabled": false}}') == (409, conflict)
 

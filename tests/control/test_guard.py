@@ -132,7 +132,7 @@ def test_a_host_that_is_refused_learns_of_allow_host(plain: Running) -> None:
     code, body, headers = answer(plain, "/v1/proxies", Host="evil.example:99")
     assert (code, headers["Content-Type"]) == (403, "application/json")
     assert json.loads(body) == {
-        "error": "this API is not called 'evil.example'",
+        "error": "this API does not answer to the name 'evil.example'",
         "hint": "start it with --allow-host evil.example, or with a --token",
         "status": 403,
     }
@@ -142,7 +142,7 @@ def test_clients_of_toxiproxy_learn_of_it_in_the_error_itself(plain: Running) ->
     code, body, _ = answer(plain, "/proxies", Host="toxiproxy.other:8474")
     assert (code, json.loads(body)["error"]) == (
         403,
-        "this API is not called 'toxiproxy.other': start it with --allow-host toxiproxy.other, or with a --token",
+        "this API does not answer to the name 'toxiproxy.other': start it with --allow-host toxiproxy.other, or with a --token",
     )
 
 
@@ -230,7 +230,7 @@ def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(token: str
     for refused in (lambda: Guard.of(token), lambda: Client("127.0.0.1:1", token=token or " ")):
         with pytest.raises(BrownoutError) as caught:
             refused()
-        assert caught.value.message == "the token is empty, or has a blank or a letter beyond ASCII"
+        assert caught.value.message == "the token is empty, or contains a space or a character beyond ASCII"
         assert "schl" not in str(caught.value) + caught.value.hint
 
 

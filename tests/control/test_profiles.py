@@ -94,4 +94,4 @@ def test_a_taken_name_is_a_conflict_and_nothing_is_injected(profiles: Running) -
 
 def test_a_profile_that_meets_no_proxy_is_refused(profiles: Running) -> None:
     status, error = profiles.ask("POST", "/v1/profiles/lost/apply")
-    assert (status, error["error"]) == (400, "profile lost: 'nobody' meets no proxy")
+    assert (status, error["error"]) == (400, "profile lost: 'nobody' matches no proxy")

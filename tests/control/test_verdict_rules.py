@@ -116,12 +116,12 @@ def test_a_breaker_fails_fast_until_it_opens_and_probes_as_often_as_it_is_told()
         (operation("429/2 0s"), []),  # it gave up
         (operation("429/0 0s", "+0 200 0s"), []),
         (operation("429/2 0s", "+0.5 200 0s"),
-         ["error retry-after: the reply asked the client to wait 2 s, and it waited 0.50 s"]),
+         ["error retry-after: the reply asked the client to wait 2 s, but it waited 0.50 s"]),
         (operation("429/1.7 0s", "+0.9 200 0s"), []),  # a date, whose seconds are whole
         (operation("429/2.7 0s", "+0.9 200 0s"),
-         ["error retry-after: the reply asked the client to wait 2.7 s, and it waited 0.90 s"]),
+         ["error retry-after: the reply asked the client to wait 2.7 s, but it waited 0.90 s"]),
         (operation("503 0s", "+0.1 503/2 0s", "+0.1 503/2 0s", "+0.1 200 0s"),
-         ["error retry-after: the reply asked the client to wait 2 s, and it waited 0.10 s"]),
+         ["error retry-after: the reply asked the client to wait 2 s, but it waited 0.10 s"]),
     ],
 )  # fmt: skip
 def test_a_client_waits_as_long_as_it_is_asked_to(tried: Operation, expected: list[str]) -> None:
@@ -215,7 +215,7 @@ def test_a_breaker_stays_quiet_and_probes_and_closes() -> None:
 
 def test_a_breaker_that_does_not_open_is_found() -> None:
     assert said(breaker.keeps([*FAILS, operation("503 0.01s", start=0.3)], *EXPECTED)) == [
-        "error circuit-breaker: after 3 failures in a row the client is to stay quiet for 1 s, and it tried again"
+        "error circuit-breaker: after 3 failures in a row the client should stay quiet for 1 s, and it tried again"
     ]
 
 

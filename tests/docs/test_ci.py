@@ -1,4 +1,4 @@
-"""docs/ci.md: its pipelines are YAML, what they call exists, and a report looks as it is shown."""
+"""docs/ci.md and action.yml: pipelines fit their schemas, what they call exists, and a report looks as it is shown."""
 
 import json
 import re
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,11 +17,11 @@ from brownout.cli.verify import verify
 from brownout.faults.config import file as config
 from brownout.testing import servers
 
-from .conftest import DEADLINE, DOCS, ENV, blocks
+from .conftest import DEADLINE, DOCS, ENV, ROOT, blocks
 
 VERIFY, RUN = DOCS["ci.md"].split("\n## A profile on CI\n")
 FILE, *PIPELINES = blocks(RUN, "yaml")
-RECIPES = blocks(VERIFY, "yaml")
+ACTION, *RECIPES = blocks(VERIFY, "yaml")
 [SHELL] = blocks(VERIFY, "sh")
 WRITTEN = {"report", "report/", "report/verify.xml", "report/verify.prom"}
 
@@ -114,6 +115,63 @@ def project(tmp_path: Path) -> Iterator[Path]:
         (tmp_path / "baseline.json").write_bytes((tmp_path / "verify.json").read_bytes())
         (tmp_path / "env.sh").write_text(f"export REDIS_URL={server.url}\n")
         yield tmp_path
+
+
+SCHEMAS = {
+    "github-actions": [(ROOT / "action.yml").read_text()],
+    "github-workflows": [ACTION, RECIPES[0], PIPELINES[0]],
+    "gitlab-ci": [RECIPES[1], PIPELINES[1]],
+    "compose-spec": [RECIPES[2]],
+}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_pipelines_and_the_action_fit_the_schemas_of_their_systems(schema: str, tmp_path: Path) -> None:
+    for number, text in enumerate(SCHEMAS[schema]):
+        (tmp_path / f"{number}.yml").write_text(text)
+    words = ["-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, tmp_path.iterdir())]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0, done.stdout
+
+
+def steps_of_the_action() -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
+    return steps
+
+
+def test_the_recipe_of_the_action_gives_it_what_it_takes() -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    given = yaml.safe_load(ACTION)["jobs"]["verify"]["steps"][-1]["with"]
+    assert {*given} <= {*action["inputs"]}
+    words = [*shlex.split(given["options"]), "--", *shlex.split(given["command"])]
+    assert verify.make_context("verify", words).params["command"] == ("python", "-m", "pytest")
+    install, _, upload = steps_of_the_action()
+    assert install["run"] == '"$PYTHON" -m pip install --quiet "$GITHUB_ACTION_PATH"\n'
+    assert (upload["if"], upload["with"]["path"]) == ("always()", "${{ steps.verify.outputs.report }}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_action_runs_the_tests_and_says_where_the_report_is(project: Path, code: int) -> None:
+    if code:
+        (project / "mistaken").touch()
+    script = steps_of_the_action()[1]["run"]
+    env = ENV | {
+        "PYTHON": sys.executable,
+        "OPTIONS": "--only */lost",
+        "COMMAND": "python -m pytest -q",
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_WORKSPACE": str(project),
+        "GITHUB_OUTPUT": str(project / "output"),
+        "RUNNER_TEMP": str(project / "temp"),
+    }
+    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", f". ./env.sh\n{script}"]  # as a runner does
+    done = subprocess.run(words, cwd=project, env=env, capture_output=True, text=True, timeout=DEADLINE * 5)
+    assert done.returncode == code, done.stdout + done.stderr
+    report = project / "temp/brownout-report"
+    assert (project / "output").read_text() == f"report={report}\nexit-code={code}\n"
+    assert (report / "verify.html").exists()
+    assert bool(re.search(r"^::error file=shop\.py,line=4,", done.stdout, re.MULTILINE)) == bool(code)
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def test_ours_cannot_be_replaced(install: Install) -> None:
         ("gone", None, "the fault gone of other_package:the_gone cannot be loaded"),
         ("number", 3, "is not a Fault: 3"),
         ("otherwise", ColdStart, "calls itself 'cold_start'"),
-        ("reserved", Reserved, "has a setting named times, which every injection has"),
+        ("reserved", Reserved, "has a setting named times, which is a key of every injection"),
     ],
 )
 def test_a_broken_one_is_said_and_the_others_work(install: Install, name: str, thing: object, message: str) -> None:

@@ -482,5 +482,5 @@ def test_a_key_may_wait_for_a_protocol_where_a_proxy_leaves_it_open() -> None:
     assert [each.message for each in caught.value.problems] == [
         "no proxy of this file speaks it",
         "no proxy of this file speaks it",
-        "meets no proxy of this file",
+        "matches no proxy of this file",
     ]

@@ -54,7 +54,7 @@ def test_what_goes_where_in_the_order_of_the_file() -> None:
 def test_a_key_that_means_no_proxy_is_an_error(key: str, hint: str) -> None:
     with pytest.raises(ProfileError) as caught:
         Profile("slow", (Target(key, (RESET,)),)).resolve({"payments": "http", "cache": "redis"})
-    assert (caught.value.message, caught.value.hint) == (f"profile slow: '{key}' meets no proxy", hint)
+    assert (caught.value.message, caught.value.hint) == (f"profile slow: '{key}' matches no proxy", hint)
 
 
 def test_a_profile_that_injects_nothing_meets_anything() -> None:

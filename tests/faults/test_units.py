@@ -90,7 +90,7 @@ def test_shares_and_quotas() -> None:
         (Rate, "1.5kibps", "'1.5kibps' could be bits or bytes", "write 1.5kbit/s or 1.5KiB/s"),
         (Rate, "1MB/s 500kb/s", "'1MB/s 500kb/s' is not a rate", "write it like 100KB/s or 56kbit/s"),
         (Share, "101%", "'101%' is more than 100%", ""),
-        (Quota, "11 of 10", "'11 of 10' is not a quota", "it takes at most all: 3 of 10, 10 of 10"),
+        (Quota, "11 of 10", "'11 of 10' is not a quota", "it hits at most all: 3 of 10, 10 of 10"),
         (Quota, "3", "'3' is not a quota", "write it like '3 of 10'"),
     ],
 )

@@ -142,7 +142,7 @@ def test_a_wrong_call_gets_the_kernels_own_answer(
     """
     done = run(program, args=(echo,))
     assert done.one == alone(program, echo)[0]
-    assert "not seen: 127.0.0.1:53 (UDP: only TCP is caught)" in done.err
+    assert "not seen: 127.0.0.1:53 (UDP: only TCP is intercepted)" in done.err
     assert done.err.count("not seen") == 1, "a lookup of names asks by UDP which address is near"
 
 

@@ -101,7 +101,7 @@ def test_a_process_that_is_closed_to_others_is_left_alone_and_told(
         before=as_somebody(),
     )
     assert done.one == {"found": True}, done.err
-    assert re.search(r"not seen: python\S* program\.py does not let itself be looked into", done.err), done.err
+    assert re.search(r"not seen: python\S* program\.py does not let Brownout look into it", done.err), done.err
 
 
 DEVICE = next((name for _, name in socket.if_nameindex() if name != "lo"), "lo")

@@ -142,12 +142,12 @@ def test_elsewhere_than_on_linux_it_is_refused_at_once(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "--intercept"], "--intercept catches the connections of a COMMAND, and there is none"),
-        (["run", "--only", "*:1", "--", "true"], "--only chooses what --intercept catches, and that is not given"),
-        (["run", "--not", "*:1", "--", "true"], "--not chooses what --intercept catches, and that is not given"),
-        (["deps"], "deps looks at a COMMAND, and there is none"),
-        (["deps", "true"], "'true' is one word too many"),
-        (["deps", "--write", "/", "--", "echo"], "--write /: there is such a file"),
+        (["run", "--intercept"], "--intercept needs a COMMAND"),
+        (["run", "--only", "*:1", "--", "true"], "--only is for --intercept, which is not given"),
+        (["run", "--not", "*:1", "--", "true"], "--not is for --intercept, which is not given"),
+        (["deps"], "deps needs a COMMAND to run"),
+        (["deps", "true"], "'true' is one argument too many"),
+        (["deps", "--write", "/", "--", "echo"], "--write /: the file exists already"),
         (["deps", "--write", "/none/b.yaml", "--", "echo"], "--write /none/b.yaml: there is no folder /none"),
     ],
 )

@@ -59,7 +59,7 @@ CASES = {
         ("nothing_matched", "none of 2 requests matched", "seen: POST /charge, GET /charged, GET /a"),
     ),
     "no match and nothing seen": (CHARGES, {}, {"requests": 8}, ("nothing_matched", "none of 1 request matched")),
-    "none": ({"fault": "reset", "probability": "0%"}, {"matched": 2}, {}, ("trigger_not_reached", "its trigger chooses none")),
+    "none": ({"fault": "reset", "probability": "0%"}, {"matched": 2}, {}, ("trigger_not_reached", "its trigger chooses nothing")),
     "after": (
         {"fault": "reset", "after": 2}, {"matched": 2}, {},
         ("trigger_not_reached", "after: 2 was not reached, with 2 matches"),
@@ -70,7 +70,7 @@ CASES = {
     ),
     "quota": (
         {"fault": "reset", "quota": "1 of 9"}, {"matched": 1}, {},
-        ("spared_by_chance", "spared by chance: quota 1 of 9, with 1 match", "let it meet more traffic"),
+        ("spared_by_chance", "spared by chance: quota 1 of 9, with 1 match", "send more traffic"),
     ),
     "probability": (
         {"fault": "reset", "probability": "5%", "after": 1, "every": 2}, {"matched": 3}, {},
@@ -97,7 +97,7 @@ CASES = {
     ),
     "odds": (
         "loss:1%", {"matched": 1, "chosen": 1, "bytes": 4}, {},
-        ("spared_by_chance", "spared by chance: 1% of the packets, of 4 bytes", "let it meet more traffic"),
+        ("spared_by_chance", "spared by chance: 1% of the packets, of 4 bytes", "send more traffic"),
     ),
     "moment of a stream": (
         {"fault": "limit_data", "bytes": "1KB"}, {"matched": 1, "chosen": 1, "bytes": 4}, {},

@@ -137,7 +137,7 @@ def test_redis_refuse_with_retries(redis_gate: Gate) -> None:
 
 @scenario("redis-py", "refuse", "`BlockingConnectionPool(max_connections=2, timeout=0.3)`")
 def test_redis_blocking_pool(redis_gate: Gate) -> None:
-    """A connect that is refused gives its place in the pool back: ten failures later both places can be had. With both in use, a
+    """A connect that is refused gives its place in the pool back: ten failures later both places are free. With both in use, a
     command waits 0.3 s for a place: `ConnectionError`, no connection available."""
     pool = redis.BlockingConnectionPool(
         host=redis_gate.host, port=redis_gate.port, max_connections=2, timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
@@ -405,7 +405,7 @@ def test_psycopg_hang_with_a_deadline(postgres_gate: Gate, threads: ThreadPoolEx
 
 @scenario("psycopg_pool", "hang", "`statement_timeout=300`, `tcp_user_timeout=300`, keepalives each second")
 def test_psycopg_hang_with_time_outs_of_others(postgres_gate: Gate, threads: ThreadPoolExecutor) -> None:
-    """A query waits as long as without them: who should count has stopped, and the system still acknowledges for it."""
+    """A query waits as long as without them: the process that should count has stopped, and its operating system still acknowledges."""
     options = {
         "options": "-c statement_timeout=300",
         "tcp_user_timeout": 300,
@@ -526,7 +526,7 @@ def test_psycopg_idle_cut_by_reset_with_a_check(postgres_gate: Gate, threads: Th
 
 @scenario("psycopg_pool", "drain idle=1s", "`check=ConnectionPool.check_connection`, `timeout=0.3`")
 def test_psycopg_drain(postgres_gate: Gate, threads: ThreadPoolExecutor) -> None:
-    """A connection in use works on. An idle one is closed; the check finds out, and no new one can be had: `PoolTimeout`. Healed, the pool
+    """A connection in use works on. An idle one is closed; the check finds out, and the pool cannot open a new one: `PoolTimeout`. Healed, the pool
     connects without help."""
     with psycopg_pool(postgres_gate, 1, check=ConnectionPool.check_connection) as pool:
         postgres_gate.inject("drain", idle="1s")

@@ -50,7 +50,7 @@ async def test_a_profile_that_does_not_fit_changes_nothing(world: World) -> None
     world.fleet.proxy("b").inject(spec({"fault": "noop", "name": "mine"}))
     world.fleet.apply(profile("p", a=["noop"]))
     before = there(world.fleet)
-    with pytest.raises(ProfileError, match=r"^profile p: 'c' meets no proxy(\n|$)"):
+    with pytest.raises(ProfileError, match=r"^profile p: 'c' matches no proxy(\n|$)"):
         world.fleet.apply(profile("p", a=["reset"], c=["noop"]))
     with pytest.raises(ConflictError, match=r"^profile p: b already has an injection named mine(\n|$)"):
         world.fleet.apply(profile("p", a=["reset"], b=[{"fault": "reset", "name": "mine"}]))

@@ -439,9 +439,9 @@ async def test_a_key_that_has_met_no_proxy_is_vacuous(world) -> None:
 async def test_a_key_waits_only_for_what_can_be_recognised(world) -> None:
     await world.proxy("shop", "auto://127.0.0.1:1")
     for key, error in (
-        ("redsi:", "profile p: 'redsi:' meets no proxy"),
-        ("https:", "profile p: 'https:' meets no proxy"),
-        ("cache", "profile p: 'cache' meets no proxy"),
+        ("redsi:", "profile p: 'redsi:' matches no proxy"),
+        ("https:", "profile p: 'https:' matches no proxy"),
+        ("cache", "profile p: 'cache' matches no proxy"),
     ):
         with pytest.raises(ProfileError) as caught:
             world.fleet.apply(profile({key: ["noop"]}))

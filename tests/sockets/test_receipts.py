@@ -315,7 +315,7 @@ async def test_the_wrong_stream_is_told_from_silence(world) -> None:
         ({"every": 5}, (0, "trigger_not_reached", "every: 5 was not reached, with 2 matches")),
         ({"probability": "0.00001%"}, (0, SPARED_BY_CHANCE, "spared by chance: probability 0.00001%, with 2 matches")),
         ({"quota": "1 of 1000"}, (0, SPARED_BY_CHANCE, "spared by chance: quota 1 of 1000, with 2 matches")),
-        ({"probability": "0%"}, (0, "trigger_not_reached", "its trigger chooses none")),
+        ({"probability": "0%"}, (0, "trigger_not_reached", "its trigger chooses nothing")),
     ],
 )
 async def test_a_trigger_that_chose_none_says_which_part_of_it(world, trigger, said) -> None:

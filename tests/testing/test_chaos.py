@@ -161,7 +161,7 @@ def test_it_says_where_it_is_and_keeps_the_secret(chaos: Chaos, echo: str) -> No
     with pytest.raises(ConflictError) as error:
         chaos.proxy("early-secret", upstream=f"redis://user:hidden@{echo}/4")
     assert error.value.message == (
-        f"the proxy early-secret stands before redis://user:***@{echo}/3, not before redis://user:***@{echo}/4"
+        f"the proxy early-secret is in front of redis://user:***@{echo}/3, not redis://user:***@{echo}/4"
     )
 
 
@@ -601,7 +601,7 @@ def test_a_password_that_only_the_other_one_knows(running: str, echo: str) -> No
     try:
         with Chaos(api=running) as chaos:
             with pytest.raises(
-                BrownoutError, match=re.escape(f"guarded stands before redis://:***@{echo}, and the API")
+                BrownoutError, match=re.escape(f"guarded is in front of redis://:***@{echo}, and the API")
             ):
                 _ = chaos["guarded"].url
             proxy = chaos.proxy("guarded", upstream=f"redis://:secret@{echo}")

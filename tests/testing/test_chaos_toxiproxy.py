@@ -153,9 +153,7 @@ def test_proxies_are_made_disabled_enabled_and_gone(running: str, echo: str, the
         assert proxy.upstream == f"redis://:***@{echo}/1"
         assert proxy.turns is None
         assert chaos.proxy("own", upstream=f"redis://:secret@{echo}/1") is proxy
-        with pytest.raises(
-            ConflictError, match=rf"^the proxy own stands before tcp://{echo}, not before tcp://127.0.0.1:1"
-        ):
+        with pytest.raises(ConflictError, match=rf"^the proxy own is in front of tcp://{echo}, not tcp://127.0.0.1:1"):
             chaos.proxy("own", upstream="127.0.0.1:1")
         address = proxy.address
         proxy.disable()

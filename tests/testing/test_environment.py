@@ -227,7 +227,7 @@ def test_attached_to_a_running_brownout_nothing_is_set(run: Run, monkeypatch: py
         result = run("--brownout-api", running.api, suite="import app\ndef test_it(): assert app.PORT == 1")
         result.assert_outcomes(passed=1)
         assert said(result) == [
-            f"brownout: DATABASE_URL and DB_PORT not set, for the proxies are those at {running.api}; "
+            f"brownout: DATABASE_URL and DB_PORT not set, because the proxies are those at {running.api}; "
             "to have them set: brownout run FILE -- pytest"
         ]
 
@@ -339,7 +339,7 @@ def test_a_plugin_that_comes_with_a_conftest_says_that_it_came_too_late(
         "-p", "no:brownout", "--brownout-seed", "7", within=ALONE, suite="def test_it(chaos): assert chaos.seed == 7"
     )
     result.assert_outcomes(passed=1)
-    late = "env not set, for the plugin came with a conftest.py; load it with -p brownout.testing.plugin"
+    late = "env not set, because a conftest.py loaded the plugin; load it with -p brownout.testing.plugin"
     assert f"brownout: embedded, seed 7, config brownout.yaml, {late}" in result.outlines
 
 

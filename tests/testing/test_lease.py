@@ -98,7 +98,7 @@ def test_what_a_killed_pytest_has_broken_is_undone_within_the_lease(running: Run
         until(lambda: placed(client) == [])
         until(lambda: [view["name"] for view in client.proxies() if view["enabled"]] == ["echo", "other"])
         until(lambda: len(client.proxies()) == 2)
-        running.out.until("a client that held a lease is gone (silent for 5s): what it had made is undone")
+        running.out.until("a client with a lease is gone (silent for 5s): what it made is undone")
 
 
 def test_a_test_that_waits_for_input_is_alive(running: Run, tmp_path: Path) -> None:

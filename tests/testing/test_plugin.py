@@ -72,7 +72,7 @@ def test_one(proxy): seen.append(proxy.address)
 def test_two(proxy, chaos, brownout): assert [proxy.address] == seen; assert chaos is brownout
 def test_three(chaos):
     assert chaos["echo"].address == seen[0]
-    with pytest.raises(Exception, match="the proxy echo stands before .*, not before tcp://127.0.0.1:9"):
+    with pytest.raises(Exception, match="the proxy echo is in front of .*, not tcp://127.0.0.1:9"):
         chaos.proxy("echo", upstream="127.0.0.1:9")
 """
     )
@@ -251,14 +251,14 @@ def test_without(): assert False
         "latency on echo: stream=both latency=1ms",
         "  matched 1, chosen 1, fired 1, 2 bytes; healed",
         "reset on echo: probability=0%",
-        "  matched 1, chosen 0, fired 0, 0 bytes; it never fired: its trigger chooses none",
+        "  matched 1, chosen 0, fired 0, 0 bytes; it never fired: its trigger chooses nothing",
         "latency on echo: latency=1s start=1h",
         "  matched 0, chosen 0, fired 0, 0 bytes; it never fired: its start after 1h had not come",
         "refuse on echo:",
         said,  # it is certain only where nobody else on this machine was refused meanwhile
     ]
     assert re.sub("it never fired: nobody tried to connect while the port was closed; ", "", said) == (
-        "  nobody can count what it hit; connections that it could not act on: 1"
+        "  nobody can count what it hit; connections on which it could not act: 1"
     )
     assert sections[1].splitlines()[1:3] == [
         "random seed 7; to repeat it: pytest test_it.py::test_nothing_injected --brownout-seed 7",
@@ -279,7 +279,7 @@ def test_without(): assert False
         ('chaos["ehco"]', ["there is no proxy named 'ehco'", "hint: did you mean echo?*"]),
         ('chaos.profile("blckout")', ["there is no profile named 'blckout'", "hint: did you mean blackout?"]),
         ('chaos.seed = "7"', ["a random seed is a number, not '7'"]),
-        ('chaos.proxy("echo", "127.0.0.1:9")', ["the proxy echo stands before *", "hint: give the other one *"]),
+        ('chaos.proxy("echo", "127.0.0.1:9")', ["the proxy echo is in front of *", "hint: give the other one *"]),
         ('Chaos(config="nope.yaml")', ["nope.yaml: there is no such file (check the path)"]),
     ],
 )
@@ -374,7 +374,7 @@ def test_it(chaos, number):
     met = {path.name: path.read_text().split() for path in Path().glob("met-*")}
     assert header(result) == (
         f"brownout: embedded in each of 2 workers, seed {met['met-gw0'][0]}, config brownout.yaml, "
-        "free ports in place of those of the file"
+        "free ports instead of those of the file"
     )
     assert len({seed for seed, _, _ in met.values()}) == 1
     assert len({at for _, at, _ in met.values()} | {port}) == 3

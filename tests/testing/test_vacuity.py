@@ -16,7 +16,7 @@ from .suites import ALONE, PROFILES, Run, reports, told
 
 pytest_plugins = ["pytester"]
 
-LIFT = "a test whose fault does nothing proves nothing; if that is meant, inject it with allow_unused=True"
+LIFT = "a test proves nothing if its fault did nothing; if that is intended, inject it with allow_unused=True"
 
 MISTAKES = {
     "not_behind_the_proxy": (

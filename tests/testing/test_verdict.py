@@ -93,7 +93,7 @@ def test_a_wait_that_was_asked_for_is_judged(api: Proxied) -> None:
 
 def test_where_no_client_has_come_nothing_is_graceful(api: Proxied) -> None:
     chaos: Chaos = api.chaos  # type: ignore[attr-defined]
-    with pytest.raises(NotGracefulError, match="nothing to judge: no client of api has come since the last reset"):
+    with pytest.raises(NotGracefulError, match="nothing to judge: no client of api has connected since the last reset"):
         chaos.verdict(api).assert_graceful()
     chaos.verdict(api).assert_graceful(allow_unused=True)
     assert str(chaos.verdict(api)) == "api: 0 requests, nothing was found"
@@ -109,10 +109,10 @@ def test_expectations_are_judged_where_they_are_given(api: Proxied) -> None:
     verdict = chaos.verdict(api)
     verdict.assert_graceful(max_attempts=3, strict=True)
     with pytest.raises(
-        NotGracefulError, match="the clients of api did not take it gracefully\nbounded-attempts: the client"
+        NotGracefulError, match="the clients of api did not handle it gracefully\nbounded-attempts: the client"
     ):
         verdict.assert_graceful(max_attempts=2)
-    with pytest.raises(AssertionError, match="deadline: it took"):
+    with pytest.raises(AssertionError, match="deadline: the client took"):
         verdict.assert_graceful(deadline="50ms")
     with pytest.raises(SettingsError, match="unknown setting 'max_atempts'"):
         verdict.assert_graceful(max_atempts=2)

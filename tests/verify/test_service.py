@@ -287,7 +287,7 @@ def test_a_command_that_is_not_there_is_a_matter_of_usage(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ("{}", "verify runs the tests of a COMMAND, and there is none"),
+        ("{}", "verify needs a COMMAND that runs tests"),
         ("{journeys: {a: {url: ftp://h/}}}", "'ftp://h/' is not an address of HTTP"),
         ("{command: 'sh -c \"'}", "no closing quotation"),
         ("{command: pytest, failures: {redis: [slowly]}}", "verify.failures.redis: unknown failure 'slowly'"),

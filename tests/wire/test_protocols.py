@@ -97,7 +97,7 @@ BROKEN = [
     ("klass", Protocol, "the protocol klass of other_package:the_klass is not a Protocol: ",
      "it must be a brownout.wire.protocol.Protocol"),
     ("otherwise", NATTER, "the protocol otherwise of other_package:the_otherwise calls itself 'natter'",
-     "its name must be its entry's"),
+     "its name must be that of its entry point"),
     ("text", Protocol("text", aliases="txt"), "the protocol text of other_package:the_text has aliases that are not a tuple: 'txt'",
      "write aliases=('NAME',)"),
     ("alias", Protocol("alias", aliases=("postgresql",)),

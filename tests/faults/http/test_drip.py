@@ -28,5 +28,5 @@ def test_a_drop_of_nothing_is_refused() -> None:
     with pytest.raises(BrownoutError) as caught:
         Drip(bytes=Size(0), interval=Duration(1))
     assert (caught.value.message, caught.value.hint) == (
-        "drops of 0 bytes would never be all", "give bytes=1B or more; silence is `http.lost_reply`",
+        "with 0 bytes at a time, nothing would ever arrive", "give bytes=1B or more; silence is `http.lost_reply`",
     )  # fmt: skip

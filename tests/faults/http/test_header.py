@@ -84,7 +84,7 @@ WRONG = [
     ({"remove": {"a": "b"}}, "remove: {'a': 'b'} is not right",
      "remove is a list of names, or names as text with commas"),
     ({"remove": "a", "message": "both"}, "message: 'both' is not one of request, reply", "known: reply, request"),
-    ({"remove": "a", "message": ["reply"]}, "message: a list stands where one value is due", "write the value alone"),
+    ({"remove": "a", "message": ["reply"]}, "message: a list is given where one value is expected", "write the value alone"),
 ]  # fmt: skip
 
 
