@@ -31,7 +31,7 @@ def test_a_drip_holds_the_sender_back_beyond_its_buffer() -> None:
 
 
 def test_a_drop_of_nothing_is_refused() -> None:
-    with pytest.raises(BrownoutError, match="drops of 0 bytes"):
+    with pytest.raises(BrownoutError, match="with 0 bytes at a time"):
         Drip(bytes=Size(0), interval=Duration(1))
 
 

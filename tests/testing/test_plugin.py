@@ -144,9 +144,9 @@ def test_it_is_not_asked_for(brownout): assert names(brownout) == [("latency", 0
     ("mark", "said"),
     [
         ('"slwo"', ["there is no profile named 'slwo'", "hint: did you mean slow?"]),
-        ('"slow", sed=7', ["*is not right", 'hint: @pytest.mark.brownout("profile", seed=7)']),
-        ('seed="7"', ["*is not right", 'hint: @pytest.mark.brownout("profile", seed=7)']),
-        ("7", ["*is not right", 'hint: @pytest.mark.brownout("profile", seed=7)']),
+        ('"slow", sed=7', ["*is not valid", 'hint: @pytest.mark.brownout("profile", seed=7)']),
+        ('seed="7"', ["*is not valid", 'hint: @pytest.mark.brownout("profile", seed=7)']),
+        ("7", ["*is not valid", 'hint: @pytest.mark.brownout("profile", seed=7)']),
     ],
 )
 def test_a_wrong_marker_is_an_error_that_says_what_is_right(run: Run, mark: str, said: list[str]) -> None:
