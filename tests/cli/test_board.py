@@ -89,7 +89,14 @@ def test_what_a_toxiproxy_does_not_count_is_a_dash() -> None:
 
 def test_the_board_shows_who_connects_where_that_is_asked_for() -> None:
     callers = [
-        {"program": "python orders.py", "container": "3f2a8c1d9e0b", "worker": "", "connections": 1, "sent": 1234, "received": 0},
+        {
+            "program": "python orders.py",
+            "container": "3f2a8c1d9e0b",
+            "worker": "",
+            "connections": 1,
+            "sent": 1234,
+            "received": 0,
+        },
         {"program": "psql", "container": "", "worker": "gw0", "connections": 12, "sent": 5, "received": 5_000_000},
     ]
     views = [view("redis", callers=callers, injections=[injection("reset", "mine")])]
