@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from brownout.examples.shop.shop.services.tokens import issued, owner
+from brownout.faults.config.file import read
 
 ROOT = Path(__file__).parents[2] / "examples" / "shop"
 FRAGILE, GRACEFUL = ROOT / "shop" / "fragile", ROOT / "shop" / "graceful"
@@ -36,21 +37,44 @@ def test_each_mistake_has_its_comment() -> None:
     assert mistakes(GRACEFUL) == set()
 
 
+def run(build: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run pytest beside what the shop depends on."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("BROWNOUT_", "PYTEST_XDIST"))}
+    return subprocess.run(
+        [sys.executable, "-m", "shop.outside", "--", sys.executable, "-m", "pytest", "-q", *words, "-p", "no:cacheprovider"],
+        cwd=ROOT, env=kept | {"SHOP_BUILD": build}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("build", ["fragile", "graceful"])
 def test_the_journeys_of_a_build_are_green_where_nothing_is_broken(build: str) -> None:
-    words = ["-m", "shop.outside", "--", sys.executable, "-m", "pytest", "-q", "journeys", "-p", "no:cacheprovider"]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("BROWNOUT_", "PYTEST_XDIST"))}
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=ROOT,
-        env=kept | {"SHOP_BUILD": build},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(build, "journeys")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 passed" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_resilience_suite_passes_with_the_graceful_build() -> None:
+    """It plays each profile as well."""
+    done = run("graceful", "resilience")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "14 passed" in done.stdout
+
+
+def test_the_resilience_suite_fails_with_the_fragile_build() -> None:
+    done = run("fragile", "resilience")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "passed" not in done.stdout.splitlines()[-1]
+
+
+def test_the_profiles_of_classic_failures_are_right() -> None:
+    config = read(str(ROOT / "brownout.yaml"))
+    assert set(config.profiles) == {
+        "contract-drift", "schema-drift", "auth-outage", "upstream-timeouts", "lost-events", "broken-third-party",
+        "redis-restart", "postgres-restart",
+    }  # fmt: skip
+    assert all(each.description for each in config.profiles.values())
 
 
 def test_the_verify_file_has_a_token_that_is_good() -> None:

@@ -1,4 +1,4 @@
-"""Starts the shop, and lets the tests ask it. What it depends on runs elsewhere: see `shop.outside`."""
+"""Starts the shop, and lets tests ask it. What the shop depends on runs elsewhere: see `shop.outside`."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ from urllib.request import Request, urlopen
 import pytest
 
 Ask = Callable[..., tuple[int, Any]]
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parent
 DEADLINE = 30.0
 
 
 @pytest.fixture(scope="session")
-def shop() -> Iterator[str]:
+def variables() -> dict[str, str]:
+    """Variables for the shop beside those of the environment, which say where its dependencies are."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def shop(variables: dict[str, str]) -> Iterator[str]:
     """The URL of a shop that was started for these tests; SHOP_BUILD says which build."""
     with socket.socket() as held:  # the shop binds this port as well, and nobody else can
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
-        environment = {**os.environ, "PYTHONPATH": str(HERE), "SHOP_PORT": str(port)}
+        environment = {**os.environ, **variables, "PYTHONPATH": str(HERE), "SHOP_PORT": str(port)}
         with subprocess.Popen([sys.executable, "-m", "shop"], env=environment) as process:
             try:
                 _await(process, port)
@@ -51,7 +57,7 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
 
 @pytest.fixture
 def ask(shop: str) -> Ask:
-    """Ask the shop: a method, a path, and a body and a token where they are due; what comes is status and JSON."""
+    """Asks the shop: `ask(method, path, body, token)` returns the status and the JSON."""
 
     def ask(method: str, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
