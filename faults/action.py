@@ -1,6 +1,6 @@
-"""What an exchange fault asks for when it fires. Holds, shapes and rewrites of several faults add up.
+"""What a fault of requests asks for when it fires. Holds, shapes and rewrites of several faults add up.
 
-Of the others the first wins: an exchange can be answered, lost or cut once.
+Of the others the first one wins: a request can be answered, lost or cut once.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ Message = Literal["request", "reply"]
 
 
 class Hold(NamedTuple):
-    """The message goes `seconds` later; what follows it on that link waits behind it.
+    """Hold the message for `seconds`. What follows it on the same connection waits behind it.
 
-    `body`: its head goes at once. Where the client waits for a go-ahead, its head alone is held.
+    `body`: the head goes at once. If the client waits for a go-ahead, only the head is held.
     """
 
     seconds: float
@@ -26,7 +26,7 @@ class Hold(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """A stage for this message alone. `part`: the rest of it passes by the stage, in order."""
+    """Let a stage act on this message alone. `part`: the rest of the message does not go through the stage."""
 
     start: Callable[[StageContext], Stage]
     message: Message = "reply"
@@ -34,10 +34,10 @@ class Shape(NamedTuple):
 
 
 class Rewrite(NamedTuple):
-    """The head, or the whole message, is replaced by what `rewrite` makes of its bytes.
+    """Replace the head, or the whole message, by what `rewrite` makes of its bytes.
 
-    A whole message is kept back until its end; one that is too long for that passes as it is. For a whole request the
-    fault must have `needs_whole_request`.
+    A whole message is kept back until its end. A message that is too long for that passes as it is. To rewrite a whole
+    request the fault must have `needs_whole_request`.
     """
 
     rewrite: Callable[[bytes], bytes]
@@ -46,10 +46,10 @@ class Rewrite(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The proxy replies itself, after the replies to earlier requests.
+    """Reply in place of the upstream, after the replies to earlier requests.
 
-    `forward`: the upstream does the work, and its own reply is dropped; ours goes when that is whole. `close`: the link
-    ends behind the answer.
+    `forward`: the upstream does the work, and its own reply is dropped; ours goes when that one is whole. `close`: the
+    connection ends behind the answer.
     """
 
     data: bytes
@@ -65,23 +65,23 @@ class Replace(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """The upstream gets the request `times` more, each on a connection of its own, and answers, before the one that
-    is replied to. The fault must have `needs_whole_request`.
+    """Send the request to the upstream `times` more, each on a connection of its own, before the request that is
+    replied to. The fault must have `needs_whole_request`.
     """
 
     times: int = 1
 
 
 class Drop(NamedTuple):
-    """The request, or with `forward` the reply, never arrives: the link is silent from there."""
+    """Lose the request, or with `forward` the reply. The connection is silent from there on."""
 
     forward: bool = False
 
 
 class Cut(NamedTuple):
-    """The reply stops `at` a number of bytes of payload, or a share of them.
+    """Stop the reply `at` a number of bytes of its payload, or a share of them.
 
-    Then FIN, RST, or nothing: what is left of the message is left out, and the next one follows.
+    Then comes FIN, RST, or nothing: the rest of the message is left out, and the next message follows.
     """
 
     at: int | Share
@@ -89,13 +89,13 @@ class Cut(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """The link ends by RST, where the reply would be. `forward`: the upstream does the work before."""
+    """Reset the connection (RST) where the reply would be. `forward`: the upstream does the work first."""
 
     forward: bool = False
 
 
 class Close(NamedTuple):
-    """The link ends by FIN, where the reply would be. `forward`: the upstream does the work before."""
+    """Close the connection (FIN) where the reply would be. `forward`: the upstream does the work first."""
 
     forward: bool = False
 

@@ -29,7 +29,7 @@ LONGEST_SETTING = 1000
 
 
 def shortened(mapping: Mapping[str, object]) -> dict[str, object]:
-    """Return an injection's flat mapping, with the beginning in place of each value that is long."""
+    """Return an injection's flat mapping, with each long value shortened."""
     return {key: _shortened(value) for key, value in mapping.items()}
 
 
@@ -89,26 +89,26 @@ class AcceptFailed(Event, frozen=True):
 
 
 class Injected(Event, frozen=True):
-    """An injection was placed on a proxy; `injection` is its flat mapping, of long values the beginning."""
+    """An injection was placed on a proxy; `injection` is its flat mapping, with long values shortened."""
 
     injection: Mapping[str, object]
 
 
 class ToxicLeftOut(Event, frozen=True):
-    """The `toxic` of a proxy in a list was not added: of `/populate`, or of a config file; `reason` says why."""
+    """The `toxic` of a proxy in a `/populate` or in a config file was not added; `reason` says why."""
 
     toxic: str
     reason: str
 
 
 class Changed(Event, frozen=True):
-    """The settings of an injection changed; `injection` is its new flat mapping, of long values the beginning."""
+    """The settings of an injection changed; `injection` is its new flat mapping, with long values shortened."""
 
     injection: Mapping[str, object]
 
 
 class Healed(Event, frozen=True):
-    """`name` was healed: `matched`, `chosen`, `fired`; why it never fired (`cause`, `reason`); `unseen`: not seen."""
+    """`name` was healed: `matched`, `chosen`, `fired`; why it never fired (`cause`, `reason`), or that it is `unseen`."""
 
     name: str
     matched: int
@@ -176,14 +176,14 @@ class ProtocolLearnt(Event, frozen=True):
 
 
 class ProfileLeftOut(Event, frozen=True):
-    """What an applied `profile` has for the protocol just learnt could not be placed, for `reason`."""
+    """An applied `profile` has faults for the protocol just learnt, and they could not be placed, for `reason`."""
 
     profile: str
     reason: str
 
 
 class TextTooLong(ConnectionEvent, frozen=True):
-    """A text was longer than the match of the injection `name` looks at; the connection is untouched by it."""
+    """A text was longer than the match of the injection `name` can look at; the connection is untouched by it."""
 
     name: str
 
@@ -218,7 +218,7 @@ class ServerShared(Event, frozen=True):
 
 
 class LeaseExpired(Event, frozen=True):
-    """A client was not heard of for `duration`, so what it had made under its `lease` is undone: see what follows."""
+    """Nothing was heard of a client for `duration`, so what it made under its `lease` is undone: see what follows."""
 
     lease: str
     duration: str
