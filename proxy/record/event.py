@@ -108,7 +108,7 @@ class Changed(Event, frozen=True):
 
 
 class Healed(Event, frozen=True):
-    """`name` was healed: `matched`, `chosen`, `fired`; why it never fired (`cause`, `reason`), or that it is `unseen`."""
+    """`name` was healed: `matched`, `chosen`, `fired`; why it never fired (`cause`, `reason`); whether `unseen`."""
 
     name: str
     matched: int
