@@ -96,7 +96,8 @@ def main() -> None:
         versions={each.name: version(each) for each in there if each.program},
     )  # fmt: skip
     print(table(results, [each.name for each in there]), end="\n\n")
-    aims = {each.name: each.aims for each in wanted}
+    known = {None, *(each.name for each in there)}
+    aims = {each.name: [aim for aim in each.aims if aim.of in known] for each in wanted}
     print(*(judged(result, aim) for result in results for aim in aims[result.name]), sep="\n")
     print(f"\n{len(results)} measures, {datetime.datetime.now(datetime.UTC) - began}; load {os.getloadavg()[0]:.1f}")
     if options.json:

@@ -30,7 +30,21 @@ def profiled(drive: Drive, targets: list[Target], load: Load) -> str:
     assert pid is not None
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "stacks")
-        words = [sampler, "record", "-p", str(pid), "-r", "500", "-F", "-d", str(SECONDS + 5), "-f", "raw", "-o", str(file)]
+        words = [
+            sampler,
+            "record",
+            "-p",
+            str(pid),
+            "-r",
+            "500",
+            "-F",
+            "-d",
+            str(SECONDS + 5),
+            "-f",
+            "raw",
+            "-o",
+            str(file),
+        ]
         user, kernel = modes(pid)
         with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as recording:
             drive(targets[[each.pid for each in targets].index(pid)], load, SECONDS)
