@@ -10,13 +10,15 @@ COPY --from=build /wheels /wheels
 # hadolint ignore=DL3013
 RUN pip install --no-cache-dir --no-index --find-links /wheels brownout \
     && rm -rf /wheels \
-    && useradd --create-home brownout \
+    && useradd --create-home --uid 10001 brownout \
     && printf '#!/bin/sh\nexec brownout toxiproxy "$@"\n' > /toxiproxy \
     && printf '#!/bin/sh\nexec python -m brownout.cli.toxiproxy_cli "$@"\n' > /toxiproxy-cli \
     && chmod 755 /toxiproxy /toxiproxy-cli
-USER brownout
+# A number, so that Kubernetes can tell that it is not root.
+USER 10001:10001
 WORKDIR /home/brownout
 EXPOSE 8474
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["brownout", "status"]
 
 FROM installed AS toxiproxy
 ENV LOG_LEVEL=info
