@@ -50,7 +50,7 @@ class Pattern(NamedTuple):
             except (re.error, OverflowError, RecursionError) as error:
                 raise BrownoutError(
                     f"'{text}' is not a regular expression: {error}",
-                    "after ~ stands a regular expression of Python; without ~ * stands for any characters",
+                    "~ begins a Python regular expression; without ~, * stands for any characters",
                 ) from None
         if any(char in text for char in "?["):
             return cls(text, "glob", re.compile(fnmatch.translate(text)), _plain(text), reach=LONGEST_TEXT)

@@ -209,7 +209,7 @@ def _unpickable(fault: type[Fault], given: Mapping[str, object]) -> list[Problem
     """Refuse to pick among connections that nobody sees, or among turns where the fault does not act on single ones."""
     refused = [key for key in TRIGGER_KEYS if key in given and key not in trigger_keys(fault)]
     if fault.port != "open":
-        hint = "it takes start and for alone"
+        hint = "it takes only start and for"
         return [Problem(key, f"{fault.name} closes the port, so {key} has nothing to count", hint) for key in refused]
     what = "single requests" if issubclass(fault, ExchangeFault) else "the connection"
     hint = f"leave per out; it is for {', '.join(kind.name for kind in CATALOGUE.values() if kind.acts_on_turns)}"

@@ -26,7 +26,7 @@ def read(path: Path) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise _wrong(f"{path} is not UTF-8", "a file of text is right") from None
+        raise _wrong(f"{path} is not UTF-8", "use a text file") from None
 
 
 def open_regular(path: Path) -> BinaryIO:

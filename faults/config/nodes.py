@@ -124,7 +124,10 @@ class _Loader:
         assert isinstance(event, CollectionStartEvent | ScalarEvent)
         if depth > DEEPEST:
             raise self._stop(
-                place, key, f"more than {DEEPEST} levels of lists and mappings", "nothing here nests so deep"
+                place,
+                key,
+                f"more than {DEEPEST} levels of lists and mappings",
+                "a configuration never nests this deeply",
             )
         anchor = event.anchor
         if anchor in self._anchors:
@@ -169,7 +172,10 @@ class _Loader:
         self._size += size
         if self._size > MOST_VALUES:
             raise self._stop(
-                place, key, f"more than {MOST_VALUES} values, with what aliases repeat", "split it into several files"
+                place,
+                key,
+                f"more than {MOST_VALUES} values, counting what aliases repeat",
+                "split it into several files",
             )
 
     def _sequence(self, key: str, depth: int, place: Place) -> Node:
@@ -190,7 +196,7 @@ class _Loader:
             if name in items:
                 line = items[name].place.line
                 self._problems.add(
-                    where, path(key, name), "this key is here twice", f"the first is in line {line}: leave one of them"
+                    where, path(key, name), "this key is given twice", f"the first is in line {line}: leave one of them"
                 )
             else:
                 items[name] = node
@@ -217,7 +223,7 @@ class _Loader:
                 return None
             if "${" in event.value:
                 self._problems.add(
-                    place, path(key, event.value), "variables are not put in for keys", "write the key itself"
+                    place, path(key, event.value), "variables cannot stand for keys", "write the key itself"
                 )
                 return None
             return str(event.value)
@@ -229,7 +235,7 @@ class _Loader:
             return None
         self._node(event, key, depth + 1)
         if not isinstance(event, ScalarEvent):  # of a tagged one that was said
-            self._problems.add(place, key, "a list or a mapping stands where a key is due", "a key is text")
+            self._problems.add(place, key, "a list or a mapping is given where a key is expected", "a key is text")
         return None
 
     def _scalar(self, event: ScalarEvent, key: str, place: Place) -> Node:

@@ -79,7 +79,7 @@ def _clock(reader: Reader, node: Node, key: str) -> Start | None:
         return cast("Start", node.value)
     if node.value is not None and not node.bad:
         hint = unknown("clock", str(node.value), get_args(Start)).hint
-        reader.say(node, key, f"{shape(node)} is no sign for a clock to start by", hint)
+        reader.say(node, key, f"{shape(node)} is not a clock", hint)
     return None
 
 
@@ -117,7 +117,7 @@ def _injections(reader: Reader, node: Node, key: str) -> list[_Item]:
     hint = (
         f"put brackets around it: [{node.value}]" if isinstance(node.value, str) else "begin each injection with '- '"
     )
-    reader.say(node, key, f"{shape(node)} stands where a list is due", hint)
+    reader.say(node, key, f"{shape(node)} is given where a list is expected", hint)
     return []
 
 

@@ -31,7 +31,7 @@ class Reader:
             return {}
         if isinstance(node.value, dict):
             return node.value
-        self.say(node, key, f"{shape(node)} stands where a mapping is due", hint)
+        self.say(node, key, f"{shape(node)} is given where a mapping is expected", hint)
         return {}
 
     def refuse_unknown(self, items: dict[str, Node], known: Iterable[str], key: str) -> None:

@@ -112,9 +112,9 @@ def _verify() -> Schema:
     level: Schema = {"enum": list(get_args(Availability))}
     return _closed(
         {
-            "command": {"description": "In place of what stands behind --.", **command},
-            "journeys": {"description": "In place of tests.", **_any(_each(_any(probe, command)), _NULL)},
-            "failures": {"description": "Of a dependency only these.", **_any(_each(words), _NULL)},
+            "command": {"description": "The command, if none is given after --.", **command},
+            "journeys": {"description": "What is run instead of tests.", **_any(_each(_any(probe, command)), _NULL)},
+            "failures": {"description": "Only these failures of a dependency.", **_any(_each(words), _NULL)},
             "expect": {"description": "How a journey may fare under it.", **_any(_each(level), _NULL)},
         }
     )
@@ -127,7 +127,7 @@ def _each(values: Schema) -> Schema:
 def _profile() -> Schema:
     about: Schema = {"description": "What it is for; or a proxy of that name.", **_any(_TEXT, _NULL, _INJECTIONS)}
     clock: Schema = {
-        "description": "What start and for count from, where `brownout run` places it at launch.",
+        "description": "From when start and for count, if `brownout run` places it at launch.",
         **_any({"enum": list(get_args(Start))}, _NULL, _VARIABLE, _INJECTIONS),
     }
     return {
@@ -142,7 +142,7 @@ def _injection(fault: type[Fault]) -> Schema:
     settings, triggers = _fields(fault), _fields(Trigger)
     common: dict[str, Schema] = {
         "name": {
-            "description": "Its name; else the fault's.",
+            "description": "Its name (default: the fault's).",
             **_any({"type": "string", "maxLength": LONGEST}, _NULL, _VARIABLE),
         }
     }
@@ -150,8 +150,11 @@ def _injection(fault: type[Fault]) -> Schema:
         choices: Schema = {"enum": list(get_args(Streams))}
         common["stream"] = {"description": "Where it acts.", "default": "downstream", **_any(choices, _NULL, _VARIABLE)}
     if keys := match_keys(fault):
-        common["match"] = {"description": "Which requests it is for: all must fit.", **_any(_match(keys), _NULL)}
-    common["caller"] = {"description": "Whose connections: all must fit.", **_any(_caller(), _TEXT, _PROCESS, _NULL)}
+        common["match"] = {"description": "Hit only these requests. All keys must fit.", **_any(_match(keys), _NULL)}
+    common["caller"] = {
+        "description": "Hit only connections of these callers. All keys must fit.",
+        **_any(_caller(), _TEXT, _PROCESS, _NULL),
+    }
     return {
         "description": opening_line(fault),
         **_closed(
@@ -195,7 +198,7 @@ def _short() -> Schema:
         if required in ([], [field.encode_name for field in settings[:1]]):
             forms.append(re.escape(name) + (value if required or not value else f"(?:{value})?"))
     return {
-        "description": "A fault, or FAULT:VALUE of its first setting.",
+        "description": "A fault, or FAULT:VALUE, which sets its first setting.",
         "type": "string",
         "pattern": rf"^\s*(?:{'|'.join(forms)})\s*$",
     }

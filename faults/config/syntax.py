@@ -94,7 +94,7 @@ _ROWS = (
     ),
     _Row(
         r"while parsing a flow (mapping|sequence)\|expected ',' or '(.)', but got '\{{'",
-        "a '{{' where ',' or '{2}' is due",
+        "a '{{' where ',' or '{2}' is expected",
         "within {{ }} and [ ] a value with ${{NAME}} needs quotes",
     ),
     _Row(
@@ -104,8 +104,8 @@ _ROWS = (
     ),
     _Row(
         r"while parsing a (?:block|flow) node\|.*but found '(.*)'",
-        "'{1}' stands where a value is due",
-        "write the value, or put quotes around text that begins so",
+        "'{1}' is given where a value is expected",
+        "write the value, or put quotes around text that begins like this",
     ),
 )
 

@@ -92,7 +92,7 @@ class Template(NamedTuple):
             if entry is None:
                 continue
             if not entry.enabled:
-                hint = "let it be enabled from the start; a test may disable it"
+                hint = "enable it from the start; a test can disable it"
                 raise BrownoutError(f"{field.proxy} is disabled, so it has no address", hint)
             field.of(Address.upstream(entry.upstream), Address.listen(entry.listen))
 
@@ -104,9 +104,9 @@ class Template(NamedTuple):
 def variable(name: str) -> str:
     """Return the name of an environment variable. Raises BrownoutError for one that cannot be set."""
     if not _NAME.fullmatch(name):
-        raise BrownoutError(f"{mask(name)[:100]!r} is not a variable's name", "letters, digits and _ make one")
+        raise BrownoutError(f"{mask(name)[:100]!r} is not a variable's name", "use letters, digits and _")
     if name.startswith(_OURS):
-        raise BrownoutError(f"{name} is a variable of Brownout's own", f"take one that does not begin with {_OURS}")
+        raise BrownoutError(f"{name} is a variable of Brownout's own", f"use one that does not begin with {_OURS}")
     return name
 
 

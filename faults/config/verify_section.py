@@ -35,13 +35,15 @@ KEYS = ("command", "journeys", "failures", "expect")
 class Probe(Settings, frozen=True):
     """An HTTP request to the service, and the answer that it is to have."""
 
-    url: Annotated[str, Meta(description="What is asked for.")]
+    url: Annotated[str, Meta(description="The URL that is requested.")]
     method: Annotated[str, Meta(description="The method.")] = "GET"
-    body: Annotated[str, Meta(description="A body of text; JSON where it begins with { or [.")] = ""
+    body: Annotated[str, Meta(description="The body as text. It is sent as JSON if it begins with { or [.")] = ""
     headers: Annotated[dict[str, str], Meta(description="Headers.")] = {}
     status: Annotated[int, Meta(ge=100, le=599, description="The status of a good answer.")] = 200
-    contains: Annotated[str, Meta(description="A text that a good answer has in its body.")] = ""
-    degraded: Annotated[tuple[int, ...], Meta(description="Statuses that will do while something is broken.")] = ()
+    contains: Annotated[str, Meta(description="A text that the body of a good answer contains.")] = ""
+    degraded: Annotated[
+        tuple[int, ...], Meta(description="Statuses that are acceptable while something is broken.")
+    ] = ()
 
     def __post_init__(self) -> None:
         """Check the address. Raises BrownoutError."""
@@ -119,7 +121,7 @@ def _failures(reader: Reader, node: Node | None) -> dict[str, tuple[str, ...]]:
             found[name] = tuple(str(word.value) for word in each.value)
         elif not each.bad:
             key = path("verify.failures", name)
-            reader.say(each, key, f"{shape(each)} stands where a list is due", "write it like [slow, hangs]")
+            reader.say(each, key, f"{shape(each)} is given where a list is expected", "write it like [slow, hangs]")
     return found
 
 
@@ -131,5 +133,5 @@ def _expect(reader: Reader, node: Node | None) -> dict[str, Availability]:
             found[name] = known[each.value]
         elif not each.bad:
             hint = unknown("level", str(each.value), get_args(Availability)).hint
-            reader.say(each, path("verify.expect", name), f"{shape(each)} is no level of availability", hint)
+            reader.say(each, path("verify.expect", name), f"{shape(each)} is not a level of availability", hint)
     return found

@@ -23,10 +23,10 @@ def check_names(names: Collection[str]) -> None:
         raise BrownoutError(f"there are {len(names)} headers", f"at most {MOST}")
     for name in names:
         if not _TOKEN.fullmatch(name):
-            raise BrownoutError(f"{name!r} is not the name of a header", "letters, digits and '-' are best")
+            raise BrownoutError(f"{name!r} is not the name of a header", "use letters, digits and '-'")
         if name.lower() in FRAMING:
             raise BrownoutError(
-                f"{name} is how messages are framed, it stays as it is",
+                f"{name} says where messages end, and cannot be changed",
                 "http.truncate cuts a reply, http.lost_reply ends the connection",
             )
 
@@ -41,4 +41,4 @@ def check_fields(fields: Mapping[str, str]) -> None:
 def check_line(what: str, text: str) -> None:
     """Check that a text can stand in a line of a head. Raises BrownoutError."""
     if not _LINE.fullmatch(text):
-        raise BrownoutError(f"{what}: {text!r} cannot stand in a header", "one line of Latin letters is right")
+        raise BrownoutError(f"{what}: {text!r} cannot be in a header", "use one line of Latin letters")

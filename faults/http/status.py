@@ -57,7 +57,7 @@ class Status(HttpFault, frozen=True):
         check_fields(self.headers or {})
         check_line("reason", self.reason or "")
         if self.file is not None:
-            message = "file is for `brownout inject` and configuration files, which read it; here nobody does"
+            message = "file is for `brownout inject` and configuration files, which read it; the API and tests do not"
             raise SettingsError([Problem("file", message, "give its text as body")])
         bodies = [key for key in self.body_settings if getattr(self, key) not in (None, False)]
         if len(bodies) > 1:
@@ -65,7 +65,7 @@ class Status(HttpFault, frozen=True):
         if bodies and self.status in (204, 304):
             raise BrownoutError(f"a reply with status {self.status} has no body", f"leave {bodies[0]} out")
         if self.retry_as != "seconds" and self.retry_after is None:
-            raise BrownoutError(f"retry_as={self.retry_as} needs to know when", "give retry_after=2s")
+            raise BrownoutError(f"retry_as={self.retry_as} needs a retry_after", "give retry_after=2s")
 
     def on_request(self, request: Request, rng: random.Random) -> tuple[Answer]:
         """Answer."""

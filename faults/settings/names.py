@@ -23,9 +23,9 @@ def check(name: str) -> str:
     at the ends, but for the name that is one space.
     """
     if not name:
-        raise BrownoutError("a name is empty", "letters, digits, '.', '_' and '-' are best")
+        raise BrownoutError("a name is empty", "use letters, digits, '.', '_' and '-'")
     if not name.isprintable() or (name != name.strip() and name != " "):
-        raise BrownoutError(f"{mask(name)!r} is not a name", "letters, digits, '.', '_' and '-' are best")
+        raise BrownoutError(f"{mask(name)!r} is not a name", "use letters, digits, '.', '_' and '-'")
     if "://" in name and (shown := mask(name)) != name:
         raise BrownoutError(f"the name '{shown[:LONGEST]}' holds a password", "everybody sees names; use another one")
     if len(name) > LONGEST:

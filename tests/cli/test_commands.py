@@ -139,7 +139,7 @@ WRONG = [
     (["inject", "echo", "noop", "--stream", "up"], "unknown stream 'up'", "upstream (to the server), downstream or both"),
     (["inject", "echo", "reset", "--stream", "both"], "reset acts on the whole connection", "leave stream out"),
     (["inject", "echo", "noop", "--times", "0"], "times: '0' is not right", "times is a number, 1 or more"),
-    (["inject", "echo", "noop", "--name", "a\nb"], r"'a\nb' is not a name", "letters, digits, '.', '_' and '-' are best"),
+    (["inject", "echo", "noop", "--name", "a\nb"], r"'a\nb' is not a name", "use letters, digits, '.', '_' and '-'"),
     (["change", "echo", "noop", "latency=1s"], "echo has no injection named 'noop'", "there is no injection here"),
     (["heal", "echo", "noop"], "echo has no injection named 'noop'", "there is no injection here"),
     (["heal", "ecko"], "there is no proxy named 'ecko'", "did you mean echo?"),

@@ -40,7 +40,7 @@ def test_the_api_reads_no_file(api: Running, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     with pytest.raises(BrownoutError) as caught:
         Client(api.api).inject("api", {"fault": "http.status", "status": 503, "file": str(tmp_path / "secret")})
-    message = "file is for `brownout inject` and configuration files, which read it; here nobody does"
+    message = "file is for `brownout inject` and configuration files, which read it; the API and tests do not"
     assert (caught.value.message, caught.value.hint) == (message, "give its text as body")
 
 

@@ -182,7 +182,7 @@ def test_env_of_the_command_line_goes_before_the_files(tmp_path: Path) -> None:
     [
         (["URL"], "--env URL has no template", "write it like --env DATABASE_URL={db.url}"),
         (["URL="], "--env URL has no template", "write it like --env DATABASE_URL={db.url}"),
-        (["a-b={db.url}"], "--env a-b: 'a-b' is not a variable's name", "letters, digits and _ make one"),
+        (["a-b={db.url}"], "--env a-b: 'a-b' is not a variable's name", "use letters, digits and _"),
         (["U={dbb.url}"], "--env U: there is no proxy named 'dbb'", "did you mean db?"),
         (["U={db.prot}"], "--env U: {db.prot} is not an address of a proxy", "did you mean port?"),
         (["U={db.url}", "U={db.port}"], "--env U is given twice", "leave one of them"),

@@ -137,8 +137,7 @@ def test_an_injection_has_a_match_that_a_change_replaces(echo: Running) -> None:
         {
             "error": "match.pth: unknown key; match.path: '~(' is not a regular expression: missing ), unterminated "
             "subpattern at position 0",
-            "hint": "did you mean path?; "
-            "after ~ stands a regular expression of Python; without ~ * stands for any characters",
+            "hint": "did you mean path?; ~ begins a Python regular expression; without ~, * stands for any characters",
             "status": 400,
             "problems": [
                 {"key": "match.pth", "message": "match.pth: unknown key", "hint": "did you mean path?"},
@@ -146,7 +145,7 @@ def test_an_injection_has_a_match_that_a_change_replaces(echo: Running) -> None:
                     "key": "match.path",
                     "message": "match.path: '~(' is not a regular expression: missing ), unterminated subpattern at "
                     "position 0",
-                    "hint": "after ~ stands a regular expression of Python; without ~ * stands for any characters",
+                    "hint": "~ begins a Python regular expression; without ~, * stands for any characters",
                 },
             ],
         },
@@ -221,7 +220,7 @@ WRONG = [
     ("PATCH", "/v1/proxies/ecko", "{}", 404, "there is no proxy named 'ecko'", "did you mean echo?"),
     ("POST", ECHO, "{}", 405, f"{ECHO} takes no POST", "it takes DELETE, GET, HEAD, PATCH, PUT"),
     ("PUT", "/v1/proxies/%00", '{"upstream": "a:1"}', 400, r"'\x00' is not a name",
-     "letters, digits, '.', '_' and '-' are best"),
+     "use letters, digits, '.', '_' and '-'"),
     ("PUT", "/v1/proxies/new", "[]", 400, "the body is not a JSON object", 'send one like {"enabled": false}'),
     ("PUT", "/v1/proxies/new", "{}", 400, "upstream is missing", "upstream is text"),
     ("PUT", "/v1/proxies/new", '{"upstream": "redsi://x"}', 400, "unknown scheme in 'redsi://x'", None),
@@ -230,7 +229,7 @@ WRONG = [
     ("POST", f"{ECHO}/injections", "{}", 400, "no fault is named", "write fault: latency, or another fault"),
     ("POST", f"{ECHO}/injections", '"latncy:1s"', 400, "unknown fault 'latncy'", "did you mean latency?"),
     ("POST", f"{ECHO}/injections", '{"fault": "noop", "name": "a\\nb"}', 400, r"'a\nb' is not a name",
-     "letters, digits, '.', '_' and '-' are best"),
+     "use letters, digits, '.', '_' and '-'"),
     ("PATCH", f"{ECHO}/injections/nop", "{}", 404, "echo has no injection named 'nop'", "there is no injection here"),
     ("GET", "/v1/journal?since=x", None, 400, "since: 'x' is not right", "since is a number"),
     ("GET", "/v1/journal?sins=1", None, 400, "unknown setting 'sins'", "did you mean since?"),

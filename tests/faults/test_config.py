@@ -99,11 +99,11 @@ def test_a_profile_may_say_what_starts_its_clock(clock: str) -> None:
 
 def test_a_sign_that_there_is_not_starts_no_clock() -> None:
     assert problems("profiles:\n  a:\n    clock: luanch\n") == [
-        (3, 5, "profiles.a.clock", "'luanch' is no sign for a clock to start by", "did you mean launch?")
+        (3, 5, "profiles.a.clock", "'luanch' is not a clock", "did you mean launch?")
     ]
     assert problems("profiles:\n  a:\n    clock: ${CLOCK}\n", {"CLOCK": "now"}) == [
         (
-            3, 5, "profiles.a.clock", "'now' is no sign for a clock to start by (from ${CLOCK})",
+            3, 5, "profiles.a.clock", "'now' is not a clock (from ${CLOCK})",
             "known: first-test, launch, traffic",
         )
     ]  # fmt: skip
@@ -251,7 +251,7 @@ def test_an_error_reads_like_a_compiler() -> None:
         parse("seed: x\nproxies: []")
     assert str(caught.value) == (
         "brownout.yaml:1: seed: 'x' is not a seed (write a whole number, like seed: 7)\n"
-        "brownout.yaml:2: proxies: a list stands where a mapping is due (write NAME: UPSTREAM below it, a line for each)"
+        "brownout.yaml:2: proxies: a list is given where a mapping is expected (write NAME: UPSTREAM below it, a line for each)"
     )
     assert str(caught.value.problems[0]) == "brownout.yaml:1: seed: 'x' is not a seed"
     assert str(ConfigProblem("f", 0, 0, "", "there is no such file")) == "f: there is no such file"

@@ -91,7 +91,7 @@ def test_a_condition_knows_whether_it_looks_at_the_reply() -> None:
         (
             {"path": "~("}, "match.path",
             "match.path: '~(' is not a regular expression: missing ), unterminated subpattern at position 0",
-            "after ~ stands a regular expression of Python; without ~ * stands for any characters",
+            "~ begins a Python regular expression; without ~, * stands for any characters",
         ),
         (
             {"header.X-A": "a", "header.x-a": "b"}, "match.header.x-a",

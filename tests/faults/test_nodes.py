@@ -104,7 +104,7 @@ def test_what_aliases_repeat_is_counted() -> None:
     fits = MOST_VALUES // 1000 - 1
     assert plain(read(f"[&a {ones}" + ", *a" * (fits - 1) + "]"))
     ((line, _, key, message, hint),) = said(f"[&a {ones}" + ",\n*a" * (fits + 1) + "]")
-    assert (line, key, message) == (201, "[200]", "more than 200000 values, with what aliases repeat")
+    assert (line, key, message) == (201, "[200]", "more than 200000 values, counting what aliases repeat")
     assert hint == "split it into several files"
 
 
@@ -112,10 +112,10 @@ def test_reading_goes_on_after_a_problem() -> None:
     assert said("a: !x 1\nb: *c\na: 2\n<<: 3\n? [d]\n: 4\n{e: 5}: 6\n? \n: 7") == [
         (1, 1, "a", "the tag !x is not allowed", "leave it out; quotes make text, and nothing else is needed"),
         (2, 1, "b", "unknown alias '*c'", 'a name that begins with * needs quotes: "*c"'),
-        (3, 1, "a", "this key is here twice", "the first is in line 1: leave one of them"),
+        (3, 1, "a", "this key is given twice", "the first is in line 1: leave one of them"),
         (4, 1, "", "merge keys (<<) are not supported", "write the keys out, or repeat a whole value: *name"),
-        (5, 3, "", "a list or a mapping stands where a key is due", "a key is text"),
-        (7, 1, "", "a list or a mapping stands where a key is due", "a key is text"),
+        (5, 3, "", "a list or a mapping is given where a key is expected", "a key is text"),
+        (7, 1, "", "a list or a mapping is given where a key is expected", "a key is text"),
         (8, 2, "", "a key is missing before ':'", "write it like key: value"),
     ]
 
@@ -147,10 +147,10 @@ def test_a_merge_key_in_quotes_is_a_key() -> None:
         ("a:\n  b: 1\n c: 2", (3, 2), "the indentation, or the end of the line above, does not fit here"),
         ("a: [b, c", (1, 4), "a bracket that is never closed"),
         ("a: {b: c\n", (1, 4), "a bracket that is never closed"),
-        ("{a: ${B}}", (1, 6), "a '{' where ',' or '}' is due"),
-        ("[a ${B}]", (1, 5), "a '{' where ',' or ']' is due"),
+        ("{a: ${B}}", (1, 6), "a '{' where ',' or '}' is expected"),
+        ("[a ${B}]", (1, 5), "a '{' where ',' or ']' is expected"),
         ("[a b: c d: e]", (1, 10), "a ',' or ']' is missing before this"),
-        ("a: ]", (1, 4), "']' stands where a value is due"),
+        ("a: ]", (1, 4), "']' is given where a value is expected"),
         ("a: b\n\n c\x07", (3, 3), "the character U+0007, which YAML does not allow"),
         ("{}\n{}", (2, 1), "this is not YAML: expected '<document start>', but found '{'"),
     ],
@@ -163,7 +163,7 @@ def test_a_slip_of_the_pen_is_told_in_plain_words(text: str, place: tuple[int, i
 def test_a_file_may_not_nest_deep() -> None:
     assert read("[" * 21 + "]" * 21).size == 21
     assert said("[" * 22 + "]" * 22) == [
-        (1, 22, "[0]" * 21, "more than 20 levels of lists and mappings", "nothing here nests so deep")
+        (1, 22, "[0]" * 21, "more than 20 levels of lists and mappings", "a configuration never nests this deeply")
     ]
 
 

@@ -59,7 +59,7 @@ def test_what_is_no_regular_expression_is_refused(text: str, message: str) -> No
     with pytest.raises(BrownoutError) as caught:
         Pattern.parse(text)
     assert caught.value.message == message
-    assert caught.value.hint == "after ~ stands a regular expression of Python; without ~ * stands for any characters"
+    assert caught.value.hint == "~ begins a Python regular expression; without ~, * stands for any characters"
 
 
 @pytest.mark.parametrize(

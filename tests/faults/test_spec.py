@@ -194,7 +194,7 @@ def test_a_fault_that_is_there_is_placed_by_the_reserved_keys() -> None:
     with pytest.raises(SettingsError) as caught:
         Spec.of(CATALOGUE["refuse"](), {"probability": "3%", "status": 500})
     assert [tuple(problem) for problem in caught.value.problems] == [
-        ("probability", "refuse closes the port, so probability has nothing to count", "it takes start and for alone"),
+        ("probability", "refuse closes the port, so probability has nothing to count", "it takes only start and for"),
         ("status", "unknown setting 'status'", "did you mean start?"),
     ]
 
@@ -287,7 +287,7 @@ def test_faults_that_act_on_single_turns_say_so_themselves() -> None:
         ({"fault": "timeout"}, "timeout acts on the connection", TURNS),
         ({"fault": "connect_delay", "delay": "1s"}, "connect_delay acts on the connection", TURNS),
         ({"fault": "http.status", "status": 503}, "http.status acts on single requests", TURNS),
-        ({"fault": "refuse"}, "refuse closes the port, so per has nothing to count", "it takes start and for alone"),
+        ({"fault": "refuse"}, "refuse closes the port, so per has nothing to count", "it takes only start and for"),
     ],
 )
 def test_the_other_faults_do_not_act_on_single_turns(given: dict[str, object], message: str, hint: str) -> None:

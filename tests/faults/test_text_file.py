@@ -79,9 +79,7 @@ def test_what_is_wrong_with_it_is_said_with_all_else(folder: Path) -> None:
     assert problems(folder, file="gone", times="0")[1:] == [gone]
     assert problems(folder, file="pages") == [("file", f"file: {folder}/pages cannot be read: Is a directory", check)]
     assert problems(folder, file="a\0b") == [("file", f"file: {folder}/a\0b cannot be read: embedded null byte", check)]
-    assert problems(folder, file="latin.txt") == [
-        ("file", f"file: {folder}/latin.txt is not UTF-8", "a file of text is right")
-    ]
+    assert problems(folder, file="latin.txt") == [("file", f"file: {folder}/latin.txt is not UTF-8", "use a text file")]
     assert problems(folder, file="more") == [
         ("file", f"file: {folder}/more is larger than 1 MiB", "is it the right one?")
     ]
@@ -100,7 +98,7 @@ def test_a_status_that_has_no_body_takes_no_file(folder: Path) -> None:
 def test_without_a_folder_nobody_reads_a_file(folder: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         Spec.parse({"fault": "http.status", "status": 503, "file": str(folder / "away.json")})
-    message = "file is for `brownout inject` and configuration files, which read it; here nobody does"
+    message = "file is for `brownout inject` and configuration files, which read it; the API and tests do not"
     assert caught.value.problems == [("file", message, "give its text as body")]
 
 

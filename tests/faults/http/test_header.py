@@ -59,7 +59,7 @@ def test_the_request_may_be_edited_instead() -> None:
     assert rewrite.rewrite(b"GET / HTTP/1.1\r\nhost: shop\r\n\r\n") == b"GET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n"
 
 
-FRAMED = "{} is how messages are framed, it stays as it is"
+FRAMED = "{} says where messages end, and cannot be changed"
 WRONG = [
     ({}, "no header is named", "give remove=NAME, set='NAME: VALUE' or add='NAME: VALUE'"),
     ({"remove": []}, "no header is named", "give remove=NAME, set='NAME: VALUE' or add='NAME: VALUE'"),
@@ -71,12 +71,12 @@ WRONG = [
             ({"set": {"upgrade": "h2c"}}, "upgrade"),
         )
     ),
-    ({"remove": "a b"}, "'a b' is not the name of a header", "letters, digits and '-' are best"),
-    ({"remove": "etag,"}, "'' is not the name of a header", "letters, digits and '-' are best"),
-    ({"set": {"X:": "1"}}, "'X:' is not the name of a header", "letters, digits and '-' are best"),
-    ({"add": {"X\r\nY": "1"}}, "'X\\r\\nY' is not the name of a header", "letters, digits and '-' are best"),
-    ({"add": {"X": "1\r\nY: 2"}}, "X: '1\\r\\nY: 2' cannot stand in a header", "one line of Latin letters is right"),
-    ({"add": {"X": "\0"}}, "X: '\\x00' cannot stand in a header", "one line of Latin letters is right"),
+    ({"remove": "a b"}, "'a b' is not the name of a header", "use letters, digits and '-'"),
+    ({"remove": "etag,"}, "'' is not the name of a header", "use letters, digits and '-'"),
+    ({"set": {"X:": "1"}}, "'X:' is not the name of a header", "use letters, digits and '-'"),
+    ({"add": {"X\r\nY": "1"}}, "'X\\r\\nY' is not the name of a header", "use letters, digits and '-'"),
+    ({"add": {"X": "1\r\nY: 2"}}, "X: '1\\r\\nY: 2' cannot be in a header", "use one line of Latin letters"),
+    ({"add": {"X": "\0"}}, "X: '\\x00' cannot be in a header", "use one line of Latin letters"),
     ({"set": "X"}, "set: 'X' is not a header", "write it like X-Answer: 42, each on a line of its own"),
     ({"set": {"X": None}}, "set: {'X': None} is not right",
      "set is a mapping of names to text, numbers in quotes, or NAME: VALUE"),
