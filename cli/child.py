@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..control import bearer
-from ..control.client import VARIABLE
+from ..control.api_address import VARIABLE
 from ..wire.errors import BrownoutError
 from . import errors
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..control import bearer
-from ..control.client import VARIABLE
+from ..control.api_address import VARIABLE
 from ..wire.errors import BrownoutError
 
 if TYPE_CHECKING:

@@ -10,8 +10,6 @@ from typing import TextIO
 
 import click
 
-from ..faults.config.problem import ConfigError
-from ..faults.settings import SettingsError
 from ..wire.errors import BrownoutError
 
 INDENT = " " * len("error: ")
@@ -29,6 +27,9 @@ class CombinedError(BrownoutError):
 
 def parts(error: BrownoutError) -> list[BrownoutError]:
     """Return what an error is made of, each part with its own hint."""
+    from ..faults.config.problem import ConfigError
+    from ..faults.settings import SettingsError
+
     if isinstance(error, CombinedError):
         return [part for each in error.errors for part in parts(each)]
     if isinstance(error, ConfigError):

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import click
 
-from ..faults.settings import unknown
 from ..wire.errors import BrownoutError
 from .typed import Typed, refusal
 
@@ -78,6 +77,8 @@ class Group(click.Group):
         return list(self._homes) or list(self.commands)
 
     def _unknown(self, word: str, rest: Sequence[str]) -> BrownoutError:
+        from ..faults.settings import unknown
+
         problem = unknown("command", word, list(self._homes) or self.commands)
         meant = self._meant().get(word.lower())
         if meant is None:

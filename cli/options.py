@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from ..control import bearer
-from ..control.client import DEFAULT, VARIABLE
-from ..control.client_at import AnyClient, client_at
-from ..faults.settings import fields
-from ..faults.trigger import TRIGGER_KEYS, Trigger
+from ..control.api_address import DEFAULT, VARIABLE
 from ..wire.errors import BrownoutError
+
+if TYPE_CHECKING:
+    from ..control.client_at import AnyClient
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -20,6 +20,8 @@ _PREFIX = "trigger_"
 
 
 def _client(ctx: click.Context, param: click.Parameter, value: str | None) -> AnyClient:
+    from ..control.client_at import client_at
+
     return client_at(value, token=ctx.meta.get(bearer.VARIABLE))
 
 
@@ -58,6 +60,9 @@ def examples(*lines: str) -> str:
 
 def trigger_options(command: F) -> F:
     """Add an option for each setting of the trigger; they arrive as keywords, see `trigger_values`."""
+    from ..faults.settings import fields
+    from ..faults.trigger import Trigger
+
     for field in reversed(fields(Trigger)):
         metavar = field.type.upper()
         option = click.option(f"--{field.name}", f"{_PREFIX}{field.name}", metavar=metavar, help=field.meaning)
@@ -67,6 +72,8 @@ def trigger_options(command: F) -> F:
 
 def trigger_values(keywords: Mapping[str, object]) -> dict[str, str]:
     """Return which of the trigger's options were given."""
+    from ..faults.trigger import TRIGGER_KEYS
+
     given = {key: keywords[f"{_PREFIX}{key}"] for key in TRIGGER_KEYS}
     return {key: str(value) for key, value in given.items() if value is not None}
 

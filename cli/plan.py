@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..control.client import DEFAULT
+from ..control.api_address import DEFAULT
 from ..control.guard import NO_TOKEN, Guard
 from ..control.verdicts.expectations import Expectations
 from ..faults.settings import convert, names

@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..control import bearer
-from ..control.client import DEFAULT, VARIABLE
+from ..control.api_address import DEFAULT, VARIABLE
 from ..wire.errors import BrownoutError
 from ..wire.mask import mask
 from ..wire.protocols import PROTOCOLS

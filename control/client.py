@@ -18,6 +18,7 @@ from ..faults.settings.units import Duration
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError, NotFoundError
 from . import bearer
+from .api_address import DEFAULT, VARIABLE
 from .views import (
     ConnectionView,
     EventView,
@@ -38,12 +39,6 @@ from .views import (
 if TYPE_CHECKING:
     from ..faults.profile import Profile
 
-DEFAULT = "127.0.0.1:8474"
-"""Where the API listens when nothing else is said."""
-SCHEME = "toxiproxy://"
-"""What stands before the address of a Toxiproxy where an API is asked for; a Brownout's has none."""
-VARIABLE = "BROWNOUT_API"
-"""The environment variable that says where the API is."""
 TIMEOUT = 10.0
 LEASE = "Brownout-Lease"
 """The header that names the lease of a request."""

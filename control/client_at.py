@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..wire.errors import BrownoutError
-from .client import SCHEME, TIMEOUT, VARIABLE, Client
+from .api_address import SCHEME, VARIABLE
+from .client import TIMEOUT, Client
 
 if TYPE_CHECKING:
     from ..faults.profile import Profile

@@ -18,6 +18,7 @@ from ..faults.segment import Kind
 from ..faults.settings.names import check, comes_from, free, look_up
 from ..wire.address import Address
 from ..wire.errors import BrownoutError, ConflictError
+from ..wire.protocols import PROTOCOLS
 from .injections import cannot_tell, full
 from .launch import Launch
 from .ledger import Asked
@@ -76,6 +77,9 @@ class Fleet(Shared):
         self.launch = Launch(self)
         self._leaving: dict[asyncio.Task[None], Proxy] = {}
         _FLEETS.add(self)
+        for protocol in PROTOCOLS.values():
+            if protocol.dialect is not None:  # its readers are imported now: later there may be no descriptor for that
+                protocol.dialect.requests()
         # asyncio reads into 256 KiB that it then shrinks; glibc maps a new block each time (three system calls a
         # read) until a larger one was freed.
         bytes(2**19)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ..control.client import VARIABLE
+from ..control.api_address import VARIABLE
 from ..faults.config.file import Config
 from ..proxy import new_seed
 from ..wire.address import Address, AddressError

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Protocol, Self
 
-from ..control.client import VARIABLE as API
+from ..control.api_address import VARIABLE as API
 from ..proxy import Fleet
 from ..proxy.intercept import Choice, Interception, Streams, Supervised
 from ..testing.verified.channel import CUT, DUMP, VARIABLE, Frame

@@ -19,7 +19,8 @@ from ...faults.settings.names import look_up
 from ...faults.spec import Spec
 from ...wire.address import Address
 from ...wire.errors import BrownoutError, ConflictError, NotFoundError
-from ..client import SCHEME, TIMEOUT, Hangup, UnsupportedError
+from ..api_address import SCHEME
+from ..client import TIMEOUT, Hangup, UnsupportedError
 from ..receipts import moment
 from ..views import (
     ConnectionView,

@@ -317,3 +317,29 @@ def test_a_closed_pipe_is_no_traceback(brownout: Brownout) -> None:
     shell = f"{' '.join(PROGRAM)} faults --json | head -c 1 > /dev/null"
     done = subprocess.run(shell, shell=True, stderr=subprocess.PIPE, env=environment(BROWNOUT_API=brownout.api))
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "spared"),
+    [
+        (
+            "version",
+            "msgspec http.client urllib.parse brownout.wire.address brownout.control.client brownout.faults.settings",
+        ),
+        ("run --help", "http.client brownout.wire.http1.head brownout.wire.http1.reader importlib.metadata"),
+        ("status", "brownout.wire.http1.head brownout.wire.http1.reader brownout.faults.catalogue importlib.metadata"),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(words: str, spared: str, reserve: Callable[[], str]) -> None:
+    code = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "from brownout.cli.main import cli\n"
+        "try: cli.main(sys.argv[2:])\n"
+        "except SystemExit: pass\n"
+        "print('spared:', sorted(set(sys.argv[1].split()) & set(sys.modules) - before))"
+    )
+    args = [PROGRAM[0], "-c", code, spared, *words.split()]
+    env = environment(BROWNOUT_API=reserve())
+    shown = subprocess.check_output(args, text=True, stderr=subprocess.DEVNULL, env=env)
+    assert shown.splitlines()[-1] == "spared: []"

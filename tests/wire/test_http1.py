@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from brownout.wire.dialect import Dialect, Part, Piece, Reader, RequestHead
+from brownout.wire.http1 import Http1
 from brownout.wire.http1.head import request_head
-from brownout.wire.http1.reader import CHUNK_LINE_LIMIT, HEAD_LIMIT, Http1, ReplyReader, RequestReader
+from brownout.wire.http1.reader import CHUNK_LINE_LIMIT, HEAD_LIMIT, ReplyReader, RequestReader
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 HEAD = GET.replace(b"GET", b"HEAD")

@@ -1,15 +1,38 @@
 """HTTP/1.x: how it is read, and how heads and replies of our own are written.
 
 protocol    what the rest of Brownout knows of it: name, port, keys of a match, readers
+dialect     what makes the readers
 reader      the readers of both streams            head, operation    what heads say
 reply       replies to requests, framed right      edit               the fields of a head, edited
 opening     how a connection begins, and for which host
+
+The names below are imported when they are asked for: whoever reads an address needs the protocol alone.
 """
 
-from .edit import edit_fields
-from .head import HttpReply, HttpRequest
-from .protocol import HTTP
-from .reader import Http1
-from .reply import reply_bytes
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .dialect import Http1
+    from .edit import edit_fields
+    from .head import HttpReply, HttpRequest
+    from .protocol import HTTP
+    from .reply import reply_bytes
 
 __all__ = ["HTTP", "Http1", "HttpReply", "HttpRequest", "edit_fields", "reply_bytes"]
+
+if not TYPE_CHECKING:
+    _HOMES = {
+        "HTTP": ".protocol",
+        "Http1": ".dialect",
+        "HttpReply": ".head",
+        "HttpRequest": ".head",
+        "edit_fields": ".edit",
+        "reply_bytes": ".reply",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        return getattr(importlib.import_module(_HOMES[name], __name__), name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..protocol import Key, Protocol
+from .dialect import Http1
 from .opening import opening
-from .reader import Http1
 from .spelling import of_a_header, of_a_target
 
 HTTP = Protocol(

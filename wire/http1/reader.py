@@ -317,18 +317,6 @@ class ReplyReader(_Reader):
             self._body(reply.length, reply.chunked)
 
 
-class Http1:
-    """HTTP/1.0 and 1.1, with what they turn into by Upgrade and CONNECT as opaque bytes."""
-
-    def requests(self) -> RequestReader:
-        """Return a reader of a client's stream."""
-        return RequestReader()
-
-    def replies(self, asked: Callable[[], RequestHead | None]) -> ReplyReader:
-        """Return a reader of a server's stream. `asked` is called once for each reply, at the first of its heads."""
-        return ReplyReader(asked)
-
-
 def _head_of(data: bytes, read: Callable[[bytes], _Head]) -> _Head | None:
     """Return the head with which data begins; None where it is long, not whole or unreadable."""
     size = data.find(b"\r\n\r\n") + 4

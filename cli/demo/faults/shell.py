@@ -9,7 +9,8 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from ....control.client import VARIABLE, Client
+from ....control.api_address import VARIABLE
+from ....control.client import Client
 from ....wire.errors import BrownoutError
 from . import page
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from ....control.client import VARIABLE as API
+from ....control.api_address import VARIABLE as API
 from ....testing.servers import guard
 from ....verify.document import Document, read
 from ....wire.errors import BrownoutError
