@@ -129,7 +129,10 @@ class Lane:
         """Take what the lane before this one, or the source of the stream, passes on."""
         if segment.kind is DATA:
             self.injection.bytes += len(segment.data)
-        self._take(segment, now)
+        if self._pieces is None and not self._inbox:
+            self._ask_stage(segment, now)
+        else:
+            self._take(segment, now)
 
     def pull(self, now: float) -> Segment | None:
         """Pass on the next segment that is due; None if there is none."""

@@ -225,6 +225,8 @@ class Pipe:
         self._timer, self._due = None, math.inf
         now, lanes = self._clock.time(), self.lanes
         for index in reversed(range(len(lanes))):
+            if lanes[index].due() > now:
+                continue
             self._drain(index, now)
             if lanes is self.lanes:
                 lanes[index].ring(now)
@@ -245,11 +247,15 @@ class Pipe:
         part = 2 if self.full else 1  # once full, wait until half of it is free
         full = False
         for lane in self.lanes:
-            held += lane.waiting
-            due = min(due, lane.due())
+            waiting, its_due = lane.waiting, lane.due()
+            if its_due < due:
+                due = its_due
+            if not waiting:
+                continue
+            held += waiting
             if lane.limit is None:
-                unlimited += lane.waiting
-            elif lane.waiting > lane.limit // part:
+                unlimited += waiting
+            elif waiting > lane.limit // part:
                 full = True
         if due < self._due:
             if self._timer is not None:

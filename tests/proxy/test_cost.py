@@ -8,7 +8,13 @@ from pathlib import Path
 import brownout.proxy
 from brownout.faults.http.delay import Delay
 from brownout.faults.http.status import Status
+from brownout.faults.segment import StageContext
 from brownout.faults.settings.units import Duration, Share
+from brownout.faults.spec import Spec
+from brownout.proxy.shaping.injection import Injection
+from brownout.proxy.shaping.lane import Lane
+from brownout.proxy.shaping.pipe import Pipe
+from brownout.testing.clock import VirtualClock
 
 from .talk import Talk
 
@@ -108,3 +114,19 @@ def test_a_header_that_a_hundred_rules_look_at_is_found_without_the_others():
     found = calls(lambda: [(talk.client(request(n)), talk.server(REPLY)) for n in range(1, 101)])
     assert found["_field"] == found["_unfolded"] == 100
     assert found.total() <= 25 * 100
+
+
+def test_of_many_faults_on_a_stream_only_the_one_that_is_due_is_looked_into():
+    clock = VirtualClock()
+    pipe = Pipe(clock, lambda segment: None)
+    for number in range(20):
+        injection = Injection(Spec.parse("latency:1ms")._replace(name=f"latency-{number}"), seed=1, proxy="p")
+        pipe.join(Lane(injection, StageContext(number)))
+
+    def pass_on() -> None:
+        pipe.feed(b"data")
+        clock.run(1)
+
+    pass_on()  # each has fired, and is not noticed again
+    found = calls(pass_on)
+    assert found["Pipe._run"] == found["Lane.ring"] == 20
