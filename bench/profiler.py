@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from brownout.cli.columns import align
 
+from .candidates import found
 from .drives import Drive
 from .load import Load
 from .processes import modes
@@ -24,7 +24,7 @@ SECONDS = 3
 def profiled(drive: Drive, targets: list[Target], load: Load) -> str:
     """Return the functions that were running most often, of samples in which Brownout used the processor."""
     pid = next(each.pid for each in targets if each.candidate.name == BROWNOUT)
-    sampler = shutil.which("py-spy")
+    sampler = found("py-spy")
     if sampler is None:
         raise SystemExit("missing: py-spy (pip install py-spy)")
     assert pid is not None
