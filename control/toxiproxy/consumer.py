@@ -1,4 +1,4 @@
-"""A Toxiproxy over HTTP: the consumer of toxiproxy-python, with time-outs, and our errors for what it lets pass."""
+"""A Toxiproxy over HTTP: the consumer of toxiproxy-python, with timeouts, and our errors for what it lets pass."""
 
 from __future__ import annotations
 

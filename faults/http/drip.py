@@ -21,7 +21,7 @@ from .fault import HttpFault
 class Drip(HttpFault, frozen=True):
     """Sends the body of the reply, or its head, a few bytes at a time.
 
-    The client sees the status at once and then a few bytes now and then. Each read returns in time, so a time-out
+    The client sees the status at once and then a few bytes now and then. Each read returns in time, so a timeout
     for each read never strikes. With `part=head` the status itself comes slowly.
 
     Use it to find HTTP calls without a deadline for the whole reply. The work was done, so a retry is ambiguous.

@@ -39,10 +39,10 @@ _CONNECT_ERRORS = {
 class Unreachable(Fault, frozen=True):
     """Lets `connect()` hang, as behind a firewall that drops packets; open connections are left alone.
 
-    The client sees `connect()` wait until its own connect time-out. With `hang` it connects, and meets the read
-    time-out.
+    The client sees `connect()` wait until its own connect timeout. With `hang` it connects, and meets the read
+    timeout.
 
-    Use it to test the connect time-out. It needs Linux and TCP, and of the trigger only `start` and `for` are
+    Use it to test the connect timeout. It needs Linux and TCP, and of the trigger only `start` and `for` are
     allowed.
     """
 

@@ -16,7 +16,7 @@ from .slicer import sliced
 class Drip(Fault, frozen=True):
     """Sends a few bytes, pauses, and sends a few more.
 
-    The client sees a few bytes now and then. Each read returns in time, so a time-out for each read never strikes,
+    The client sees a few bytes now and then. Each read returns in time, so a timeout for each read never strikes,
     and the reply takes forever.
 
     Use it to find calls without a deadline for the whole reply.

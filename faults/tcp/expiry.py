@@ -22,7 +22,7 @@ _ENDS = {"reset": Kind.RESET, "close": Kind.CLOSE}
 class IdleCut(Fault, frozen=True):
     """Cuts a connection after a time without traffic in either direction; by default neither side is told.
 
-    The client sees nothing until it uses the connection again. Then it sees silence until its own time-out, a reset
+    The client sees nothing until it uses the connection again. Then it sees silence until its own timeout, a reset
     (`how=reset`) or an end of file (`how=close`).
 
     Use it for firewalls, NAT gateways and load balancers that forget idle connections. With an `idle` below the

@@ -11,10 +11,10 @@ from ..segment import Kind, Stage, StageContext
 class Hang(Fault, frozen=True):
     """Accepts connections and then stays silent, as a stopped process does (SIGSTOP).
 
-    The client sees `connect()` succeed, and then silence until its own read time-out. When the fault is healed,
+    The client sees `connect()` succeed, and then silence until its own read timeout. When the fault is healed,
     everything continues where it stopped.
 
-    Use it to find calls without a time-out: it is the failure that lasts all night.
+    Use it to find calls without a timeout: it is the failure that lasts all night.
     """
 
     name = "hang"

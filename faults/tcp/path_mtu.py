@@ -19,7 +19,7 @@ PAUSE = 0.005
 class PathMtu(Fault, frozen=True):
     """Lets small messages pass and swallows large ones, as a path does whose MTU is too small.
 
-    The client sees log-in and short replies work. The first long reply never comes, and everything behind it on
+    The client sees login and short replies work. The first long reply never comes, and everything behind it on
     that connection waits as well. When the fault is healed, all of it arrives.
 
     Use it for tunnels and VPNs that drop large packets while ICMP is filtered. With `--stream upstream` it is long

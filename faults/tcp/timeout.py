@@ -15,7 +15,7 @@ from ..settings.units import Duration
 class Timeout(Fault, frozen=True):
     """Swallows everything, data and ends alike; after `timeout` the connection is closed (FIN).
 
-    The client sees silence until its own time-out. If `timeout` comes first, it sees an end of file.
+    The client sees silence until its own timeout. If `timeout` comes first, it sees an end of file.
 
     Use it for a server that does the work and whose reply never arrives: the server gets the requests, and learns
     that the client has left. Healing closes the connections that lost bytes.

@@ -9,7 +9,7 @@ sends in it is its request, what the server sends in it is its reply. So:
 * what a server sends before the client's first byte (a greeting) is before the first turn; what it sends unasked later
   belongs to the turn before;
 * requests that are sent before the first byte of a reply are one turn;
-* the round trips of a TLS handshake, or of a log-in, are turns like any other.
+* the round trips of a TLS handshake, or of a login, are turns like any other.
 
 A server has spoken as soon as its bytes are read, or leave the conversation of a link that is parsed: not when a fault
 of streams lets them go. So what a fault holds changes nothing about where turns begin.

@@ -1,7 +1,7 @@
 """Connecting to an upstream; its name is resolved again for each link.
 
 On one machine, and where the peer is near, connect() has most often ended when it returns, or when it is called a
-second time. Then nothing is waited for, and no time-out is set.
+second time. Then nothing is waited for, and no timeout is set.
 """
 
 from __future__ import annotations

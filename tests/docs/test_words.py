@@ -17,6 +17,7 @@ INSTEAD = {
     r"\bso many\b": "how many, or a number",
     r"\bso much (?:for|of)\b": "an amount",
     r"\banew\b": "again",
+    r"\btime-outs?\b|\blog-ins?\b": "timeout, login",
     r"\bthereof\b": "of it",
     r"\bfor who\b": "if you, or for those who",
     r"\bfor ever\b": "forever",

@@ -140,7 +140,7 @@ def transaction_again(site: Site) -> None:
 
 
 def times_out_and_charges_again(site: Site) -> None:
-    """A time-out is taken for a failure, and the charge is made again without a key. Unsafe repeat."""
+    """A timeout is taken for a failure, and the charge is made again without a key. Unsafe repeat."""
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(requests.Timeout),
@@ -206,7 +206,7 @@ def flushes_its_backlog(site: Site) -> None:
 
 
 def time_out_per_read(site: Site) -> None:
-    """The time-out of requests is one for each read, so a reply in drops is never too late. Beyond its deadline."""
+    """The timeout of requests is one for each read, so a reply in drops is never too late. Beyond its deadline."""
     requests.get(f"{site.url}/export", timeout=0.5)
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 PATIENCE = 30.0
-"""The time-out of a client in seconds, where it is not what is tested."""
+"""The timeout of a client in seconds, where it is not what is tested."""
 
 
 class Site(NamedTuple):

@@ -40,7 +40,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 TEXT = b"x" * 8000
 REPLY = b"$8000\r\n" + TEXT + b"\r\n+OK\r\n"
 PATIENCE = 2.0
-"""The time-outs of the clients, in seconds; psycopg's `connect_timeout` is never less."""
+"""The timeouts of the clients, in seconds; psycopg's `connect_timeout` is never less."""
 TRIES = 3
 
 
@@ -100,7 +100,7 @@ class Client(Protocol):
 
 
 class RedisPy:
-    """redis-py with its pool, time-outs, and no retries."""
+    """redis-py with its pool, timeouts, and no retries."""
 
     def __init__(self, gate: Gate) -> None:
         self._client = redis.Redis(
@@ -122,7 +122,7 @@ class RedisPy:
 
 
 class Psycopg:
-    """A connection of psycopg, which has no time-out for an answer: after two seconds it is cut off from outside."""
+    """A connection of psycopg, which has no timeout for an answer: after two seconds it is cut off from outside."""
 
     def __init__(self, gate: Gate) -> None:
         self._address = {"host": gate.host, "port": gate.port, "user": "postgres", "dbname": "postgres"}

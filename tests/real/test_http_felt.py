@@ -1,7 +1,7 @@
 """What httpx, requests and aiohttp see of every fault of HTTP: docs/http-clients.md is what was seen.
 
 `BROWNOUT_WRITE_DOCS=1` rewrites the table. No row depends on how fast the machine is: what is late is late by far, and
-what drips takes far less than a time-out from one drop to the next.
+what drips takes far less than a timeout from one drop to the next.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[2] / "docs" / "http-clients.md"
 PATIENCE = 2.0
-"""The time-outs of the clients, in seconds."""
+"""The timeouts of the clients, in seconds."""
 LATE = (TimeoutError, httpx.TimeoutException, requests.Timeout)
 TRIES = 9
-"""How often a client tries what no fault is in the way of: a busy machine may need longer than its time-out."""
+"""How often a client tries what no fault is in the way of: a busy machine may need longer than its timeout."""
 BODY = json.dumps({"done": True, "note": "x" * 374}).encode()
 POSTED = ("POST", "/work")
 CHUNKED = ("POST", "/chunked")
@@ -51,7 +51,7 @@ class Row(NamedTuple):
     fault: str
     asked: tuple[str, str] = POSTED
     late: bool = False
-    """Whether it is told that all took longer than the time-out."""
+    """Whether it is told that all took longer than the timeout."""
 
 
 ROWS = [
@@ -108,7 +108,7 @@ BODIES = {"POST": b"{}", "GET": None}
 
 
 class Httpx:
-    """httpx.Client, whose time-out is one for each step."""
+    """httpx.Client, whose timeout is one for each step."""
 
     def __init__(self, base: str) -> None:
         self._client = httpx.Client(base_url=base, timeout=PATIENCE, verify=False)
@@ -123,7 +123,7 @@ class Httpx:
 
 
 class Requests:
-    """requests.Session, whose time-out is one for each read."""
+    """requests.Session, whose timeout is one for each read."""
 
     def __init__(self, base: str) -> None:
         self._base = base
@@ -143,7 +143,7 @@ class Requests:
 
 
 class Aiohttp:
-    """aiohttp.ClientSession, with a time-out for each read."""
+    """aiohttp.ClientSession, with a timeout for each read."""
 
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=PATIENCE)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[2] / "docs" / "pools.md"
 TIMEOUT = 0.3
-"""The socket_timeout of redis-py and the time-out of psycopg's pool, in seconds."""
+"""The socket_timeout of redis-py and the timeout of psycopg's pool, in seconds."""
 SLACK = 4.0
 """So much later is still the same, for the machine may be busy; what redis-py waits unless it is told to is 5 s."""
 CUT = 1.0
@@ -208,7 +208,7 @@ def test_redis_path_mtu(redis_gate: Gate) -> None:
 @scenario("redis-py", "idle_cut idle=200ms", "no retries")
 def test_redis_idle_cut(redis_gate: Gate) -> None:
     """The pool hands out a dead connection: `TimeoutError` after 0.3 s. That place is reconnected with the next command; the other dead
-    connections stay in the pool, and each costs another time-out when it is needed."""
+    connections stay in the pool, and each costs another timeout when it is needed."""
     with redis_pool(redis_gate, 2) as client:
         redis_gate.inject("idle_cut", idle="200ms")
         time.sleep(CUT)
@@ -370,7 +370,7 @@ def test_psycopg_hang(postgres_gate: Gate, threads: ThreadPoolExecutor) -> None:
 
 @scenario("psycopg_pool", "hang", "`check=ConnectionPool.check_connection`, `timeout=0.3`")
 def test_psycopg_hang_with_a_check(postgres_gate: Gate, threads: ThreadPoolExecutor) -> None:
-    """`getconn()` itself waits for as long as the fault lasts: the check has no time-out, and `timeout` does not count for it."""
+    """`getconn()` itself waits for as long as the fault lasts: the check has no timeout, and `timeout` does not count for it."""
     with psycopg_pool(postgres_gate, 1, check=ConnectionPool.check_connection) as pool:
         postgres_gate.inject("hang")
 
@@ -472,7 +472,7 @@ def test_psycopg_idle_cut(postgres_gate: Gate, threads: ThreadPoolExecutor) -> N
 
 @scenario("psycopg_pool", "idle_cut idle=200ms", "`check=ConnectionPool.check_connection`, `timeout=0.3`")
 def test_psycopg_idle_cut_with_a_check(postgres_gate: Gate, threads: ThreadPoolExecutor) -> None:
-    """`getconn()` waits for as long as the fault lasts: the check asks the dead connection, and has no time-out. Healed, the proxy closes it; a request
+    """`getconn()` waits for as long as the fault lasts: the check asks the dead connection, and has no timeout. Healed, the proxy closes it; a request
     that waited gets `PoolTimeout`, for its time is up, and the next one a new connection."""
     with psycopg_pool(postgres_gate, 1, check=ConnectionPool.check_connection) as pool:
         postgres_gate.inject("idle_cut", idle="200ms")

@@ -43,7 +43,7 @@ class Reading(NamedTuple):
 
 
 def read(sock: socket.socket) -> Reading:
-    """Read until the stream ends; a socket's time-out counts as an end, ETIMEDOUT."""
+    """Read until the stream ends; a socket's timeout counts as an end, ETIMEDOUT."""
     data = bytearray()
     try:
         while part := sock.recv(65_536):
@@ -64,7 +64,7 @@ def end_of(gate: Gate, said: bytes = b"") -> Reading:
 
 
 def exactly(sock: socket.socket, length: int) -> bytes:
-    """Read `length` bytes (MSG_WAITALL does not wait on a socket with a time-out)."""
+    """Read `length` bytes (MSG_WAITALL does not wait on a socket with a timeout)."""
     data = bytearray()
     while part := sock.recv(length - len(data)) if len(data) < length else b"":
         data += part

@@ -49,7 +49,7 @@ def silent_redis(gate: Gate) -> Iterator[redis.Redis]:
 
 
 def where(gate: Gate) -> dict[str, object]:
-    """What makes a log-in one turn: neither TLS nor Kerberos is asked for, and no password."""
+    """What makes a login one turn: neither TLS nor Kerberos is asked for, and no password."""
     return {"host": gate.host, "port": gate.port, "user": "postgres", "dbname": "postgres", "connect_timeout": 60,
             "sslmode": "disable", "gssencmode": "disable", "autocommit": True, "prepare_threshold": None}  # fmt: skip
 
@@ -127,7 +127,7 @@ def test_a_quota_of_resets_hits_exactly_so_many_turns_of_psycopg_log_ins_include
         injection = postgres_gate.inject("reset", per="turn", quota="3 of 10")
         connection: Connection | None = None
         failed = []
-        for turn in range(1, 101):  # a log-in is one, a statement is one
+        for turn in range(1, 101):  # a login is one, a statement is one
             try:
                 if connection is None or connection.closed:
                     connection = psycopg.connect(**where(postgres_gate))

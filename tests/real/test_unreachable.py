@@ -1,4 +1,4 @@
-"""The connect time-out of a client is another one than its read time-out: unreachable meets the one, hang the other."""
+"""The connect timeout of a client is another one than its read timeout: unreachable meets the one, hang the other."""
 
 import contextlib
 import threading

@@ -98,7 +98,7 @@ def stamina_no_jitter(site: Site) -> None:
 
 
 def aiohttp_time_outs_add_up(site: Site) -> None:
-    """aiohttp-retry with a time-out for each attempt, and none for all of them."""
+    """aiohttp-retry with a timeout for each attempt, and none for all of them."""
 
     async def run() -> None:
         options = ExponentialRetry(attempts=3, start_timeout=0.1, exceptions={TimeoutError})
