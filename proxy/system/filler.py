@@ -83,7 +83,7 @@ def cannot_hang(fault: Fault, proxy: str, listen: Address, *, intercepted: bool)
     An error of connect() itself needs connections that are `intercepted`.
     """
     if fault.connect_error() and not intercepted:
-        text = f"{fault.name} on {proxy}: an error of connect() itself can be had with --intercept alone"
+        text = f"{fault.name} on {proxy}: only --intercept can give connect() an error of its own"
         return BrownoutError(text, f"leave out `how`, or: brownout run --intercept -p {proxy}=UPSTREAM -- COMMAND")
     if fault.port != "hanging":
         return None

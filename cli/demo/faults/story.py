@@ -93,8 +93,8 @@ STORY = (
         name="hang",
         title="Black hole: connected, then silence",
         why="A firewall that drops, a host that froze. Nothing fails, so nothing is tried again: only the client's own "
-        "time-out ends it, here 2 s. psycopg has one for connecting alone; on an open connection it would wait for "
-        "ever.",
+        "time-out ends it, here 2 s. psycopg has one for connecting alone; on an open connection it would wait "
+        "forever.",
         fault="hang",
         injected="silence",
         least=CLIENT_TIMEOUT,
