@@ -32,7 +32,7 @@ class _Checked(NamedTuple):
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True))
 @json_option
 def check(files: tuple[str, ...], as_json: bool) -> None:
-    """Check configuration files: show what they hold, or everything that is wrong.
+    """Check configuration files, and show what is wrong with them.
 
     The exit code is 2 if anything is wrong. - is the standard input.
     """
@@ -54,7 +54,7 @@ def check(files: tuple[str, ...], as_json: bool) -> None:
 @click.command(epilog=examples("brownout schema > brownout.schema.json", "brownout schema verify"))
 @click.argument("of", type=click.Choice(["file", "verify"]), default="file", metavar="[file|verify]")
 def schema(of: str) -> None:
-    """Write the JSON Schema of the configuration file, or of the verify.json that `verify` writes."""
+    """Write a JSON Schema: of configuration files, or of verify.json."""
     if of == "verify":
         from ..verify.document import schema as make
     else:

@@ -38,7 +38,7 @@ def deps(
     spared: tuple[str, ...],
     command: tuple[str, ...],
 ) -> None:
-    """Run COMMAND and show what it talks to, how much, and in which protocol. Nothing is broken.
+    """Run COMMAND and show what it talks to. Nothing is broken.
 
     Linux only. Brownout carries every TCP connection of COMMAND and of the processes that it starts. It works with any
     language, and no address changes. Brownout exits with the exit code of COMMAND.

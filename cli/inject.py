@@ -89,7 +89,7 @@ def inject(
     as_json: bool,
     **keywords: object,
 ) -> None:
-    """Inject FAULT on PROXY, including on connections that are already open.
+    """Inject FAULT on PROXY, also on connections that are open.
 
     PROXY is a name, or '*' for every proxy. FAULT is a name (see `brownout faults`). The short form NAME:VALUE sets its
     first setting.

@@ -34,7 +34,7 @@ TAIL = 100
 @api_option
 @json_option
 def log(proxy: str | None, follow: bool, lines: int | None, callers: bool, client: AnyClient, as_json: bool) -> None:
-    """Show the requests that were carried, and which faults acted on them.
+    """Show the requests that were carried, and the faults on them.
 
     Each line shows when the request began, the status or how it ended, how long it took, the sizes of request and
     reply, the request itself, and the faults. With --json each line is an object.

@@ -25,9 +25,10 @@ from .options import examples
     help="The port for --serve (default: a free port).",
 )
 def report(folder: str, history: str | None, serve: bool, port: int) -> None:
-    """Write the page again from DIR, the --report-dir or --history of an earlier `verify`.
+    """Write the report of an earlier `verify` again, or serve it.
 
-    With --serve, show it on 127.0.0.1 until ctrl-C, and follow a run that is in progress.
+    DIR is its --report-dir or its --history. With --serve, show the page on 127.0.0.1 until ctrl-C, and follow a run
+    that is in progress.
     """
     from ..verify.writers import draw
     from .report_server import Source, served

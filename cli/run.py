@@ -175,12 +175,12 @@ def run(
     callers: bool,
     command: tuple[str, ...],
 ) -> None:
-    """Run the proxies of FILE and of -p until ctrl-C, or as long as COMMAND runs.
+    """Run proxies until ctrl-C, or as long as COMMAND runs.
 
-    COMMAND finds the proxies in its environment. For each proxy there are BROWNOUT_<NAME>_URL, _ADDRESS, _HOST and
-    _PORT: NAME is in capitals, with _ for anything but letters and digits. BROWNOUT_API and BROWNOUT_TOKEN lead to the
-    API. FILE's `env:` and --env set more variables: {db.url}, {db.host}, {db.port} and {db.address} are those of the
-    proxy db.
+    The proxies are those of FILE and of -p. COMMAND finds them in its environment. For each proxy there are
+    BROWNOUT_<NAME>_URL, _ADDRESS, _HOST and _PORT: NAME is in capitals, with _ for anything but letters and digits.
+    BROWNOUT_API and BROWNOUT_TOKEN lead to the API. FILE's `env:` and --env set more variables: {db.url}, {db.host},
+    {db.port} and {db.address} are those of the proxy db.
 
     Brownout exits with the exit code of COMMAND. With a COMMAND the API takes a free port, so several can run at once.
     You can give -p, --env, --profile, --expect and --allow-host several times.

@@ -30,7 +30,7 @@ STYLES: dict[Style, dict[str, object]] = {
 @api_option
 @json_option
 def status(name: str | None, callers: bool, client: AnyClient, as_json: bool) -> None:
-    """Show the proxies, or one: connections, bytes, and what each fault has hit."""
+    """Show proxies, connections, bytes, and what each fault has hit."""
     health, proxies = client.health(), client.proxies() if name is None else [client.proxy(name)]
     if as_json:
         known = {key: value for key, value in health.items() if key != "status"}

@@ -75,7 +75,8 @@ def verify(
     spared: tuple[str, ...],
     command: tuple[str, ...],
 ) -> None:
-    """Run the tests of COMMAND under each failure of each dependency, and say which ones the service survives.
+    """Run the tests of COMMAND under each failure of each dependency.
+    Show which failures the service survives, and what it does wrong under the others.
 
     COMMAND runs healthy first, which shows what its tests talk to (Linux: every TCP connection is seen, with no address
     changed). Then each test runs under each failure of what it uses. No test has to know of it. FILE may have `env:`,

@@ -3,6 +3,9 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
+from click.testing import CliRunner
+
+from brownout.cli.main import cli
 
 from .conftest import PROGRAM, Brownout, command, environment
 
@@ -343,3 +346,10 @@ def test_a_command_imports_only_what_it_needs(words: str, spared: str, reserve: 
     env = environment(BROWNOUT_API=reserve())
     shown = subprocess.check_output(args, text=True, stderr=subprocess.DEVNULL, env=env)
     assert shown.splitlines()[-1] == "spared: []"
+
+
+def test_help_says_in_a_line_what_each_command_does() -> None:
+    said = CliRunner().invoke(cli, ["--help"], terminal_width=80).stdout
+    listed = said.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+    assert len(listed) > 15
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
