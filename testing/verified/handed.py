@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from .traces import Project
+from .traces import Project, top_package
 
 _PLUGIN = "pytest_"
 
@@ -18,14 +18,14 @@ def handed(item: Any, project: Project) -> list[str]:
     has; what an object of the application has is not the tests'. A plugin of pytest, and a test case of a framework,
     keep connections of their framework.
     """
-    found = set(map(_top, type(getattr(item, "instance", None)).__mro__))
+    found = set(map(top_package, type(getattr(item, "instance", None)).__mro__))
     request = getattr(item, "_request", None)
     for fixture in getattr(request, "_fixture_defs", {}).values():
         plugin = str(getattr(fixture.func, "__module__", "")).partition(".")[0]
         found.add(plugin.removeprefix(_PLUGIN) if plugin.startswith(_PLUGIN) else "")
         if fixture.scope != "function" and fixture.cached_result is not None:
             parts = _parts(fixture.cached_result[0], project)
-            found.update(_top(kind) for each in parts for kind in type(each).__mro__)
+            found.update(top_package(kind) for each in parts for kind in type(each).__mro__)
     return sorted(found - {"", *sys.stdlib_module_names})
 
 
@@ -37,7 +37,3 @@ def _parts(value: object, project: Project) -> Iterator[object]:
     frame = project.frame(file, 1, "") if file else None
     if frame is not None and frame["test"]:
         yield from getattr(value, "__dict__", {}).values()
-
-
-def _top(kind: type) -> str:
-    return str(getattr(kind, "__module__", "")).partition(".")[0]

@@ -76,7 +76,7 @@ class Project:
             text=cut(masked(str(deepest)).strip(), _LONGEST),
             frames=frames,
             libraries=sorted(libraries),
-            handed=next((kind.__name__ for kind in handed if libraries & {_top(each) for each in kind.__mro__}), ""),
+            handed=next((kind.__name__ for kind in handed if libraries & set(map(top_package, kind.__mro__))), ""),
             shown=tail(shown),
         )
 
@@ -143,14 +143,15 @@ class Project:
             if by_test and frame is not None and not frame["test"]:
                 names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
                 for kind in (type(values[name]) for name in names if name in values):
-                    if _is_foreign(getattr(sys.modules.get(kind.__module__), "__file__", None) or ""):
+                    if _is_foreign(getattr(sys.modules.get(str(kind.__module__)), "__file__", None) or ""):
                         yield kind
             by_test = frame is not None and frame["test"]  # else a framework hands over what is the application's
             traceback = traceback.tb_next
 
 
-def _top(kind: type) -> str:
-    return kind.__module__.partition(".")[0]
+def top_package(kind: type) -> str:
+    """Return the top package of a class."""
+    return str(getattr(kind, "__module__", "")).partition(".")[0]
 
 
 def _unescaped(text: str) -> str:
