@@ -23,7 +23,7 @@ HINT = "pip install 'brownout[demo]'"
 LEGEND = [
     "  H  hung: the test did not end in time",
     "  ~  degraded: the service gave less than usual, which the test accepts or the file",
-    "  allows",
+    "     allows",
     "  .  resilient: the test passed during the failure and after it, as when healthy",
 ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import importlib
 from typing import TYPE_CHECKING, Protocol
 
 from ....wire.errors import BrownoutError
@@ -14,18 +13,6 @@ if TYPE_CHECKING:
     import psycopg
 
 LIBRARIES = ("redis", "psycopg")
-
-
-def require() -> None:
-    """Check that the libraries are there. Raises BrownoutError."""
-    missing = []
-    for name in LIBRARIES:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            missing.append(f"{name} ({str(error).splitlines()[0]})")
-    if missing:
-        raise BrownoutError(f"the demo needs {' and '.join(missing)}", "pip install 'brownout[demo]'")
 
 
 class Client(Protocol):

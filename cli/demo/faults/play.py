@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from ....testing import servers
 from ....wire.errors import BrownoutError
 from ...errors import CombinedError, show
+from ..libraries import require
 from . import page
-from .clients import Client, Http, Postgres, Redis, require
+from .clients import LIBRARIES, Client, Http, Postgres, Redis
 from .judgement import Row, measure
 from .service import service
 from .shell import Shell, running
@@ -21,7 +22,7 @@ NOT_AS_INJECTED = 1
 
 def play() -> int:
     """Tell the story on real servers, and return the exit code: 1 where clients did not feel what was injected."""
-    require()
+    require(*LIBRARIES)
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
         rows = _play(stack)

@@ -30,9 +30,9 @@ def title(text: str) -> None:
     write(click.style(text, bold=True))
 
 
-def say(text: str) -> None:
-    """Print a sentence, broken where the terminal ends."""
-    for line in textwrap.wrap(text, min(width(), 100), initial_indent=INDENT, subsequent_indent=INDENT):
+def say(text: str, hanging: str = "") -> None:
+    """Print a sentence, broken where the terminal ends; `hanging` begins its further lines."""
+    for line in textwrap.wrap(text, min(width(), 100), initial_indent=INDENT, subsequent_indent=INDENT + hanging):
         write(line)
 
 
@@ -55,7 +55,7 @@ def matrices(found: Mapping[str, Sequence[Cell]]) -> None:
     write("")
     states = {cell.state for cells in found.values() for cell in cells}
     for state in (each for each in STATES if each in states):
-        say(f"{STATES[state].sign}  {state}: {STATES[state].meaning}")
+        say(f"{STATES[state].sign}  {state}: {STATES[state].meaning}", hanging=" " * 3)
 
 
 def table(name: str, cells: Sequence[Cell]) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import shutil
 import tempfile
 import time
@@ -16,6 +15,7 @@ import click
 from ....verify.document import Cell, Document
 from ....wire.errors import BrownoutError
 from ...errors import show
+from ..libraries import require
 from . import page
 from .run import WIRED, intercepted, running
 from .seeded import MISTAKES, finds, missed
@@ -27,7 +27,7 @@ AS_SEEDED, NOT_AS_SEEDED = 0, 1
 
 def play() -> int:
     """Verify both builds side by side, show what was found, and return the exit code. Raises BrownoutError."""
-    _require()
+    require(*LIBRARIES)
     from ....examples.shop.shop.outside import outside
 
     began = time.monotonic()
@@ -45,7 +45,7 @@ def play() -> int:
             if catches
             else "Connections cannot be intercepted here, so variables lead the shop to the proxies."
         )
-        page.title("Cells as they are finished: a journey under a failure")
+        page.title("The journeys under each failure, as they finish")
         with contextlib.ExitStack() as stack:
             runs = {name: stack.enter_context(running(name, folder, variables[name], _teller(name))) for name in BUILDS}
             documents = {name: run.document() for name, run in runs.items()}
@@ -104,15 +104,3 @@ def _folder() -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _require() -> None:
-    """Check that the libraries are there. Raises BrownoutError."""
-    missing = []
-    for name in LIBRARIES:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            missing.append(f"{name} ({str(error).splitlines()[0]})")
-    if missing:
-        raise BrownoutError(f"the demo needs {' and '.join(missing)}", "pip install 'brownout[demo]'")
