@@ -155,7 +155,8 @@ class Service:
     async def cell(self, lane: Lane, cell: Planned) -> Cell:
         """Let a journey happen under a failure, then with all well again.
 
-        A service that was started under a failure, or that is not well afterwards, is started anew for the next cell.
+        A service that was started under a failure, of which connections were reset to end a call, or that is not well
+        afterwards, is started anew for the next cell.
         """
         if cell.journey == starts.NAME:
             started = await starts.start_cell(lane, cell, lambda: self._began(lane), self._known.project)
@@ -187,7 +188,7 @@ class Service:
             verdict = leaked or verdict
         if not stage.alive:
             verdict = oracle.Verdict("crashed", f"the service {oracle.ended(ran.status)}")
-        elif stage.starts and (leaked is not None or not last.seen[-1].calls[-1].green):
+        elif stage.starts and (leaked is not None or watch.hung is not None or not last.seen[-1].calls[-1].green):
             await lane.close()
         answered = watch.seen[-1].calls[0].answered
         allowed = journey.probe.degraded if journey.probe is not None else ()
