@@ -291,7 +291,7 @@ def test_a_command_that_is_not_there_is_a_matter_of_usage(tmp_path: Path) -> Non
         ("{journeys: {a: {url: ftp://h/}}}", "'ftp://h/' is not an address of HTTP"),
         ("{command: 'sh -c \"'}", "no closing quotation"),
         ("{command: pytest, failures: {redis: [slowly]}}", "verify.failures.redis: unknown failure 'slowly'"),
-        ("{expect: {redis: maybe}}", "'maybe' is no level of availability"),
+        ("{expect: {redis: maybe}}", "'maybe' is not a level of availability"),
         ("{jorneys: {}}", "unknown key"),
     ],
 )
