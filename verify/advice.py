@@ -12,19 +12,43 @@ _LONG = 1.0
 """From how many seconds on these attempts are too long for who waits."""
 _CONTENT = ("wrong", "empty", "cut", "error", "broken", "busy", "unauthorized", "missing")
 """Failures that a reply brings, in place of none."""
-_LEAK = re.compile(r"connections to (.+?) are not given back")
+_LEAK = re.compile(r"connections to (.+?) leak")
 _EXHAUSTED = re.compile(
     r"PoolTimeout|PoolError|EmptyPoolError|MaxConnectionsError|QueuePool limit|pool exhausted|[Tt]oo many connections"
 )
 """How pools say that they have no connection left: psycopg's, psycopg2's, urllib3's, redis-py's, SQLAlchemy's."""
+_CONNECTION = re.compile(
+    r"\b\w*(?:Operational|Interface|Connection|Disconnect|Timeout|Protocol|Socket|OS|Pipe)\w*Error"
+)
+"""Errors of a connection."""
+_CONTENT_ERROR = re.compile(r"\b\w*(?:Decode|Validation|Key|Type|Value|Index|Attribute)\w*Error")
+"""Errors by what came over one."""
+
+
+def starved(cell: Cell) -> str:
+    """Return the dependency whose connections leak, or `a pool` where one has none left; else nothing."""
+    if cell.state not in ("failed", "not recovered", "first request failed"):
+        return ""
+    leak = _LEAK.search(cell.why)
+    return leak[1] if leak else "a pool" if cell.state != "failed" and _EXHAUSTED.search(cell.why) else ""
 
 
 def advice(cell: Cell) -> str:
-    """Return what would mend a cell, or show more, in a sentence or two; empty where it is as it should be."""
-    name = cell.dependency
-    if cell.state in ("failed", "not recovered") and (leak := _LEAK.search(cell.why)):
-        return f"Return connections to {leak[1]} to the pool on error paths too: use `with`, or `finally`."
+    """Return what to change, or what would show more, in a sentence or two; empty where it is as it should be."""
+    name, short = cell.dependency, starved(cell)
     match cell.state:
+        case "failed" | "not recovered" if short and short != "a pool":
+            return f"Return connections to {short} to the pool on error paths too: use `with`, or `finally`."
+        case "not recovered" if short:
+            return (
+                "The pool has no connection left: those that were taken during the failure were not returned. Return "
+                "them on error paths too: use `with`, or `finally`."
+            )
+        case "first request failed" if short:
+            return (
+                "The pool had no connection for the first request after the failure. Let it connect sooner, or let "
+                "requests wait longer for a connection."
+            )
         case "hung" if _attempts(cell) >= _RETRIES:
             return (
                 f"The attempts at {name} add up to more time than there is. Set one deadline for the whole request, "
@@ -32,31 +56,21 @@ def advice(cell: Cell) -> str:
             )
         case "hung":
             return (
-                f"Nothing ends the wait for {name}. Set a connect and a read time-out that are shorter than the time "
-                f"that your own callers wait, and give an answer without {name} when they expire."
+                f"Nothing ended the wait for {name} in this time. Set a connect and a read time-out that are shorter "
+                f"than your callers' own, and return a fallback when they expire."
             )
         case "crashed":
             return f"Catch the error where {name} is called, so that one request fails and not the whole process."
-        case "not recovered" if _EXHAUSTED.search(cell.why):
-            return (
-                "The pool has no connection left: those that were taken during the failure were not returned. Return "
-                "them on error paths too: use `with`, or `finally`."
-            )
         case "not recovered":
-            return (
-                f"The service goes on using what broke: a connection to {name}, or an error that it stored. Discard "
-                "a connection after an error, let the pool check connections before it hands them out, and never "
-                "cache an error as if it were an answer."
-            )
+            used, remedy = _broke(cell)
+            return f"The service keeps using {used}. {remedy}"
         case "first request failed":
-            return (
-                f"The service used a dead connection to {name}, or an answer from the outage, once more. Check "
-                "connections before use, or try once again on a new one."
-            )
+            used, remedy = _broke(cell)
+            return f"The service used {used} once more. {remedy}"
         case "doubled":
             return (
                 "The request was sent again after its work may have been done. Send the same idempotency key with "
-                "every attempt, or do not try again."
+                "every attempt, or do not retry."
             )
         case "failed":
             at = f" at {cell.place}" if cell.place is not None else ""
@@ -68,9 +82,9 @@ def advice(cell: Cell) -> str:
                     f" It tried {tried} times in vain, for {spent:.1f} s, before that: set a deadline for all of them."
                 )
             return (
-                f"The service does not do without {name}. {what}{at}, and give a reduced answer: an older one, or one "
-                "with less in it. If this answer is what users are to see, let the test accept it, or declare it in a "
-                f"file, under verify.expect.{long}"
+                f"The service cannot answer without {name}. {what}{at}, and return a cached or a partial answer. If "
+                "this answer is intended, let the test accept it, or declare it under verify.expect in verify's file."
+                f"{long}"
             )
         case "vacuous":
             return (
@@ -85,6 +99,20 @@ def advice(cell: Cell) -> str:
         case "not run":
             return "Give the run more time with --budget, or go on with it: --resume."
     return ""
+
+
+def _broke(cell: Cell) -> tuple[str, str]:
+    """Return what of the failure the service goes on using, by the error that came of it, and what to do about it."""
+    connection = (
+        f"a dead connection to {cell.dependency}",
+        "Discard a connection after an error, and check connections before use, or retry once on a new one.",
+    )
+    answer = "an answer that it kept from the outage", "Check an answer before it is kept."
+    if _CONNECTION.search(cell.why):
+        return connection
+    if _CONTENT_ERROR.search(cell.why):
+        return answer
+    return f"{connection[0]}, or {answer[0]}", f"{connection[1]} {answer[1]}"
 
 
 def _attempts(cell: Cell) -> int:

@@ -109,7 +109,11 @@ class Command:
             again = await run_command(lane, cell.breaking._replace(faults=()))
             calls.append(again.call(ran.zero))
             if not again.green:
-                state, why, harm = "not recovered", f"{calls[1].error} when all is well again", "unavailable"
+                state, why, harm = (
+                    "not recovered",
+                    f"still broken after the dependency was healthy again: {calls[1].error}",
+                    "unavailable",
+                )
         budget = cell.breaking.budget
         return Cell(
             *cell.key,

@@ -206,7 +206,7 @@ class Journey(msgspec.Struct, frozen=True):
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """Cells that failed for one reason, worst first among all: what one change would mend."""
+    """Cells that failed for one reason, worst first among all: what one change would fix."""
 
     state: State
     text: str
@@ -215,8 +215,8 @@ class Cause(msgspec.Struct, frozen=True):
     cells: tuple[Key, ...]
     evidence: str
     repeat: str
-    mend: str = ""
-    """What would mend it."""
+    fix: str = ""
+    """What to change in the service."""
 
 
 class Coverage(msgspec.Struct, frozen=True):

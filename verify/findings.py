@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from . import shown
-from .advice import advice
+from .advice import advice, starved
 from .document import WORST_FIRST, Call, Cause, Cell
 
 _ANSWERS = 4
@@ -58,10 +58,14 @@ def warnings(cells: Iterable[Cell]) -> list[Warned]:
 def _key(cell: Cell) -> tuple[str, ...]:
     """Return what cells of one cause have in common: the line of the project where it happened; else what was said.
 
+    Where connections leak it does not matter what failed.
+
     Of work that was done twice it is the operation, whatever came of the test.
     """
     if cell.state == "doubled" and (repeated := _repeated(cell)):
         return cell.state, cell.dependency, repeated.partition(": ")[0]
+    if leaks := starved(cell):
+        return cell.state, leaks, cell.place.function if cell.place is not None else cell.journey
     where = str(cell.place) if cell.place is not None else _VARYING.sub("", cell.why)
     return cell.state, cell.dependency, where
 
@@ -77,7 +81,7 @@ def _cause(cells: list[Cell]) -> Cause:
         cells=tuple((each.dependency, each.operation, each.failure, each.journey) for each in cells),
         evidence=evidence(first),
         repeat=first.repeat,
-        mend=advice(first),
+        fix=advice(first),
     )
 
 
@@ -89,7 +93,10 @@ def evidence(cell: Cell) -> str:
     for number, call in enumerate(cell.calls):
         hit = "" if number else f" (hit {'once' if cell.fired == 1 else f'{cell.fired} times'})"
         when = f"{when_of(number, cell)}{hit}"
-        allowed = f" ({took(cell.budget)} allowed)" if cell.state == "hung" and number == 0 else ""
+        allowed = ""
+        if cell.state == "hung" and number == 0:
+            after = f", it ended when {cell.dependency} was healed" if call.outcome != "ended" else ""
+            allowed = f" ({took(cell.budget)} allowed{after})"
         ends = "its process ended" if cell.state == "crashed" else f"the test did not end{allowed}"
         told.append(f"{when}: {_call(call, allowed, ends)}")
     return "; ".join(told)
@@ -99,7 +106,7 @@ def when_of(number: int, cell: Cell) -> str:
     """Return when one of the calls of a cell was, from 0: with its failure, or after that in one of several ways."""
     if number == 0:
         return f"{cell.dependency} {cell.failure}"
-    return ("healthy again", "healthy, second call", "healthy, all fixtures set up again")[min(number, 3) - 1]
+    return ("healthy again", "healthy, second call", "healthy, all fixtures set up anew")[min(number, 3) - 1]
 
 
 def _call(call: Call, allowed: str, ends: str) -> str:

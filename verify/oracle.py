@@ -110,7 +110,7 @@ def _ended_early(watch: Watch, seen: Seen, ran: Ran, stuck: Place | None) -> Ver
         if first.call is not None and not seen.entered and _handed(first.call):
             return _over_theirs(first.call)
         place = stuck if ran.stuck is not None and not ran.stuck["test"] else _where(first) or stuck
-        return Verdict("hung", f"{watch.stood or 'the call'} did not end in time", place)
+        return Verdict("hung", f"{watch.stood or 'the call'} had not ended when its time was over", place)
     if ran.done or (watch.hung is not None and first.call is not None):
         return None
     when = f" while it handled {watch.asked}" if watch.handles else ""
@@ -152,7 +152,7 @@ def _broken_answer(first: CallSeen, healthy: Healthy) -> Verdict | None:
     for number, answer in enumerate(first.answered):
         before = healthy.answers[number] if number < len(healthy.answers) else 200
         if (bad := _bad(answer)) is not None and answer.status != before:
-            return Verdict("failed", _told(answer, f", and {before} when healthy"), place_of(bad) if bad else None)
+            return Verdict("failed", _told(answer, f" ({before} when healthy)"), place_of(bad) if bad else None)
     return None
 
 
@@ -167,14 +167,14 @@ def _told(answer: Answered, compared: str = "") -> str:
     if answer.failure is not None:
         return f"{answer.asked} raised {_exception(answer.failure)}"
     logged = f": {_exception(answer.logged)}" if answer.logged is not None else ""
-    return f"{answer.asked} was answered {answer.status}{compared}{logged}"
+    return f"{answer.asked} returned {answer.status}{compared}{logged}"
 
 
 def _other_answer(first: CallSeen, healthy: Healthy) -> Verdict | None:
     """Return the first request that was answered with another status than when healthy."""
     for answer, before in zip(first.answered, healthy.answers, strict=False):
         if answer.status != before:
-            why = f"{answer.asked} was answered {answer.status}, and {before} when healthy"
+            why = f"{answer.asked} returned {answer.status} ({before} when healthy)"
             return Verdict("degraded", why, harm="degraded")
     return None
 
@@ -224,9 +224,9 @@ def _recovery(seen: Seen, healthy: Healthy, dependency: str) -> Verdict | None:
         )
     failed_by_theirs = seen.hands.intersection(_libraries(guilty[0])) or not _libraries(guilty[0])
     if _kind(later[-1]) != _kind(later[1]) and dependency in healthy.fixtures and failed_by_theirs and not beside:
-        theirs = f"the test stays red until its fixtures, which connect to {dependency} too, are set up again"
+        theirs = f"the test stays red until its fixtures, which connect to {dependency} too, are set up anew"
         return Verdict("inconclusive", f"{theirs}: {_why(guilty[0])}", _where(guilty[0]))
-    until = ", until all fixtures are set up again, as by a restart" if later[-1].green else ""
+    until = ", until all fixtures were set up anew, like after a restart" if later[-1].green else ""
     why = f"still broken after the dependency was healthy again{until}: {_why(guilty[-1])}"
     return Verdict("not recovered", why, _where(guilty[-1]))
 
@@ -294,12 +294,13 @@ def leaks(seen: Seen, healthy: Healthy) -> Verdict | None:
         most, counts = healthy.open.get(name, 0), [each.open.get(name, 0) for each in counted]
         if not counts or any(one >= other for one, other in itertools.pairwise((most, *counts))):
             continue
-        told = ", ".join(map(str, counts))
-        why = f"connections to {name} are not given back: {told} are open after each failure, {most} when healthy"
+        which = ", ".join(map(str, range(1, len(counts) + 1)))
+        told = f"{', '.join(map(str, counts))} after failure{'s' if len(counts) > 1 else ''} {which}"
+        why = f"connections to {name} leak: {most} are open when healthy, {told}"
         if red is None:
             return Verdict("failed", why)
         if _guilty(red, healthy, beside=False):
-            return Verdict("not recovered", f"{why}; then {_why(red)}", _where(red))
+            return Verdict("failed", f"{why}; then {_why(red)}", _where(red))
     return None
 
 

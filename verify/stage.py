@@ -73,7 +73,7 @@ class Ran(NamedTuple):
     done: bool
     """Whether it said that it had finished."""
     dump: str
-    """The stacks of all threads when its time was over; empty where it was not."""
+    """The stacks of all threads when its time was over, that of the test first; empty where it was not."""
     stuck: Frame | None
     """Where it stood then."""
 
@@ -255,7 +255,7 @@ class Stage:
         status = await self.ended() if said is None else int(said["status"])
         text = dump.read_text(errors="replace") if dump.exists() else ""
         stuck = session.project.stuck(text) if text else None
-        return Ran(status, done, text, stuck)
+        return Ran(status, done, session.project.in_order(text), stuck)
 
     @property
     def gone(self) -> set[str]:

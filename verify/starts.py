@@ -55,7 +55,7 @@ async def start_cell(lane: Lane, cell: Planned, began: Began, project: Project) 
         since, again = await _started(lane, lambda fleet: None, lambda: None, began, cell.breaking.budget, project)
         calls.append(msgspec.structs.replace(again, at=moment(since - watch.zero)))
         if again.outcome != "passed":
-            state, why = "not recovered", f"it does not start when all is well again: {again.error}"
+            state, why = "not recovered", f"it does not start after the dependency was healthy again: {again.error}"
     return Cell(
         *cell.key,
         state=state,

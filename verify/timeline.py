@@ -21,7 +21,12 @@ MOST = 40
 """How many requests and connections of a cell are kept, and how many times at which the failure began."""
 _AT_ONCE = 0.05
 """Seconds within which a connection is closed whose client has left."""
-_OVER = "reset when the time was over"
+_ENDS = {
+    TIME_OVER: "reset when the time was over",
+    "closed by client": "closed by the service",
+    "closed by server": "closed by the dependency",
+}
+"""Ends of connections in words of who the two sides are."""
 _LAST = 10
 """How many of these are the last ones, where there are more."""
 
@@ -76,7 +81,7 @@ def _outcome(connection: Connection, left: bool) -> str:
     """Return how a connection ended for its client. What is sent to one that has left reaches nobody."""
     if left:
         return f"given up by the service, {connection.sent} B sent"
-    end = _OVER if connection.end == TIME_OVER else connection.end
+    end = _ENDS.get(connection.end, connection.end)
     return f"{end}, {connection.sent} B sent, {connection.received} B received" if connection.sent else end
 
 

@@ -114,8 +114,8 @@ def _repeats(operation: Operation) -> Iterator[Finding]:
     for before in operation.steps[:-1]:
         if before.kind == "ambiguous" and not before.repeatable:
             text = (
-                f"the client tried again after '{before.outcome}', when the work may have been done, without an "
-                "idempotency key"
+                f"the client tried again after '{before.outcome}' without an idempotency key, although the work may "
+                "have been done"
             )
             yield Finding("unsafe-repeat", "error", text, str(operation))
 

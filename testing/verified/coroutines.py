@@ -17,13 +17,26 @@ def write(file: IO[str]) -> None:
 
     The task that was made last comes first: a request waits for those that it has made, and a poller is older.
     """
-    young_first = (each for generation in range(3) for each in reversed(gc.get_objects(generation)))
-    for task in young_first:
-        if issubclass(type(task), asyncio.Task) and not task.done():
-            file.write(f"\n\nTask {task.get_name()} (most recent call first):\n")
-            for frame in reversed([*_frames(task.get_coro())]):
-                file.write(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}\n')
+    for task in _young_first():
+        file.write(f"\n\nTask {task.get_name()} (most recent call first):\n")
+        for frame in reversed([*_frames(task.get_coro())]):
+            file.write(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}\n')
     file.flush()
+
+
+def _young_first() -> Iterator[asyncio.Task[Any]]:
+    """Yield the tasks that wait. The collector has them by age, though not exactly; names with numbers are exact."""
+    objects = (each for generation in range(3) for each in reversed(gc.get_objects(generation)))
+    tasks = [each for each in objects if issubclass(type(each), asyncio.Task) and not each.done()]
+    counted = sorted((each for each in tasks if _number(each)), key=_number)
+    for task in tasks:
+        yield counted.pop() if _number(task) else task
+
+
+def _number(task: asyncio.Task[Any]) -> int:
+    """Return the number of a task that asyncio named: `Task-7`; else 0."""
+    number = task.get_name().removeprefix("Task-")
+    return int(number) if number.isdecimal() else 0
 
 
 def _frames(awaited: Any) -> Iterator[FrameType]:

@@ -86,17 +86,22 @@ class Project:
         One of the application goes before one of the tests, and the thread that runs the test before those that work in
         the background.
         """
-        threads = [
-            [
-                frame
-                for file, line, function in _DUMPED.findall(thread)
-                if (frame := self.frame(_unescaped(file), int(line), _unescaped(function))) is not None
-            ]
-            for thread in dump.split("\n\n")
-        ]
-        threads.sort(key=lambda thread: not any(frame["test"] for frame in thread))
-        frames = [frame for thread in threads for frame in thread]
+        frames = [frame for thread in self.in_order(dump).split("\n\n") for frame in self._dumped(thread)]
         return next((frame for frame in frames if not frame["test"]), frames[0] if frames else None)
+
+    def in_order(self, dump: str) -> str:
+        """Return the threads with the one that runs the test first, then those in the project's code, then others."""
+
+        def order(thread: str) -> tuple[bool, bool]:
+            frames = self._dumped(thread)
+            return not any(frame["test"] for frame in frames), not frames
+
+        return "\n\n".join(sorted(dump.strip("\n").split("\n\n"), key=order))
+
+    def _dumped(self, thread: str) -> list[Frame]:
+        """Return the lines of the project in a thread of which faulthandler wrote."""
+        found = [(_unescaped(file), int(line), _unescaped(name)) for file, line, name in _DUMPED.findall(thread)]
+        return [frame for each in found if (frame := self.frame(*each)) is not None]
 
     def printed(self, text: str) -> tuple[str, Frame | None]:
         """Return the exception whose traceback a command printed last, and the innermost line of the project in it."""

@@ -151,11 +151,11 @@ def test_what_will_fail_again_is_left(tried: Operation, expected: list[str]) -> 
 
 @pytest.mark.parametrize("outcome", ["500", "reset", "left"])
 def test_what_may_have_been_done_is_not_repeated(outcome: str) -> None:
-    text = "when the work may have been done, without an idempotency key"
+    text = "although the work may have been done"
     assert said(retries.repeats_safely(pauses(0.5, outcome=outcome))) == []
     assert said(retries.repeats_safely(pauses(outcome=outcome, repeatable=False))) == []
     assert said(retries.repeats_safely(pauses(0.5, outcome=outcome, repeatable=False))) == [
-        f"error unsafe-repeat: the client tried again after '{outcome}', {text}"
+        f"error unsafe-repeat: the client tried again after '{outcome}' without an idempotency key, {text}"
     ]
 
 

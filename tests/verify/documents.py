@@ -35,8 +35,8 @@ BOUNDED = Judged(
 
 _WHY = {
     "resilient": "",
-    "hung": "GET /search did not end in time",
-    "failed": "GET /search was answered 503, and 200 when healthy",
+    "hung": "GET /search had not ended when its time was over",
+    "failed": "GET /search returned 503 (200 when healthy)",
     "doubled": UNSAFE.text,
     "crashed": "its process was ended by signal 11",
     "vacuous": "the dependency was not asked while it was failing",

@@ -192,9 +192,8 @@ def test_nothing_else_is_used_or_found(built: dict[str, Built]) -> None:
         ("crashed", "test_audit"),
         ("hung", "test_charge"),
         ("hung", "test_session"),
-        ("not recovered", "test_checkout"),  # of the payments
+        ("not recovered", "test_checkout"),  # of the payments and of Postgres
         ("not recovered", "test_orders"),
-        ("not recovered", "test_checkout"),  # of Postgres
         ("doubled", "test_refund"),
         ("failed", "test_price"),
         ("failed", "test_catalog"),

@@ -1,6 +1,7 @@
 """Where an application stands that hangs."""
 
 import asyncio
+import gc
 import io
 import random
 import sys
@@ -20,7 +21,9 @@ async def _inner() -> None:
 
 
 async def _outer() -> None:
-    await asyncio.wait_for(_inner(), 60)
+    inner = asyncio.ensure_future(_inner())
+    gc.collect()  # which moves tasks, and keeps them in no order
+    await asyncio.wait_for(inner, 60)
 
 
 def test_a_task_stands_where_its_innermost_coroutine_waits() -> None:

@@ -93,7 +93,7 @@ def test_what_met_no_failure_shows_nothing() -> None:
 
 def test_an_answer_of_another_kind_that_the_test_allows_is_degraded() -> None:
     verdict = judge(call(answer(202)), GREEN)
-    assert verdict == ("degraded", "POST /pay was answered 202, and 201 when healthy", None, "degraded")
+    assert verdict == ("degraded", "POST /pay returned 202 (201 when healthy)", None, "degraded")
 
 
 def test_an_answer_of_another_kind_that_it_does_not_allow_is_a_failure() -> None:
@@ -104,7 +104,7 @@ def test_an_answer_of_another_kind_that_it_does_not_allow_is_a_failure() -> None
 
 def test_a_server_error_is_a_failure_whatever_the_test_allows() -> None:
     assert judge(call(answer(503)), GREEN).state == "failed"
-    assert judge(RED, GREEN) == ("failed", "POST /pay was answered 500, and 201 when healthy", None, "unavailable")
+    assert judge(RED, GREEN) == ("failed", "POST /pay returned 500 (201 when healthy)", None, "unavailable")
 
 
 def test_a_server_error_is_none_where_it_is_usual() -> None:
@@ -117,7 +117,7 @@ def test_a_server_error_is_none_where_it_is_usual() -> None:
 def test_the_place_of_a_server_error_is_that_of_what_was_logged() -> None:
     logged = failure("TimeoutError", frame("shop/app.py", 2), APP, text="timed out\nlate")
     verdict = judge(call(answer(500, logged=logged), failed=ASSERTS), GREEN)
-    assert verdict.why == "POST /pay was answered 500, and 201 when healthy: TimeoutError: timed out"
+    assert verdict.why == "POST /pay returned 500 (201 when healthy): TimeoutError: timed out"
     assert verdict.place == Place("shop/pay.py", 7, "pay")
 
 
@@ -175,7 +175,7 @@ def test_fixtures_that_hang_say_nothing() -> None:
 def test_a_call_that_does_not_end_hung_where_it_stood() -> None:
     stood: Any = frame("shop/pay.py", 9)
     verdict = judge(GREEN, GREEN, hung=0, ran=DONE._replace(stuck=stood))
-    assert verdict[:3] == ("hung", "POST /pay did not end in time", Place("shop/pay.py", 9, "pay"))
+    assert verdict[:3] == ("hung", "POST /pay had not ended when its time was over", Place("shop/pay.py", 9, "pay"))
 
 
 def test_where_only_the_test_stood_what_came_of_its_end_says_the_place() -> None:
@@ -213,7 +213,7 @@ def test_red_twice_when_all_is_well_is_not_recovered() -> None:
     verdict = judge(call(answer(202)), RED, RED)
     assert verdict[:2] == (
         "not recovered",
-        "still broken after the dependency was healthy again: POST /pay was answered 500",
+        "still broken after the dependency was healthy again: POST /pay returned 500",
     )
 
 
@@ -221,7 +221,7 @@ def test_red_once_is_the_first_request_after_it() -> None:
     logged = failure("KeyError", APP)
     verdict = judge(GREEN, call(answer(500, logged=logged), failed=ASSERTS), GREEN)
     assert verdict.state == "first request failed"
-    assert verdict.why == "after the dependency was healthy again: POST /pay was answered 500: KeyError: no"
+    assert verdict.why == "after the dependency was healthy again: POST /pay returned 500: KeyError: no"
     assert verdict.place == Place("shop/pay.py", 7, "pay")
 
 
@@ -281,7 +281,7 @@ def test_more_connections_than_usual_give_rise_to_more_failures() -> None:
 @pytest.mark.parametrize(
     ("opened", "told"),
     [
-        ((2, 3, 4), "connections to postgres are not given back: 2, 3, 4 are open after each failure, 1 when healthy"),
+        ((2, 3, 4), "connections to postgres leak: 1 are open when healthy, 2, 3, 4 after failures 1, 2, 3"),
         ((2, 2, 2), None),  # a pool that has grown
         ((1, 2, 3), None),
         ((2, 3, 3), None),
@@ -297,10 +297,10 @@ def test_connections_of_which_each_failure_leaves_one_open_are_not_given_back(
 def test_a_pool_that_comes_to_its_end_is_found_too() -> None:
     seen, usual = counted(2, 3, 3), USUAL._replace(open={"redis": 1, "postgres": 1})
     seen.calls[-1] = call(answer(500, logged=failure("PoolTimeout", APP)), failed=ASSERTS)
-    told = "connections to postgres are not given back: 2, 3 are open after each failure, 1 when healthy"
+    told = "connections to postgres leak: 1 are open when healthy, 2, 3 after failures 1, 2"
     assert oracle.leaks(seen, usual) == (
-        "not recovered",
-        f"{told}; then POST /pay was answered 500: PoolTimeout: no",
+        "failed",
+        f"{told}; then POST /pay returned 500: PoolTimeout: no",
         Place("shop/pay.py", 7, "pay"),
         "unavailable",
     )

@@ -135,16 +135,30 @@ def test_advice_tells_retries_from_a_wait_without_an_end() -> None:
     hung = cell("redis slow", "x", "hung", timeline=Timeline(((0.0, 5.0),), tried))
     assert advice(hung).startswith("The attempts at redis add up to more time than there is.")
     alone = msgspec.structs.replace(hung, timeline=Timeline(((0.0, 5.0),), tried[:1]))
-    assert advice(alone).startswith("Nothing ends the wait for redis.")
+    assert advice(alone).startswith("Nothing ended the wait for redis")
     long = cell("redis slow", "x", "failed", timeline=Timeline(((0.0, 5.0),), tried))
     assert advice(long).endswith("It tried 3 times in vain, for 2.9 s, before that: set a deadline for all of them.")
-    assert " at shop/app.py:25, and give" in advice(cell("redis cut", "x", "failed", place=PLACE))
+    assert " at shop/app.py:25, and return" in advice(cell("redis cut", "x", "failed", place=PLACE))
 
 
 @pytest.mark.parametrize("state", ["failed", "not recovered"])
 def test_advice_names_whose_connections_leak_and_not_what_failed(state: Any) -> None:
-    why = "connections to postgres are not given back: 2, 3, 4 are open after each failure, 1 when healthy"
+    why = "connections to postgres leak: 1 are open when healthy, 2, 3, 4 after failures 1, 2, 3"
     assert advice(cell("payments slow", "x", state, why=why)).startswith("Return connections to postgres to the pool")
+
+
+@pytest.mark.parametrize(
+    ("said", "used"),
+    [
+        ("OperationalError: the connection is closed", "a dead connection to redis."),
+        ("ConnectionError: Connection closed by server.", "a dead connection to redis."),
+        ("JSONDecodeError: Expecting value", "an answer that it kept from the outage."),
+        ("RuntimeError: no", "a dead connection to redis, or an answer that it kept from the outage."),
+    ],
+)
+def test_advice_follows_the_error(said: str, used: str) -> None:
+    given = advice(cell("redis slow", "x", "not recovered", why=f"still broken: GET /a returned 500: {said}"))
+    assert given.startswith(f"The service keeps using {used}")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +172,7 @@ def test_advice_names_whose_connections_leak_and_not_what_failed(state: Any) -> 
     ],
 )
 def test_advice_knows_a_pool_that_has_no_connection_left(said: str) -> None:
-    given = advice(cell("payments slow", "x", "not recovered", why=f"still broken: POST /pay was answered 500: {said}"))
+    given = advice(cell("payments slow", "x", "not recovered", why=f"still broken: POST /pay returned 500: {said}"))
     assert given.startswith("The pool has no connection left")
 
 

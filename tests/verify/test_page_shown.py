@@ -98,7 +98,7 @@ def test_cells_open_with_the_mouse_and_the_keyboard(look: Callable[..., None]) -
         text = await found.ask("document.getElementById('content').innerText")
         for said in (
             "H hung",
-            "GET /search did not end in time.",
+            "GET /search had not ended when its time was over.",
             "Nothing ends the wait for redis.",
             "At shop/app.py:25 in handle",
             "E  ValueError",
@@ -165,8 +165,8 @@ def test_a_process_that_ended_is_told_from_a_test_that_did_not_end(look: Callabl
     async def work(found: Browser, url: str) -> None:
         for number, said in enumerate(
             [
-                "the test ended with its process after 400 ms",
-                "the test was not done after 5.00 s\n\nIts time was over then.",
+                "its process ended after 400 ms",
+                "the test had not ended after 5.00 s\n\nThat was its time limit.",
             ]
         ):
             await found.click(f"[data-cell='{number}']")

@@ -38,7 +38,7 @@ def test_secrets_are_masked(given: str, expected: str) -> None:
         "assert token == 'x'",
         "unexpected token: foo",
         "assert 503 == 200",
-        "GET /search was answered 503, and 200 when healthy",
+        "GET /search returned 503 (200 when healthy)",
         "Expecting value: line 1 column 1 (char 0)",
         'server at "127.0.0.1", port 43719 failed: Connection refused',
         "tests/test_a.py::test_x[a-b?]",

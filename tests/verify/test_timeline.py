@@ -31,7 +31,7 @@ def test_times_are_those_since_the_failure_and_a_pause_is_that_between_attempts(
     ]
     assert attempts(made, [], [100.0], 100.0, {"verify-1": "latency"}) == [
         Attempt("", 4, 0.25, 0.5, "refused", True, (), 1, None),
-        Attempt("", 5, 1.0, 0.5, "closed by client, 20 B sent, 7 B received", False, ("latency",), 2, 0.25),
+        Attempt("", 5, 1.0, 0.5, "closed by the service, 20 B sent, 7 B received", False, ("latency",), 2, 0.25),
     ]
 
 

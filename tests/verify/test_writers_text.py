@@ -28,10 +28,10 @@ pay
 Outcomes
   hung       1  the test did not end in time
   doubled    1  work may have been done twice
-  failed     1  the service answered with an error or not as usual, or kept its
-                connections
-  resilient  1  the test passed during the failure and after it, as when
-                healthy
+  failed     1  the service answered with an error or unlike when healthy, or
+                leaked connections
+  resilient  1  the test passed during the failure and after it, with the
+                answers of when healthy
   vacuous    1  the dependency was not asked while it was failing, so nothing
                 is shown
 
@@ -48,15 +48,15 @@ Dependencies
 3 findings in 3 of 5 cells, worst first
 
 1. hung: redis hangs
-   GET /search did not end in time
+   GET /search had not ended when its time was over
    tests:    tests/test_shop.py::test_search
-   place:    shop/app.py:25 in handle
+   seen at:  shop/app.py:25 in handle
    evidence: redis hangs (hit 3 times): GET /search 503 after 1.2 s (5.0 s
-             allowed), the test failed; healthy again: GET /search 200 after 4
-             ms, the test passed
-   mend:     Nothing ends the wait for redis. Set a connect and a read time-out
-             that are shorter than the time that your own callers wait, and
-             give an answer without redis when they expire.
+             allowed, it ended when redis was healed), the test failed; healthy
+             again: GET /search 200 after 4 ms, the test passed
+   fix:      Nothing ended the wait for redis in this time. Set a connect and a
+             read time-out that are shorter than your callers' own, and return
+             a fallback when they expire.
    repeat:   brownout verify --seed 7 --only redis/hangs/tests/test_shop.py::test_search -- pytest tests
 
 2. doubled: pay lost
@@ -65,19 +65,19 @@ Dependencies
    evidence: pay got POST /charge: reset, 201; pay lost (hit 3 times): GET
              /search 503 after 1.2 s, the test failed; healthy again: GET
              /search 200 after 4 ms, the test passed
-   mend:     The request was sent again after its work may have been done. Send
-             the same idempotency key with every attempt, or do not try again.
+   fix:      The request was sent again after its work may have been done. Send
+             the same idempotency key with every attempt, or do not retry.
    repeat:   brownout verify --seed 7 --only pay/lost/tests/test_shop.py::test_pay -- pytest tests
 
 3. failed: redis refused
-   GET /search was answered 503, and 200 when healthy
+   GET /search returned 503 (200 when healthy)
    tests:    tests/test_shop.py::test_search
    evidence: redis refused (hit 3 times): GET /search 503 after 1.2 s, the test
              failed; healthy again: GET /search 200 after 4 ms, the test passed
-   mend:     The service does not do without redis. Catch the error, and give a
-             reduced answer: an older one, or one with less in it. If this
-             answer is what users are to see, let the test accept it, or
-             declare it in a file, under verify.expect.
+   fix:      The service cannot answer without redis. Catch the error, and
+             return a cached or a partial answer. If this answer is intended,
+             let the test accept it, or declare it under verify.expect in
+             verify's file.
    repeat:   brownout verify --seed 7 --only redis/refused/tests/test_shop.py::test_search -- pytest tests
 
 What the service does as a client of its dependencies, see docs/verdicts.md
@@ -90,8 +90,8 @@ note: taken back, since each test runs alone: -x
 not tried (1): it reaches nothing: tests/test_shop.py::test_sum
 
 5 cells in 61 s: 1 hung, 1 doubled, 1 failed, 1 resilient, 1 vacuous
-3 tests x 5 failures are 15 pairs: in the other 10 the test does not use what
-fails
+3 tests x 5 failures = 15 combinations; in 10 of them the test does not use
+what fails
 level smoke, seed 7, brownout 0.1.0
 """
 
@@ -307,7 +307,7 @@ def test_a_thousand_cells_take_less_than_a_second() -> None:
 
 
 def test_the_places_of_findings_are_shown() -> None:
-    assert "   place:    shop/app.py:25 in handle" in lines(document([cell("redis slow", "a::b", "hung", place=PLACE)]))
+    assert "   seen at:  shop/app.py:25 in handle" in lines(document([cell("redis slow", "a::b", "hung", place=PLACE)]))
 
 
 def test_hostile_names_are_all_there() -> None:

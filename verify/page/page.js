@@ -10,7 +10,8 @@
     const [state, sign, meaning, kind] = data.states[cell.state];
     const journey = data.journeys[cell.journey];
     const row = operation ? `${dependency} ${operation}` : dependency;
-    return { ...cell, number, dependency, operation, failure, says, level, name: state, sign, meaning, kind, journey, row, hash: `${row}/${failure}/${journey}` };
+    const usual = data.usual[cell.journey];
+    return { ...cell, usual, number, dependency, operation, failure, says, level, name: state, sign, meaning, kind, journey, row, hash: `${row}/${failure}/${journey}` };
   });
   const numbers = new Map(cells.map((cell) => [cell.hash, cell.number]));
 
@@ -33,7 +34,7 @@
   const sign = (state) => make("span", { class: `sign s${state}`, title: data.states[state][0] }, data.states[state][1]);
   const state = (number) => make("span", { class: `state s${number}` }, `${data.states[number][1]} ${data.states[number][0]}`);
   const link = (cell, label) => make("a", { href: `#${encodeURIComponent(cell.hash)}` }, label);
-  const chips = (found) => make("ul", { class: "chips" }, found.map((number) => make("li", {}, link(cells[number], `${cells[number].dependency} ${cells[number].failure} · ${short(cells[number].journey)}${came(cells[number])}`))));
+  const chips = (found) => make("ul", { class: "chips", "aria-label": "Its cells, with the last answer during the failure" }, found.map((number) => make("li", {}, link(cells[number], `${cells[number].dependency} ${cells[number].failure} · ${short(cells[number].journey)}${came(cells[number])}`))));
   /** Return a sentence with what stands between backticks as code. */
   const code = (words) => words.split("`").map((each, at) => (at % 2 ? make("code", {}, each) : each));
   /** Return what the application answered last while the dependency failed, and after how long. */
@@ -41,7 +42,7 @@
     const answers = cell.calls.length ? cell.calls[0][7] : [];
     if (!answers.length) return "";
     const [, status, seconds, error] = answers[answers.length - 1];
-    return `: ${text(error) || status || "no answer"} after ${took(seconds)}`;
+    return ` (then ${text(error) || status || "no answer"} after ${took(seconds)})`;
   };
   const short = (journey) => journey.split("::").slice(1).join("::") || journey;
 
@@ -90,6 +91,7 @@
       const [failure, says] = key.split("\n");
       by("failures").querySelector("dl").append(make("dt", {}, make("code", {}, failure)), make("dd", {}, `${says} (${[...whose].join(", ")})`));
     }
+    for (const head of matrix ? matrix.querySelectorAll("th[data-column]") : []) head.title = data.columns[Number(head.dataset.column)][3];
     by("failures").hidden = !said.size;
     for (const [name, , upstream] of data.dependencies) by("dependencies").querySelector("dl").append(make("dt", {}, make("code", {}, name)), make("dd", {}, upstream));
     by("dependencies").hidden = !data.dependencies.length;
@@ -132,6 +134,12 @@
     else return;
     event.preventDefault();
     if (to) go(to);
+  }
+
+  /** Say that there is more of the table than is seen. */
+  function sideways() {
+    const around = matrix && matrix.closest(".scroll");
+    by("sideways").hidden = !around || around.scrollWidth <= around.clientWidth;
   }
 
   // Filters
@@ -227,19 +235,20 @@
   function content(cell) {
     const found = [make("h2", { id: "cell-title" }, state(cell.state), ` ${cell.row} ${cell.failure}`)];
     found.push(make("p", { class: "where" }, cell.journey));
-    found.push(make("p", { class: "meta" }, `The failure of ${cell.dependency}: ${cell.says || cell.failure}. ${cell.fired ? `It hit ${cell.fired === 1 ? "once" : `${cell.fired} times`}.` : "It hit nothing."} The ${data.noun} had ${took(cell.budget)}: twice its usual time, what the failure adds, and --cell-timeout.`));
-    found.push(make("h3", {}, cell.kind === "bad" ? "What went wrong" : "What came of it"));
+    found.push(make("p", { class: "meta" }, `The failure of ${cell.dependency}: ${cell.says || cell.failure}. ${cell.fired ? `It hit ${cell.fired === 1 ? "once" : `${cell.fired} times`}.` : "It hit nothing."} Time limit: ${took(cell.budget)}, which is twice the time of the healthy ${data.noun}${cell.usual === null ? "" : ` (${took(cell.usual)})`}, what the failure adds, and --cell-timeout.`));
+    found.push(make("h3", {}, cell.kind === "bad" ? "What went wrong" : "Result"));
     found.push(make("p", { class: "what" }, sentence(text(cell.why) || cell.meaning)));
     if (text(cell.why) && !text(cell.why).includes(cell.meaning.replace(/^it /, ""))) found.push(make("p", { class: "meta" }, `${capital(cell.name)}: ${cell.meaning}.`));
-    if (text(cell.place)) found.push(make("p", {}, "At ", make("span", { class: "where" }, text(cell.place))));
-    if (text(cell.advice)) found.push(make("h3", {}, cell.kind === "bad" ? "What would mend it" : "What would show more"), make("p", { class: "mend" }, code(text(cell.advice))));
+    if (text(cell.place)) found.push(make("p", {}, "Seen at ", make("span", { class: "where" }, text(cell.place))));
+    if (text(cell.advice)) found.push(make("h3", {}, cell.kind === "bad" ? "How to fix it" : "What would show more"), make("p", { class: "mend" }, code(text(cell.advice))));
     if (cell.judged.length) found.push(make("h3", {}, `What the service did as a client of ${cell.dependency}`));
     for (const [level, rule, said, evidence] of cell.judged) {
-      found.push(make("div", { class: "found" }, make("p", {}, make("strong", {}, `${level}: ${rule}. `), text(said)), make("p", { class: "meta" }, text(evidence))));
+      found.push(make("div", { class: "found" }, make("p", {}, make("strong", {}, `${level}: ${rule}. `), sentence(text(said))), make("p", { class: "meta" }, text(evidence))));
     }
+    if (/^connections to .* leak/.test(text(cell.why))) found.push(make("p", {}, "The failure was repeated to see this. What follows is the first time."));
     cell.calls.forEach((call, number) => found.push(...told(cell, call, number)));
     const repeat = text(cell.repeat);
-    if (repeat) found.push(make("h3", {}, "Repeat it"), copied(data.repeat[0] + repeat + data.repeat[1]));
+    if (repeat) found.push(make("h3", {}, "Repeat it, in the same folder"), copied(data.repeat[0] + repeat + data.repeat[1]));
     found.push(...earlier(cell));
     if (data.trimmed) found.push(make("p", { class: "meta" }, "Logs, tracebacks and attempts are shortened here, to keep this page small; verify.json has more of them."));
     return found;
@@ -250,16 +259,16 @@
 
   function told(cell, call, number) {
     const [outcome, at, seconds, error, place, shown, log, answers] = call;
-    const when = number === 0 ? `While ${cell.dependency} failed` : [`${cell.dependency} healthy again`, "Second call after that", "Once more, with all fixtures set up again"][Math.min(number, 3) - 1];
-    const how = { passed: "passed", failed: "failed", skipped: "was skipped", ended: cell.name === "crashed" ? "ended with its process" : "did not end" }[outcome];
+    const when = number === 0 ? `While ${cell.dependency} failed` : [`${cell.dependency} healthy again`, "Second call after recovery", "After all fixtures were set up anew"][Math.min(number, 3) - 1];
+    const how = { passed: "passed", failed: "failed", skipped: "was skipped", ended: "did not end" }[outcome];
     const late = at !== null && cell.over !== null && at < cell.over && at + seconds >= cell.over - 0.01;
-    const title = late ? `the ${data.noun} was not done after ${took(cell.over - at)}` : `the ${data.noun} ${how}${seconds ? ` after ${took(seconds)}` : ""}`;
+    const title = late ? `the ${data.noun} had not ended after ${took(cell.over - at)}` : `${outcome === "ended" && cell.name === "crashed" ? "its process ended" : `the ${data.noun} ${how}`}${seconds ? ` after ${took(seconds)}` : ""}`;
     const found = [make("h3", {}, `${when}: ${title}`)];
-    if (late) found.push(make("p", {}, `Its time was over then. So ${cell.dependency} was healed, and the connections to it were reset; ${outcome === "ended" ? `the ${data.noun} did not end all the same` : `only then the ${data.noun} ${how}, ${took(at + seconds - cell.over)} later`}.`));
+    if (late) found.push(make("p", {}, `That was its time limit. So ${cell.dependency} was healed, and the connections to it were reset; ${outcome === "ended" ? `the ${data.noun} did not end all the same` : `only then the ${data.noun} ${how}, ${took(at + seconds - cell.over)} later`}.`));
     if (text(error)) found.push(make("p", {}, make("code", {}, text(error)), text(place) ? " at " : "", text(place) ? make("span", { class: "where" }, text(place)) : ""));
     if (at !== null) found.push(timeline(cell, call, number));
-    if (text(shown)) found.push(make("details", { open: outcome !== "passed" && number === 0 }, make("summary", {}, outcome === "ended" ? "Where it stood" : "The failure as pytest shows it"), make("pre", { tabindex: "0" }, text(shown))));
-    if (text(log) && (number === 0 || outcome !== "passed")) found.push(make("details", {}, make("summary", {}, "The log meanwhile"), make("pre", { tabindex: "0" }, text(log))));
+    if (text(shown)) found.push(make("details", { open: outcome !== "passed" && number === 0 }, make("summary", {}, outcome === "ended" ? "Stacks of its threads at the end" : "What pytest shows"), make("pre", { tabindex: "0" }, text(shown))));
+    if (text(log) && (number === 0 || outcome !== "passed")) found.push(make("details", {}, make("summary", {}, "Log during this call"), make("pre", { tabindex: "0" }, text(log))));
     return found;
   }
 
@@ -281,14 +290,15 @@
     const [outcome, at, seconds, , , , , answers] = call;
     const next = cell.calls[number + 1];
     const until = next && next[1] !== null ? next[1] : Infinity;
-    const begins = (moment) => (moment >= at || number === 0) && moment < until;
+    const ends = number && outcome !== "ended" ? Math.min(until, at + seconds) : until;
+    const begins = (moment) => (moment >= at || number === 0) && moment <= ends;
     const mine = cell.attempts.filter((each) => begins(each[2]));
     const carrying = new Set(mine.filter((each) => each[0]).map((each) => each[1]));
     const attempts = mine.filter((each) => each[0] || !carrying.has(each[1]));
     const windows = cell.broken.filter(([from, to]) => from < until && to > at);
     const over = (each) => each[2] + (each[0] ? each[3] : Math.min(each[3], 0));
     let from = Math.min(at, ...windows.map((each) => each[0]).filter((each) => each >= at - 1));
-    let to = Math.max(at + seconds, ...attempts.map(over), ...windows.map((each) => Math.min(each[1], until)));
+    let to = Math.max(at + seconds, ...attempts.map((each) => Math.min(over(each), ends)), ...windows.map((each) => Math.min(each[1], until)));
     if (to - from < 0.002) to = from + 0.002;
     const room = (to - from) * 0.02;
     from -= room;
@@ -318,7 +328,7 @@
     add(`the ${data.noun}`, `${since(at)} to ${since(at + seconds)}, ${outcome !== "ended" ? outcome : cell.name === "crashed" ? "its process ended" : "not ended by itself"}${late(at + seconds) ? ", too late" : ""}`, [[at, seconds]], outcome === "passed" && !late(at + seconds) ? "good" : "bad");
     for (const [asked, status, lasted, error, begun] of answers) {
       if (begun === null) continue;
-      add(make("span", {}, text(asked), make("strong", {}, ` ${text(error) || status || "no answer"}`)), `asked of the service at ${since(begun)}, took ${took(lasted)}${late(begun + lasted) ? ", too late" : ""}`, [[begun, lasted]], text(error) || status >= 500 || late(begun + lasted) ? "bad" : "good");
+      add(make("span", {}, text(asked), make("strong", {}, ` ${text(error) || status || "no answer"}`)), `${data.noun} to service, at ${since(begun)}, took ${took(lasted)}${late(begun + lasted) ? ", too late" : ""}`, [[begun, lasted]], text(error) || status >= 500 || late(begun + lasted) ? "bad" : "good");
     }
     for (const alike of runs(attempts)) {
       const [what, connection, begun, lasted, ended, failed, faults, attempt, pause] = alike[0];
@@ -326,14 +336,14 @@
         const last = alike[alike.length - 1];
         const pauses = alike.map((each) => each[8]).filter((each) => each !== null).map((each) => Math.max(0, each));
         const label = make("span", {}, what ? `${alike.length} × ${text(what)}` : `${alike.length} connections`, make("strong", {}, ` ${text(ended) || "no reply"}`));
-        const facts = [`to ${cell.dependency} from ${since(begun)} to ${since(last[2] + last[3])}${last[7] > attempt ? `, attempts ${attempt} to ${last[7]}` : ""}`];
+        const facts = [`service to ${cell.dependency}, from ${since(begun)} to ${since(last[2] + last[3])}${last[7] > attempt ? `, attempts ${attempt} to ${last[7]}` : ""}`];
         if (pauses.length) facts.push(`pauses of ${took(Math.min(...pauses))} to ${took(Math.max(...pauses))}`);
         if (text(faults)) facts.push("hit by the failure");
         add(label, facts.join("; "), alike.map((each) => [each[2], each[3]]), kind(failed, faults));
         continue;
       }
       const label = what ? text(what) : `connection ${connection}`;
-      const facts = [`to ${cell.dependency} at ${since(begun)}${lasted ? `, took ${took(lasted)}` : ""}`];
+      const facts = [`service to ${cell.dependency}, at ${since(begun)}${lasted ? `, ${what ? "took" : "open for"} ${took(lasted)}` : ""}`];
       if (attempt > 1) facts.push(`attempt ${attempt}${pause === null ? "" : `, ${took(Math.max(0, pause))} after the one before`}`);
       if (text(faults)) facts.push("hit by the failure");
       add(make("span", {}, label, make("strong", {}, ` ${text(ended) || "no reply"}`)), facts.join("; "), [[begun, lasted]], kind(failed, faults));
@@ -348,7 +358,7 @@
     }
     const axis = make("li", { class: "axis", "aria-hidden": "true" }, make("div", { class: "meta" }, number === 0 ? "since the failure began" : `since the ${data.noun} began`), track);
     const said = windows.map(([begun, ended]) => `from ${since(begun)} to ${since(ended)}`);
-    const caption = said.length ? make("p", { class: "meta" }, make("span", { class: "key", "aria-hidden": "true" }), ` ${cell.dependency} fails ${said.slice(0, 5).join(", ")}${said.length > 5 ? ` and ${said.length - 5} times more` : ""}`) : "";
+    const caption = said.length ? make("p", { class: "meta" }, make("span", { class: "key", "aria-hidden": "true" }), ` ${cell.dependency} fails ${said.slice(0, 5).join(", ")}${said.length > 5 ? ` and ${said.length - 5} times more` : ""}. Bars: green went well, red did not, striped was hit by the failure and went well.`) : "";
     const left = number === 0 && cell.leftOut ? make("p", { class: "meta" }, `${many(cell.leftOut, "attempt")} more are left out here, between the first and the last.`) : "";
     return make("div", {}, caption, make("ol", { class: "time" }, axis, rows.map((each) => each[1])), left);
   }
@@ -401,8 +411,9 @@
       by("causes").querySelector("ol").append(make("li", {},
         make("p", {}, state(number), ` ${failures}`, known ? " (as in the baseline)" : ""),
         make("p", { class: "what" }, sentence(said)),
-        place ? make("p", { class: "where" }, place) : "",
-        make("p", { class: "meta" }, evidence),
+        place ? make("p", {}, "Seen at ", make("span", { class: "where" }, place)) : "",
+        mine.length > 1 ? make("p", { class: "meta" }, "For example:") : "",
+        make("ul", { class: "meta steps" }, evidence.split("; ").map((each) => make("li", {}, each))),
         mend ? make("p", { class: "mend" }, code(mend)) : "",
         chips(mine.slice(0, 12)), mine.length > 12 ? make("p", { class: "meta" }, `and ${mine.length - 12} more`) : "",
         repeat ? copied(repeat) : ""));
@@ -417,8 +428,8 @@
     }
     by("compared").hidden = !data.compared.length;
     if (data.coverage.length) {
-      by("coverage").append(table(["What may fail", "Failures that were tested", "Vacuous", "Untested"], data.coverage.map(([name, tested, vacuous, untested]) => [name, share(tested, tested + vacuous + untested), String(vacuous), String(untested)])));
-      by("coverage").append(make("p", { class: "hint" }, "Of all failures that there are for it, at level full. Vacuous: nothing was asked meanwhile."));
+      by("coverage").append(table(["Dependency or operation", "Failures that were tested", "Vacuous", "Untested"], data.coverage.map(([name, tested, vacuous, untested]) => [name, share(tested, tested + vacuous + untested), String(vacuous), String(untested)])));
+      by("coverage").append(make("p", { class: "hint" }, "Out of all failures of --level full. Vacuous: no request reached it while it failed."));
       by("coverage").hidden = false;
     }
     const notes = [...data.notes, ...data.leftOut.map(([reason, left]) => `not tried (${left.length}), ${reason}: ${left.slice(0, 20).join(", ")}${left.length > 20 ? ` and ${left.length - 20} more` : ""}`)];
@@ -458,6 +469,8 @@
     history.replaceState(null, "", location.pathname + location.search);
   });
   addEventListener("hashchange", onHash);
+  addEventListener("resize", sideways);
+  sideways();
   onHash();
 
   if ("live" in document.documentElement.dataset) {

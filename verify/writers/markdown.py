@@ -105,11 +105,11 @@ def _finding(number: int, cause: Cause) -> Iterator[str]:
     yield f"{_code(cause.text)}"
     yield ""
     if place := place_of(cause):
-        yield f"* at {_code(place)}"
+        yield f"* seen at {_code(place)}"
     yield f"* in {_code(named(journey for *_, journey in cause.cells))}"
     yield f"* {_code(cause.evidence)}"
-    if cause.mend:
-        yield f"* To mend it: {_code(cause.mend)}"
+    if cause.fix:
+        yield f"* How to fix it: {_code(cause.fix)}"
     yield ""
     if cause.repeat:
         fence = "`" * max(3, _ticks(cause.repeat) + 1)

@@ -91,6 +91,7 @@ def data(document: Document, trend: Trend | None, kept: Kept) -> dict[str, objec
         for failure in failures(each.protocol, "full")
     }
     protocols = {each.name: each.protocol for each in document.dependencies}
+    usual = {each.name: each.seconds for each in document.journeys}
     known = known_of(document)
     return {
         "noun": noun(document),
@@ -98,6 +99,7 @@ def data(document: Document, trend: Trend | None, kept: Kept) -> dict[str, objec
         "states": [[name, said.sign, said.meaning, _kind(name)] for name, said in STATES.items()],
         "columns": [[*row, *says.get((row[0], row[2]), ("", "full")), protocols.get(row[0], "")] for row in columns],
         "journeys": list(journeys),
+        "usual": [usual.get(name) for name in journeys],
         "repeat": [head, tail],
         "cells": cells,
         "causes": [
@@ -108,7 +110,7 @@ def data(document: Document, trend: Trend | None, kept: Kept) -> dict[str, objec
                 place_of(cause),
                 cause.evidence,
                 cause.repeat,
-                cause.mend,
+                cause.fix,
                 [numbers[key] for key in cause.cells if key in numbers],
                 int(known.issuperset(cause.cells)),
             ]

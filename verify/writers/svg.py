@@ -24,7 +24,7 @@ _COLORS: dict[State, tuple[str, str]] = {
     "not recovered": ("#9c3d00", "#fff"),
     "doubled": ("#85259b", "#fff"),
     "failed": ("#cf222e", "#fff"),
-    "first request failed": ("#8a5200", "#fff"),
+    "first request failed": ("#1f4e9c", "#fff"),
     "inconclusive": ("#fdf0c4", "#5f4200"),
     "degraded": ("#fdf0c4", "#5f4200"),
     "resilient": ("#d7f5e3", "#05512f"),

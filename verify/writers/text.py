@@ -169,9 +169,9 @@ class _Page:
         yield from self._wrapped(cause.text, _INDENT)
         told = {
             f"{noun(self._document)}s": named(journey for *_, journey in cause.cells),
-            "place": place_of(cause),
+            "seen at": place_of(cause),
             "evidence": cause.evidence,
-            "mend": cause.mend,
+            "fix": cause.fix,
         }
         for label, text in told.items():
             if text:

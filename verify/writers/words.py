@@ -22,11 +22,13 @@ STATES: Mapping[State, Said] = {
     "hung": Said("H", "the test did not end in time", "red"),
     "not recovered": Said("N", "the service stayed broken after the dependency was healthy again", "red"),
     "doubled": Said("D", "work may have been done twice", "red"),
-    "failed": Said("F", "the service answered with an error or not as usual, or kept its connections", "red"),
+    "failed": Said("F", "the service answered with an error or unlike when healthy, or leaked connections", "red"),
     "first request failed": Said("R", "the first request after the failure failed, the next one passed", "red"),
     "inconclusive": Said("?", "the test itself failed, which says nothing about the service", "yellow"),
-    "degraded": Said("~", "the service gave less than usual, which the test accepts or the file allows", "yellow"),
-    "resilient": Said(".", "the test passed during the failure and after it, as when healthy", "green"),
+    "degraded": Said("~", "the service gave less than when healthy, which its test or verify's file accepts", "yellow"),
+    "resilient": Said(
+        ".", "the test passed during the failure and after it, with the answers of when healthy", "green"
+    ),
     "vacuous": Said("-", "the dependency was not asked while it was failing, so nothing is shown", "bright_black"),
     "not available": Said("x", "the failure cannot be produced there", "bright_black"),
     "not run": Said("_", "not run, or not yet", "bright_black"),
@@ -139,8 +141,8 @@ def totals(document: Document) -> list[str]:
     lines = [f"{many(len(cells), 'cell')} in {document.seconds:.0f} s: {counts(cells) or 'nothing was tried'}"]
     if rows * journeys > len(cells):
         lines.append(
-            f"{many(journeys, noun(document))} x {many(rows, 'failure')} are {rows * journeys} pairs: in the other "
-            f"{rows * journeys - len(cells)} the {noun(document)} does not use what fails"
+            f"{many(journeys, noun(document))} x {many(rows, 'failure')} = {rows * journeys} combinations; in "
+            f"{rows * journeys - len(cells)} of them the {noun(document)} does not use what fails"
         )
     if document.ended:
         lines.append(f"{document.ended} before all was done")
