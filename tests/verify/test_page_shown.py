@@ -99,7 +99,7 @@ def test_cells_open_with_the_mouse_and_the_keyboard(look: Callable[..., None]) -
         for said in (
             "H hung",
             "GET /search had not ended when its time was over.",
-            "Nothing ends the wait for redis.",
+            "Nothing ended the wait for redis",
             "At shop/app.py:25 in handle",
             "E  ValueError",
         ):
