@@ -25,6 +25,9 @@ from ..testing.verified.traces import Project
 from .line import LONGEST, Line
 
 TERMINATION_TIMEOUT = 10.0
+"""Seconds that a command has to end when it is asked to."""
+REST = 30.0
+"""Seconds that it has for what it does after its tests."""
 _HANGUP = 0.2
 """Seconds within which a client's hang-up is heard."""
 _PRINTED = 1 << 16
@@ -189,7 +192,7 @@ class Stage:
         coming.cancel()
         return ending.result()
 
-    async def ended(self, within: float = TERMINATION_TIMEOUT) -> int | None:
+    async def ended(self, within: float = REST) -> int | None:
         """Wait for the command's end; return its exit code, None where it goes on after that time."""
         assert self._process is not None
         with contextlib.suppress(TimeoutError):

@@ -100,7 +100,7 @@ def test_cells_open_with_the_mouse_and_the_keyboard(look: Callable[..., None]) -
             "H hung",
             "GET /search had not ended when its time was over.",
             "Nothing ended the wait for redis",
-            "At shop/app.py:25 in handle",
+            "Seen at shop/app.py:25 in handle",
             "E  ValueError",
         ):
             assert said in text

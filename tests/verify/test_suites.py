@@ -72,7 +72,7 @@ class TestTown:
         def run() -> Verified:
             folder = tmp_path_factory.mktemp("town") / "Müllers Stadt (alt)"
             shutil.copytree(SUITES / "town", folder)
-            words = ("--cell-timeout", "3s", "--only", "refused", "--only", "redis/hangs/*::test_hanging")
+            words = ("--cell-timeout", "6s", "--only", "refused", "--only", "redis/hangs/*::test_hanging")
             return verify(folder, *words, "--", *PYTEST, **environment(redis_server, postgres_server))
 
         return once(tmp_path_factory, "town", run)
