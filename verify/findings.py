@@ -106,7 +106,7 @@ def when_of(number: int, cell: Cell) -> str:
     """Return when one of the calls of a cell was, from 0: with its failure, or after that in one of several ways."""
     if number == 0:
         return f"{cell.dependency} {cell.failure}"
-    return ("healthy again", "healthy, second call", "healthy, all fixtures set up anew")[min(number, 3) - 1]
+    return ("healthy again", "healthy, second call", "healthy, all fixtures set up again")[min(number, 3) - 1]
 
 
 def _call(call: Call, allowed: str, ends: str) -> str:

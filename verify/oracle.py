@@ -224,9 +224,9 @@ def _recovery(seen: Seen, healthy: Healthy, dependency: str) -> Verdict | None:
         )
     failed_by_theirs = seen.hands.intersection(_libraries(guilty[0])) or not _libraries(guilty[0])
     if _kind(later[-1]) != _kind(later[1]) and dependency in healthy.fixtures and failed_by_theirs and not beside:
-        theirs = f"the test stays red until its fixtures, which connect to {dependency} too, are set up anew"
+        theirs = f"the test stays red until its fixtures, which connect to {dependency} too, are set up again"
         return Verdict("inconclusive", f"{theirs}: {_why(guilty[0])}", _where(guilty[0]))
-    until = ", until all fixtures were set up anew, like after a restart" if later[-1].green else ""
+    until = ", until all fixtures were set up again, like after a restart" if later[-1].green else ""
     why = f"still broken after the dependency was healthy again{until}: {_why(guilty[-1])}"
     return Verdict("not recovered", why, _where(guilty[-1]))
 

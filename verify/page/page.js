@@ -259,7 +259,7 @@
 
   function told(cell, call, number) {
     const [outcome, at, seconds, error, place, shown, log, answers] = call;
-    const when = number === 0 ? `While ${cell.dependency} failed` : [`${cell.dependency} healthy again`, "Second call after recovery", "After all fixtures were set up anew"][Math.min(number, 3) - 1];
+    const when = number === 0 ? `While ${cell.dependency} failed` : [`${cell.dependency} healthy again`, "Second call after recovery", "After all fixtures were set up again"][Math.min(number, 3) - 1];
     const how = { passed: "passed", failed: "failed", skipped: "was skipped", ended: "did not end" }[outcome];
     const late = at !== null && cell.over !== null && at < cell.over && at + seconds >= cell.over - 0.01;
     const title = late ? `the ${data.noun} had not ended after ${took(cell.over - at)}` : `${outcome === "ended" && cell.name === "crashed" ? "its process ended" : `the ${data.noun} ${how}`}${seconds ? ` after ${took(seconds)}` : ""}`;
