@@ -22,7 +22,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import select
 import socket
 import time
 from collections.abc import Callable
@@ -196,11 +195,12 @@ class Connects:
         family = family_of(pending.to)
         kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         pending.upstream = socket.socket(family, kind, 0 if pending.to.path else socket.IPPROTO_TCP)
-        result = kernel.connect(pending.upstream.fileno(), pack(pending.to, family))
-        if result == errno.EINPROGRESS:
-            if _is_decided(pending.upstream):
-                self._dialled(pending)
-            elif not pending.sock.blocks and pending.began - self._slow.get(pending.to.endpoint, -_SLOW) < _SLOW:
+        address = pack(pending.to, family)
+        result = kernel.connect(pending.upstream.fileno(), address)
+        if result == errno.EINPROGRESS:  # on this machine it has ended within the call, and the second one is told
+            result = kernel.connect(pending.upstream.fileno(), address)
+        if result in (errno.EALREADY, errno.EINPROGRESS):
+            if not pending.sock.blocks and pending.began - self._slow.get(pending.to.endpoint, -_SLOW) < _SLOW:
                 self._bring_to_door(pending)
             else:
                 self._watch(pending, pending.upstream, lambda: self._dialled(pending))
@@ -391,9 +391,3 @@ class Connects:
         if (what, detail) not in self._unseen and len(self._unseen) < _UNHEARD:
             self._unseen.add((what, detail))
             self._loop.tell("unseen", {"what": what, "detail": detail})
-
-
-def _is_decided(sock: socket.socket) -> bool:
-    poll = select.poll()
-    poll.register(sock, select.POLLOUT)
-    return bool(poll.poll(0))

@@ -192,8 +192,11 @@ def connect(descriptor: int, address: bytes) -> int:
 
 def read_address(thread: int, pointer: int, length: int) -> bytes:
     """Return the address that a call of a thread points to, and nothing else of its memory. Raises OSError."""
-    with open(f"/proc/{thread}/mem", "rb", 0) as memory:
-        return os.pread(memory.fileno(), min(length, _ADDRESS_BYTES), pointer)
+    memory = os.open(f"/proc/{thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.pread(memory, min(length, _ADDRESS_BYTES), pointer)
+    finally:
+        os.close(memory)
 
 
 def write_address(thread: int, pointer: int, address: bytes) -> None:

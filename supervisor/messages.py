@@ -25,6 +25,7 @@ _MOST_DESCRIPTORS = 2
 LARGEST = 65_536
 """Bytes of a packet. A larger message goes in a file, of which the packet has the descriptor."""
 _IN_FILE = b"file"
+_encoded = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps() would make one for each message
 
 
 class Route(NamedTuple):
@@ -88,7 +89,7 @@ class Connect(NamedTuple):
 
 def packed(kind: str, values: dict[str, Any]) -> bytes:
     """Return a message as a packet."""
-    return json.dumps({"kind": kind, **values}, separators=(",", ":")).encode()
+    return _encoded({"kind": kind, **values}).encode()
 
 
 def send(sock: socket.socket, packet: bytes, descriptors: Sequence[int] = ()) -> None:

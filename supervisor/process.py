@@ -9,6 +9,8 @@ _INTERPRETER = re.compile(r"(python|pypy|node|ruby|perl|php|java|bash|sh)[0-9.]*
 _LONGEST = 60
 _MOST_WORDS = 65_536
 """How many bytes of a command line are looked at."""
+_MOST_AT_ONCE = 65_536
+"""How many bytes of a file are asked for at once."""
 _STARTED = 19
 """Which word behind the name /proc/PID/stat has the moment at which a process began."""
 _MOST_KNOWN = 1000
@@ -127,7 +129,8 @@ def named(words: list[str]) -> str:
     name = os.path.basename(words[0]).partition(":")[0].strip()
     if _INTERPRETER.fullmatch(name):
         name += _script(words[1:])
-    return "".join(each for each in name if each.isprintable())[:_LONGEST]
+    shown = name if name.isprintable() else "".join(each for each in name if each.isprintable())
+    return shown[:_LONGEST]
 
 
 def _words(process: int) -> list[str]:
@@ -163,7 +166,15 @@ def _parent_of(process: int) -> int:
 def _read(process: int, name: str) -> bytes:
     """Return a file of a process; nothing where it has ended, or is not ours to look into."""
     try:
-        with open(f"/proc/{process}/{name}", "rb") as file:
-            return file.read()
+        descriptor = os.open(f"/proc/{process}/{name}", os.O_RDONLY | os.O_CLOEXEC)  # open() takes half as long again
     except OSError:
         return b""
+    try:
+        parts = []
+        while part := os.read(descriptor, _MOST_AT_ONCE):
+            parts.append(part)
+        return b"".join(parts)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

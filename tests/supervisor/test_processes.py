@@ -33,7 +33,7 @@ def test_a_program_is_named_without_its_settings(words: tuple[str, ...], program
 
 
 def test_a_process_is_named_by_its_command_line() -> None:
-    with subprocess.Popen(["cat", "-", SECRET], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+    with subprocess.Popen(["cat", "--", "-", SECRET], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         while (found := program_of(child.pid)) != "cat" and child.poll() is None:
             pass  # it has not become the program yet
         assert found == "cat"
