@@ -177,9 +177,16 @@ class Conversation:
             return
         if mode is QUEUED and not self._request_queue.slots and len(self._open) < MOST_OPEN and self._switching is None:
             head = self._request_reader.read_whole(data)
-            if head is not None and self._can_judge_whole(head):
-                self._judge_whole(head, data)
-                return
+            rules = self._host.rules
+            if head is not None and head.size <= rules.index.reach:
+                mask = rules.index.by_head(head)
+                if not mask:
+                    self._to_upstream.send(data)
+                    self._add_complete(Exchange(head, self.came or self._clock.time()), data)
+                    return
+                if not head.expects and self._reply_mode is not ENDED:  # as it would be judged if it came in parts
+                    self._judge_whole(head, data, Plan(rules, mask, head))
+                    return
         self._queues.gather()
         self._read_requests(data)
         self._queues.flush()
@@ -343,28 +350,21 @@ class Conversation:
 
     # Requests
 
-    def _can_judge_whole(self, head: RequestHead) -> bool:
-        """Say whether a request that came whole is judged at once, as it would be if it came in parts."""
-        return head.size <= self._host.rules.index.reach and not head.expects and self._reply_mode is not ENDED
-
-    def _judge_whole(self, head: RequestHead, data: bytes) -> None:
-        """Take a request that came whole. One that no fault chooses goes on as it came."""
-        exchange, rules = Exchange(head, self.came or self._clock.time()), self._host.rules
-        if mask := rules.index.by_head(head):
-            pieces = whole(head, data, len(data) - head.size)
-            plan = Plan(rules, mask, head)
-            self._request_handler.judge(exchange, plan, pieces)
-            if plan.chosen_by or plan.ask_on_reply:
-                exchange.plan = plan
-                self._queues.gather()
-                self._queue_replies()
-                self._add_complete(exchange, data)
-                self._request_handler.carry_out(exchange, plan, pieces)
-                self._queues.flush()
-                self.rearm()
-                return
-        self._to_upstream.send(data)
+    def _judge_whole(self, head: RequestHead, data: bytes, plan: Plan) -> None:
+        """Take a request that came whole, and may meet faults. One that none chooses goes on as it came."""
+        exchange, pieces = Exchange(head, self.came or self._clock.time()), whole(head, data, len(data) - head.size)
+        self._request_handler.judge(exchange, plan, pieces)
+        if not (plan.chosen_by or plan.ask_on_reply):
+            self._to_upstream.send(data)
+            self._add_complete(exchange, data)
+            return
+        exchange.plan = plan
+        self._queues.gather()
+        self._queue_replies()
         self._add_complete(exchange, data)
+        self._request_handler.carry_out(exchange, plan, pieces)
+        self._queues.flush()
+        self.rearm()
 
     def _add_complete(self, exchange: Exchange, data: bytes) -> None:
         """Take a request that came whole; one without a plan was sent on."""
