@@ -169,7 +169,7 @@ def test_a_supervisor_that_is_killed_fails_every_connect_at_once(tmp_path: Path,
             assert said(process) == {"result": ENOSYS, "trip": False}
         _, err = process.communicate(timeout=DEADLINE)  # which closes its stdin, so that it ends
         assert process.returncode == 1
-        assert "error: what answers for the command's connections was ended" in err
+        assert "error: the process that answers connect() for the command was ended" in err
 
 
 def test_brownout_that_is_killed_fails_every_connect_at_once(tmp_path: Path, echo: int) -> None:
