@@ -125,8 +125,17 @@ def test_narrow_ones_have_them_one_after_the_other(
     assert max(map(len, lines)) < 60
 
 
-def test_each_mistake_is_shown_with_the_line_that_was_found(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_mistake_is_shown_with_the_line_that_was_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = MISTAKES[:2]
+    monkeypatch.setenv("COLUMNS", "67")
+    page.mistakes([(first, FRAGILE[first.cell])])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "    failed in redis/refused/(start),",
+        "    shop/fragile/cache.py:3 in ask",
+    ]
+    monkeypatch.setenv("COLUMNS", "80")
     page.mistakes([(first, FRAGILE[first.cell]), (second, None)])
     assert capsys.readouterr().out.splitlines() == [
         "  fatal-start: without Redis the shop does not start",

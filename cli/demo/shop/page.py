@@ -92,7 +92,10 @@ def mistakes(found: Sequence[tuple[Mistake, Cell | None]]) -> None:
             continue
         write(f"{INDENT}{click.style(mistake.name, bold=True)}: {mistake.what}")
         where = f"{cell.place} in {cell.place.function}"
-        write(f"{INDENT * 2}{click.style(cell.state, fg=STATES[cell.state].color)} in {mistake.cell}, {where}")
+        told = f"{INDENT * 2}{click.style(cell.state, fg=STATES[cell.state].color)} in {mistake.cell},"
+        fits = _width(told) + 1 + len(where) <= width()
+        for line in (f"{told} {where}",) if fits else (told, f"{INDENT * 2}{where}"):
+            write(line)
 
 
 def write(text: str) -> None:
