@@ -361,7 +361,7 @@ def test_what_is_seen_instead_stays_short(payments: Proxied) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"count": 0}, "nobody can wait for 0 of them"),
+        ({"count": 0}, "it cannot wait for 0 of them"),
         ({"operation": "~("}, "'~(' is not a regular expression"),
         ({"within": "5"}, "5 has no unit"),
     ],
