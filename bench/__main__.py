@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1, help="length of a round")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures of all rounds")
     parser.add_argument("--svg", metavar="FILE", type=Path, help="write a chart")
-    parser.add_argument("--profile", action="store_true", help="show where Brownout's time goes (py-spy)")
+    parser.add_argument("--profile", action="store_true", help="show where Brownout's time goes (perf, py-spy)")
     parser.add_argument("--list", action="store_true", help="list the measures and the candidates, and measure nothing")
     options = parser.parse_args()
     full = options.full or options.only is not None

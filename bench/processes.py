@@ -42,12 +42,6 @@ def descriptors(pid: int) -> int:
     return sum(len(os.listdir(f"/proc/{each}/fd")) for each in tree(pid))
 
 
-def modes(pid: int) -> tuple[float, float]:
-    """Return the seconds of a process in user mode and in the kernel, to 10 ms."""
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return int(user) / _TICK, int(system) / _TICK
-
-
 def elsewhere() -> float:
     """Return the CPU seconds that the machine has spent on anything but this benchmark, since it was started."""
     user, nice, system, _, _, irq, softirq, steal, *_ = map(

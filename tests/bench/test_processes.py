@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # bench is no package that is installed
 
-from bench.processes import cpu, descriptors, elsewhere, memory, modes, tree
+from bench.processes import cpu, descriptors, elsewhere, memory, tree
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
 PARENT = f"""
@@ -31,7 +31,6 @@ def test_children_count() -> None:
         assert 0.6 <= cpu(parent.pid) < 5
         assert memory(parent.pid) > memory(child) > 2**20
         assert descriptors(parent.pid) >= descriptors(child) + 3
-        assert sum(modes(parent.pid)) >= 0.29
         assert parent.stdin is not None
         parent.stdin.write(b"\n\n")
     assert elsewhere() - before >= -0.05  # what this process and its children used is not counted
