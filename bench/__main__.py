@@ -75,6 +75,10 @@ def main() -> None:
     began, before = datetime.datetime.now(datetime.UTC), os.getloadavg()
     print(f"{machine()}; load {before[0]:.1f}\n", flush=True)
     results: list[Result] = []
+    report = Report(
+        machine=machine(), began=began.isoformat(timespec="seconds"), load=before, missing=missing, results=results,
+        versions={each.name: version(each) for each in there if each.program},
+    )  # fmt: skip
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         load = Load(folder)
@@ -89,19 +93,15 @@ def main() -> None:
             with running(beside, measure.route, upstreams[measure.upstream], folder) as targets:
                 results.append(measured(measure, targets, load, rounds, options.seconds))
                 print(section(results[-1]), end="\n\n", flush=True)
+                if options.json:
+                    options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
                 if options.profile:
                     print(profiled(measure.drive, targets, load), end="\n\n", flush=True)
-    report = Report(
-        machine=machine(), began=began.isoformat(timespec="seconds"), load=before, missing=missing, results=results,
-        versions={each.name: version(each) for each in there if each.program},
-    )  # fmt: skip
     print(table(results, [each.name for each in there]), end="\n\n")
     known = {None, *(each.name for each in there)}
     aims = {each.name: [aim for aim in each.aims if aim.of in known] for each in wanted}
     print(*(judged(result, aim) for result in results for aim in aims[result.name]), sep="\n")
     print(f"\n{len(results)} measures, {datetime.datetime.now(datetime.UTC) - began}; load {os.getloadavg()[0]:.1f}")
-    if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     if options.svg:
         options.svg.write_text(chart(each for each in results if each.name in QUICK))
 
