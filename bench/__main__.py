@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--only", metavar="REGEX", help="the measures of the full run whose name has this in it")
     parser.add_argument("--beside", metavar="NAMES", help="these candidates alone, as haproxy,envoy")
     parser.add_argument("--against", metavar="CHECKOUT", type=Path, help="another Brownout, with its .venv: `before`")
-    parser.add_argument("--rounds", type=int, help="how often each is measured (3, or 5 with --full)")
+    parser.add_argument("--rounds", type=int, help="how often each is measured (3, or up to 4 with --full)")
     parser.add_argument("--seconds", type=float, default=1, help="length of a round")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures of all rounds")
     parser.add_argument("--svg", metavar="FILE", type=Path, help="write a chart")

@@ -46,7 +46,7 @@ class Measure(NamedTuple):
     aims: tuple[Aim, ...] = ()
     beside: tuple[str, ...] = SWIFT
     quick: bool = False
-    rounds: int = 5
+    rounds: int = 4
     """At most so many."""
     upstream: str = "http"
     """`http`, which load.c serves, or `redis`."""
@@ -132,7 +132,7 @@ MEASURES = (
     *(
         Measure(
             f"longest pause, {count} {kind} connections", Pauses(count), route, "longest ms",
-            beside=(*BROWNOUTS, "direct", "haproxy", "envoy"), rounds=3,
+            beside=(*BROWNOUTS, "direct", "haproxy", "envoy"), rounds=2,
         )
         for kind, route, count in (("idle", tcp(), 0), ("idle", tcp(), 5000), ("idle HTTP", http(), 5000))
     ),
