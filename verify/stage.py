@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Protocol, Self
@@ -20,8 +20,9 @@ from typing import IO, Any, NamedTuple, Protocol, Self
 from ..control.api_address import VARIABLE as API
 from ..proxy import Fleet
 from ..proxy.intercept import Choice, Interception, Streams, Supervised
-from ..testing.verified.channel import CUT, DUMP, VARIABLE, Frame
+from ..testing.verified.channel import VARIABLE, Frame
 from ..testing.verified.traces import Project
+from .ending import send, steps
 from .line import LONGEST, Line
 
 TERMINATION_TIMEOUT = 10.0
@@ -32,9 +33,6 @@ _HANGUP = 0.2
 """Seconds within which a client's hang-up is heard."""
 _PRINTED = 1 << 16
 """How many bytes of what a command writes are read."""
-_DUMPED = 0.5
-_LET_GO = 2.0
-"""Seconds that a test that hangs has to end once all that was broken is well, and again when it was told to."""
 
 
 class Session(NamedTuple):
@@ -127,7 +125,7 @@ class Stage:
     ) -> None:
         """End the command, and let go of everything."""
         if self._under_way is not None:
-            _signal(self._under_way, signal.SIGKILL)
+            send(self._under_way, signal.SIGKILL)
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
@@ -253,7 +251,7 @@ class Stage:
             ended.cancel()
             del self._begun[name]
             if self._under_way is not None:
-                _signal(self._under_way, signal.SIGKILL)
+                send(self._under_way, signal.SIGKILL)
             self._end_left(running)
         status = await self.ended() if said is None else int(said["status"])
         text = dump.read_text(errors="replace") if dump.exists() else ""
@@ -274,12 +272,12 @@ class Stage:
         mark = f"{VARIABLE}={self._folder / 's'}".encode()
         for pid in _running() - before:
             if mark in _environment(pid):
-                _signal(pid, signal.SIGKILL)
+                send(pid, signal.SIGKILL)
 
     async def _follow(self, line: Line, pid: int, watch: Watch, met: Callable[[], None]) -> bool:
         """Hear what a run says to its end; return whether it said that it had finished."""
         loop = asyncio.get_running_loop()
-        steps = _steps(pid, watch)
+        ending = steps(pid, watch.late, watch.let_go)
         until: float | None = None
         hung = False
         reading = asyncio.ensure_future(line.next())
@@ -290,14 +288,14 @@ class Stage:
                 await asyncio.wait({reading}, timeout=timeout)
                 if not reading.done():
                     hung = True
-                    until = loop.time() + next(steps)
+                    until = loop.time() + next(ending)
                     continue
                 if (said := reading.result()) is None:
                     return False
                 if said.get("when") == "call":
                     await self.fleet.hangups_heard(_HANGUP)
                 if hung and said["kind"] in ("test", "phase"):  # that one has ended, and the next one may hang as well
-                    hung, steps = False, _steps(pid, watch)
+                    hung, ending = False, steps(pid, watch.late, watch.let_go)
                 await watch.follow(said)
                 if said.get("when") == "teardown":
                     met()
@@ -325,26 +323,3 @@ def _environment(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
-
-
-def _steps(pid: int, watch: Watch) -> Iterator[float]:
-    """Yield how long to wait after each step by which a run that hangs is ended."""
-    watch.late()
-    _signal(pid, DUMP)
-    yield _DUMPED
-    watch.let_go()
-    yield _LET_GO
-    _signal(pid, CUT)
-    yield _LET_GO
-    while True:
-        _signal(pid, signal.SIGKILL)
-        yield _LET_GO
-
-
-def _signal(pid: int, number: int) -> None:
-    """Send a signal to a test's process, or kill it with all that it has started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if number == signal.SIGKILL and os.getpgid(pid) == pid:
-            os.killpg(pid, number)
-        else:
-            os.kill(pid, number)
