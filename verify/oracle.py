@@ -69,7 +69,7 @@ def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequ
     if seen is None or first is None or not first.began:
         return _without_a_call(watch, first, ran)
     stuck = None if ran.stuck is None else Place(ran.stuck["file"], ran.stuck["line"], ran.stuck["function"])
-    if (ended_early := _ended_early(watch, seen, ran, stuck)) is not None:
+    if (ended_early := _ended_early(watch, seen, ran, stuck, beside=dependency in healthy.beside)) is not None:
         return ended_early if watch.fired else _without_a_fault(ended_early.why, ended_early.place)
     assert first.call is not None
     red = first.call.outcome != "passed"
@@ -103,13 +103,16 @@ def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequ
     return after or _other_answer(first, healthy) or Verdict("resilient", "", harm="")
 
 
-def _ended_early(watch: Watch, seen: Seen, ran: Ran, stuck: Place | None) -> Verdict | None:
+def _ended_early(watch: Watch, seen: Seen, ran: Ran, stuck: Place | None, *, beside: bool) -> Verdict | None:
     """Return that the first call hung, or that the process ended in a call or behind it."""
     first = seen.calls[0]
     if watch.hung == 0:
+        in_test = ran.stuck is not None and ran.stuck["test"]
         if first.call is not None and not seen.entered and _handed(first.call):
             return _over_theirs(first.call)
-        place = stuck if ran.stuck is not None and not ran.stuck["test"] else _where(first) or stuck
+        if in_test and not seen.entered and not beside and (first.call is None or _whose(first.call) == "test"):
+            return Verdict("inconclusive", "the test's own code had not ended when its time was over", stuck)
+        place = stuck if ran.stuck is not None and not in_test else _where(first) or stuck
         return Verdict("hung", f"{watch.stood or 'the call'} had not ended when its time was over", place)
     if ran.done or (watch.hung is not None and first.call is not None):
         return None

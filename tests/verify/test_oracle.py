@@ -185,6 +185,18 @@ def test_where_only_the_test_stood_what_came_of_its_end_says_the_place() -> None
     assert judge(GREEN, hung=0, ran=DONE._replace(stuck=stood)).place == Place("tests/test_shop.py", 3, "pay")
 
 
+def test_a_test_that_hangs_by_itself_says_nothing() -> None:
+    own = DONE._replace(stuck=frame("tests/test_shop.py", 3, test=True))  # type: ignore[arg-type]
+    resets = call(failed=failure("OSError", OWN))
+    verdict = judge(call(ended=False), entered=False, hung=0, ran=own)
+    assert verdict[:2] == ("inconclusive", "the test's own code had not ended when its time was over")
+    assert judge(resets, entered=False, hung=0, ran=own).state == "inconclusive"
+    assert judge(call(failed=failure("OSError", OWN, APP)), entered=False, hung=0, ran=own).state == "hung"
+    assert judge(resets, entered=True, hung=0, ran=own).state == "hung"
+    asks = USUAL._replace(beside=frozenset({"payments"}))  # it waits for the service beside it
+    assert judge(resets, entered=False, hung=0, ran=own, healthy=asks).state == "hung"
+
+
 def test_a_process_that_ends_crashed() -> None:
     stood: Any = frame("shop/pay.py", 9)
     verdict = judge(call(ended=False), ran=LOST._replace(stuck=stood), handles=True)
