@@ -31,6 +31,9 @@ from .service import Service
 from .starts import note_start
 from .tests import Tests
 
+_LAST = 30.0
+"""Seconds that the command has at the very end: more sessions may come, which are named."""
+
 
 class Source(Protocol):
     """Where journeys come from: tests, a command, or what is asked of a service."""
@@ -87,7 +90,7 @@ class Engine:
                 await self._run_cells(source, lanes[:jobs])
             finally:
                 for lane in lanes:
-                    await lane.close()
+                    await lane.close(_LAST)
                 for tests in lanes[0].more:
                     self._known.notes.append(
                         f"another session of pytest comes later, whose {tests} tests are left out: verify it by itself"

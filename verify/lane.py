@@ -16,7 +16,7 @@ from ..proxy.system.listening import is_gone, listening_ports
 from ..wire.address import Address
 from ..wire.errors import BrownoutError
 from .document import Dependency
-from .stage import Plan, Ran, Session, Stage, Watch
+from .stage import TERMINATION_TIMEOUT, Plan, Ran, Session, Stage, Watch
 
 
 class Setting(NamedTuple):
@@ -128,13 +128,13 @@ class Lane:
         for name in self.stage.gone & self._met.keys():
             self._met[name] = msgspec.structs.replace(self._met[name], started=True)
 
-    async def close(self) -> None:
-        """End the command."""
+    async def close(self, within: float = TERMINATION_TIMEOUT) -> None:
+        """End the command. `within`: how many seconds it has for what comes after its session."""
         stack, self._stack = self._stack, None
         if self.session is not None and self.stage is not None:
             self.session.line.answer("end")
             self.session.line.close()
-            await self.stage.ended()
+            await self.stage.ended(within)
             self.more = self.stage.more
         self.stage = self.session = None
         if stack is not None:
