@@ -97,8 +97,7 @@ def evidence(cell: Cell) -> str:
         if cell.state == "hung" and number == 0:
             after = f", it ended when {cell.dependency} was healed" if call.outcome != "ended" else ""
             allowed = f" ({took(cell.budget)} allowed{after})"
-        ends = "its process ended" if cell.state == "crashed" else f"the test did not end{allowed}"
-        told.append(f"{when}: {_call(call, allowed, ends)}")
+        told.append(f"{when}: {_call(call, cell, allowed)}")
     return "; ".join(told)
 
 
@@ -109,19 +108,21 @@ def when_of(number: int, cell: Cell) -> str:
     return ("healthy again", "healthy, second call", "healthy, all fixtures set up again")[min(number, 3) - 1]
 
 
-def _call(call: Call, allowed: str, ends: str) -> str:
+def _call(call: Call, cell: Cell, allowed: str) -> str:
+    noun = "the test" if "::" in cell.journey else "the journey"
     answers = [
-        f"{answer.asked} {answer.error or answer.status} after {took(answer.seconds)}"
+        f"{answer.asked} {answer.error or answer.status or 'no answer'} after {took(answer.seconds)}"
         for answer in call.answers[:_ANSWERS]
     ]
     if len(call.answers) > _ANSWERS:
         answers.append(f"{len(call.answers) - _ANSWERS} more")
     if call.outcome == "ended":
+        ends = "its process ended" if cell.state == "crashed" else f"{noun} did not end{allowed}"
         return ", ".join([*answers, ends])
     if answers:
         answers[-1] += allowed
-        return ", ".join([*answers, f"the test {call.outcome}"])
-    return f"the test {call.outcome} after {took(call.seconds)}{allowed}"
+        return ", ".join([*answers, f"{noun} {call.outcome}"])
+    return f"{noun} {call.outcome} after {took(call.seconds)}{allowed}"
 
 
 def took(seconds: float) -> str:

@@ -121,6 +121,8 @@ class Service:
         """Let a journey happen, and tell the watch as tests do; return whether it is green."""
         watch.hear({"kind": "phase", "when": "setup", **_PASSED})
         watch.hear({"kind": "calls"})
+        probe = journey.probe
+        watch.asked = f"{probe.method} {urlsplit(probe.url).path or '/'}" if probe is not None else journey.name
         began, at, written = time.monotonic(), stage.fleet.clock.time(), stage.written
         found = await done(journey, within, stage.output)
         seconds = time.monotonic() - began
@@ -128,11 +130,10 @@ class Service:
         if hung:
             watch.let_go()
         logged = None
-        if journey.probe is not None:
+        if probe is not None:
             if not found.green:
                 logged = await printed(stage, self._known.project, written, LET_GO if hung else 0.0)
-            asked = f"{journey.probe.method} {urlsplit(journey.probe.url).path or '/'}"
-            watch.note_answer(asked, found.status, seconds, at, None if logged is None else {**logged})
+            watch.note_answer(found.status, seconds, at, None if logged is None else {**logged})
         failure = None
         if not found.green:
             frames = [] if logged is None else logged["frames"]

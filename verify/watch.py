@@ -332,11 +332,10 @@ class Watch:
         self.deadline = self._loop.time() + seconds
 
     def note_answer(
-        self, asked: str, status: int | None, seconds: float, at: float, logged: dict[str, Any] | None
+        self, status: int | None, seconds: float, at: float, logged: dict[str, Any] | None
     ) -> None:
         """Take what a service answered that was asked at a moment of the fleet's clock, and what it logged of that."""
-        self.asked = asked
-        self._call.answered.append(Answered(asked, status, seconds, logged=logged, at=at))
+        self._call.answered.append(Answered(self.asked, status, seconds, logged=logged, at=at))
 
     # Faults
 
