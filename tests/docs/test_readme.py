@@ -1,5 +1,6 @@
 """The README, done as it says: each of its blocks runs, on other ports where somebody may have those that it names."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -9,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from brownout.testing import servers
+from brownout.verify.document import SCHEMA, Answer, Call, Cell, Dependency, Document, Journey, Place
+from brownout.verify.findings import causes
+from brownout.verify.writers.text import summary
 
-from .conftest import DEADLINE, ENV, README, blocks, play, said_by
+from .conftest import DEADLINE, ENV, README, ROOT, blocks, play, said_by
 
 
 def test_it_is_short_and_begins_with_something_to_copy() -> None:
     assert len(README.splitlines()) <= 150
-    assert "```console" in README.splitlines()[:30]
+    assert "```sh" in README.splitlines()[:15]
 
 
 def test_every_block_has_a_test() -> None:
@@ -23,10 +27,38 @@ def test_every_block_has_a_test() -> None:
         language: len(blocks(README, language)) for language in re.findall(r"^```(\w+)$", README, re.MULTILINE)
     } == {
         "sh": 2,
+        "text": 1,
         "console": 1,
         "python": 1,
         "yaml": 1,
     }
+
+
+def test_the_finding_is_written_as_the_program_writes_it() -> None:
+    """And of a line of the shop that is there; that it is found there is the demo's to show."""
+    place = Place("shop/fragile/payments.py", 23, "rate")
+    error = "JSONDecodeError: Expecting value: line 1 column 1 (char 0)"
+    why = f"still broken after the dependency was healthy again: GET /search returned 500: {error}"
+    calls = (
+        Call("passed", 0.0, answers=(Answer("GET /search", 200, 0.021),)),
+        Call("failed", 0.0, answers=(Answer("GET /search", 500, 0.003),)),
+        Call("failed", 0.0, answers=(Answer("GET /search", 500, 0.003),)),
+    )
+    repeat = "brownout verify brownout.yaml --seed 7 --only gateway/error/search -- python -m shop"
+    cells = [
+        Cell("gateway", "", name, "search", "not recovered", why, 1, 4.0, calls, place=place, repeat=repeat)
+        for name in ("error", "wrong")
+    ]
+    document = Document(
+        schema=SCHEMA, brownout="", seed=7, level="smoke", command=(), began="", seconds=1.0, ended="",
+        dependencies=(Dependency("gateway", "http", ""),), journeys=(Journey("search", 0.0),), used=(),
+        cells=tuple(cells), causes=tuple(causes(cells)), coverage=(), notes=(),
+    )  # fmt: skip
+    lines = list(summary(document, 121))
+    begun = next(number for number, line in enumerate(lines) if line.startswith("1. "))
+    assert blocks(README, "text") == ["\n".join(itertools.takewhile(bool, lines[begun:])) + "\n"]
+    source = (ROOT / "examples/shop" / place.file).read_text().splitlines()
+    assert "json.loads" in source[place.line - 1]
 
 
 @pytest.mark.slow
