@@ -331,9 +331,7 @@ class Watch:
     def _patient(self, seconds: float) -> None:
         self.deadline = self._loop.time() + seconds
 
-    def note_answer(
-        self, status: int | None, seconds: float, at: float, logged: dict[str, Any] | None
-    ) -> None:
+    def note_answer(self, status: int | None, seconds: float, at: float, logged: dict[str, Any] | None) -> None:
         """Take what a service answered that was asked at a moment of the fleet's clock, and what it logged of that."""
         self._call.answered.append(Answered(self.asked, status, seconds, logged=logged, at=at))
 

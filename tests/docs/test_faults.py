@@ -6,7 +6,7 @@ import pytest
 
 from brownout.faults import CATALOGUE, Trigger
 from brownout.faults.exchange import ExchangeFault
-from brownout.faults.fault import Fault, opening_line
+from brownout.faults.fault import Fault
 from brownout.faults.settings import Settings, fields
 from brownout.proxy.shaping.budget import LIMITS
 
