@@ -1,4 +1,4 @@
-"""The exception of which a command has printed the traceback."""
+"""The exception whose traceback a command has printed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..testing.verified.traces import Project, tail
 from .stage import Stage
 
 LET_GO = 0.5
-"""Seconds in which what hung may print where it did, once its connections were reset."""
+"""Seconds within which a service that hung may print where, once its connections were reset."""
 _MOMENT = 0.02
 
 
 async def printed(stage: Stage, project: Project, since: int, within: float = 0.0) -> Failure | None:
-    """Return the last one that is printed in so many seconds; `since` is how much was written before."""
+    """Return the last one, waiting up to `within` seconds for it; `since` is the size of the output before."""
     until = time.monotonic() + within
     while True:
         text = stage.printed_since(since)

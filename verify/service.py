@@ -156,8 +156,8 @@ class Service:
     async def cell(self, lane: Lane, cell: Planned) -> Cell:
         """Let a journey happen under a failure, then with all well again.
 
-        A service that was started under a failure, of which connections were reset to end a call, or that is not well
-        afterwards, is started anew for the next cell.
+        The service is started again for the next cell if it was started under a failure, if its connections were reset
+        to end a call, or if it is still broken.
         """
         if cell.journey == starts.NAME:
             started = await starts.start_cell(lane, cell, lambda: self._began(lane), self._known.project)

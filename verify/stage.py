@@ -174,7 +174,7 @@ class Stage:
         return os.fstat(self.output.fileno()).st_size
 
     def printed_since(self, written: int) -> str:
-        """Return the end of what has been written since there were so many bytes of it."""
+        """Return the end of the output that follows its first `written` bytes."""
         start = max(written, self.written - _PRINTED)
         return os.pread(self.output.fileno(), _PRINTED, start).decode(errors="replace")
 

@@ -33,7 +33,7 @@ _SEEN: Mapping[str, Mapping[str, object]] = {
     "refuse": {"fault": "connection_limit", "connections": 0},
     "unreachable": {"fault": "hang"},
 }
-"""What stands for a fault where connections are not intercepted: there nobody sees who does not get one at all."""
+"""What takes the place of a fault where connections are not intercepted: a refused one cannot be seen there."""
 Told = Callable[[str], None]
 """Who is told which test begins."""
 

@@ -20,7 +20,8 @@ def demo(what: str) -> None:
     Starts what it needs on free ports of this machine. The shop takes less than two minutes and leaves a report of each
     build; the faults take less than one and leave nothing.
 
-    Exits with 1 where a mistake is not found, something else is, or a client did not feel what was injected.
+    Exits with 1 if a mistake is not found, if the build without mistakes fails, or if a client did not feel what was
+    injected.
 
     Needs pip install 'brownout[demo]'.
     """

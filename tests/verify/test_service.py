@@ -183,7 +183,7 @@ def test_where_a_start_hangs_is_told(tmp_path: Path, rates: str, port: int) -> N
     assert (place["file"], place["function"]) == ("service.py", "rates")
 
 
-def test_a_service_that_stays_broken_is_started_anew_for_the_next_cell(tmp_path: Path, rates: str, port: int) -> None:
+def test_a_service_that_stays_broken_is_started_again_for_the_next_cell(tmp_path: Path, rates: str, port: int) -> None:
     found = run(
         tmp_path,
         rates,
