@@ -26,6 +26,7 @@ EOF
     if [ $code != 0 ] || [ $same = different ]; then
         wrong=$((wrong + 1))
         grep -A3 '^error' "$kept/out" || true
+        mv "$kept/tmp" "$(mktemp -d)/run$run" && echo "its reports are kept: see the newest folder of ${TMPDIR:-/tmp}"
     fi
     echo "run $run: exit $code, $(wc -l <"$kept/matrices") cells, $same, $((SECONDS - began)) s, load $(cut -d' ' -f1 /proc/loadavg)"
     rm -rf "$kept/tmp"
