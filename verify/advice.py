@@ -12,7 +12,7 @@ _LONG = 1.0
 """From how many seconds on these attempts are too long for who waits."""
 _CONTENT = ("wrong", "empty", "cut", "error", "broken", "busy", "unauthorized", "missing")
 """Failures that a reply brings, in place of none."""
-_LEAK = re.compile(r"connections to (.+?) leak")
+_LEAK = re.compile(r"connections to (.+?) leak,")
 _EXHAUSTED = re.compile(
     r"PoolTimeout|PoolError|EmptyPoolError|MaxConnectionsError|QueuePool limit|pool exhausted|[Tt]oo many connections"
 )
@@ -52,21 +52,24 @@ def advice(cell: Cell) -> str:
         case "hung" if _attempts(cell) >= _RETRIES:
             return (
                 f"The attempts at {name} add up to more time than there is. Set one deadline for the whole request, "
-                "not only a time-out for each attempt, and try less often."
+                "not only a timeout for each attempt, and try less often."
             )
         case "hung":
             return (
-                f"Nothing ended the wait for {name} in this time. Set a connect and a read time-out that are shorter "
-                f"than your callers' own, and return a fallback when they expire."
+                f"Nothing ended the wait for {name} in this time. Set connect and read timeouts that are shorter than "
+                "those of your callers, and return a fallback when they expire."
+            )
+        case "crashed" if "exit code" in cell.why:
+            return (
+                f"The process was ended on purpose, by sys.exit() or os._exit(), since {name} failed. Return an error "
+                "instead, so that one request fails and not the whole process."
             )
         case "crashed":
             return f"Catch the error where {name} is called, so that one request fails and not the whole process."
         case "not recovered":
-            used, remedy = _broke(cell)
-            return f"The service keeps using {used}. {remedy}"
+            return _kept(cell, "keeps using {}.", "keeps using it")
         case "first request failed":
-            used, remedy = _broke(cell)
-            return f"The service used {used} once more. {remedy}"
+            return _kept(cell, "used {} once more.", "used it once after recovery")
         case "doubled":
             return (
                 "The request was sent again after its work may have been done. Send the same idempotency key with "
@@ -101,18 +104,16 @@ def advice(cell: Cell) -> str:
     return ""
 
 
-def _broke(cell: Cell) -> tuple[str, str]:
-    """Return what of the failure the service goes on using, by the error that came of it, and what to do about it."""
-    connection = (
-        f"a dead connection to {cell.dependency}",
-        "Discard a connection after an error, and check connections before use, or retry once on a new one.",
+def _kept(cell: Cell, connection: str, answer: str) -> str:
+    """Return what of the failure the service went on using, by the error that came of it, and what to do about it."""
+    used = (
+        f"The service {connection.format(f'a dead connection to {cell.dependency}')} Discard a connection after an "
+        "error, and check connections before use, or retry once on a new one."
     )
-    answer = "an answer that it kept from the outage", "Check an answer before it is kept."
+    cached = f"The service cached a bad reply during the outage, and {answer}. Check a reply before it is cached."
     if _CONNECTION.search(cell.why):
-        return connection
-    if _CONTENT_ERROR.search(cell.why):
-        return answer
-    return f"{connection[0]}, or {answer[0]}", f"{connection[1]} {answer[1]}"
+        return used
+    return cached if _CONTENT_ERROR.search(cell.why) else f"{used} Or: {cached[0].lower()}{cached[1:]}"
 
 
 def _attempts(cell: Cell) -> int:

@@ -117,7 +117,7 @@ def _call(call: Call, cell: Cell, allowed: str) -> str:
     if len(call.answers) > _ANSWERS:
         answers.append(f"{len(call.answers) - _ANSWERS} more")
     if call.outcome == "ended":
-        ends = "its process ended" if cell.state == "crashed" else f"{noun} did not end{allowed}"
+        ends = "the process of the service ended" if cell.state == "crashed" else f"{noun} did not end{allowed}"
         return ", ".join([*answers, ends])
     if answers:
         answers[-1] += allowed

@@ -111,9 +111,9 @@ def _ended_early(watch: Watch, seen: Seen, ran: Ran, stuck: Place | None, *, bes
         if first.call is not None and not seen.entered and _handed(first.call):
             return _over_theirs(first.call)
         if in_test and not seen.entered and not beside and (first.call is None or _whose(first.call) == "test"):
-            return Verdict("inconclusive", "the test's own code had not ended when its time was over", stuck)
+            return Verdict("inconclusive", "the test's own code was still waiting when its time was over", stuck)
         place = stuck if ran.stuck is not None and not in_test else _where(first) or stuck
-        return Verdict("hung", f"{watch.stood or 'the call'} had not ended when its time was over", place)
+        return Verdict("hung", f"{watch.stood or 'the call'} was still waiting when its time was over", place)
     if ran.done or (watch.hung is not None and first.call is not None):
         return None
     when = f" while it handled {watch.asked}" if watch.handles else ""
@@ -123,7 +123,7 @@ def _ended_early(watch: Watch, seen: Seen, ran: Ran, stuck: Place | None, *, bes
 
 
 def _over_theirs(call: Phase) -> Verdict:
-    """Judge what failed over a connection of the test: the application's own may have other time-outs, and retries."""
+    """Judge what failed over a connection of the test: the application's own may have other timeouts, and retries."""
     why = f"the test handed its own {_handed(call)} to the application, and that failed: {_said(call)}"
     return Verdict("inconclusive", why, _place(call))
 
@@ -229,7 +229,7 @@ def _recovery(seen: Seen, healthy: Healthy, dependency: str) -> Verdict | None:
     if _kind(later[-1]) != _kind(later[1]) and dependency in healthy.fixtures and failed_by_theirs and not beside:
         theirs = f"the test stays red until its fixtures, which connect to {dependency} too, are set up again"
         return Verdict("inconclusive", f"{theirs}: {_why(guilty[0])}", _where(guilty[0]))
-    until = ", until all fixtures were set up again, like after a restart" if later[-1].green else ""
+    until = ", until all fixtures were set up again, as after a restart" if later[-1].green else ""
     why = f"still broken after the dependency was healthy again{until}: {_why(guilty[-1])}"
     return Verdict("not recovered", why, _where(guilty[-1]))
 
@@ -297,9 +297,8 @@ def leaks(seen: Seen, healthy: Healthy) -> Verdict | None:
         most, counts = healthy.open.get(name, 0), [each.open.get(name, 0) for each in counted]
         if not counts or any(one >= other for one, other in itertools.pairwise((most, *counts))):
             continue
-        which = ", ".join(map(str, range(1, len(counts) + 1)))
-        told = f"{', '.join(map(str, counts))} after failure{'s' if len(counts) > 1 else ''} {which}"
-        why = f"connections to {name} leak: {most} are open when healthy, {told}"
+        told = ", then ".join(map(str, counts))
+        why = f"connections to {name} leak, one with each failure: {most} are open when healthy, then {told}"
         if red is None:
             return Verdict("failed", why)
         if _guilty(red, healthy, beside=False):

@@ -11,7 +11,7 @@ from .failures import Failure, Level, failures
 from .watch import Breaking, Traffic
 
 _LASTING = ("hangs", "unreachable")
-"""Failures that end with the time of a test, unless the test has a time-out of its own."""
+"""Failures that end with the time of a test, unless the test has a timeout of its own."""
 _SLACK = 1.5
 """How many more round trips than the healthy run it may need under a failure: connecting anew costs some."""
 

@@ -42,7 +42,7 @@ def timeline(watch: Watch, breaking: Breaking) -> Timeline:
     asked = [each for each in fleet.requests(proxy=dependency) if each.began >= watch.began]
     starts = [call.at for call in watch.seen[-1].calls if call.began] if watch.seen else []
     names = {f"{PREFIX}-{number}": str(fault["fault"]) for number, fault in enumerate(breaking.faults, 1)}
-    found = attempts(made, asked, starts, zero, names)
+    found = attempts(made, asked, starts, zero, names, watch.over)
     kept = found if len(found) <= MOST else [*found[: MOST - _LAST], *found[-_LAST:]]
     over = None if watch.over is None else moment(watch.over - zero)
     return Timeline(broken, tuple(kept), len(found) - len(kept), over)
@@ -54,10 +54,11 @@ def attempts(
     starts: Sequence[float],
     zero: float,
     names: Mapping[str, str],
+    over: float | None = None,
 ) -> list[Attempt]:
     """Return connections and requests in their order. What a call asks, from its start on, is no retry of another's.
 
-    `names` are those of the faults, by their injections.
+    `names` are those of the faults, by their injections. What was held at `over` was reset then.
     """
     found = []
     for some in _by_call(made, starts):
@@ -68,7 +69,9 @@ def attempts(
             )
     for entries in _by_call(asked, starts):
         for request in observations.requests(map(request_view, entries)):
-            found.append(_attempt(request, request.request, told(request), request.connection, zero, names))
+            held = over is not None and request.failed and request.began < over <= request.began + request.seconds
+            outcome = _ENDS[TIME_OVER] if held else told(request)
+            found.append(_attempt(request, request.request, outcome, request.connection, zero, names))
     return sorted(found, key=lambda each: each.at)
 
 

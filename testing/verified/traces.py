@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LONGEST = 500
 _DUMPED = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 """A frame of faulthandler's, which writes the innermost one first."""
+_OURS = f'  File "{Path(__file__).parent}{os.sep}'
+"""How frames of this package begin, which are of no use to anybody."""
 _ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 """How it writes what is not ASCII (`_Py_DumpASCII` of CPython's traceback.c)."""
 _PRINTED = re.compile(r'^ *File "(.*)", line (\d+), in (.*)$|^(\S+\.py):(\d+): in (.*)$')
@@ -96,7 +98,8 @@ class Project:
             frames = self._dumped(thread)
             return not any(frame["test"] for frame in frames), not frames
 
-        return "\n\n".join(sorted(dump.strip("\n").split("\n\n"), key=order))
+        lines = [line for line in dump.strip("\n").split("\n") if not line.startswith(_OURS)]
+        return "\n\n".join(sorted("\n".join(lines).split("\n\n"), key=order))
 
     def _dumped(self, thread: str) -> list[Frame]:
         """Return the lines of the project in a thread of which faulthandler wrote."""

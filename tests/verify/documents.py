@@ -35,7 +35,7 @@ BOUNDED = Judged(
 
 _WHY = {
     "resilient": "",
-    "hung": "GET /search had not ended when its time was over",
+    "hung": "GET /search was still waiting when its time was over",
     "failed": "GET /search returned 503 (200 when healthy)",
     "doubled": UNSAFE.text,
     "crashed": "its process was ended by signal 11",

@@ -175,7 +175,7 @@ def test_fixtures_that_hang_say_nothing() -> None:
 def test_a_call_that_does_not_end_hung_where_it_stood() -> None:
     stood: Any = frame("shop/pay.py", 9)
     verdict = judge(GREEN, GREEN, hung=0, ran=DONE._replace(stuck=stood))
-    assert verdict[:3] == ("hung", "POST /pay had not ended when its time was over", Place("shop/pay.py", 9, "pay"))
+    assert verdict[:3] == ("hung", "POST /pay was still waiting when its time was over", Place("shop/pay.py", 9, "pay"))
 
 
 def test_where_only_the_test_stood_what_came_of_its_end_says_the_place() -> None:
@@ -189,7 +189,7 @@ def test_a_test_that_hangs_by_itself_says_nothing() -> None:
     own = DONE._replace(stuck=frame("tests/test_shop.py", 3, test=True))  # type: ignore[arg-type]
     resets = call(failed=failure("OSError", OWN))
     verdict = judge(call(ended=False), entered=False, hung=0, ran=own)
-    assert verdict[:2] == ("inconclusive", "the test's own code had not ended when its time was over")
+    assert verdict[:2] == ("inconclusive", "the test's own code was still waiting when its time was over")
     assert judge(resets, entered=False, hung=0, ran=own).state == "inconclusive"
     assert judge(call(failed=failure("OSError", OWN, APP)), entered=False, hung=0, ran=own).state == "hung"
     assert judge(resets, entered=True, hung=0, ran=own).state == "hung"
@@ -293,7 +293,10 @@ def test_more_connections_than_usual_give_rise_to_more_failures() -> None:
 @pytest.mark.parametrize(
     ("opened", "told"),
     [
-        ((2, 3, 4), "connections to postgres leak: 1 are open when healthy, 2, 3, 4 after failures 1, 2, 3"),
+        (
+            (2, 3, 4),
+            "connections to postgres leak, one with each failure: 1 are open when healthy, then 2, then 3, then 4",
+        ),
         ((2, 2, 2), None),  # a pool that has grown
         ((1, 2, 3), None),
         ((2, 3, 3), None),
@@ -309,7 +312,7 @@ def test_connections_of_which_each_failure_leaves_one_open_are_not_given_back(
 def test_a_pool_that_comes_to_its_end_is_found_too() -> None:
     seen, usual = counted(2, 3, 3), USUAL._replace(open={"redis": 1, "postgres": 1})
     seen.calls[-1] = call(answer(500, logged=failure("PoolTimeout", APP)), failed=ASSERTS)
-    told = "connections to postgres leak: 1 are open when healthy, 2, 3 after failures 1, 2"
+    told = "connections to postgres leak, one with each failure: 1 are open when healthy, then 2, then 3"
     assert oracle.leaks(seen, usual) == (
         "failed",
         f"{told}; then POST /pay returned 500: PoolTimeout: no",

@@ -143,22 +143,29 @@ def test_advice_tells_retries_from_a_wait_without_an_end() -> None:
 
 @pytest.mark.parametrize("state", ["failed", "not recovered"])
 def test_advice_names_whose_connections_leak_and_not_what_failed(state: Any) -> None:
-    why = "connections to postgres leak: 1 are open when healthy, 2, 3, 4 after failures 1, 2, 3"
+    why = "connections to postgres leak, one with each failure: 1 are open when healthy, then 2, then 3, then 4"
     assert advice(cell("payments slow", "x", state, why=why)).startswith("Return connections to postgres to the pool")
 
 
 @pytest.mark.parametrize(
-    ("said", "used"),
+    ("said", "connection", "answer"),
     [
-        ("OperationalError: the connection is closed", "a dead connection to redis."),
-        ("ConnectionError: Connection closed by server.", "a dead connection to redis."),
-        ("JSONDecodeError: Expecting value", "an answer that it kept from the outage."),
-        ("RuntimeError: no", "a dead connection to redis, or an answer that it kept from the outage."),
+        ("OperationalError: the connection is closed", True, False),
+        ("ConnectionError: Connection closed by server.", True, False),
+        ("JSONDecodeError: Expecting value", False, True),
+        ("RuntimeError: no", True, True),
     ],
 )
-def test_advice_follows_the_error(said: str, used: str) -> None:
-    given = advice(cell("redis slow", "x", "not recovered", why=f"still broken: GET /a returned 500: {said}"))
-    assert given.startswith(f"The service keeps using {used}")
+@pytest.mark.parametrize("state", ["not recovered", "first request failed"])
+def test_advice_follows_the_error(state: Any, said: str, connection: bool, answer: bool) -> None:
+    given = advice(cell("redis slow", "x", state, why=f"still broken: GET /a returned 500: {said}"))
+    assert ("a dead connection to redis" in given, "cached a bad reply" in given) == (connection, answer)
+
+
+def test_advice_tells_who_ends_himself_from_who_is_ended() -> None:
+    ends = cell("redis slow", "x", "crashed", why="the process ended with exit code 70 while it handled GET /a")
+    assert "sys.exit() or os._exit()" in advice(ends)
+    assert "exit()" not in advice(cell("redis slow", "x", "crashed", why="the process was ended by signal 11"))
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_cells_open_with_the_mouse_and_the_keyboard(look: Callable[..., None]) -
         text = await found.ask("document.getElementById('content').innerText")
         for said in (
             "H hung",
-            "GET /search had not ended when its time was over.",
+            "GET /search was still waiting when its time was over.",
             "Nothing ended the wait for redis",
             "Seen at shop/app.py:25 in handle",
             "E  ValueError",

@@ -9,6 +9,8 @@ from brownout.verify.document import Attempt
 from brownout.verify.timeline import attempts, timeline
 from brownout.verify.watch import TIME_OVER, Breaking, Watch
 
+from ..control.conftest import entry
+
 
 def connection(number: int, began: float, *, end: str = "refused", **more: Any) -> ConnectionEntry:
     given = {
@@ -44,6 +46,14 @@ def test_what_is_sent_to_a_client_that_has_left_is_not_told() -> None:
         "given up by the service, 22 B sent",
         "reset when the time was over, 22 B sent, 0 B received",
     ]
+
+
+def test_a_reply_that_was_held_to_the_end_is_none() -> None:
+    """It was let go when the time was over, and its connection reset: its client had nothing of it."""
+    held = entry(1, status="201", end="cut", began=100.0, seconds=4.1, faults=("verify-1",))
+    before = entry(2, status="201", end="cut", began=100.0, seconds=0.1)
+    found = attempts([], [held, before], [100.0], 100.0, {}, 104.0)
+    assert sorted(each.outcome for each in found) == ["201 cut off", "reset when the time was over"]
 
 
 def test_what_a_later_call_does_is_no_retry() -> None:

@@ -68,7 +68,7 @@ def test_junit_has_a_suite_for_each_failure_and_a_case_for_each_test() -> None:
     assert (hangs.classname, hangs.name, hangs.time) == ("redis hangs", "tests/test_shop.py::test_search", 1.504)
     (failure,) = hangs.result
     assert isinstance(failure, Failure)
-    assert (failure.type, failure.message) == ("hung", "GET /search had not ended when its time was over")
+    assert (failure.type, failure.message) == ("hung", "GET /search was still waiting when its time was over")
     assert "at shop/app.py:25 in handle" in failure.text
     assert (
         "repeat: brownout verify --seed 7 --only redis/hangs/tests/test_shop.py::test_search -- pytest tests"
@@ -253,7 +253,7 @@ def actions(tmp_path: Path) -> dict[str, str]:
 
 def test_annotations_stand_at_the_line(tmp_path: Path) -> None:
     assert list(annotate(small(), actions(tmp_path))) == [
-        "::error file=shop/app.py,line=25,title=hung%3A redis hangs::GET /search had not ended when its time was over (in handle)"
+        "::error file=shop/app.py,line=25,title=hung%3A redis hangs::GET /search was still waiting when its time was over (in handle)"
         "%0Atests/test_shop.py::test_search%0Aredis hangs (hit 3 times): GET /search 503 after 1.2 s (5.0 s allowed, it ended "
         "when redis was healed), the test failed; healthy again: GET /search 200 after 4 ms, the test passed%0Arepeat: brownout verify --seed 7 --only "
         "redis/hangs/tests/test_shop.py::test_search -- pytest tests",

@@ -28,10 +28,10 @@ pay
 Outcomes
   hung       1  the test did not end in time
   doubled    1  work may have been done twice
-  failed     1  the service answered with an error or unlike when healthy, or
-                leaked connections
-  resilient  1  the test passed during the failure and after it, with the
-                answers of when healthy
+  failed     1  the service returned an error or a different answer, or leaked
+                connections
+  resilient  1  the test passed during the failure and after it, as it does
+                when healthy
   vacuous    1  the dependency was not asked while it was failing, so nothing
                 is shown
 
@@ -48,15 +48,15 @@ Dependencies
 3 findings in 3 of 5 cells, worst first
 
 1. hung: redis hangs
-   GET /search had not ended when its time was over
+   GET /search was still waiting when its time was over
    tests:    tests/test_shop.py::test_search
    seen at:  shop/app.py:25 in handle
    evidence: redis hangs (hit 3 times): GET /search 503 after 1.2 s (5.0 s
              allowed, it ended when redis was healed), the test failed; healthy
              again: GET /search 200 after 4 ms, the test passed
-   fix:      Nothing ended the wait for redis in this time. Set a connect and a
-             read time-out that are shorter than your callers' own, and return
-             a fallback when they expire.
+   fix:      Nothing ended the wait for redis in this time. Set connect and
+             read timeouts that are shorter than those of your callers, and
+             return a fallback when they expire.
    repeat:   brownout verify --seed 7 --only redis/hangs/tests/test_shop.py::test_search -- pytest tests
 
 2. doubled: pay lost

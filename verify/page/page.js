@@ -42,7 +42,7 @@
     const answers = cell.calls.length ? cell.calls[0][7] : [];
     if (!answers.length) return "";
     const [, status, seconds, error] = answers[answers.length - 1];
-    return ` (then ${text(error) || status || "no answer"} after ${took(seconds)})`;
+    return ` (${text(error) || status || "no answer"} in ${took(seconds)} during the failure)`;
   };
   const short = (journey) => journey.split("::").slice(1).join("::") || journey;
 
@@ -235,7 +235,7 @@
   function content(cell) {
     const found = [make("h2", { id: "cell-title" }, state(cell.state), ` ${cell.row} ${cell.failure}`)];
     found.push(make("p", { class: "where" }, cell.journey));
-    found.push(make("p", { class: "meta" }, `The failure of ${cell.dependency}: ${cell.says || cell.failure}. ${cell.fired ? `It hit ${cell.fired === 1 ? "once" : `${cell.fired} times`}.` : "It hit nothing."} Time limit: ${took(cell.budget)}, which is twice the time of the healthy ${data.noun}${cell.usual === null ? "" : ` (${took(cell.usual)})`}, what the failure adds, and --cell-timeout.`));
+    found.push(make("p", { class: "meta" }, `The failure of ${cell.dependency}: ${cell.says || cell.failure}. ${cell.fired ? `It hit ${cell.fired === 1 ? "once" : `${cell.fired} times`}.` : "It hit nothing."} The ${data.noun} takes ${cell.usual === null ? "no known time" : took(cell.usual)} when healthy; here its time limit was ${took(cell.budget)}.`));
     found.push(make("h3", {}, cell.kind === "bad" ? "What went wrong" : "Result"));
     found.push(make("p", { class: "what" }, sentence(text(cell.why) || cell.meaning)));
     if (text(cell.why) && !text(cell.why).includes(cell.meaning.replace(/^it /, ""))) found.push(make("p", { class: "meta" }, `${capital(cell.name)}: ${cell.meaning}.`));
@@ -245,7 +245,7 @@
     for (const [level, rule, said, evidence] of cell.judged) {
       found.push(make("div", { class: "found" }, make("p", {}, make("strong", {}, `${level}: ${rule}. `), sentence(text(said))), make("p", { class: "meta" }, text(evidence))));
     }
-    if (/^connections to .* leak/.test(text(cell.why))) found.push(make("p", {}, "The failure was repeated to see this. What follows is the first time."));
+    if (/^connections to .* leak,/.test(text(cell.why))) found.push(make("p", {}, "The failure was repeated to see this. What follows is the first time."));
     cell.calls.forEach((call, number) => found.push(...told(cell, call, number)));
     const repeat = text(cell.repeat);
     if (repeat) found.push(make("h3", {}, "Repeat it, in the same folder"), copied(data.repeat[0] + repeat + data.repeat[1]));
@@ -358,7 +358,7 @@
     }
     const axis = make("li", { class: "axis", "aria-hidden": "true" }, make("div", { class: "meta" }, number === 0 ? "since the failure began" : `since the ${data.noun} began`), track);
     const said = windows.map(([begun, ended]) => `from ${since(begun)} to ${since(ended)}`);
-    const caption = said.length ? make("p", { class: "meta" }, make("span", { class: "key", "aria-hidden": "true" }), ` ${cell.dependency} fails ${said.slice(0, 5).join(", ")}${said.length > 5 ? ` and ${said.length - 5} times more` : ""}. Bars: green went well, red did not, striped was hit by the failure and went well.`) : "";
+    const caption = said.length ? make("p", { class: "meta" }, make("span", { class: "key", "aria-hidden": "true" }), ` ${cell.dependency} fails ${said.slice(0, 5).join(", ")}${said.length > 5 ? ` and ${said.length - 5} times more` : ""}. Bars: green succeeded, red failed, yellow was hit by the failure and succeeded.`) : "";
     const left = number === 0 && cell.leftOut ? make("p", { class: "meta" }, `${many(cell.leftOut, "attempt")} more are left out here, between the first and the last.`) : "";
     return make("div", {}, caption, make("ol", { class: "time" }, axis, rows.map((each) => each[1])), left);
   }
@@ -429,7 +429,7 @@
     by("compared").hidden = !data.compared.length;
     if (data.coverage.length) {
       by("coverage").append(table(["Dependency or operation", "Failures that were tested", "Vacuous", "Untested"], data.coverage.map(([name, tested, vacuous, untested]) => [name, share(tested, tested + vacuous + untested), String(vacuous), String(untested)])));
-      by("coverage").append(make("p", { class: "hint" }, "Out of all failures of --level full. Vacuous: no request reached it while it failed."));
+      by("coverage").append(make("p", { class: "hint" }, "Out of all failures that --level full has. Vacuous: no request reached the dependency while it failed."));
       by("coverage").hidden = false;
     }
     const notes = [...data.notes, ...data.leftOut.map(([reason, left]) => `not tried (${left.length}), ${reason}: ${left.slice(0, 20).join(", ")}${left.length > 20 ? ` and ${left.length - 20} more` : ""}`)];

@@ -22,13 +22,11 @@ STATES: Mapping[State, Said] = {
     "hung": Said("H", "the test did not end in time", "red"),
     "not recovered": Said("N", "the service stayed broken after the dependency was healthy again", "red"),
     "doubled": Said("D", "work may have been done twice", "red"),
-    "failed": Said("F", "the service answered with an error or unlike when healthy, or leaked connections", "red"),
+    "failed": Said("F", "the service returned an error or a different answer, or leaked connections", "red"),
     "first request failed": Said("R", "the first request after the failure failed, the next one passed", "red"),
     "inconclusive": Said("?", "the test itself failed, which says nothing about the service", "yellow"),
-    "degraded": Said("~", "the service gave less than when healthy, which its test or verify's file accepts", "yellow"),
-    "resilient": Said(
-        ".", "the test passed during the failure and after it, with the answers of when healthy", "green"
-    ),
+    "degraded": Said("~", "the service gave a reduced answer, which the test or verify's file accepts", "yellow"),
+    "resilient": Said(".", "the test passed during the failure and after it, as it does when healthy", "green"),
     "vacuous": Said("-", "the dependency was not asked while it was failing, so nothing is shown", "bright_black"),
     "not available": Said("x", "the failure cannot be produced there", "bright_black"),
     "not run": Said("_", "not run, or not yet", "bright_black"),
