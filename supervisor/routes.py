@@ -33,7 +33,8 @@ class Routes:
         """Return what becomes of a connection there that a thread opens. Raises OSError where it is gone."""
         policy = self.policy
         endpoint = to.endpoint
-        if _fits(endpoint, policy.spared) or (to.port in policy.ours and to.is_local):
+        door = policy.door6 if ":" in to.host else policy.door
+        if _fits(endpoint, policy.spared) or (to.is_local and (to.port == door or to.port in policy.ours)):
             return PASS
         if (scoped := policy.scoped.get(endpoint)) is not None:
             caller = Process(process_of(thread))

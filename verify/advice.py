@@ -77,7 +77,8 @@ def advice(cell: Cell) -> str:
             )
         case "failed":
             at = f" at {cell.place}" if cell.place is not None else ""
-            what = "Check the reply before it is used" if cell.failure in _CONTENT else "Catch the error"
+            unread = _CONTENT_ERROR.search(cell.why) or (cell.failure in _CONTENT and not _CONNECTION.search(cell.why))
+            what = "Check the reply before it is used" if unread else "Catch the error"
             tried, spent = _attempts(cell), _spent(cell)
             long = ""
             if tried >= _RETRIES and spent >= _LONG:

@@ -308,7 +308,7 @@ class Interception:
             refusing=door.refusing,
             routes={at: route for at, met in self._met.items() if (route := self._special_route(met)) is not None},
             door_path=door.path,
-            ours=(*self._ours, *proxies, door.port, door.port6),
+            ours=(*self._ours, *proxies),
             only=self._choice.only,
             spared=self._choice.spared,
             inside=len(self._fleet.workers) > 1,

@@ -30,8 +30,8 @@ Outcomes
   doubled    1  work may have been done twice
   failed     1  the service returned an error or a different answer, or leaked
                 connections
-  resilient  1  the test passed during the failure and after it, as it does
-                when healthy
+  resilient  1  the test passed during the failure and after it, with the same
+                statuses as when healthy
   vacuous    1  the dependency was not asked while it was failing, so nothing
                 is shown
 

@@ -26,7 +26,9 @@ STATES: Mapping[State, Said] = {
     "first request failed": Said("R", "the first request after the failure failed, the next one passed", "red"),
     "inconclusive": Said("?", "the test itself failed, which says nothing about the service", "yellow"),
     "degraded": Said("~", "the service gave a reduced answer, which the test or verify's file accepts", "yellow"),
-    "resilient": Said(".", "the test passed during the failure and after it, as it does when healthy", "green"),
+    "resilient": Said(
+        ".", "the test passed during the failure and after it, with the same statuses as when healthy", "green"
+    ),
     "vacuous": Said("-", "the dependency was not asked while it was failing, so nothing is shown", "bright_black"),
     "not available": Said("x", "the failure cannot be produced there", "bright_black"),
     "not run": Said("_", "not run, or not yet", "bright_black"),

@@ -7,7 +7,7 @@ import redis
 
 URL = os.environ["REDIS_URL"]
 cache = redis.Redis.from_url(URL, socket_timeout=0.5)
-patient = redis.Redis.from_url(URL)
+patient = redis.Redis.from_url(URL, socket_timeout=None)
 
 
 def app(environ, start_response):
