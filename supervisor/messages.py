@@ -49,9 +49,9 @@ class Policy(NamedTuple):
     `door` is the port at which the proxies take what is brought to them, at every address of 127.0.0.0/8; `door6` the
     one at ::1, 0 without IPv6; `door_path` the unix socket at which they take those to unix sockets. `refusing` is a
     port of 127.0.0.1 at which nobody listens. `routes` are by endpoint; `ours` are ports at which the proxies and the
-    API listen; these and the doors are left alone. `only` and `spared` are the globs of --only and --not. `scoped`, by endpoint, is
-    what becomes of the connections of some callers instead: the first that fits. `inside`: the proxies want to know who
-    connects to whom within the command.
+    API listen; these and the doors are left alone. `only` and `spared` are the globs of --only and --not. `scoped`, by
+    endpoint, is what becomes of the connections of some callers instead: the first that fits. `inside`: the proxies
+    want to know who connects to whom within the command.
     """
 
     door: int
