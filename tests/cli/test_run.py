@@ -54,7 +54,8 @@ def test_news_are_lines(run: Start, reserve: Callable[[], str]) -> None:
     process = run("-p", f"dead={dead}", "--api", "127.0.0.1:0")
     client = Client(process.api)
     client.inject("dead", "connect_delay:1ms")
-    with socket.create_connection(process.address("dead"), timeout=DEADLINE) as link, pytest.raises(ConnectionError):
+    address = process.address("dead")
+    with pytest.raises(ConnectionError), socket.create_connection(address, timeout=DEADLINE) as link:
         link.recv(1)
     process.out.until("no connection")
     client.heal()
@@ -339,7 +340,10 @@ class TestOutputThatCannotBeWritten:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
         host, port = proxy["address"].split(":")
-        with socket.create_connection((host, int(port)), timeout=DEADLINE) as sock, pytest.raises(ConnectionError):
+        with (  # it may be reset before connect() has returned
+            pytest.raises(ConnectionError),
+            socket.create_connection((host, int(port)), timeout=DEADLINE) as sock,
+        ):
             sock.recv(1)
         client.add("more", "127.0.0.1:1")
         client.inject("more", "noop")

@@ -115,7 +115,8 @@ def test_a_cell_has_what_happened_and_when(folder: Path) -> None:
     [[began, healed]] = each["timeline"]["broken"]
     broken, well = each["calls"]
     assert began == 0
-    assert broken["at"] <= began < broken["at"] + broken["seconds"]
+    assert began < broken["at"] + broken["seconds"]
+    assert broken["at"] < healed
     assert healed <= well["at"]
     first, second = [each for each in each["timeline"]["attempts"] if each["what"]]
     assert (first["what"], first["faults"], first["number"]) == ("GET /", ["http.status"], 1)
