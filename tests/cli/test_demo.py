@@ -1,4 +1,4 @@
-"""`brownout demo`: what it looks for, how it looks, and that it leaves nothing behind. `make demo` runs all of it."""
+"""`brownout demo`: all of it, what it looks for, how it looks, and that it leaves nothing behind."""
 
 import contextlib
 import os
@@ -33,6 +33,17 @@ def cell(name: str, state: str = "resilient", file: str = "", rule: str = "") ->
 
 FRAGILE = {each.cell: cell(each.cell, each.state, each.file, each.rule) for each in MISTAKES}
 GRACEFUL = {name: cell(name) for name in FRAGILE}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="--intercept needs Linux")
+def test_each_mistake_is_found_and_the_graceful_build_holds(tmp_path: Path) -> None:
+    env = environment(TMPDIR=str(tmp_path))
+    done = subprocess.run(
+        [*PROGRAM, "demo"], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(each.name in done.stdout for each in MISTAKES)
 
 
 def test_what_is_as_it_was_seeded_is_right() -> None:
