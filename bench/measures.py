@@ -47,7 +47,7 @@ class Measure(NamedTuple):
     beside: tuple[str, ...] = SWIFT
     quick: bool = False
     rounds: int = 4
-    """At most so many."""
+    """The most rounds that a run measures."""
     upstream: str = "http"
     """`http`, which load.c serves, or `redis`."""
 

@@ -6,6 +6,8 @@ for users of the package are offered here, and imported when they are asked for:
 
 from typing import TYPE_CHECKING
 
+from ..wire.lazily import lazily
+
 if TYPE_CHECKING:
     from .catalogue import CATALOGUE
     from .fault import Fault
@@ -68,47 +70,43 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _HOMES = {
-        "Bandwidth": ".tcp.bandwidth",
-        "CATALOGUE": ".catalogue",
-        "ConnectDelay": ".tcp.connect",
-        "ConnectionLimit": ".tcp.connect",
-        "Corrupt": ".tcp.corrupt",
-        "Disconnect": ".tcp.cut",
-        "Drain": ".tcp.connect",
-        "Drip": ".tcp.drip",
-        "Duration": ".settings.units",
-        "Fault": ".fault",
-        "HalfOpen": ".tcp.timeout",
-        "Hang": ".tcp.hang",
-        "IdleCut": ".tcp.expiry",
-        "Kind": ".segment",
-        "Latency": ".tcp.latency",
-        "LimitData": ".tcp.limit_data",
-        "Loss": ".tcp.loss",
-        "MaxLifetime": ".tcp.expiry",
-        "Noop": ".tcp.noop",
-        "PathMtu": ".tcp.path_mtu",
-        "Quota": ".settings.units",
-        "Rate": ".settings.units",
-        "Refuse": ".tcp.connect",
-        "Reset": ".tcp.cut",
-        "Segment": ".segment",
-        "Share": ".settings.units",
-        "Size": ".settings.units",
-        "Slicer": ".tcp.slicer",
-        "SlowClose": ".tcp.slow_close",
-        "Spec": ".spec",
-        "Stage": ".segment",
-        "StageContext": ".segment",
-        "Timeout": ".tcp.timeout",
-        "Trigger": ".trigger",
-        "Unreachable": ".tcp.connect",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import importlib
-
-        return getattr(importlib.import_module(_HOMES[name], __name__), name)
+    __getattr__ = lazily(
+        __name__,
+        {
+            "Bandwidth": ".tcp.bandwidth",
+            "CATALOGUE": ".catalogue",
+            "ConnectDelay": ".tcp.connect",
+            "ConnectionLimit": ".tcp.connect",
+            "Corrupt": ".tcp.corrupt",
+            "Disconnect": ".tcp.cut",
+            "Drain": ".tcp.connect",
+            "Drip": ".tcp.drip",
+            "Duration": ".settings.units",
+            "Fault": ".fault",
+            "HalfOpen": ".tcp.timeout",
+            "Hang": ".tcp.hang",
+            "IdleCut": ".tcp.expiry",
+            "Kind": ".segment",
+            "Latency": ".tcp.latency",
+            "LimitData": ".tcp.limit_data",
+            "Loss": ".tcp.loss",
+            "MaxLifetime": ".tcp.expiry",
+            "Noop": ".tcp.noop",
+            "PathMtu": ".tcp.path_mtu",
+            "Quota": ".settings.units",
+            "Rate": ".settings.units",
+            "Refuse": ".tcp.connect",
+            "Reset": ".tcp.cut",
+            "Segment": ".segment",
+            "Share": ".settings.units",
+            "Size": ".settings.units",
+            "Slicer": ".tcp.slicer",
+            "SlowClose": ".tcp.slow_close",
+            "Spec": ".spec",
+            "Stage": ".segment",
+            "StageContext": ".segment",
+            "Timeout": ".tcp.timeout",
+            "Trigger": ".trigger",
+            "Unreachable": ".tcp.connect",
+        },
+    )

@@ -16,6 +16,8 @@ name is asked for.
 
 from typing import TYPE_CHECKING
 
+from ..wire.lazily import lazily
+
 if TYPE_CHECKING:
     from ..control.observations import Connection, Request
     from ..control.verdicts.finding import Finding
@@ -44,26 +46,22 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _HOMES = {
-        "Chaos": ".chaos",
-        "Connection": "..control.observations",
-        "Finding": "..control.verdicts.finding",
-        "Handle": ".handle",
-        "NotGracefulError": ".verdict",
-        "NotRecoveredError": ".probe",
-        "NotSeenError": ".observer",
-        "Probe": ".probe",
-        "ProfileHandle": ".handle",
-        "Proxied": ".proxied",
-        "Receipt": ".handle",
-        "Request": "..control.observations",
-        "Sample": ".probe",
-        "Verdict": ".verdict",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import importlib
-
-        return getattr(importlib.import_module(_HOMES[name], __name__), name)
+    __getattr__ = lazily(
+        __name__,
+        {
+            "Chaos": ".chaos",
+            "Connection": "..control.observations",
+            "Finding": "..control.verdicts.finding",
+            "Handle": ".handle",
+            "NotGracefulError": ".verdict",
+            "NotRecoveredError": ".probe",
+            "NotSeenError": ".observer",
+            "Probe": ".probe",
+            "ProfileHandle": ".handle",
+            "Proxied": ".proxied",
+            "Receipt": ".handle",
+            "Request": "..control.observations",
+            "Sample": ".probe",
+            "Verdict": ".verdict",
+        },
+    )

@@ -45,7 +45,7 @@ def _handle_error(server: socketserver.BaseServer, request: Any, client: Any) ->
         _SAY(server, request, client)
 
 
-socketserver.BaseServer.handle_error = _handle_error  # type: ignore[method-assign]  # of all servers here
+socketserver.BaseServer.handle_error = _handle_error  # of all servers here
 
 os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:rerunfailures -p no:pytest_cov"  # for the processes that run pytest
 

@@ -7,9 +7,9 @@ import re
 from .document import Attempt, Cell
 
 _RETRIES = 3
-"""From how many attempts on they are what takes the time."""
+"""The number of attempts from which on they are what takes the time."""
 _LONG = 1.0
-"""From how many seconds on these attempts are too long for who waits."""
+"""Seconds of such attempts that are worth a deadline for all of them."""
 _CONTENT = ("wrong", "empty", "cut", "error", "broken", "busy", "unauthorized", "missing")
 """Failures that a reply brings, in place of none."""
 _LEAK = re.compile(r"connections to (.+?) leak,")

@@ -27,8 +27,6 @@ from .line import LONGEST, Line
 
 TERMINATION_TIMEOUT = 10.0
 """Seconds that a command has to end when it is asked to."""
-REST = 30.0
-"""Seconds that it has for what it does after its tests."""
 _HANGUP = 0.2
 """Seconds within which a client's hang-up is heard."""
 _PRINTED = 1 << 16
@@ -190,7 +188,7 @@ class Stage:
         coming.cancel()
         return ending.result()
 
-    async def ended(self, within: float = REST) -> int | None:
+    async def ended(self, within: float = TERMINATION_TIMEOUT) -> int | None:
         """Wait for the command's end; return its exit code, None where it goes on after that time."""
         assert self._process is not None
         with contextlib.suppress(TimeoutError):
@@ -254,9 +252,8 @@ class Stage:
                 send(self._under_way, signal.SIGKILL)
             self._end_left(running)
         status = await self.ended() if said is None else int(said["status"])
-        text = dump.read_text(errors="replace") if dump.exists() else ""
-        stuck = session.project.stuck(text) if text else None
-        return Ran(status, done, session.project.in_order(text), stuck)
+        text = session.project.in_order(dump.read_text(errors="replace")) if dump.exists() else ""
+        return Ran(status, done, text, session.project.stuck(text))
 
     @property
     def gone(self) -> set[str]:

@@ -5,6 +5,7 @@
     dialect                                       what a parser must offer: a reader for each stream
     http1/                                        the parser of HTTP/1, one folder per protocol that is parsed
     errors, mask                                  the one tree of exceptions; URLs without their passwords
+    lazily                                        names of a package that are imported when they are asked for
 
 Standard library alone. This room imports no other.
 """

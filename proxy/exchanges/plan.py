@@ -117,15 +117,10 @@ class Plan:
 
     def add(self, injection: Injection, actions: Iterable[Action], rng: random.Random, fired: Fired) -> None:
         """Take what a fault asks for; it calls `fired` when that is done."""
-        holds = 0
         for action in actions:
-            if isinstance(action, Hold):
-                holds += 1
+            if isinstance(action, Hold):  # which draws nothing
                 self.shapes.append(MessageStage(injection, action, 0, fired))
             elif isinstance(action, Shape):
-                for _ in range(holds):  # a hold draws nothing, and yet has its place among the draws
-                    rng.getrandbits(64)
-                holds = 0
                 self.shapes.append(MessageStage(injection, action, rng.getrandbits(64), fired))
             elif isinstance(action, Rewrite):
                 self.rewrites.append(Rewritten(injection, action, fired))

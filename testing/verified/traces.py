@@ -83,16 +83,18 @@ class Project:
         )
 
     def stuck(self, dump: str) -> Frame | None:
-        """Return where a process stood, of what faulthandler wrote of its threads: the innermost line of the project.
+        """Return where a process stood, of what faulthandler wrote of its threads, `in_order`.
 
-        One of the application goes before one of the tests, and the thread that runs the test before those that work in
-        the background.
+        That is the innermost line of the project; one of the application goes before one of the tests.
         """
-        frames = [frame for thread in self.in_order(dump).split("\n\n") for frame in self._dumped(thread)]
+        frames = self._dumped(dump)
         return next((frame for frame in frames if not frame["test"]), frames[0] if frames else None)
 
     def in_order(self, dump: str) -> str:
-        """Return the threads with the one that runs the test first, then those in the project's code, then others."""
+        """Return the threads that faulthandler wrote: the one that runs the test, those in the project's code, others.
+
+        Without the frames of this package.
+        """
 
         def order(thread: str) -> tuple[bool, bool]:
             frames = self._dumped(thread)
@@ -101,9 +103,9 @@ class Project:
         lines = [line for line in dump.strip("\n").split("\n") if not line.startswith(_OURS)]
         return "\n\n".join(sorted("\n".join(lines).split("\n\n"), key=order))
 
-    def _dumped(self, thread: str) -> list[Frame]:
-        """Return the lines of the project in a thread of which faulthandler wrote."""
-        found = [(_unescaped(file), int(line), _unescaped(name)) for file, line, name in _DUMPED.findall(thread)]
+    def _dumped(self, threads: str) -> list[Frame]:
+        """Return the lines of the project in threads of which faulthandler wrote."""
+        found = [(_unescaped(file), int(line), _unescaped(name)) for file, line, name in _DUMPED.findall(threads)]
         return [frame for each in found if (frame := self.frame(*each)) is not None]
 
     def printed(self, text: str) -> tuple[str, Frame | None]:

@@ -1,6 +1,6 @@
 """What a seed hits, and what it draws there, written down: another version must not change what a seed repeats."""
 
-from brownout.faults.action import Hold, Shape
+from brownout.faults.action import Shape
 from brownout.faults.http.delay import Delay
 from brownout.faults.http.status import Status
 from brownout.faults.segment import Kind, Stage, StageContext
@@ -52,12 +52,6 @@ def test_the_stage_of_a_message_draws_the_same():
     talk = Talk()
     talk.inject(does(Shape(slow), on="reply"))
     assert late(talk) == [0.334, 0.496, 0.979, 0.285, 0.909]
-
-
-def test_what_comes_behind_a_hold_draws_the_same():
-    talk = Talk()
-    talk.inject(does(Hold(1, "reply"), Shape(slow), Hold(1, "reply"), Shape(slow), on="reply"))
-    assert late(talk) == [2.801, 3.43, 3.482, 3.171, 3.286]
 
 
 def test_what_a_request_that_was_hit_may_draw_is_the_same():

@@ -186,7 +186,7 @@ def test_where_only_the_test_stood_what_came_of_its_end_says_the_place() -> None
 
 
 def test_a_test_that_hangs_by_itself_says_nothing() -> None:
-    own = DONE._replace(stuck=frame("tests/test_shop.py", 3, test=True))  # type: ignore[arg-type]
+    own = DONE._replace(stuck=frame("tests/test_shop.py", 3, test=True))
     resets = call(failed=failure("OSError", OWN))
     verdict = judge(call(ended=False), entered=False, hung=0, ran=own)
     assert verdict[:2] == ("inconclusive", "the test's own code was still waiting when its time was over")

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from brownout.testing.verified import traces
 from brownout.testing.verified.traces import Project
 
 
@@ -63,7 +64,8 @@ def project(root: Path) -> Project:
 
 def test_a_process_stands_where_its_test_stands_and_not_where_a_thread_waits(tmp_path: Path) -> None:
     root = tmp_path.resolve()
-    stuck = project(root).stuck(DUMP.format(root=root))
+    here = project(root)
+    stuck = here.stuck(here.in_order(DUMP.format(root=root)))
     assert stuck == {"file": "shop/pay.py", "line": 7, "function": "pay", "test": False}
 
 
@@ -72,9 +74,20 @@ def test_where_the_test_waits_for_another_thread_that_one_is_it(tmp_path: Path) 
     served = DUMP.replace(
         '  File "{root}/shop/pay.py", line 7 in pay\n  File "{root}/shop/app.py", line 2 in serve\n', ""
     )
-    stuck = project(root).stuck(served.format(root=root))
+    here = project(root)
+    stuck = here.stuck(here.in_order(served.format(root=root)))
     assert stuck is not None
     assert stuck["file"] == "shop/poller.py"
+
+
+def test_the_thread_of_the_test_comes_first_and_frames_of_ours_are_left_out(tmp_path: Path) -> None:
+    root = tmp_path.resolve()
+    idle = 'Thread 0x3 (most recent call first):\n  File "/usr/lib/python3.11/threading.py", line 331 in wait\n\n'
+    ours = f'  File "{Path(traces.__file__).parent}/agent.py", line 111 in exit_at_once\n  File "/usr/lib/python3.11/socket'
+    given = idle + DUMP.format(root=root).replace('  File "/usr/lib/python3.11/socket', ours)
+    threads = project(root).in_order(given).split("\n\n")
+    assert [each.split()[1] for each in threads] == ["thread", "0x2", "0x3"]
+    assert "exit_at_once" not in threads[0]
 
 
 PYTHON = """\

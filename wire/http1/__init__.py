@@ -11,6 +11,8 @@ The names below are imported when they are asked for: whoever reads an address n
 
 from typing import TYPE_CHECKING
 
+from ..lazily import lazily
+
 if TYPE_CHECKING:
     from .dialect import Http1
     from .edit import edit_fields
@@ -21,18 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["HTTP", "Http1", "HttpReply", "HttpRequest", "edit_fields", "reply_bytes"]
 
 if not TYPE_CHECKING:
-    _HOMES = {
-        "HTTP": ".protocol",
-        "Http1": ".dialect",
-        "HttpReply": ".head",
-        "HttpRequest": ".head",
-        "edit_fields": ".edit",
-        "reply_bytes": ".reply",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import importlib
-
-        return getattr(importlib.import_module(_HOMES[name], __name__), name)
+    __getattr__ = lazily(
+        __name__,
+        {
+            "HTTP": ".protocol",
+            "Http1": ".dialect",
+            "HttpReply": ".head",
+            "HttpRequest": ".head",
+            "edit_fields": ".edit",
+            "reply_bytes": ".reply",
+        },
+    )

@@ -67,7 +67,7 @@ def wire(folder: Path) -> None:
 
 
 def _report(documents: Mapping[str, Document]) -> list[str]:
-    """Print what was found, and return what is not as it was seeded."""
+    """Print what was found, and return each difference from what was seeded."""
     page.title("What each build survives")
     page.matrices({name: each.cells for name, each in documents.items()})
     fragile, graceful = (_by_name(documents[name]) for name in BUILDS)

@@ -42,7 +42,7 @@ _TAIL = 15
 
 def intercepted() -> bool:
     """Say whether the connections of a command can be caught here."""
-    done = subprocess.run(  # noqa: S603 - our own
+    done = subprocess.run(  # noqa: S603 - every word is written here
         [*PROGRAM, "deps", "--", sys.executable, "-c", ""], env=_environment({}), capture_output=True, check=False
     )
     return done.returncode == 0
@@ -88,7 +88,7 @@ def running(name: str, folder: Path, variables: Mapping[str, str], told: Callabl
     with (
         _held_port() as port,
         guard(signal.SIGTERM, folder) as tell,
-        subprocess.Popen(  # noqa: S603 - our own
+        subprocess.Popen(  # noqa: S603 - every word is written here
             [*PROGRAM, "verify", "brownout.yaml", *words, "--", sys.executable, "-m", "shop"],
             cwd=folder,
             env=_environment({**variables, "SHOP_BUILD": name, "SHOP_PORT": str(port), "PYTHONPATH": str(folder)}),

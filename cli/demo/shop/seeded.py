@@ -70,7 +70,7 @@ def finds(cell: Cell, mistake: Mistake) -> bool:
 
 
 def missed(fragile: Mapping[str, Cell], graceful: Mapping[str, Cell]) -> Iterator[str]:
-    """Yield what is not as it was seeded, of the cells by their names."""
+    """Yield a sentence for each difference from what was seeded. The cells are given by their names."""
     if fragile.keys() != graceful.keys():
         yield f"the builds differ in their cells: {', '.join(sorted(fragile.keys() ^ graceful.keys()))}"
     for mistake in MISTAKES:

@@ -19,7 +19,7 @@ BACK_OFF = 0.05
 """Seconds before the second attempt, on average."""
 FAILURES = 5
 REST = 1.0
-"""After so many failures in a row a service is left alone for so many seconds."""
+"""Seconds for which a service is left alone after FAILURES failures in a row."""
 
 
 class Service:
