@@ -29,15 +29,16 @@ class Process:
     """A process by its number. The rest is read from /proc when it is asked for, and kept, as are `answers` about it.
 
     `program` is what its command line is called, without its settings, which may be secrets: `psql`, `python app.py`.
+    It and `container` may be given by who knows them.
     """
 
     __slots__ = ("_command", "_container", "_family", "_mark", "_names", "answers", "number", "program")
 
-    def __init__(self, number: int, program: str | None = None) -> None:
+    def __init__(self, number: int, program: str | None = None, container: str | None = None) -> None:
         self.number = number
         self.program = program_of(number) if program is None else program
         self._command: str | None = None
-        self._container: str | None = None
+        self._container = container
         self._family: tuple[int, ...] | None = None
         self._mark: str | None = None
         self._names: tuple[str, ...] | None = None

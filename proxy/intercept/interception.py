@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import os
 import socket
 import time
@@ -385,7 +386,13 @@ def _caller(proxy: Proxy, connect: Connect) -> Caller:
         process = shared.processes.find(connect.process)
         if process.program == connect.program:
             return shared.caller(process)
-    return shared.caller(Process(connect.process, connect.program))
+    return shared.caller(Process(connect.process, connect.program, _container()))
+
+
+@functools.cache
+def _container() -> str:
+    """Return the container in which we are, and so what the command starts."""
+    return Process(os.getpid(), "").container
 
 
 def _reason(connect: Connect) -> tuple[str, str]:
