@@ -224,9 +224,10 @@ def test_a_closed_pipe_is_silent(running: Running) -> None:
 def test_a_line_says_whose_request_it_is_where_that_is_asked_for(running: Running) -> None:
     gw0 = running.fleet.workers.add("gw0", 10, "")
     gw0.turn_to("tests/test_shop.py::test_pay", 0.0)
-    carry(running, "web", caller=Caller(Process(10, "python orders.py"), gw0))
+    carry(running, "web", caller=Caller(Process(10, "python orders.py", container=""), gw0))
     carry(running, "web")
+    carry(running, "web", caller=Caller(Process(11, "psql", container="3f2a8c1d9e0b")))
     assert shown(running, "--callers") == [
-        f"python orders.py (gw0 test_pay)  {REST}", f"{'-':<31}  {REST}",
+        f"python orders.py (gw0 test_pay)  {REST}", f"{'-':<31}  {REST}", f"{'psql (3f2a8c1d9e0b)':<31}  {REST}",
     ]  # fmt: skip
-    assert shown(running) == [REST, REST]
+    assert shown(running) == [REST, REST, REST]

@@ -53,7 +53,7 @@ def test_news_are_lines(run: Start, reserve: Callable[[], str]) -> None:
     dead = reserve()
     process = run("-p", f"dead={dead}", "--api", "127.0.0.1:0")
     client = Client(process.api)
-    client.inject("dead", "connect_delay:1ms")
+    client.inject("dead", "connect_delay:100ms")
     address = process.address("dead")
     with pytest.raises(ConnectionError), socket.create_connection(address, timeout=DEADLINE) as link:
         link.recv(1)
@@ -61,7 +61,7 @@ def test_news_are_lines(run: Start, reserve: Callable[[], str]) -> None:
     client.heal()
     process.out.until("healed")
     lines = [line.partition(" ")[2] for line in process.out.seen[3:]]
-    assert lines[0] == "dead: injected connect_delay delay=1ms"
+    assert lines[0] == "dead: injected connect_delay delay=100ms"
     assert lines[1] == "dead: connect_delay fired for the first time, on connection 1"
     assert lines[2].startswith(f"dead: no connection to {dead}: ")
     assert lines[3:] == ["dead: healed connect_delay: matched 1, fired 1"]

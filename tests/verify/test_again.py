@@ -116,7 +116,7 @@ def test_a_cell_has_what_happened_and_when(folder: Path) -> None:
     broken, well = each["calls"]
     assert began == 0
     assert began < broken["at"] + broken["seconds"]
-    assert broken["at"] < healed
+    assert -5 < broken["at"] < healed, "a wide bound: the clock of the machine began long ago"
     assert healed <= well["at"]
     first, second = [each for each in each["timeline"]["attempts"] if each["what"]]
     assert (first["what"], first["faults"], first["number"]) == ("GET /", ["http.status"], 1)

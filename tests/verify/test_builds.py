@@ -182,6 +182,14 @@ def test_each_mistake_shows_in_its_cells_with_its_place(row: Row, built: dict[st
         assert place == (None if cell["state"] in CLEAN else row.place), failure
 
 
+def test_times_are_those_since_the_failure_began(built: dict[str, Built]) -> None:
+    """Wide bounds: a clock that is another one is off by hours."""
+    for key, cell in built["mistaken"].cells.items():
+        moments = [each["at"] for call in cell["calls"] for each in (call, *call["answers"])]
+        assert moments, key
+        assert all(-60 < moment < 600 for moment in moments), (key, moments)
+
+
 def test_nothing_else_is_used_or_found(built: dict[str, Built]) -> None:
     assert built["mistaken"].used == USED
     found = [

@@ -39,6 +39,25 @@ def test_without_a_place_they_are_one_by_what_was_said_but_for_numbers() -> None
     assert [len(each.cells) for each in causes(cells)] == [2, 1]
 
 
+def test_a_leak_is_one_finding_whatever_failed() -> None:
+    leak = "connections to db leak, one with each failure: 4 are open when healthy, then 5, then 6, then 7"
+    empty = "still broken after the dependency was healthy again: POST /pay returned 500: PoolTimeout"
+    found = causes(
+        [
+            cell("rates slow", "a::x", "failed", why=leak),
+            cell("redis hangs", "a::x", "failed", why=leak),
+            cell("rates slow", "a::y", "failed", why=leak),
+            cell("rates slow", "a::z", "not recovered", why=empty, place=PLACE),
+            cell("db slow", "a::z", "not recovered", why=empty, place=PLACE),
+        ]
+    )
+    assert [[f"{each[0]} {each[3]}" for each in cause.cells] for cause in found] == [
+        ["rates a::z", "db a::z"],
+        ["rates a::x", "redis a::x"],
+        ["rates a::y"],
+    ]
+
+
 def test_work_that_was_done_twice_is_one_by_its_operation() -> None:
     after_reset = UNSAFE
     after_reply = Judged(

@@ -229,6 +229,12 @@ def test_red_twice_when_all_is_well_is_not_recovered() -> None:
     )
 
 
+def test_what_only_new_fixtures_mend_is_told() -> None:
+    verdict = judge(call(answer(202)), RED, RED, GREEN)
+    assert verdict.state == "not recovered"
+    assert "healthy again, until all fixtures were set up again, as after a restart: POST /pay" in verdict.why
+
+
 def test_red_once_is_the_first_request_after_it() -> None:
     logged = failure("KeyError", APP)
     verdict = judge(GREEN, call(answer(500, logged=logged), failed=ASSERTS), GREEN)

@@ -14,6 +14,7 @@ import pytest
 from brownout.verify import shown
 from brownout.verify.advice import advice
 from brownout.verify.document import Attempt, Document, Timeline
+from brownout.verify.writers import page_data
 from brownout.verify.writers.page import page
 from brownout.verify.writers.svg import svg
 from brownout.verify.writers.words import STATES
@@ -122,6 +123,14 @@ def test_a_small_report_keeps_all() -> None:
     found = data(page(small()))
     assert not found["trimmed"]
     assert "E  ValueError" in found["texts"]
+
+
+def test_a_journey_has_the_time_that_it_takes_when_healthy() -> None:
+    found = page_data.data(small(), None, page_data.KEPT[0])
+    assert dict(zip(found["journeys"], found["usual"], strict=True)) == {
+        "tests/test_shop.py::test_search": 0.1,
+        "tests/test_shop.py::test_pay": 0.2,
+    }
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -143,6 +143,7 @@ def test_what_is_asked_of_a_service_is_judged_by_its_answers(tmp_path: Path, rat
         assert (place["file"], place["function"]) == ("service.py", "rates"), (failure, journey)
     assert found.cell("rates", "refused", "frail")["why"].startswith("AssertionError: RemoteDisconnected: ")
     assert found.cell("rates", "refused", "curl")["place"] is None
+    assert found.cell("rates", "hangs", "patient")["why"] == "GET /patient was still waiting when its time was over"
 
 
 @pytest.mark.parametrize("wired", ["", 'env: {RATES: "{rates.url}"}'], ids=["intercepted", "by env"])

@@ -19,6 +19,17 @@ def _phase(when: str) -> dict[str, Any]:
     )
 
 
+def test_a_call_began_when_its_process_says_so() -> None:
+    async def at() -> list[float]:
+        async with Fleet(seed=1) as fleet:
+            watch = Watch(fleet, None)
+            for said in (_said("test"), _phase("setup"), _said("calls"), _phase("call") | {"at": 17.5}):
+                watch.hear(said)
+            return [each.at for each in watch.seen[0].calls]
+
+    assert asyncio.run(at()) == [17.5]
+
+
 def test_what_hung_is_what_was_asked_when_the_time_was_over() -> None:
     async def stood() -> str:
         async with Fleet(seed=1) as fleet:
