@@ -322,9 +322,9 @@ class Connects:
             self._loop.forget(upstream)
         seconds = time.monotonic() - pending.began
         process = pending.sock.process
-        said = Connect(
-            ticket, *pending.to, process, program_of(process), upstream is not None, result, round(seconds, 6), how
-        )
+        program, dialled = program_of(process), upstream is not None
+        since = self.routes.opened.since(pending.to.host, pending.to.port)
+        said = Connect(ticket, *pending.to, process, program, dialled, result, round(seconds, 6), how, since)
         self._loop.tell("connect", said._asdict(), upstream)
 
     def _step(self, pending: Pending, step: Callable[[], None]) -> None:

@@ -23,7 +23,7 @@ from . import command, kernel, messages
 from .command import Command
 from .connects import Connects
 from .kernel import Calls
-from .messages import Policy, Route
+from .messages import Policy, Route, UnderTest
 from .scope import Scope
 
 _RETRY = 0.005
@@ -159,7 +159,7 @@ def _policy(said: dict[str, Any]) -> Policy:
         endpoint: [(_scope(*scope), Route(*route)) for scope, route in found]
         for endpoint, found in said["scoped"].items()
     }
-    return policy._replace(routes=routes, scoped=scoped)
+    return policy._replace(routes=routes, scoped=scoped, tested=UnderTest(*said["tested"]))
 
 
 def _scope(program: str, command: str, within: list[list[int | str]], apart: list[int], container: str) -> Scope:

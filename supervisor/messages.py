@@ -43,6 +43,17 @@ class Route(NamedTuple):
     process: int = 0
 
 
+class UnderTest(NamedTuple):
+    """A process that runs tests, 0 for none, whether an application handles a request in it by now, and at which port.
+
+    The port is 0 where it is called without one.
+    """
+
+    process: int = 0
+    handles: bool = False
+    port: int = 0
+
+
 class Policy(NamedTuple):
     """What is to become of connections. Patterns are globs of `HOST:PORT`, or of paths of unix sockets.
 
@@ -51,7 +62,7 @@ class Policy(NamedTuple):
     port of 127.0.0.1 at which nobody listens. `routes` are by endpoint; `ours` are ports at which the proxies and the
     API listen; these and the doors are left alone. `only` and `spared` are the globs of --only and --not. `scoped`, by
     endpoint, is what becomes of the connections of some callers instead: the first that fits. `inside`: the proxies
-    want to know who connects to whom within the command.
+    want to know who connects to whom within the command. `tested` is the process of the tests, if there are any.
     """
 
     door: int
@@ -64,6 +75,7 @@ class Policy(NamedTuple):
     spared: Sequence[str] = ()
     scoped: dict[str, list[tuple[Scope, Route]]] = {}
     inside: bool = False
+    tested: UnderTest = UnderTest()
 
 
 class Connect(NamedTuple):
@@ -72,7 +84,8 @@ class Connect(NamedTuple):
     `ticket` is the address at which it is brought to the proxies, `HOST:PORT` of its own end where that is not
     possible, or empty where it is not brought: `errno` is what connect() said then. `dialled` says that a descriptor is
     with this: a socket to the destination, whose connecting may still be under way. `seconds`: how long dialling took.
-    `how` is that of its route.
+    `how` is that of its route. `since`: when a process of the command began to listen there, by `time.monotonic()`; 0
+    where nobody did.
     """
 
     ticket: str
@@ -85,6 +98,7 @@ class Connect(NamedTuple):
     errno: int = 0
     seconds: float = 0.0
     how: str = "carry"
+    since: float = 0.0
 
 
 def packed(kind: str, values: dict[str, Any]) -> bytes:

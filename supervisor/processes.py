@@ -43,7 +43,7 @@ class Opened:
 
     def __init__(self) -> None:
         self._waiting: dict[int, tuple[Process, float]] = {}  # by inode, and since when
-        self._servers: dict[tuple[str, int], Process] = {}
+        self._servers: dict[tuple[str, int], tuple[Process, float]] = {}
 
     def add(self, process: int, descriptor: int) -> None:
         """Take that a socket is about to listen; unix sockets are left out. Raises OSError."""
@@ -54,6 +54,15 @@ class Opened:
         """Return the process that listens there; None for one that was not started beneath the command."""
         if self._waiting:
             self._look_up()
+        found = self._found(host, port)
+        return None if found is None else found[0]
+
+    def since(self, host: str, port: int) -> float:
+        """Return when it began to listen, by `time.monotonic()`, if `server_at()` has found it; else 0."""
+        found = self._found(host, port)
+        return 0.0 if found is None else found[1]
+
+    def _found(self, host: str, port: int) -> tuple[Process, float] | None:
         addresses = ((host, port), ("0.0.0.0", port), ("::", port))  # noqa: S104 - where others listen
         return next((self._servers[each] for each in addresses if each in self._servers), None)
 
@@ -63,7 +72,7 @@ class Opened:
             for name in ("tcp", "tcp6"):
                 for inode, address in _listening(process, name):
                     if inode in self._waiting:
-                        self._servers[address] = self._waiting.pop(inode)[0]
+                        self._servers[address] = self._waiting.pop(inode)
         settled = time.monotonic() - SETTLED
         self._waiting = {inode: each for inode, each in self._waiting.items() if each[1] > settled}
 

@@ -18,6 +18,11 @@ SERVERS = {
     "mongod", "mosquitto", "mysqld", "nats-server", "postgres", "redis-server", "valkey-server", "vault",
 }  # fmt: skip
 """Programs that are dependencies also where the command itself has started them."""
+_BROWSERS = {
+    "chrome", "chrome-headless-shell", "chromedriver", "chromium", "firefox", "firefox-esr", "geckodriver",
+    "headless_shell", "minibrowser", "msedge", "msedgedriver", "webkitnetworkprocess",
+}  # fmt: skip
+"""Programs by which tests use the application, as if they were its users."""
 _CARRY = Route("carry")
 PASS = Route("pass")
 
@@ -28,6 +33,8 @@ class Routes:
     def __init__(self) -> None:
         self.policy = Policy(0, 0, 0, {}, "", ())
         self.opened = Opened()
+        self._tests_own: tuple[int, set[int]] = 0, set()
+        """The process of the tests, and the ports to which they have connected themselves."""
 
     def to(self, to: Destination, thread: int) -> Route:
         """Return what becomes of a connection there that a thread opens. Raises OSError where it is gone."""
@@ -49,9 +56,28 @@ class Routes:
         if to.path:
             return _CARRY if _fits(to.path, _UNIX) else PASS
         server = self.opened.server_at(to.host, to.port)
-        if server is None or server.program in SERVERS:
+        if server is None or server.program in SERVERS or self._is_the_applications(to, thread):
             return _CARRY
         return Route("inside", process=server.number) if policy.inside else PASS
+
+    def _is_the_applications(self, to: Destination, thread: int) -> bool:
+        """Say whether an application that is tested connects to a service that the tests have started.
+
+        What the tests connect to themselves is the application: in their first thread, or in others after that.
+        """
+        tested = self.policy.tested
+        if tested.process != self._tests_own[0]:
+            self._tests_own = tested.process, set()
+        if not tested.process:
+            return False
+        if (process := process_of(thread)) != tested.process:
+            return Process(process).program.lower() not in _BROWSERS
+        if tested.handles:
+            return to.port != tested.port
+        own = self._tests_own[1]
+        if thread == process:
+            own.add(to.port)
+        return to.port not in own
 
 
 def _fits(text: str, globs: Sequence[str]) -> bool:

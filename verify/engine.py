@@ -127,7 +127,9 @@ class Engine:
         if not planned:
             raise NothingFoundError(
                 "--only means none of the cells" if wanted.only else "no journey reaches a dependency by itself",
-                f"there are {', '.join(known.dependencies)}" if wanted.only else "--report-dir keeps what was seen",
+                f"the dependencies are {', '.join(known.dependencies)}"
+                if wanted.only
+                else "--report-dir keeps what was seen",
             )
         if self._before is not None:
             self.cells = taken(self._before, planned)

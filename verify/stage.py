@@ -20,6 +20,7 @@ from typing import IO, Any, NamedTuple, Protocol, Self
 from ..control.api_address import VARIABLE as API
 from ..proxy import Fleet
 from ..proxy.intercept import Choice, Interception, Streams, Supervised
+from ..supervisor.messages import UnderTest
 from ..testing.verified.channel import VARIABLE, Frame
 from ..testing.verified.traces import Project
 from .ending import send, steps
@@ -260,6 +261,17 @@ class Stage:
         """The dependencies that were gone after a run of tests, which had started them."""
         return set() if self.interception is None else set(self.interception.forgotten)
 
+    def _note(self, said: Mapping[str, Any], pid: int) -> None:
+        """Let it be known whose connections come next, and who starts what they lead to."""
+        if self.interception is None:
+            return
+        if said["kind"] == "fixture":
+            self.interception.note_fixture(said["name"], said["at"])
+        elif said["kind"] == "enter":
+            self.interception.note_tests(UnderTest(pid, handles=True, port=said["port"]))
+        elif said["kind"] in ("test", "leave"):
+            self.interception.note_tests(UnderTest(pid))
+
     async def _forget_gone(self) -> None:
         if self.interception is not None:
             await self.interception.forget_gone()
@@ -293,6 +305,7 @@ class Stage:
                     await self.fleet.hangups_heard(_HANGUP)
                 if hung and said["kind"] in ("test", "phase"):  # that one has ended, and the next one may hang as well
                     hung, ending = False, steps(pid, watch.late, watch.let_go)
+                self._note(said, pid)
                 await watch.follow(said)
                 if said.get("when") == "teardown":
                     met()

@@ -89,8 +89,11 @@ class Tests:
                 self._known.journeys[seen.test] = Journey(seen.test, _seconds(seen), "it reaches nothing")
         if not reached and starts.NAME not in self._known.usual:
             raise NothingFoundError(
-                f"{len(together)} tests are green and none of them reaches anything over TCP",
-                "`brownout deps -- COMMAND` says what was not seen",
+                f"{len(together)} tests are green, and none of them reaches anything over TCP"
+                if len(together) > 1
+                else "the test is green, and reaches nothing over TCP",
+                "`brownout deps -- COMMAND` says what was not seen; a service that the tests start and ask themselves "
+                "is taken for the one under test",
             )
         self._progress.phase("alone", len(reached))
         waiting, found = deque(reached), dict[str, tuple[Seen, Ran]]()

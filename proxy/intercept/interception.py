@@ -25,7 +25,8 @@ import time
 from collections import Counter
 from typing import Any, NamedTuple
 
-from ...supervisor.messages import Connect, Policy, Route
+from ...faults.settings.names import comes_from
+from ...supervisor.messages import Connect, Policy, Route, UnderTest
 from ...supervisor.process import Process
 from ...supervisor.scope import Scope
 from ...supervisor.sockaddr import Destination
@@ -92,6 +93,8 @@ class Interception:
         self.refused: Counter[str] = Counter()
         self.silent: Counter[str] = Counter()
         self.lost = False
+        self._tested = UnderTest()
+        self._fixtures: list[tuple[float, str]] = []
 
     async def open(self) -> None:
         """Let connections in, and learn the addresses of the proxies' upstreams. Raises InterceptError."""
@@ -111,6 +114,23 @@ class Interception:
         for newcomer in self._newcomers.values():
             newcomer.close()
         self._door.close()
+
+    # What tests say
+
+    def note_tests(self, tested: UnderTest) -> None:
+        """Take which process runs tests, and what happens in it."""
+        if tested.process != self._tested.process:
+            self._fixtures.clear()
+        self._tested = tested
+        self._direct()
+
+    def note_fixture(self, name: str, since: float) -> None:
+        """Take which fixture is set up since a moment of `time.monotonic()`, empty for none: it may start servers."""
+        self._fixtures.append((since, name))
+
+    def _fixture(self, at: float) -> str:
+        """Return the one that was set up at a moment."""
+        return next((name for since, name in reversed(self._fixtures) if since <= at), "")
 
     # What the supervisor says
 
@@ -173,7 +193,7 @@ class Interception:
                 newcomer.close()
                 return
             await self._look_up_again(to)
-            met = self._find(to) or await self._become(to, words)
+            met = self._find(to) or await self._become(to, words, self._fixture(newcomer.since))
         except Exception as error:  # nobody is to wait for a mistake of ours
             self.unseen.setdefault("error", set()).add(f"{to.endpoint}: {error}")
             newcomer.close()
@@ -186,13 +206,16 @@ class Interception:
             else:
                 _bring(arrival, met)
 
-    async def _become(self, to: Destination, words: Words) -> Met:
+    async def _become(self, to: Destination, words: Words, fixture: str) -> Met:
         protocol = naming.protocol_of(words.client, words.server)
         upstream = Address.upstream(naming.url(to, protocol))
         if len(self._learnt) < MOST:
+            usual, *more = naming.names(to, protocol, words.client, fixture)
             there = self._was_there(upstream)
-            others = {name for name, at in self.forgotten.items() if there and at != upstream}
-            proxy = await self._fleet.meet(list(naming.names(to, protocol, words.client)), upstream, others)
+            others = {
+                name for name, at in self.forgotten.items() if (there and at != upstream) or not comes_from(name, usual)
+            }
+            proxy = await self._fleet.meet([usual, *more], upstream, others)
         else:
             proxy = await self._shared(upstream)
         self._learnt.add(proxy)
@@ -314,6 +337,7 @@ class Interception:
             spared=self._choice.spared,
             inside=len(self._fleet.workers) > 1,
             scoped={at: routes for at, met in self._met.items() if (routes := self._scoped(met))},
+            tested=self._tested,
         )
         if policy != self._said:
             self._said = policy

@@ -1,8 +1,8 @@
 """What a destination that nobody configured is called: the same tomorrow, for seeds and reports go by names.
 
 The protocol names what there is mostly one of: `postgres`, `redis`. What speaks HTTP or TLS, or nothing that is known,
-is called by the host that its clients ask for, by the environment variable that has its address, or by its address
-where that will be the same: its port is not one that the system hands out.
+is called by the host that its clients ask for, by the environment variable that has its address, by the fixture that
+has started it, or by its address where that will be the same: its port is not one that the system hands out.
 """
 
 from __future__ import annotations
@@ -37,17 +37,23 @@ def url(to: Destination, protocol: str) -> str:
     return f"{protocol}+unix://{to.path}" if to.path else f"{protocol}://{to.endpoint}"
 
 
-def names(to: Destination, protocol: str, client: bytes) -> Iterator[str]:
-    """Return what it may be called, the usual name first; by the others it may be expected."""
+def names(to: Destination, protocol: str, client: bytes, fixture: str = "") -> Iterator[str]:
+    """Return what it may be called, the usual name first; by the others it may be expected.
+
+    `fixture` is the name of that which has started it, empty without one.
+    """
     if protocol == AUTO:
         protocol = next((each.name for each in PROTOCOLS.values() if each.port == to.port), "tcp")
     host = host_name(client) or ("" if to.path or to.is_local else _hosts().get(to.host, ""))
     named = host if protocol in _MANY and not _is_number(host) and host != "localhost" else ""
     variable = _variable(to, os.environ)
+    fixture = fixture.removeprefix("make_").strip("_").replace("_", "-")
     fixed = to.endpoint if not to.path and to.port < _FIRST_EPHEMERAL else ""
-    usual = (named or variable or fixed or protocol) if protocol in _MANY else protocol
+    usual = (named or variable or fixture or fixed or protocol) if protocol in _MANY else protocol
     yield usual
-    yield from dict.fromkeys(each for each in (protocol, host, variable, to.endpoint) if each and each != usual)
+    yield from dict.fromkeys(
+        each for each in (protocol, host, variable, fixture, to.endpoint) if each and each != usual
+    )
     if to.is_local:
         yield f"localhost:{to.port}"
 

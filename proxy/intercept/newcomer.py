@@ -35,6 +35,11 @@ class Newcomer:
         self._spoke: asyncio.Future[Words] = self._loop.create_future()
         self._watched: list[socket.socket] = []
 
+    @property
+    def since(self) -> float:
+        """When the command's server there began to listen (see `Connect`)."""
+        return self.waiting[0].connect.since
+
     def add(self, arrival: Arrival) -> None:
         """Take one more; who comes when it is known what was said is not listened to."""
         self.waiting.append(arrival)

@@ -23,8 +23,8 @@ _DIGITS = 16
 class _Host(Protocol):
     """Who is told."""
 
-    def entered(self, what: str) -> None:
-        """Take that the application begins to handle a request."""
+    def entered(self, what: str, port: int) -> None:
+        """Take that the application begins to handle a request; `port`: where it listens, 0 for nowhere."""
 
     def left(self, status: int | None, error: BaseException | None, at: float, seconds: float, body: str) -> None:
         """Take that it has ended, with a status or an exception; `body`: a digest of the answer's, empty if unknown."""
@@ -33,7 +33,8 @@ class _Host(Protocol):
 class _Client(NamedTuple):
     """A function of a test client by which the application is called: what its arguments ask for, what it returns.
 
-    `body` returns that of an answer, None where it is not there yet or streamed.
+    `body` returns that of an answer, None where it is not there yet or streamed; `port`, of a client, where the
+    application listens.
 
     The outermost one that all requests of a client go through: Starlette's and Django's raise what the application
     raised after the response of the function within, and Starlette's reads a streamed body there.
@@ -44,6 +45,7 @@ class _Client(NamedTuple):
     asked: Callable[..., str]
     status: Callable[[Any], object]
     body: Callable[[Any], object] = lambda response: response.content
+    port: Callable[..., int] = lambda *_: 0
 
 
 def _of_request(_: object, request: Any) -> str:
@@ -86,7 +88,13 @@ CLIENTS = (
     _Client("werkzeug.test", "run_wsgi_app", _of_environ, lambda returned: returned[1].split()[0], _streamed),
     _Client("django.test.client", "Client.request", _of_django, _of_response),
     _Client("django.test.client", "AsyncClient.request", _of_django, _of_response),
-    _Client("aiohttp.test_utils", "TestClient._request", _of_words, lambda response: response.status),
+    _Client(
+        "aiohttp.test_utils",
+        "TestClient._request",
+        _of_words,
+        lambda response: response.status,
+        port=lambda client: client.port,
+    ),
 )
 
 
@@ -141,13 +149,13 @@ class Entries:
 
     def _enter(self, client: _Client, args: Any, kwargs: Any) -> float:
         try:
-            what = client.asked(*args, **kwargs)
+            what, port = client.asked(*args, **kwargs), client.port(*args[:1])
         except (AttributeError, TypeError):  # called in a way of its own
-            what = "request"
+            what, port = "request", 0
         with self._lock:
             self._depth += 1
             if self._depth == 1:
-                self._host.entered(what)
+                self._host.entered(what, port)
         return time.monotonic()
 
     def _leave(self, status: object, error: BaseException | None, began: float, body: str) -> None:

@@ -35,6 +35,7 @@ class Journeys:
         self._channel: Channel | None = None
         self._raised: BaseException | None = None
         self._calling = False
+        self._fixture = ""
         self._logged: Failure | None = None
         """The exception that was logged last in the request under way."""
 
@@ -99,6 +100,17 @@ class Journeys:
         return report.outcome
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+        """Say which fixture is set up: a server that it starts is called by its name."""
+        before, self._fixture = self._fixture, _name(fixturedef)
+        self._tell("fixture", name=self._fixture, at=time.monotonic())
+        try:
+            return (yield)
+        finally:
+            self._fixture = before
+            self._tell("fixture", name=before, at=time.monotonic())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -109,11 +121,11 @@ class Journeys:
 
     # What entries tell
 
-    def entered(self, what: str) -> None:
-        """Say that the application begins to handle a request."""
+    def entered(self, what: str, port: int) -> None:
+        """Say that the application begins to handle a request; `port`: where it listens, 0 for nowhere."""
         self._logged = None
         if self._calling:
-            self._tell("enter", what=what)
+            self._tell("enter", what=what, port=port)
 
     def left(self, status: int | None, error: BaseException | None, at: float, seconds: float, body: str) -> None:
         """Say that it has ended, which began at a moment of `time.monotonic()`."""
@@ -164,6 +176,11 @@ def reseed() -> None:
     if (numpy := sys.modules.get("numpy.random")) is not None:
         with contextlib.suppress(Exception):
             numpy.seed()
+
+
+def _name(fixture: pytest.FixtureDef[Any]) -> str:
+    """Return the name that its author gave to a fixture, empty where pytest has: for setUpClass() and its like."""
+    return "" if fixture.argname.startswith(("_xunit_", "_unittest_")) else fixture.argname
 
 
 def _reason(report: pytest.TestReport) -> str:

@@ -179,6 +179,24 @@ def test_a_local_service_is_called_by_the_variable_that_has_its_address(
     assert next(names(to, "http", b"GET / HTTP/1.1\r\nHost: 127.0.0.1:40000\r\n\r\n")) == usual
 
 
+@pytest.mark.parametrize(
+    ("fixture", "to", "protocol", "usual"),
+    [
+        ("rates", HERE, "http", "rates"),
+        ("fake_tax_rates", HERE, "http", "fake-tax-rates"),
+        ("make_httpserver", HERE, "http", "httpserver"),
+        ("_rates", HERE, "tcp", "rates"),
+        ("rates", Destination("127.0.0.1", 8080), "http", "rates"),
+        ("cache", HERE, "redis", "redis"),
+    ],
+)
+def test_a_service_that_a_fixture_has_started_is_called_like_that(
+    monkeypatch: pytest.MonkeyPatch, fixture: str, to: Destination, protocol: str, usual: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    assert next(names(to, protocol, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", fixture)) == usual
+
+
 def test_the_protocol_names_what_there_is_mostly_one_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"DATABASE_URL": "postgres://127.0.0.1:40000/shop"})
     assert list(names(HERE, "postgres", b""))[:2] == ["postgres", "database"]

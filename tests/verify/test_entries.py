@@ -24,7 +24,7 @@ class Told:
         self.asked: list[str] = []
         self.ended: list[Left] = []
 
-    def entered(self, what: str) -> None:
+    def entered(self, what: str, port: int) -> None:
         self.asked.append(what)
 
     def left(self, status: int | None, error: BaseException | None, at: float, seconds: float, body: str) -> None:
