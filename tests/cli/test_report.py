@@ -31,10 +31,10 @@ def test_a_report_says_what_happened(run: Start, tmp_path: Path, reserve: Callab
         cache = redis.Redis(*process.address("cache"), single_connection_client=True)
         assert cache.set("key", "x" * 1000)
         with (
-            socket.create_connection(process.address("dead"), timeout=DEADLINE) as link,
             pytest.raises(ConnectionError),
+            socket.create_connection(process.address("dead"), timeout=DEADLINE) as link,
         ):
-            link.recv(1)
+            link.recv(1)  # where connect() was not told already
         client.heal_one("cache", "latency")
         client.inject("dead", "noop")
         client.add("short", "127.0.0.1:1")

@@ -74,7 +74,13 @@ class World:
         if proxy.address.path:
             reader, writer = await asyncio.open_unix_connection(proxy.address.path)
         else:
-            reader, writer = await asyncio.open_connection(proxy.address.host, proxy.address.port)
+            try:
+                reader, writer = await asyncio.open_connection(proxy.address.host, proxy.address.port)
+            except ConnectionResetError as error:  # it came before this had returned: whoever reads hears of it
+                ours, theirs = socket.socketpair()
+                theirs.close()
+                reader, writer = await asyncio.open_connection(sock=ours)
+                reader.set_exception(error)
         self.writers.append(writer)
         return reader, writer
 

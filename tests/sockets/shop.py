@@ -14,8 +14,9 @@ ELSEWHERE = {"fault": "http.status", "status": 503, "match": {"path": "/never"}}
 class Phone:
     """A client on a bare socket, which hears how its link ends."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, reset: ConnectionResetError | None = None) -> None:
         self.sock = sock
+        self.reset = reset
         self.loop = asyncio.get_running_loop()
         self.heard = b""
 
@@ -23,6 +24,8 @@ class Phone:
         await self.loop.sock_sendall(self.sock, data)
 
     async def _more(self) -> bytes:
+        if self.reset is not None:
+            raise self.reset
         data = await self.loop.sock_recv(self.sock, 65536)
         self.heard += data
         return data
@@ -63,7 +66,10 @@ async def dial(world, proxy) -> Phone:
     sock = socket.socket()
     world.sockets.append(sock)
     sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, (proxy.address.host, proxy.address.port))
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, (proxy.address.host, proxy.address.port))
+    except ConnectionResetError as error:  # as late as that: whoever reads hears of it
+        return Phone(sock, error)
     return Phone(sock)
 
 

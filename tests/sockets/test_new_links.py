@@ -424,8 +424,8 @@ async def test_a_silent_cut_is_noticed_by_nobody_until_it_is_healed(world: World
 async def test_a_link_lives_no_longer_than_it_may(world: World) -> None:
     proxy = await world.proxy()
     proxy.inject(spec("max_lifetime:200ms"))
-    reader, writer = await world.connect(proxy)
     began, count = asyncio.get_running_loop().time(), 0
+    reader, writer = await world.connect(proxy)
     with contextlib.suppress(ConnectionError):  # a write meets what is closed
         while not reader.at_eof():
             writer.write(b"x")

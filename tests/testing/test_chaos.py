@@ -534,7 +534,8 @@ def test_a_short_import_brings_nothing_heavy() -> None:
         print(sorted(name for name in sys.modules if name.startswith("brownout.")))
     """)
     assert (code, err) == (0, "")
-    assert out == "['brownout.testing', 'brownout.testing.plugin', 'brownout.testing.pytest_session']\n"
+    ours = ["testing", "testing.plugin", "testing.pytest_session", "wire", "wire.lazily"]
+    assert out == f"{[f'brownout.{name}' for name in ours]}\n"
 
 
 # A running Brownout

@@ -89,7 +89,8 @@ import sys, threading
 def test_it():
     assert [thread.name for thread in threading.enumerate() if thread.name == "brownout"] == []
     loaded = sorted(name for name in sys.modules if name.startswith("brownout."))
-    assert loaded == ["brownout.testing", "brownout.testing.plugin", "brownout.testing.pytest_session"]
+    ours = ["testing", "testing.plugin", "testing.pytest_session", "wire", "wire.lazily"]
+    assert loaded == [f"brownout.{name}" for name in ours]
 """,
     )
     result.assert_outcomes(passed=1)
