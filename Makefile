@@ -7,6 +7,9 @@ BIN := .venv/bin
 ROOMS := $(patsubst %/__init__.py,%,$(wildcard */__init__.py))
 QUICK := tests/faults tests/proxy tests/wire tests/configs tests/control
 
+# The tests start some thousand processes, each of which would compile what it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo quick test docs site lint bench clean
 
 demo: .venv/.base
