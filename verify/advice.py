@@ -87,7 +87,7 @@ def advice(cell: Cell) -> str:
                 )
             return (
                 f"The service cannot answer without {name}. {what}{at}, and return a cached or a partial answer. If "
-                "this answer is intended, let the test accept it, or declare it under verify.expect in verify's file."
+                f"this is intended, say so in a file: `verify: {{expect: {{{name}/{cell.failure}: unavailable}}}}`."
                 f"{long}"
             )
         case "vacuous":

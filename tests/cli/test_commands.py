@@ -73,7 +73,7 @@ def test_json_is_what_the_api_answers(brownout: Brownout) -> None:
     assert json.loads(brownout.says("proxy", "rm", "b", "--json")) == {"removed": "b"}
     status = json.loads(brownout.says("status", "--json"))
     proxies = status.pop("proxies")
-    assert status == {"api": brownout.api, "version": "0.1.0", "pid": brownout.process.process.pid, "seed": 7}
+    assert status == {"api": brownout.api, "version": "0.2.0", "pid": brownout.process.process.pid, "seed": 7}
     assert [(proxy["name"], proxy["address"]) for proxy in proxies] == [("echo", where(brownout))]
 
 
@@ -92,7 +92,7 @@ def test_proxies_come_and_go(brownout: Brownout, reserve: Callable[[], str]) -> 
 
 def test_status_shows_what_there_is_and_what_to_do(brownout: Brownout) -> None:
     echo = f"{where(brownout)} -> tcp://{brownout.upstream}"
-    head = f"Brownout 0.1.0 at {brownout.api}, seed 7\n\n"
+    head = f"Brownout 0.2.0 at {brownout.api}, seed 7\n\n"
     width = max(len(echo), len("LISTEN -> UPSTREAM"))
     assert brownout.says("status") == (
         f"{head}PROXY  {'LISTEN -> UPSTREAM':{width}}  CONNECTIONS  TURNS  SENT  RECEIVED\n"
@@ -196,9 +196,9 @@ def test_no_brownout_is_said_with_what_to_do(reserve: Callable[[], str]) -> None
 
 
 def test_version() -> None:
-    assert command("--version").stdout == "brownout 0.1.0\n"
-    assert command("version").stdout.startswith("brownout 0.1.0 (Python 3.")
-    assert json.loads(command("version", "--json").stdout)["version"] == "0.1.0"
+    assert command("--version").stdout == "brownout 0.2.0\n"
+    assert command("version").stdout.startswith("brownout 0.2.0 (Python 3.")
+    assert json.loads(command("version", "--json").stdout)["version"] == "0.2.0"
 
 
 def test_faults_lists_and_explains() -> None:

@@ -73,7 +73,7 @@ def document(cells: Sequence[Cell], **more: Any) -> Document:
     ]
     given: dict[str, Any] = {
         "schema": SCHEMA,
-        "brownout": "0.1.0",
+        "brownout": "0.2.0",
         "seed": 7,
         "level": "smoke",
         "command": command,

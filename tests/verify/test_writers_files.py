@@ -87,7 +87,7 @@ def test_junit_says_with_which_seed_and_version() -> None:
     assert {each.name: each.value for each in suite.properties()} == {
         "seed": "7",
         "level": "smoke",
-        "brownout": "0.1.0",
+        "brownout": "0.2.0",
     }
 
 

@@ -92,7 +92,7 @@ not tried (1): it reaches nothing: tests/test_shop.py::test_sum
 5 cells in 61 s: 1 hung, 1 doubled, 1 failed, 1 resilient, 1 vacuous
 3 tests x 5 failures = 15 combinations; in 10 of them the test does not use
 what fails
-level smoke, seed 7, brownout 0.1.0
+level smoke, seed 7, brownout 0.2.0
 """
 
 
@@ -283,7 +283,7 @@ def test_a_run_that_ended_early_says_so() -> None:
         "no findings in 2 cells",
         "2 cells in 61 s: 1 resilient, 1 not run",
         "ended by SIGINT before all was done",
-        "level smoke, seed 7, brownout 0.1.0",
+        "level smoke, seed 7, brownout 0.2.0",
     ]
 
 
