@@ -48,6 +48,7 @@ from .signals import Signals
 from .verify_progress import is_colored, on_stderr
 
 SURVIVED, NOT_SURVIVED, WRONG, UNPROVEN = 0, 1, 2, 3
+_ELSEWHERE = "activate the environment in which the tests run, or name its Python: -- .venv/bin/python -m pytest"
 _TAIL = 4000
 _PAUSE, _RARELY = 2.0, 50
 """Seconds between two times at which an unfinished report is written, and how often as long as that takes at least."""
@@ -247,8 +248,10 @@ def _echo(line: str, color: bool) -> None:
 def _failed(asked: Asked, error: BrownoutError | OSError) -> int:
     if isinstance(error, OSError):
         name = asked.setting.plan.command[0] if asked.setting.plan.command else "verify"
-        error = BrownoutError(f"{name}: cannot be run: {error.strerror or error}")
-        errors.show(error)
+        if isinstance(error, FileNotFoundError):
+            errors.show(BrownoutError(f"{name}: command not found", _ELSEWHERE))
+        else:
+            errors.show(BrownoutError(f"{name}: cannot be run: {error.strerror or error}"))
         return WRONG
     if isinstance(error, RedError):
         _show_output(asked.setting.plan.output)
