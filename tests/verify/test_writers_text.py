@@ -75,9 +75,8 @@ Dependencies
    evidence: redis refused (hit 3 times): GET /search 503 after 1.2 s, the test
              failed; healthy again: GET /search 200 after 4 ms, the test passed
    fix:      The service cannot answer without redis. Catch the error, and
-             return a cached or a partial answer. If this answer is intended,
-             let the test accept it, or declare it under verify.expect in
-             verify's file.
+             return a cached or a partial answer. If this is intended, say so
+             in a file: `verify: {expect: {redis/refused: unavailable}}`.
    repeat:   brownout verify --seed 7 --only redis/refused/tests/test_shop.py::test_search -- pytest tests
 
 What the service does as a client of its dependencies, see docs/verdicts.md
