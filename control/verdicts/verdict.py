@@ -38,14 +38,18 @@ class Seen(NamedTuple):
         requests = [each for each in self.requests or () if meant.fits(Process(0, each.caller))]
         return self._replace(connections=connections, requests=None if self.requests is None else requests)
 
-    def operations(self, idempotent: Iterable[str]) -> list[Operation]:
-        """Return the logical operations, as far as their times are known; `idempotent` as in [of_requests]."""
+    def operations(self, idempotent: Iterable[str], told: int | None) -> list[Operation]:
+        """Return the logical operations, as far as their times are known; `idempotent` as in [of_requests].
+
+        Where no connection came to a request, each is an attempt if it is told how many operations there are: else five
+        of them may be five calls.
+        """
         held = {
             each.number
             for each in self.connections
             if each.sent > LIMITS.early and self.holding.intersection(each.faults)
         }
-        if self.requests is None:
+        if self.requests is None or (told is not None and not self.requests):
             return of_connections(each for each in self.connections if each.number not in held)
         return of_requests((each for each in self.requests if each.connection not in held), idempotent)
 
@@ -76,8 +80,8 @@ def _counted(same: list[Finding]) -> Finding:
 
 
 def _findings(seen: Seen, expected: Expectations) -> Iterator[Finding]:
-    operations = seen.operations(expected.idempotent)
     told = expected.operations
+    operations = seen.operations(expected.idempotent, told)
     calls = 1 if told is None else max(1, 1 + told - len(operations))
     counted = [(each, calls + each.shared) for each in operations]  # an attempt of another client is like another call
     bounded = [found for each, count in counted for found in retries.bounded(each, expected.max_attempts, count)]

@@ -372,3 +372,11 @@ def test_what_is_expected_of_one_caller_is_expected_of_no_other() -> None:
     assert findings(seen, Expectations(max_attempts=3))
     assert findings(seen, Expectations(max_attempts=3, caller="psql"))
     assert findings(seen, Expectations(max_attempts=3, caller="orders")) == []
+
+
+def test_where_nobody_came_to_a_request_connections_are_attempts_if_it_is_told_how_many_there_were() -> None:
+    times = [100.0 + number / 100 for number in range(40)]
+    views = [connection(began=at, seconds=0.0, opened=False, end="dial_refused") for at in times]
+    seen = Seen([], observations.connections(views))
+    assert {each.rule for each in findings(seen, Expectations(operations=1))} == {"back-off", "bounded-attempts"}
+    assert findings(seen, Expectations()) == [], "forty calls, each of another thing"
