@@ -44,7 +44,7 @@ bench: .venv/.test
 	$(BIN)/python -m pip install --quiet --upgrade "pip >= 25.1"
 
 .venv/.base: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	PYTHONWARNINGS="ignore:Editable installation" $(BIN)/python -m pip install --quiet --editable ".[demo]"
 	touch $@
 
 .venv/.test: .venv/.base

@@ -18,11 +18,12 @@ SERVERS = {
     "mongod", "mosquitto", "mysqld", "nats-server", "postgres", "redis-server", "valkey-server", "vault",
 }  # fmt: skip
 """Programs that are dependencies also where the command itself has started them."""
-_BROWSERS = {
-    "chrome", "chrome-headless-shell", "chromedriver", "chromium", "firefox", "firefox-esr", "geckodriver",
-    "headless_shell", "minibrowser", "msedge", "msedgedriver", "webkitnetworkprocess",
+_IN_FRONT = {
+    "apache2", "caddy", "chrome", "chrome-headless-shell", "chromedriver", "chromium", "envoy", "firefox", "firefox-esr",
+    "geckodriver", "haproxy", "headless_shell", "httpd", "minibrowser", "msedge", "msedgedriver", "nginx", "traefik",
+    "webkitnetworkprocess",
 }  # fmt: skip
-"""Programs by which tests use the application, as if they were its users."""
+"""Browsers and reverse proxies, by which tests use the application: what they connect to is no dependency of it."""
 _CARRY = Route("carry")
 PASS = Route("pass")
 
@@ -71,7 +72,7 @@ class Routes:
         if not tested.process:
             return False
         if (process := process_of(thread)) != tested.process:
-            return Process(process).program.lower() not in _BROWSERS
+            return Process(process).program.lower() not in _IN_FRONT
         if tested.handles:
             return to.port != tested.port
         own = self._tests_own[1]

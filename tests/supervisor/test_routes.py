@@ -94,8 +94,10 @@ def test_what_tests_have_started_is_broken_for_the_application_alone(running: Ru
     assert running.how(thread) == "carry", "another run may have given the port to something else"
 
 
-@pytest.mark.parametrize(("name", "how"), [("service", "carry"), ("chromium", "pass"), ("geckodriver", "pass")])
-def test_another_process_is_the_application_unless_it_is_a_browser(
+@pytest.mark.parametrize(
+    ("name", "how"), [("service", "carry"), ("chromium", "pass"), ("geckodriver", "pass"), ("nginx", "pass")]
+)
+def test_another_process_is_the_application_unless_it_stands_in_front(
     running: Run, tmp_path: Path, name: str, how: str
 ) -> None:
     with started(tmp_path, name) as process:
