@@ -19,9 +19,9 @@ SERVERS = {
 }  # fmt: skip
 """Programs that are dependencies also where the command itself has started them."""
 _IN_FRONT = {
-    "apache2", "caddy", "chrome", "chrome-headless-shell", "chromedriver", "chromium", "envoy", "firefox", "firefox-esr",
-    "geckodriver", "haproxy", "headless_shell", "httpd", "minibrowser", "msedge", "msedgedriver", "nginx", "traefik",
-    "webkitnetworkprocess",
+    "apache2", "caddy", "chrome", "chrome-headless-shell", "chromedriver", "chromium", "envoy", "firefox",
+    "firefox-esr", "geckodriver", "haproxy", "headless_shell", "httpd", "minibrowser", "msedge", "msedgedriver",
+    "nginx", "traefik", "webkitnetworkprocess",
 }  # fmt: skip
 """Browsers and reverse proxies, by which tests use the application: what they connect to is no dependency of it."""
 _CARRY = Route("carry")
