@@ -29,26 +29,26 @@ _CELL_TIMEOUT = "15s"
     type=click.Choice(["smoke", "full"]),
     default=_LEVEL,
     show_default=True,
-    help="One failure of each kind, or all that there are for a protocol, on each operation by itself.",
+    help="smoke: one failure of each kind. full: all that there are for the protocol, on each operation.",
 )
 @click.option(
     "--only",
     "only",
     multiple=True,
     metavar="GLOB",
-    help="Only these: a dependency, a failure, a test, or DEPENDENCY/FAILURE/TEST.",
+    help="Run only these cells: a dependency, a failure, a test, or DEPENDENCY/FAILURE/TEST.",
 )
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="How many cells to run at a time.")
 @click.option("--seed", type=int, metavar="N", help="Random seed (default: drawn; always printed).")
-@click.option("--report-dir", metavar="DIR", help="Write the report there, and what the command wrote.")
+@click.option("--report-dir", metavar="DIR", help="Write the report to DIR, with the output of the command.")
 @click.option(
-    "--baseline", metavar="FILE", help="Fail on what is worse than in this verify.json of an earlier run, alone."
+    "--baseline", metavar="FILE", help="Fail only on what is worse than in FILE, the verify.json of an earlier run."
 )
-@click.option("--history", metavar="DIR", help="Keep the run there, and show how the cells fared in earlier ones.")
+@click.option("--history", metavar="DIR", help="Store the run in DIR, and show how the cells fared in earlier runs.")
 @click.option(
-    "--resume", is_flag=True, help="Continue the run whose report is in DIR; its finished cells are not run again."
+    "--resume", is_flag=True, help="Continue the run whose report is in --report-dir, without its finished cells."
 )
-@click.option("--budget", metavar="DURATION", help="How long all of it may take; what is left out is listed.")
+@click.option("--budget", metavar="DURATION", help="End after this time, and list the cells that were left out.")
 @click.option(
     "--cell-timeout",
     default=_CELL_TIMEOUT,
@@ -56,9 +56,7 @@ _CELL_TIMEOUT = "15s"
     metavar="DURATION",
     help="How much longer than healthy a test may take while a dependency hangs.",
 )
-@click.option(
-    "--not", "spared", multiple=True, metavar="GLOB", help="Leave alone what matches, as HOST:PORT or *:5432."
-)
+@click.option("--not", "spared", multiple=True, metavar="GLOB", help="Never break what matches: HOST:PORT or *:5432.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def verify(
     file: str | None,

@@ -27,8 +27,8 @@ QUIET = 30.0
 _PERIOD = 0.5
 _PHASES: Mapping[str, str] = {
     "starting": "starting the command",
-    "healthy": "healthy ({}): nothing is broken, and it is seen what each test uses",
-    "alone": "alone ({}): each test that uses something, by itself and twice, still with nothing broken",
+    "healthy": "healthy ({}): all tests run with nothing broken, to see what each one uses",
+    "alone": "alone ({}): each test that uses something runs twice by itself, still with nothing broken",
     "cells": "cells ({}): each test under each failure of what it uses",
 }
 _LABEL = 48

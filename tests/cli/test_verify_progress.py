@@ -139,7 +139,7 @@ def test_nothing_is_drawn_where_the_screen_is_the_shells() -> None:
     paper.foreground = False
     progress.phase("healthy", 4)
     progress.step("a::x")
-    assert paper.written == "healthy (4): nothing is broken, and it is seen what each test uses\n"
+    assert paper.written == "healthy (4): all tests run with nothing broken, to see what each one uses\n"
 
 
 def test_a_log_hears_what_runs_every_30_s() -> None:
