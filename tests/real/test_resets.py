@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 LENGTHS = [1, 1000, 65_536, 1_000_000, 4_000_000]
 PLENTY = 16 * 2**20
-"""More than all buffers on the way take: who sends this to somebody who does not read is held back."""
+"""More than is on its way at a time, usually."""
+BUFFERS = 128 * 2**20
+"""More than all buffers on the way take, with tcp_rmem of 32 MB as well: who sends this to nobody is held back."""
 
 Ends = tuple[socket.socket, socket.socket]
 
@@ -82,9 +84,9 @@ def fill(sock: socket.socket) -> None:
     sock.settimeout(0.5)
     sent = 0
     with contextlib.suppress(TimeoutError):
-        while sent < PLENTY:
+        while sent < BUFFERS:
             sent += sock.send(bytes(65_536))
-    assert sent < PLENTY, "the sender was not held back"
+    assert sent < BUFFERS, "the sender was not held back"
     sock.settimeout(PATIENCE)
 
 
