@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .document import Attempt, Cell
+from .oracle import AND_TEST
 
 _RETRIES = 3
 """The number of attempts from which on they are what takes the time."""
@@ -76,9 +77,10 @@ def advice(cell: Cell) -> str:
                 "every attempt, or do not retry."
             )
         case "failed":
-            at = f" at {cell.place}" if cell.place is not None else ""
-            unread = _CONTENT_ERROR.search(cell.why) or (cell.failure in _CONTENT and not _CONNECTION.search(cell.why))
-            what = "Check the reply before it is used" if unread else "Catch the error"
+            at = f" at {cell.place}" if cell.place is not None and not _in_test(cell) else ""
+            said = cell.why.partition(AND_TEST)[0]
+            unread = _CONTENT_ERROR.search(said) or (cell.failure in _CONTENT and not _CONNECTION.search(said))
+            what = "Check the reply before it is used" if unread and at else "Catch the error"
             tried, spent = _attempts(cell), _spent(cell)
             long = ""
             if tried >= _RETRIES and spent >= _LONG:
@@ -103,6 +105,11 @@ def advice(cell: Cell) -> str:
         case "not run":
             return "Give the run more time with --budget, or go on with it: --resume."
     return ""
+
+
+def _in_test(cell: Cell) -> bool:
+    """Say whether the line of a cell is where its test noticed."""
+    return bool(cell.calls) and cell.calls[0].by == "test" and cell.calls[0].place == cell.place
 
 
 def _kept(cell: Cell, connection: str, answer: str) -> str:

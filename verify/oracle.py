@@ -23,6 +23,10 @@ FAILURES = 3
 SURVIVED: tuple[State, ...] = ("resilient", "degraded")
 _STACKS = 2000
 """How many characters of the stacks of all threads are kept: what was called last stands first."""
+AND_TEST = ", and the test failed: "
+"""What stands between the words of a service and those of its test."""
+_LOG = 4000
+"""How many characters of what was logged are kept, the last ones."""
 _GRACEFUL = 500
 """The first status that a service is not to answer, whatever its dependencies do."""
 
@@ -196,8 +200,11 @@ def _red(first: CallSeen, healthy: Healthy, *, beside: bool) -> Verdict:
             f"the service answered as when healthy, and the test failed for another reason: {said}",
             place,
         )
+    if first.printed is not None:
+        printed = f"the service printed {_exception(first.printed)}"
+        return Verdict("failed", f"{printed}{AND_TEST}{said}", place_of(first.printed))
     if first.call.failure is not None and first.call.failure["type"] == "AssertionError":
-        return Verdict("failed", f"the service answered something else than when healthy: {said}", place, "degraded")
+        return Verdict("failed", f"the service gave another answer than when healthy: {said}", place, "degraded")
     if beside:
         return Verdict("failed", f"the service did not answer as when healthy: {said}", place)
     return Verdict("inconclusive", f"the test's own code failed: {said}", place)
@@ -271,7 +278,8 @@ def _why(call: CallSeen) -> str:
 
 
 def _where(call: CallSeen) -> Place | None:
-    failure = _failure(call) or (None if call.call is None else call.call.failure)
+    theirs = None if call.answered else call.printed
+    failure = theirs or _failure(call) or (None if call.call is None else call.call.failure)
     return None if failure is None else place_of(failure)
 
 
@@ -330,10 +338,10 @@ def _call(call: CallSeen, ran: Ran, watch: Watch) -> Call:
         seconds=call.call.seconds,
         error=_said(call.call),
         place=None if failure is None else place_of(failure),
-        by=_whose(call.call),
+        by=_whose(call.call) if call.printed is None else "application",
         answers=answers,
         shown="" if failure is None else failure["shown"],
-        log=call.call.log,
+        log=call.log[-_LOG:],
         at=at,
     )
 

@@ -1,4 +1,4 @@
-"""The exception whose traceback a command has printed."""
+"""The exception whose traceback a command, or a process beside the tests, has printed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ async def printed(stage: Stage, project: Project, since: int, within: float = 0.
     """Return the last one, waiting up to `within` seconds for it; `since` is the size of the output before."""
     until = time.monotonic() + within
     while True:
-        text = stage.printed_since(since)
-        said, frame = project.printed(text)
-        if said:
-            name, _, rest = said.partition(": ")
-            frames = [] if frame is None else [frame]
-            return Failure(
-                type=name.rpartition(".")[2], text=rest, frames=frames, libraries=[], handed="", shown=tail(text)
-            )
-        if time.monotonic() >= until:
-            return None
+        found = read(project, stage.printed_since(since))
+        if found is not None or time.monotonic() >= until:
+            return found
         await asyncio.sleep(_MOMENT)
+
+
+def read(project: Project, text: str) -> Failure | None:
+    """Return the last one of a text."""
+    said, frame = project.printed(text)
+    if not said:
+        return None
+    name, _, rest = said.partition(": ")
+    frames = [] if frame is None else [frame]
+    return Failure(type=name.rpartition(".")[2], text=rest, frames=frames, libraries=[], handed="", shown=tail(text))

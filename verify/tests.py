@@ -16,6 +16,7 @@ from .known import Known, NoTestsError, NothingFoundError, Progress, RedError, W
 from .lane import Lane
 from .oracle import Healthy
 from .plan import Journeyed, Planned, may_be_wanted
+from .printed import read
 from .stage import Ran, Session
 from .timeline import timeline
 from .watch import Answered, Seen, Traffic, Watch
@@ -207,13 +208,18 @@ class Tests:
         def judge(fleet: Fleet) -> None:
             times.append(timeline(watches[0], cell.breaking))
             if cell.dependency in fleet.proxies:
-                asked = usual.inside.get(cell.dependency, Traffic()).requests
+                asked = usual.inside.get(cell.dependency, Traffic()).trips
                 expected, since, until = Expectations(operations=asked or None), watches[0].began, watches[0].until
                 views = judged(fleet, expected, proxy=cell.dependency, since=since, until=until)
                 found.extend(Judged(each["rule"], each["level"], each["text"], each["evidence"]) for each in views)
 
         ran = await lane.run([cell.journey], watched, calls=2, red=2, ended=judge)
         watch = watches[0]
+        for call in watch.seen[-1].calls if watch.seen else ():
+            found_there = read(self._known.project, call.log)
+            call.printed = (
+                found_there if found_there and not all(each["test"] for each in found_there["frames"]) else None
+            )
         healthy = self._known.healthy[cell.journey]
         verdict = oracle.judge(watch, ran, healthy, cell.dependency, found)
         if verdict.state in oracle.SURVIVED and oracle.may_leak(watch.seen[-1], healthy):

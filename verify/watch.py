@@ -142,6 +142,8 @@ class CallSeen:
         self.answered: list[Answered] = []
         self.open: dict[str, int] = {}
         """How many connections to each dependency were open when the call ended."""
+        self.printed: Mapping[str, Any] | None = None
+        """The exception of the application whose traceback was printed meanwhile, as by a service beside the test."""
         self.inside: dict[str, Traffic] = {}
         """What went to each dependency while the application handled a request, or in all of it where none is known."""
 
@@ -149,6 +151,11 @@ class CallSeen:
     def green(self) -> bool:
         """Whether set-up and call passed."""
         return self.setup is not None and self.call is not None and self.call.outcome == "passed"
+
+    @property
+    def log(self) -> str:
+        """What was logged and printed in the call, and after it until its fixtures were gone: a service may be late."""
+        return "\n".join(phase.log for phase in (self.call, self.teardown) if phase is not None and phase.log)
 
 
 class Seen:

@@ -95,6 +95,7 @@ class Interception:
         self.lost = False
         self._tested = UnderTest()
         self._fixtures: list[tuple[float, str]] = []
+        self._set_up: dict[Proxy, float] = {}
 
     async def open(self) -> None:
         """Let connections in, and learn the addresses of the proxies' upstreams. Raises InterceptError."""
@@ -128,9 +129,9 @@ class Interception:
         """Take which fixture is set up since a moment of `time.monotonic()`, empty for none: it may start servers."""
         self._fixtures.append((since, name))
 
-    def _fixture(self, at: float) -> str:
-        """Return the one that was set up at a moment."""
-        return next((name for since, name in reversed(self._fixtures) if since <= at), "")
+    def _fixture(self, at: float) -> tuple[float, str]:
+        """Return the one that was set up at a moment, and since when."""
+        return next((each for each in reversed(self._fixtures) if each[0] <= at), (0.0, ""))
 
     # What the supervisor says
 
@@ -193,7 +194,7 @@ class Interception:
                 newcomer.close()
                 return
             await self._look_up_again(to)
-            met = self._find(to) or await self._become(to, words, self._fixture(newcomer.since))
+            met = self._find(to) or await self._become(to, words, newcomer.since)
         except Exception as error:  # nobody is to wait for a mistake of ours
             self.unseen.setdefault("error", set()).add(f"{to.endpoint}: {error}")
             newcomer.close()
@@ -206,16 +207,21 @@ class Interception:
             else:
                 _bring(arrival, met)
 
-    async def _become(self, to: Destination, words: Words, fixture: str) -> Met:
+    async def _become(self, to: Destination, words: Words, since: float) -> Met:
         protocol = naming.protocol_of(words.client, words.server)
         upstream = Address.upstream(naming.url(to, protocol))
         if len(self._learnt) < MOST:
+            set_up, fixture = self._fixture(since)
             usual, *more = naming.names(to, protocol, words.client, fixture)
+            for each in tuple(self._learnt):  # what the fixture made before: who forgot to close it does not use it
+                if fixture and comes_from(each.name, usual) and self._set_up.get(each, set_up) < set_up:
+                    await self._forget(each)
             there = self._was_there(upstream)
             others = {
                 name for name, at in self.forgotten.items() if (there and at != upstream) or not comes_from(name, usual)
             }
             proxy = await self._fleet.meet([usual, *more], upstream, others)
+            self._set_up[proxy] = set_up
         else:
             proxy = await self._shared(upstream)
         self._learnt.add(proxy)
@@ -248,13 +254,16 @@ class Interception:
         self._listening, self._looked_at = listening, time.time()
         for proxy in tuple(self._learnt):
             at = proxy.upstream
-            if not self._is_there(proxy) or not is_gone(at, listening):
-                continue
-            self._learnt.discard(proxy)
-            self.forgotten[proxy.name] = at
-            self._met = {to: met for to, met in self._met.items() if met.proxy is not proxy}
-            await self._fleet.remove(proxy.name)
-            self._fleet.expect(proxy.name)
+            if self._is_there(proxy) and is_gone(at, listening):
+                await self._forget(proxy)
+
+    async def _forget(self, proxy: Proxy) -> None:
+        self._learnt.discard(proxy)
+        self._set_up.pop(proxy, None)
+        self.forgotten[proxy.name] = proxy.upstream
+        self._met = {to: met for to, met in self._met.items() if met.proxy is not proxy}
+        await self._fleet.remove(proxy.name)
+        self._fleet.expect(proxy.name)
 
     def _was_there(self, at: Address) -> bool:
         """Say whether something listened there before the last call of `forget_gone`."""

@@ -21,7 +21,8 @@ from .entries import Entries
 from .handed import handed
 from .traces import Project
 
-_LOG = 4000
+_LOG = 16_000
+"""How many characters of what was logged and printed in a phase are told, the last ones: a traceback has some."""
 
 
 class Journeys:
@@ -68,6 +69,7 @@ class Journeys:
             self._phase(item, "teardown", nextitem=None if cold else item.parent if calls else after)
 
     def _call(self, item: pytest.Item) -> bool:
+        item._report_sections.clear()  # else what was logged in the call before is told again
         if (outcome := self._phase(item, "setup")) != "passed":
             return outcome == "skipped"
         self._entries.wrap()

@@ -23,6 +23,12 @@ SHOP = """
         finally:
             link.close()
 
+    def pay(payments):
+        try:
+            return ask(payments, "/pay")
+        except OSError as error:
+            raise LookupError("no payments") from error
+
     def price(rates):
         try:
             return ask(rates, "/rate")
@@ -31,7 +37,7 @@ SHOP = """
 
     def shop(payments, rates):
         def app(environ, start):
-            body = json.dumps(ask(payments, "/pay") if environ["PATH_INFO"] == "/pay" else price(rates)).encode()
+            body = json.dumps(pay(payments) if environ["PATH_INFO"] == "/pay" else price(rates)).encode()
             start("200 OK", [("Content-Length", str(len(body)))])
             return [body]
         return app
@@ -55,7 +61,6 @@ CONFTEST = """
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
-        server.server_close()
 
     def one(environ, start):
         start("200 OK", [("Content-Length", "1")])
@@ -91,7 +96,11 @@ CALLED = """
     def test_price_called(make_payments, fake_rates): assert Client(shop(make_payments, fake_rates)).get("/price").text == "1"
 """
 ASKED = """
-    from shop import ask
+    import json, urllib.request
+
+    def ask(where, path):
+        with urllib.request.urlopen(f"http://{{where}}{{path}}", timeout=20) as reply:
+            return json.loads(reply.read())
 
     def test_pay_{where}({where}): assert ask({where}, "/pay") == 1
     def test_price_{where}({where}): assert ask({where}, "/price") == 1
@@ -151,3 +160,18 @@ def test_a_service_of_a_test_itself_is_one_as_well_and_its_application_is_none(r
     assert {key: state for key, state in ran.states.items() if key[2].endswith("aiohttp")} == {
         ("http", "refused", "test_pay_aiohttp"): "failed",
     }
+
+
+@pytest.mark.parametrize("kind", ["thread", "process"])
+def test_a_service_beside_the_tests_is_read_for_the_line_at_which_it_failed(ran: Verified, kind: str) -> None:
+    cell = ran.cell("payments", "refused", f"test_pay_{kind}")
+    assert cell["why"].startswith("the service printed LookupError: ")
+    assert cell["why"].endswith(", and the test failed: HTTPError: HTTP Error 500: Internal Server Error")
+    assert (cell["place"]["file"], cell["place"]["function"]) == ("shop.py", "pay")
+    broken, well = cell["calls"]
+    assert "Traceback" in broken["log"]
+    assert well["log"] == ""
+
+
+def test_a_server_that_nobody_closed_is_followed_by_that_of_the_next_test(ran: Verified) -> None:
+    assert sorted(each["name"] for each in ran.document["dependencies"]) == ["fake-rates", "http", "payments"]
