@@ -34,6 +34,7 @@ def compare(before: Document, cells: Sequence[Cell], only: Sequence[str]) -> Com
         better=tuple(each for each in changed if each.now not in UNPROVEN and _rank(each.now) > _rank(each.before)),
         unshown=tuple(each for each in changed if each.now in UNPROVEN and each.before not in ("", *UNPROVEN)),
         gone=tuple(Change(key, state, "") for key, state in old.items() if key not in new and wanted(only, *key)),
+        reduced=tuple(each for each in changed if (each.before, each.now) == ("resilient", "degraded")),
     )
 
 

@@ -240,7 +240,7 @@ class Compared(msgspec.Struct, frozen=True):
     """How a run differs from an earlier one, its baseline, which began at `began`.
 
     `unshown`: cells that said something about the service before, and do not any more. `gone`: there is no such cell
-    any more, though this run was to have it.
+    any more, though this run was to have it. `reduced`: cells that were resilient, and are degraded now.
     """
 
     began: str
@@ -248,6 +248,7 @@ class Compared(msgspec.Struct, frozen=True):
     better: tuple[Change, ...]
     unshown: tuple[Change, ...]
     gone: tuple[Change, ...]
+    reduced: tuple[Change, ...] = ()
 
 
 class Document(msgspec.Struct, frozen=True):

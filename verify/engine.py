@@ -126,7 +126,9 @@ class Engine:
         planned = plan(found, usual, wanted.level, wanted.only, wanted.cell_timeout, self._expected.failures)
         if not planned:
             raise NothingFoundError(
-                "--only means none of the cells" if wanted.only else "no journey reaches a dependency by itself",
+                f"--only {' '.join(wanted.only)} matches no cell"
+                if wanted.only
+                else "no journey reaches a dependency by itself",
                 f"the dependencies are {', '.join(known.dependencies)}"
                 if wanted.only
                 else "--report-dir keeps what was seen",
@@ -135,6 +137,12 @@ class Engine:
             self.cells = taken(self._before, planned)
             self._progress.say(f"{len(self.cells)} of {len(planned)} cells are done, by the report")
         self._plan = planned
+        if not wanted.only and (unused := self._expected.unused(each.key for each in planned)):
+            known.notes.append(
+                f"verify.expect in the file matches no cell with {', '.join(unused)}; the dependencies are "
+                f"{', '.join(known.dependencies)}"
+            )
+            self._progress.say(known.notes[-1])
         left = self._left()
         estimates = [each.estimate(known.usual[each.journey], wanted.cell_timeout) / jobs for each in left]
         self._progress.planned(left, found, estimates)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from ..faults.config.verify_section import Availability, JourneyEntry
-from .document import Cell, Harm
+from .document import Cell, Harm, Key
 
 _ALLOWED: Mapping[Availability, tuple[Harm, ...]] = {
     "available": (),
@@ -31,10 +31,20 @@ class Expected(NamedTuple):
 
     def judged(self, cell: Cell) -> Cell:
         """Return a cell as it stands by what is declared: a failure that may be is no failure."""
-        row = f"{cell.dependency} {cell.operation}".strip()
-        texts = (cell.dependency, row, f"{row}/{cell.failure}", f"{row}/{cell.failure}/{cell.journey}")
-        said = [level for glob, level in self.levels.items() if any(fnmatch.fnmatchcase(text, glob) for text in texts)]
+        said = [level for glob, level in self.levels.items() if _means(glob, cell.key)]
         level: Availability = said[-1] if said else "available"
         if cell.state == "failed" and cell.harm in _ALLOWED[level]:
             return msgspec.structs.replace(cell, state="degraded", why=f"as declared ({level}): {cell.why}")
         return cell
+
+    def unused(self, cells: Iterable[Key]) -> list[str]:
+        """Return the globs of levels that mean none of the cells."""
+        found = list(cells)
+        return [glob for glob in self.levels if not any(_means(glob, key) for key in found)]
+
+
+def _means(glob: str, key: Key) -> bool:
+    dependency, operation, failure, journey = key
+    row = f"{dependency} {operation}".strip()
+    texts = (dependency, row, f"{row}/{failure}", f"{row}/{failure}/{journey}")
+    return any(fnmatch.fnmatchcase(text, glob) for text in texts)

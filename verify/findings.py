@@ -17,6 +17,8 @@ _UNSAFE = "unsafe-repeat"
 """The rule of verdicts by which a cell is `doubled`."""
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")
 """What differs between two texts about the same: ports, addresses in memory, times."""
+_ERROR = re.compile(r"\b\w+(?:Error|Exception|Timeout|Disconnected)\b|returned \d+")
+"""What tells two failures of one line from each other."""
 
 
 class Warned(NamedTuple):
@@ -38,6 +40,30 @@ def causes(cells: Iterable[Cell]) -> list[Cause]:
             found.setdefault(_key(cell), []).append(cell)
     grouped = [_cause(each) for each in found.values()]
     return sorted(grouped, key=lambda cause: (WORST_FIRST.index(cause.state), -len(cause.cells)))
+
+
+def also(cause: Cause, cells: Iterable[Cell]) -> list[str]:
+    """Return what was said under the other failures of a finding, where it is another error."""
+    mine, known, found = frozenset(cause.cells), {_error(cause.text)}, []
+    for cell in cells:
+        if cell.key in mine and (error := _error(cell.why)) not in known:
+            known.add(error)
+            found.append(f"{cell.failure}: {cell.why}")
+    return found
+
+
+def inconclusive(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """Return the cells that say nothing, by the reason."""
+    reasons: dict[str, tuple[str, list[Cell]]] = {}
+    for cell in cells:
+        if cell.state == "inconclusive":
+            reasons.setdefault(_VARYING.sub("", cell.why), (cell.why, []))[1].append(cell)
+    return dict(reasons.values())
+
+
+def _error(text: str) -> str:
+    found = _ERROR.search(text)
+    return found[0] if found is not None else _VARYING.sub("", text)
 
 
 def warnings(cells: Iterable[Cell]) -> list[Warned]:

@@ -47,7 +47,7 @@ class Tests:
             )
         tests = [each for each in session.tests if may_be_wanted(self._wanted.only, each)]
         if not tests:
-            found = f"{len(session.tests)} tests, and --only means none of them" if session.tests else "no tests"
+            found = f"{len(session.tests)} tests, and --only matches none of them" if session.tests else "no tests"
             raise NoTestsError(f"the command collects {found}", "brownout verify -- pytest tests")
         self._note_session(session)
         self._progress.phase("healthy", len(tests))

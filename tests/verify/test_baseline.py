@@ -33,7 +33,7 @@ def compared(before: dict[str, str], now: dict[str, str], only: Sequence[str] = 
 def names(found: Compared) -> dict[str, list[tuple[str, str, str]]]:
     return {
         kind: [(" ".join(filter(None, each.cell)), each.before, each.now) for each in getattr(found, kind)]
-        for kind in ("worse", "better", "unshown", "gone")
+        for kind in ("worse", "better", "unshown", "gone", "reduced")
         if getattr(found, kind)
     }
 
@@ -52,7 +52,7 @@ def names(found: Compared) -> dict[str, list[tuple[str, str, str]]]:
         ("resilient", "inconclusive", "unshown"),
         ("hung", "vacuous", "unshown"),
         ("degraded", "not run", "unshown"),
-        ("resilient", "degraded", None),
+        ("resilient", "degraded", "reduced"),
         ("degraded", "resilient", None),
         ("vacuous", "inconclusive", None),
         ("vacuous", "resilient", None),

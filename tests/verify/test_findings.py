@@ -6,7 +6,7 @@ import pytest
 
 from brownout.verify.coverage import coverage
 from brownout.verify.document import Answer, Call, Dependency, Judged, Place, Used
-from brownout.verify.findings import causes, evidence, repeat, took, warnings
+from brownout.verify.findings import also, causes, evidence, inconclusive, repeat, took, warnings
 from brownout.verify.plan import wanted
 
 from .documents import BOUNDED, PLACE, UNSAFE, cell
@@ -28,6 +28,32 @@ def test_cells_with_one_place_are_one_finding() -> None:
         [("hangs", "a::z")],
     ]
     assert [cause.dependency for cause in found] == ["redis", "redis", "db"]
+
+
+def test_other_errors_of_a_finding_are_told_once_each() -> None:
+    cells = [
+        cell("redis refused", "a::x", "failed", why="GET /a raised ConnectionError: refused", place=PLACE),
+        cell("redis refused", "a::y", "failed", why="GET /b raised ConnectionError: refused", place=PLACE),
+        cell("redis hangs", "a::x", "failed", why="GET /a raised TimeoutError: timed out", place=PLACE),
+        cell("redis hangs", "a::y", "failed", why="GET /b raised TimeoutError: timed out", place=PLACE),
+        cell("redis lost", "a::x", "failed", why="GET /a returned 500 (200 when healthy)", place=PLACE),
+        cell("redis lost", "a::z", "failed", why="GET /a raised ValueError: no", place=OTHER),
+    ]
+    assert also(causes(cells)[0], cells) == [
+        "hangs: GET /a raised TimeoutError: timed out",
+        "lost: GET /a returned 500 (200 when healthy)",
+    ]
+
+
+def test_cells_that_say_nothing_are_told_by_their_reason() -> None:
+    cells = [
+        cell("redis slow", "a::x", "inconclusive", why="it failed at 1.2 s"),
+        cell("redis slow", "a::y", "inconclusive", why="it failed at 3.4 s"),
+        cell("redis slow", "a::z", "inconclusive", why="it was skipped"),
+        cell("redis hangs", "a::z", "hung"),
+    ]
+    found = {why: [each.journey for each in mine] for why, mine in inconclusive(cells).items()}
+    assert found == {"it failed at 1.2 s": ["a::x", "a::y"], "it was skipped": ["a::z"]}
 
 
 def test_without_a_place_they_are_one_by_what_was_said_but_for_numbers() -> None:

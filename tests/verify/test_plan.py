@@ -124,3 +124,10 @@ def test_what_a_file_expects_is_no_failure(levels: dict[str, str], harm: str, st
 def test_what_hangs_or_does_not_recover_is_never_expected() -> None:
     cell = Cell("payments", "", "hangs", PAY, "hung", "it hung", 1, 15.0, harm="unavailable")
     assert Expected(levels={"*": "unavailable"}).judged(cell) is cell
+
+
+def test_levels_that_mean_no_cell_are_known() -> None:
+    cells = [("redis", "", "slow", "a::x"), ("pay", "POST /charge", "hangs", "a::y")]
+    used = {"redis": "degraded", "pay POST*/hangs": "degraded", "redis/slow/*::x": "degraded", "*": "degraded"}
+    unused = {"rates": "degraded", "redis/hang": "degraded", "redis/slow/*::y": "degraded"}
+    assert Expected(levels=used | unused).unused(cells) == list(unused)  # type: ignore[arg-type]

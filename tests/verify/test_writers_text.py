@@ -7,7 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from brownout.verify import shown
-from brownout.verify.document import Document, Journey, State
+from brownout.verify.document import Dependency, Document, Journey, State
 from brownout.verify.writers.text import summary
 from brownout.verify.writers.words import worst
 
@@ -79,7 +79,7 @@ Dependencies
              in a file: `verify: {expect: {redis/refused: unavailable}}`.
    repeat:   brownout verify --seed 7 --only redis/refused/tests/test_shop.py::test_search -- pytest tests
 
-What the service does as a client of its dependencies, see docs/verdicts.md
+How the service behaves as a client of its dependencies (docs/verdicts.md)
   warning: redis: the client tried 12 times; at most 10 are expected
     (bounded-attempts, in 2 cells)
     connect: refused at 0.0 s
@@ -311,3 +311,11 @@ def test_the_places_of_findings_are_shown() -> None:
 
 def test_hostile_names_are_all_there() -> None:
     assert sum(line[:2] == "  " and line[2].isdigit() for line in lines(hostile())) == len(HOSTILE)
+
+
+def test_what_says_nothing_is_told_why_and_what_tests_started_has_no_address() -> None:
+    cells = [cell("redis slow", "tests/test_a.py::test_a", "inconclusive", why="it failed by itself")]
+    found = document(cells, dependencies=(Dependency("redis", "redis", "redis://127.0.0.1:51891", started=True),))
+    text = "\n".join(summary(found, 80))
+    assert "Inconclusive, and why\n  redis slow: it failed by itself\n    in tests/test_a.py::test_a\n" in text
+    assert "  redis  redis, started by the tests\n" in text

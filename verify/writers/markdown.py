@@ -120,7 +120,7 @@ def _warnings(document: Document) -> Iterator[str]:
     found = warnings(document.cells)
     if not found:
         return
-    yield from _details(f"What the service does as a client of its dependencies ({len(found)})")
+    yield from _details(f"How the service behaves as a client of its dependencies ({len(found)})")
     for each in found:
         where = f"{each.level} in {many(len(each.cells), 'cell')}"
         yield f"* {where}: {_code(f'{each.dependency}: {each.text}')} ({each.rule})"

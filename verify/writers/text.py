@@ -12,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 
 from ..document import Cause, Cell, Document, State
 from ..failures import failures
-from ..findings import warnings
+from ..findings import also, inconclusive, warnings
 from .matrix import Matrix, Row, field, matrix
 from .words import (
     STATES,
@@ -31,6 +31,10 @@ from .words import (
 
 _FINDINGS = 20
 """How many findings are written out."""
+_OTHERS = 3
+"""How many other errors of a finding are told."""
+_REASONS = 10
+"""How many reasons are told for which cells say nothing."""
 _CHANGES = 20
 """How many cells of a kind are named that are not as they were."""
 _ROWS = 40
@@ -43,7 +47,8 @@ _NARROWEST = 40
 def summary(document: Document, width: int = 80, *, color: bool = False) -> Iterator[str]:
     """Yield the lines, for a terminal with so many columns. Only commands, which are to be copied, may be longer."""
     page = _Page(document, max(_NARROWEST, width) - 1, color)  # a line that fills the last column wraps on some
-    for part in (page.matrix(), page.findings(), page.warnings(), page.compared(), page.notes(), page.left_out()):
+    parts = page.matrix(), page.findings(), page.inconclusive(), page.warnings(), page.compared(), page.notes()
+    for part in (*parts, page.left_out()):
         lines = list(part)
         if lines:
             yield from lines
@@ -88,7 +93,8 @@ class _Page:
         yield from self._heading("Dependencies")
         width = max(cell_len(each.name) for each in self._document.dependencies)
         for each in self._document.dependencies:
-            yield self._cut(f"  {_fit(each.name, width)}  {each.upstream}")
+            where = f"{each.protocol}, started by the tests" if each.started else each.upstream
+            yield self._cut(f"  {_fit(each.name, width)}  {where}")
 
     def _table(self, layout: _Layout) -> Iterator[str]:
         found = layout.matrix
@@ -167,7 +173,10 @@ class _Page:
         head = self._wrapped(f"{cause.state}: {failures_of(cause)}", f"{number}. ", _INDENT)
         yield from (self._paint(line, cause.state, bold=True) for line in head)
         yield from self._wrapped(cause.text, _INDENT)
+        others = also(cause, self._document.cells)
+        more = f"; and {len(others) - _OTHERS} more" if len(others) > _OTHERS else ""
         told = {
+            "also": "; ".join(others[:_OTHERS]) + more,
             f"{noun(self._document)}s": named(journey for *_, journey in cause.cells),
             "seen at": place_of(cause),
             "evidence": cause.evidence,
@@ -179,12 +188,24 @@ class _Page:
         if cause.repeat:
             yield f"{_INDENT}repeat:   {cause.repeat}"
 
+    def inconclusive(self) -> Iterator[str]:
+        """Yield why cells say nothing."""
+        found = list(inconclusive(self._document.cells).items())
+        if found:
+            yield from self._heading("Inconclusive, and why")
+        for why, cells in found[:_REASONS]:
+            rows = named(f"{row_name(each.dependency, each.operation)} {each.failure}" for each in cells)
+            yield from self._wrapped(f"{rows}: {why}", "  ", "    ")
+            yield from self._wrapped(f"in {named(each.journey for each in cells)}", "    ")
+        if len(found) > _REASONS:
+            yield f"  ... and {len(found) - _REASONS} more reasons: --report-dir DIR keeps them all"
+
     def warnings(self) -> Iterator[str]:
         """Yield what the application does as a client that makes failures worse."""
         found = warnings(self._document.cells)
         if not found:
             return
-        yield from self._heading("What the service does as a client of its dependencies, see docs/verdicts.md")
+        yield from self._heading("How the service behaves as a client of its dependencies (docs/verdicts.md)")
         for each in found:
             cells = f"in {many(len(each.cells), 'cell')}"
             yield from self._wrapped(

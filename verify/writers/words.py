@@ -25,7 +25,9 @@ STATES: Mapping[State, Said] = {
     "failed": Said("F", "the service returned an error or a different answer, or leaked connections", "red"),
     "first request failed": Said("R", "the first request after the failure failed, the next one passed", "red"),
     "inconclusive": Said("?", "the test itself failed, which says nothing about the service", "yellow"),
-    "degraded": Said("~", "the service gave a reduced answer, which the test or verify's file accepts", "yellow"),
+    "degraded": Said(
+        "~", "it answered otherwise than when healthy, or failed, as the test or verify's file allows", "yellow"
+    ),
     "resilient": Said(
         ".", "the test passed during the failure and after it, with the same statuses as when healthy", "green"
     ),
@@ -89,6 +91,7 @@ def differences(compared: Compared) -> list[tuple[str, Sequence[Change]]]:
     """Return what differs from the baseline, with a heading for each kind; nothing worse is said too."""
     found = [
         (f"Worse than in the baseline of {compared.began}", compared.worse),
+        ("Resilient in the baseline, and degraded now, which is allowed", compared.reduced),
         ("Better than in the baseline", compared.better),
         ("Shown in the baseline, and not any more", compared.unshown),
         ("In the baseline, and gone", compared.gone),
