@@ -36,8 +36,9 @@ class DependencyView(TypedDict):
 
 
 class UnseenView(TypedDict):
-    """What is not intercepted: `udp`, `io_uring`, `network`, `closed`, or an `error`, and where or by whom.
+    """What is not intercepted: `udp`, `io_uring`, `network`, `closed`, `inside`, or an `error`, and where or by whom.
 
+    `inside`: who connects to a server that the command has started itself, and to which program.
     `network`: a program in a network namespace of its own. `closed`: one that does not let Brownout look into it.
     """
 

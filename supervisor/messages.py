@@ -61,8 +61,8 @@ class Policy(NamedTuple):
     one at ::1, 0 without IPv6; `door_path` the unix socket at which they take those to unix sockets. `refusing` is a
     port of 127.0.0.1 at which nobody listens. `routes` are by endpoint; `ours` are ports at which the proxies and the
     API listen; these and the doors are left alone. `only` and `spared` are the globs of --only and --not. `scoped`, by
-    endpoint, is what becomes of the connections of some callers instead: the first that fits. `inside`: the proxies
-    want to know who connects to whom within the command. `tested` is the process of the tests, if there are any.
+    endpoint, is what becomes of the connections of some callers instead: the first that fits. `tested` is the
+    process of the tests, if there are any.
     """
 
     door: int
@@ -74,7 +74,6 @@ class Policy(NamedTuple):
     only: Sequence[str] = ()
     spared: Sequence[str] = ()
     scoped: dict[str, list[tuple[Scope, Route]]] = {}
-    inside: bool = False
     tested: UnderTest = UnderTest()
 
 

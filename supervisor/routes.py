@@ -59,7 +59,7 @@ class Routes:
         server = self.opened.server_at(to.host, to.port)
         if server is None or server.program in SERVERS or self._is_the_applications(to, thread):
             return _CARRY
-        return Route("inside", process=server.number) if policy.inside else PASS
+        return Route("inside", process=server.number)
 
     def _is_the_applications(self, to: Destination, thread: int) -> bool:
         """Say whether an application that is tested connects to a service that the tests have started.

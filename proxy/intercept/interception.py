@@ -150,7 +150,8 @@ class Interception:
                 self.lost = True
 
     def _inside(self, server: Process, client: Process) -> None:
-        """Take that a process of the command has connected to another one."""
+        """Take that a process of the command has connected to another one, or to itself."""
+        self.unseen.setdefault("inside", set()).add(f"{client.program} to {server.program}")
         shared = self._fleet.workers.note_use(server, client)
         if shared is not None:
             users = tuple(worker.name for worker in shared.users)
@@ -344,7 +345,6 @@ class Interception:
             ours=(*self._ours, *proxies),
             only=self._choice.only,
             spared=self._choice.spared,
-            inside=len(self._fleet.workers) > 1,
             scoped={at: routes for at, met in self._met.items() if (routes := self._scoped(met))},
             tested=self._tested,
         )

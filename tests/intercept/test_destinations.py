@@ -228,7 +228,9 @@ def test_what_listens_inside_is_left_alone_unless_it_is_a_server(run: Callable[.
     say(same=peers)
     """
     )
-    assert run(program).one == {"same": [False, True]}
+    done = run(program)
+    assert done.one == {"same": [False, True]}
+    assert done.err.count(", a server that COMMAND starts itself") == 1
     assert run(program, "--only", "127.0.0.1:*").one == {"same": [False, False]}
     assert run(program, "--not", "127.0.0.1:*").one == {"same": [True, True]}
 

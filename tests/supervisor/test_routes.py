@@ -65,9 +65,11 @@ def thread() -> Iterator[int]:
     end = threading.Event()
     running = threading.Thread(target=end.wait)
     running.start()
-    yield running.native_id or 0
-    end.set()
-    running.join()
+    try:
+        yield running.native_id or 0
+    finally:
+        end.set()
+        running.join()
 
 
 @contextlib.contextmanager
@@ -76,26 +78,28 @@ def started(folder: Path, name: str) -> Iterator[int]:
     program = folder / name
     program.symlink_to("/bin/sleep")
     with subprocess.Popen([str(program), "1000"]) as child:
-        yield child.pid
-        child.kill()
+        try:
+            yield child.pid
+        finally:
+            child.kill()
 
 
 def test_what_tests_have_started_is_broken_for_the_application_alone(running: Run, thread: int) -> None:
     assert running.how(thread) == "carry"
-    assert running.how(os.getpid()) == "pass", "a test asks it itself"
-    assert running.how(thread) == "pass", "so it is the application, whoever asks it"
+    assert running.how(os.getpid()) == "inside", "a test asks it itself"
+    assert running.how(thread) == "inside", "so it is the application, whoever asks it"
     running.now(UnderTest(os.getpid(), handles=True))
     assert running.how(os.getpid()) == "carry", "the application asks while it handles a request"
     running.now(UnderTest(os.getpid(), handles=True, port=running.port))
-    assert running.how(os.getpid()) == "pass", "its own port is where it is asked"
+    assert running.how(os.getpid()) == "inside", "its own port is where it is asked"
     running.now(UnderTest())
-    assert running.how(thread) == "pass", "no tests are run"
+    assert running.how(thread) == "inside", "no tests are run"
     running.now(UnderTest(os.getpid()))
     assert running.how(thread) == "carry", "another run may have given the port to something else"
 
 
 @pytest.mark.parametrize(
-    ("name", "how"), [("service", "carry"), ("chromium", "pass"), ("geckodriver", "pass"), ("nginx", "pass")]
+    ("name", "how"), [("service", "carry"), ("chromium", "inside"), ("geckodriver", "inside"), ("nginx", "inside")]
 )
 def test_another_process_is_the_application_unless_it_stands_in_front(
     running: Run, tmp_path: Path, name: str, how: str
