@@ -161,7 +161,8 @@ def test_a_chunk_is_one_python_call_of_ours(loop: str) -> None:
     chunks = 2 * 1000  # a request and a reply
     assert calls["Side.data_received"] == chunks
     others = {name: count for name, count in calls.items() if name != "Side.data_received"}
-    assert sum(others.values()) <= 0.01 * chunks, others  # the sweep of unread links, once a second
+    sweeps = 12 * calls["Shared._sweep"]  # of unread links, once a second, however long this takes
+    assert sum(others.values()) - sweeps <= 0.01 * chunks, others
 
 
 @pytest.mark.parametrize("loop", LOOPS)
