@@ -109,7 +109,7 @@ class Progress:
             self._of_row[row] = self._of_row.get(row, 0) + 1
         for line in align([list(_dependency(each, cells)) for each in dependencies]) if dependencies else []:
             self.say(line)
-        self.say(f"{many(len(cells), 'cell')} in about {long(sum(seconds))}: a cell is a test under a failure")
+        self.say(f"{many(len(cells), 'cell')}, about {long(sum(seconds))}: a cell is one test under one failure")
 
     def done(self, cell: Cell) -> None:
         """Take a cell; with the last one of its row, write the row."""

@@ -22,6 +22,7 @@ from .commands import Command
 from .coverage import coverage
 from .document import SCHEMA, Cell, Document, Key
 from .expected import Expected
+from .failures import failures
 from .findings import causes, repeat
 from .known import Known, NothingFoundError, Progress, Wanted
 from .lane import Lane, Setting
@@ -137,7 +138,8 @@ class Engine:
             self.cells = taken(self._before, planned)
             self._progress.say(f"{len(self.cells)} of {len(planned)} cells are done, by the report")
         self._plan = planned
-        if not wanted.only and (unused := self._expected.unused(each.key for each in planned)):
+        full = [(each.name, "", failure.name, "") for each in found for failure in failures(each.protocol, "full")]
+        if not wanted.only and (unused := self._expected.unused([*full, *(each.key for each in planned)])):
             known.notes.append(
                 f"verify.expect in the file matches no cell with {', '.join(unused)}; the dependencies are "
                 f"{', '.join(known.dependencies)}"

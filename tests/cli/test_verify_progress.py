@@ -78,7 +78,7 @@ def test_the_plan_is_shown() -> None:
     assert begun(shown(terminal=False)).paper.lines == [
         "  redis  redis  redis://cache:6379  2 tests x 2 failures",
         "  mail   smtp   smtp://mail:25      in no cell",
-        "4 cells in about 16 s: a cell is a test under a failure",
+        "4 cells, about 16 s: a cell is one test under one failure",
         "cells (4): each test under each failure of what it uses",
         "",
     ]
