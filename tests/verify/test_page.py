@@ -13,7 +13,7 @@ import pytest
 
 from brownout.verify import shown
 from brownout.verify.advice import advice
-from brownout.verify.document import Attempt, Document, Timeline
+from brownout.verify.document import Attempt, Call, Document, Timeline
 from brownout.verify.writers import page_data
 from brownout.verify.writers.page import page
 from brownout.verify.writers.svg import svg
@@ -148,6 +148,16 @@ def test_advice_tells_retries_from_a_wait_without_an_end() -> None:
     long = cell("redis slow", "x", "failed", timeline=Timeline(((0.0, 5.0),), tried))
     assert advice(long).endswith("It tried 3 times in vain, for 2.9 s, before that: set a deadline for all of them.")
     assert " at shop/app.py:25, and return" in advice(cell("redis cut", "x", "failed", place=PLACE))
+
+
+def test_nobody_is_to_mend_the_line_of_a_test() -> None:
+    seen = Call("failed", 0.1, "AssertionError: assert 500 == 200", place=PLACE, by="test")
+    noticed = cell("redis refused", "x", "failed", place=PLACE, calls=(seen,), why="KeyError: 'status'")
+    assert "without redis. Catch the error, and return" in advice(noticed)
+    printed = "the service printed TimeoutError: timed out, and the test failed: JSONDecodeError: Expecting value"
+    service = msgspec.structs.replace(seen, by="application")
+    beside = cell("redis refused", "x", "failed", place=PLACE, calls=(service,), why=printed)
+    assert "without redis. Catch the error at shop/app.py:25, and return" in advice(beside)
 
 
 @pytest.mark.parametrize("state", ["failed", "not recovered"])

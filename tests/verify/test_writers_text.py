@@ -319,3 +319,16 @@ def test_what_says_nothing_is_told_why_and_what_tests_started_has_no_address() -
     text = "\n".join(summary(found, 80))
     assert "Inconclusive, and why\n  redis slow: it failed by itself\n    in tests/test_a.py::test_a\n" in text
     assert "  redis  redis, started by the tests\n" in text
+
+
+def test_a_finding_tells_its_other_errors() -> None:
+    said = ["ConnectionError: refused", "TimeoutError: 1", "OSError: 2", "EOFError: 3", "ValueError: 4"]
+    cells = [
+        cell(f"redis f{number}", "a::x", "failed", why=f"GET /a raised {each}", place=PLACE)
+        for number, each in enumerate(said)
+    ]
+    text = " ".join("\n".join(summary(document(cells), 200)).split())
+    others = (
+        "f1: GET /a raised TimeoutError: 1; f2: GET /a raised OSError: 2; f3: GET /a raised EOFError: 3; and 1 more"
+    )
+    assert f"GET /a raised ConnectionError: refused also: {others} tests: a::x" in text
