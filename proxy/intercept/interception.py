@@ -64,6 +64,13 @@ class Met(NamedTuple):
         return self.proxy.upstream is not self.upstream
 
 
+class SetUp(NamedTuple):
+    """That a fixture of tests is set up since a moment of `time.monotonic()`; its name is empty for none."""
+
+    since: float
+    fixture: str
+
+
 class Interception:
     """The connections of one command; `ours` are ports at which this process listens beside its proxies.
 
@@ -94,8 +101,8 @@ class Interception:
         self.silent: Counter[str] = Counter()
         self.lost = False
         self._tested = UnderTest()
-        self._fixtures: list[tuple[float, str]] = []
-        self._set_up: dict[Proxy, float] = {}
+        self._fixtures: list[SetUp] = []
+        self._made: dict[Proxy, SetUp] = {}
 
     async def open(self) -> None:
         """Let connections in, and learn the addresses of the proxies' upstreams. Raises InterceptError."""
@@ -127,11 +134,11 @@ class Interception:
 
     def note_fixture(self, name: str, since: float) -> None:
         """Take which fixture is set up since a moment of `time.monotonic()`, empty for none: it may start servers."""
-        self._fixtures.append((since, name))
+        self._fixtures.append(SetUp(since, name))
 
-    def _fixture(self, at: float) -> tuple[float, str]:
-        """Return the one that was set up at a moment, and since when."""
-        return next((each for each in reversed(self._fixtures) if each[0] <= at), (0.0, ""))
+    def _set_up(self, at: float) -> SetUp:
+        """Return the one that was set up at a moment."""
+        return next((each for each in reversed(self._fixtures) if each.since <= at), SetUp(0.0, ""))
 
     # What the supervisor says
 
@@ -212,17 +219,18 @@ class Interception:
         protocol = naming.protocol_of(words.client, words.server)
         upstream = Address.upstream(naming.url(to, protocol))
         if len(self._learnt) < MOST:
-            set_up, fixture = self._fixture(since)
-            usual, *more = naming.names(to, protocol, words.client, fixture)
-            for each in tuple(self._learnt):  # what the fixture made before: who forgot to close it does not use it
-                if fixture and comes_from(each.name, usual) and self._set_up.get(each, set_up) < set_up:
+            made = self._set_up(since)
+            for each, before in tuple(self._made.items()):  # nobody uses it, although nobody has closed it
+                if before.fixture == made.fixture and before.since < made.since and self._is_there(each):
                     await self._forget(each)
+            usual, *more = naming.names(to, protocol, words.client, made.fixture)
             there = self._was_there(upstream)
             others = {
                 name for name, at in self.forgotten.items() if (there and at != upstream) or not comes_from(name, usual)
             }
             proxy = await self._fleet.meet([usual, *more], upstream, others)
-            self._set_up[proxy] = set_up
+            if made.fixture:
+                self._made[proxy] = made
         else:
             proxy = await self._shared(upstream)
         self._learnt.add(proxy)
@@ -260,7 +268,7 @@ class Interception:
 
     async def _forget(self, proxy: Proxy) -> None:
         self._learnt.discard(proxy)
-        self._set_up.pop(proxy, None)
+        self._made.pop(proxy, None)
         self.forgotten[proxy.name] = proxy.upstream
         self._met = {to: met for to, met in self._met.items() if met.proxy is not proxy}
         await self._fleet.remove(proxy.name)
