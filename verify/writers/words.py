@@ -26,7 +26,7 @@ STATES: Mapping[State, Said] = {
     "first request failed": Said("R", "the first request after the failure failed, the next one passed", "red"),
     "inconclusive": Said("?", "the test itself failed, which says nothing about the service", "yellow"),
     "degraded": Said(
-        "~", "it answered otherwise than when healthy, or failed, as the test or verify's file allows", "yellow"
+        "~", "the service gave a different answer or failed, and the test or verify's file allows that", "yellow"
     ),
     "resilient": Said(
         ".", "the test passed during the failure and after it, with the same statuses as when healthy", "green"
