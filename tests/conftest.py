@@ -51,8 +51,8 @@ os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:rerunfailures -p no:pytest_c
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers for a core: half of the time a test waits, for a server, a process or a fault."""
-    return (os.cpu_count() or 1) * 2
+    """Two workers for a core, and not too many: half of the time a test waits, for a server, a process or a fault."""
+    return min(16, (os.cpu_count() or 1) * 2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
