@@ -53,9 +53,12 @@ CONFTEST = """
     import pytest
     from shop import Quiet, shop
 
+    SERVERS = []  # nobody closes them
+
     @contextlib.contextmanager
     def serving(app):
         server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
+        SERVERS.append(server)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
