@@ -338,7 +338,7 @@ def _call(call: CallSeen, ran: Ran, watch: Watch) -> Call:
         seconds=call.call.seconds,
         error=_said(call.call),
         place=None if failure is None else place_of(failure),
-        by="application" if failure is not None and call.printed is not None else _whose(call.call),
+        by=_whose(call.call),
         answers=answers,
         shown="" if failure is None else failure["shown"],
         log=call.log[-_LOG:],

@@ -18,14 +18,19 @@ async def printed(stage: Stage, project: Project, since: int, within: float = 0.
     """Return the last one, waiting up to `within` seconds for it; `since` is the size of the output before."""
     until = time.monotonic() + within
     while True:
-        found = read(project, stage.printed_since(since))
+        found = _read(project, stage.printed_since(since))
         if found is not None or time.monotonic() >= until:
             return found
         await asyncio.sleep(_MOMENT)
 
 
-def read(project: Project, text: str) -> Failure | None:
-    """Return the last one of a text."""
+def by_application(project: Project, text: str) -> Failure | None:
+    """Return the last one of a text, if the application's code had a part in it."""
+    found = _read(project, text)
+    return found if found is not None and any(not each["test"] for each in found["frames"]) else None
+
+
+def _read(project: Project, text: str) -> Failure | None:
     said, frame = project.printed(text)
     if not said:
         return None

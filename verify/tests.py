@@ -16,7 +16,7 @@ from .known import Known, NoTestsError, NothingFoundError, Progress, RedError, W
 from .lane import Lane
 from .oracle import Healthy
 from .plan import Journeyed, Planned, may_be_wanted
-from .printed import read
+from .printed import by_application
 from .stage import Ran, Session
 from .timeline import timeline
 from .watch import Answered, Seen, Traffic, Watch
@@ -216,10 +216,7 @@ class Tests:
         ran = await lane.run([cell.journey], watched, calls=2, red=2, ended=judge)
         watch = watches[0]
         for call in watch.seen[-1].calls if watch.seen else ():
-            found_there = read(self._known.project, call.log)
-            call.printed = (
-                found_there if found_there and not all(each["test"] for each in found_there["frames"]) else None
-            )
+            call.printed = by_application(self._known.project, call.log)
         healthy = self._known.healthy[cell.journey]
         verdict = oracle.judge(watch, ran, healthy, cell.dependency, found)
         if verdict.state in oracle.SURVIVED and oracle.may_leak(watch.seen[-1], healthy):

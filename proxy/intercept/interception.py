@@ -40,6 +40,7 @@ from ..system.listening import is_gone, listening_ports
 from . import naming
 from .choice import Choice
 from .door import Arrival, Door
+from .fixtures import Fixtures
 from .newcomer import Newcomer, Words
 from .supervised import INHERITED, Streams, Supervised
 
@@ -62,13 +63,6 @@ class Met(NamedTuple):
     def moved(self) -> bool:
         """Whether the proxy stands before something else by now."""
         return self.proxy.upstream is not self.upstream
-
-
-class SetUp(NamedTuple):
-    """That a fixture of tests is set up since a moment of `time.monotonic()`; its name is empty for none."""
-
-    since: float
-    fixture: str
 
 
 class Interception:
@@ -101,8 +95,7 @@ class Interception:
         self.silent: Counter[str] = Counter()
         self.lost = False
         self._tested = UnderTest()
-        self._fixtures: list[SetUp] = []
-        self._made: dict[Proxy, SetUp] = {}
+        self._fixtures = Fixtures()
 
     async def open(self) -> None:
         """Let connections in, and learn the addresses of the proxies' upstreams. Raises InterceptError."""
@@ -134,11 +127,7 @@ class Interception:
 
     def note_fixture(self, name: str, since: float) -> None:
         """Take which fixture is set up since a moment of `time.monotonic()`, empty for none: it may start servers."""
-        self._fixtures.append(SetUp(since, name))
-
-    def _set_up(self, at: float) -> SetUp:
-        """Return the one that was set up at a moment."""
-        return next((each for each in reversed(self._fixtures) if each.since <= at), SetUp(0.0, ""))
+        self._fixtures.note(name, since)
 
     # What the supervisor says
 
@@ -219,18 +208,16 @@ class Interception:
         protocol = naming.protocol_of(words.client, words.server)
         upstream = Address.upstream(naming.url(to, protocol))
         if len(self._learnt) < MOST:
-            made = self._set_up(since)
-            for each, before in tuple(self._made.items()):  # nobody uses it, although nobody has closed it
-                if before.fixture == made.fixture and before.since < made.since and self._is_there(each):
-                    await self._forget(each)
-            usual, *more = naming.names(to, protocol, words.client, made.fixture)
+            set_up = self._fixtures.at(since)
+            for earlier in filter(self._is_there, self._fixtures.before(set_up)):
+                await self._forget(earlier)
+            usual, *more = naming.names(to, protocol, words.client, set_up.fixture)
             there = self._was_there(upstream)
             others = {
                 name for name, at in self.forgotten.items() if (there and at != upstream) or not comes_from(name, usual)
             }
             proxy = await self._fleet.meet([usual, *more], upstream, others)
-            if made.fixture:
-                self._made[proxy] = made
+            self._fixtures.started(proxy, set_up)
         else:
             proxy = await self._shared(upstream)
         self._learnt.add(proxy)
@@ -268,7 +255,7 @@ class Interception:
 
     async def _forget(self, proxy: Proxy) -> None:
         self._learnt.discard(proxy)
-        self._made.pop(proxy, None)
+        self._fixtures.forget(proxy)
         self.forgotten[proxy.name] = proxy.upstream
         self._met = {to: met for to, met in self._met.items() if met.proxy is not proxy}
         await self._fleet.remove(proxy.name)

@@ -13,7 +13,7 @@ import pytest
 
 from brownout.verify import shown
 from brownout.verify.advice import advice
-from brownout.verify.document import Attempt, Call, Document, Timeline
+from brownout.verify.document import Attempt, Call, Document, Place, Timeline
 from brownout.verify.writers import page_data
 from brownout.verify.writers.page import page
 from brownout.verify.writers.svg import svg
@@ -155,8 +155,8 @@ def test_nobody_is_to_mend_the_line_of_a_test() -> None:
     noticed = cell("redis refused", "x", "failed", place=PLACE, calls=(seen,), why="KeyError: 'status'")
     assert "without redis. Catch the error, and return" in advice(noticed)
     printed = "the service printed TimeoutError: timed out, and the test failed: JSONDecodeError: Expecting value"
-    service = msgspec.structs.replace(seen, by="application")
-    beside = cell("redis refused", "x", "failed", place=PLACE, calls=(service,), why=printed)
+    elsewhere = msgspec.structs.replace(seen, place=Place("tests/test_shop.py", 5, "test_pay"))
+    beside = cell("redis refused", "x", "failed", place=PLACE, calls=(elsewhere,), why=printed)
     assert "without redis. Catch the error at shop/app.py:25, and return" in advice(beside)
 
 

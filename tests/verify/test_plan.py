@@ -2,6 +2,7 @@
 
 import pytest
 
+from brownout.faults.config.verify_section import Availability
 from brownout.verify.document import Cell, Dependency
 from brownout.verify.expected import Expected
 from brownout.verify.failures import failures
@@ -128,6 +129,7 @@ def test_what_hangs_or_does_not_recover_is_never_expected() -> None:
 
 def test_levels_that_mean_no_cell_are_known() -> None:
     cells = [("redis", "", "slow", "a::x"), ("pay", "POST /charge", "hangs", "a::y")]
-    used = {"redis": "degraded", "pay POST*/hangs": "degraded", "redis/slow/*::x": "degraded", "*": "degraded"}
-    unused = {"rates": "degraded", "redis/hang": "degraded", "redis/slow/*::y": "degraded"}
-    assert Expected(levels=used | unused).unused(cells) == list(unused)  # type: ignore[arg-type]
+    used = ["redis", "pay POST*/hangs", "redis/slow/*::x", "*"]
+    unused = ["rates", "redis/hang", "redis/slow/*::y"]
+    levels: dict[str, Availability] = dict.fromkeys([*used, *unused], "degraded")
+    assert Expected(levels=levels).unused(cells) == unused
