@@ -13,7 +13,8 @@ from .known import Known, NothingFoundError, Progress, RedError
 from .lane import Lane
 from .plan import Journeyed, Planned
 from .timeline import moment, timeline
-from .watch import Breaking, Traffic, Watch, so_far
+from .traffic import Traffic, so_far
+from .watch import Breaking, Watch
 
 NAME = "command"
 """The name of this journey."""

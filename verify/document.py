@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from ..testing.verified.channel import Renewed
 from ..wire.errors import BrownoutError
 
 SCHEMA = "brownout.verify/1"
@@ -95,6 +96,8 @@ class Call(msgspec.Struct, frozen=True):
     """The end of what was written meanwhile."""
     at: float | None = None
     """When it began, in seconds since the failure did."""
+    renewed: Renewed = "nothing"
+    """Which fixtures were set up again before it."""
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -131,7 +131,23 @@ def when_of(number: int, cell: Cell) -> str:
     """Return when one of the calls of a cell was, from 0: with its failure, or after that in one of several ways."""
     if number == 0:
         return f"{cell.dependency} {cell.failure}"
-    return ("healthy again", "healthy, second call", "healthy, all fixtures set up again")[min(number, 3) - 1]
+    return _WHEN[turn(number, cell)]
+
+
+_WHEN = {
+    "first": "healthy again",
+    "again": "healthy, second call",
+    "function": "healthy, its fixtures set up again",
+    "all": "healthy, all fixtures set up again",
+}
+
+
+def turn(number: int, cell: Cell) -> str:
+    """Return what is new in one of the calls of a cell: the failure, or after that which fixtures were set up again."""
+    if number < 2:
+        return "first" if number else "broken"
+    renewed = cell.calls[number].renewed
+    return "again" if renewed == cell.calls[number - 1].renewed else renewed
 
 
 def _call(call: Call, cell: Cell, allowed: str) -> str:

@@ -12,7 +12,7 @@ from .document import Cell, Dependency, Journey, Used
 from .failures import Level
 from .oracle import Healthy
 from .plan import Journeyed, Planned
-from .watch import Traffic
+from .traffic import Traffic
 
 
 class NothingFoundError(BrownoutError):

@@ -13,6 +13,7 @@ from ..faults.config.proxy_section import ProxyEntry
 from ..proxy import Fleet
 from ..proxy.intercept import Choice
 from ..proxy.system.listening import is_gone, listening_ports
+from ..testing.verified.channel import Renewed
 from ..wire.address import Address
 from ..wire.errors import BrownoutError
 from .document import Dependency
@@ -95,8 +96,8 @@ class Lane:
         tests: Sequence[str],
         watched: Callable[[Fleet], Watch],
         *,
-        calls: int = 1,
-        red: int = 0,
+        calls: Sequence[Renewed] = ("function",),
+        red: Sequence[Renewed] = (),
         ended: Callable[[Fleet], None] = lambda fleet: None,
     ) -> Ran:
         """Run tests of a session; `ended` is called while its proxies are still there.

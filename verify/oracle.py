@@ -11,13 +11,17 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..testing.verified.channel import Renewed
 from .document import Answer, Call, Harm, Judged, Place, State
 from .stage import Ran
 from .timeline import moment
-from .watch import Answered, CallSeen, Phase, Seen, Traffic, Watch
+from .traffic import Traffic
+from .watch import Answered, CallSeen, Phase, Seen, Watch
 
-_LATER = 2
-"""How many calls there are after healing if the first of them is red; then one more with all fixtures made anew."""
+ANEW: Sequence[Renewed] = ("function", "function", "all")
+"""What is set up again before the calls after healing, of which the second and third come only after a red one."""
+KEPT: Sequence[Renewed] = ("nothing", "nothing")
+"""The calls that come before those where a call on the same fixtures is green in health."""
 FAILURES = 3
 """How many failures show whether connections are given back."""
 SURVIVED: tuple[State, ...] = ("resilient", "degraded")
@@ -35,7 +39,8 @@ class Healthy(NamedTuple):
     """What is known of a journey from runs in which nothing was broken.
 
     `answers` are the statuses of the application in their order, `open` the most connections that were open to each
-    dependency after its calls. `repeatable`: a second call in one process is green. `fixtures` are the dependencies to
+    dependency after its calls. `repeatable`: a second call in one process is green, with the fixtures of functions set
+    up again; `kept`: so is one on the same fixtures. `fixtures` are the dependencies to
     which its fixtures connect, `beside` those that it reaches only by processes beside its own. `ended` are the
     programs that it had started, and that ended in its call. `unsafe`: how often each dependency was asked for what is
     not to be done twice. `bodies` are digests of the answers, empty for one that is another each time.
@@ -45,6 +50,7 @@ class Healthy(NamedTuple):
     answers: tuple[int | None, ...]
     open: Mapping[str, int]
     repeatable: bool
+    kept: bool = False
     fixtures: frozenset[str] = frozenset()
     beside: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
@@ -82,7 +88,9 @@ def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequ
         if red:
             return _without_a_fault(_said(first.call), _place(first.call))
         return Verdict("vacuous", "the dependency was not asked while it was failing")
-    if watch.hung is not None and watch.hung > 0 and healthy.repeatable:
+    hung_later = watch.hung is not None and watch.hung > 0
+    over_theirs = hung_later and _over_held(seen.calls[watch.hung or 0], seen)
+    if hung_later and healthy.repeatable and not over_theirs:
         return Verdict("not recovered", "the next call hangs, although the dependency is healthy again", stuck)
     if red and crashed is not None:
         return Verdict("crashed", f"{crashed['program']} {ended(crashed['status'])}")
@@ -102,7 +110,7 @@ def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequ
         return broken
     if red:
         return _red(first, healthy, beside=dependency in healthy.beside)
-    if watch.hung is not None:
+    if watch.hung is not None and not over_theirs:
         return Verdict("inconclusive", "the fixtures did not end in time after the dependency was healthy again", stuck)
     return after or _other_answer(first, healthy) or Verdict("resilient", "", harm="")
 
@@ -219,26 +227,48 @@ def _answered_as_usual(first: CallSeen, healthy: Healthy) -> bool:
 def _recovery(seen: Seen, healthy: Healthy, dependency: str) -> Verdict | None:
     """Return what is wrong after healing. Without the application's part in it, it may be a fixture that broke.
 
-    What is not there any more with all fixtures made anew was a fixture's, too, if fixtures connect to the dependency
-    and hand out something by which that failed.
+    First on the same fixtures, which may keep something broken for the test alone: then only later calls show anything.
     """
-    later, beside = seen.calls[1:], dependency in healthy.beside
-    if len(later) < _LATER or not healthy.repeatable or later[0].green:
+    kept = [each for each in seen.calls[1:] if each.renewed == "nothing"]
+    anew = [each for each in seen.calls[1:] if each.renewed != "nothing"]
+    if not healthy.repeatable or (kept and kept[0].green):
         return None
-    guilty = [each for each in later if _guilty(each, healthy, beside=beside)]
-    if not guilty:
+    beside = dependency in healthy.beside
+    guilty = [each for each in kept if _guilty(each, healthy, beside=beside)]
+    if len(kept) == len(KEPT) and guilty and not _over_held(guilty[0], seen):
+        return _stayed(guilty, kept, anew)
+    guilty = [each for each in anew if _guilty(each, healthy, beside=beside)]
+    if len(anew) < len(ANEW) - 1 or anew[0].green or not guilty:
         return None
-    if later[1].green:
-        return Verdict(
-            "first request failed", f"after the dependency was healthy again: {_why(guilty[0])}", _where(guilty[0])
-        )
-    failed_by_theirs = seen.hands.intersection(_libraries(guilty[0])) or not _libraries(guilty[0])
-    if _kind(later[-1]) != _kind(later[1]) and dependency in healthy.fixtures and failed_by_theirs and not beside:
+    if not anew[1].green and _is_a_fixtures(seen, guilty[0], anew) and dependency in healthy.fixtures and not beside:
         theirs = f"the test stays red until its fixtures, which connect to {dependency} too, are set up again"
         return Verdict("inconclusive", f"{theirs}: {_why(guilty[0])}", _where(guilty[0]))
-    until = ", until all fixtures were set up again, as after a restart" if later[-1].green else ""
+    return _stayed(guilty, anew[:2], anew[2:])
+
+
+def _stayed(guilty: Sequence[CallSeen], two: Sequence[CallSeen], rest: Sequence[CallSeen]) -> Verdict:
+    """Judge two calls after healing, of which the first is red. `rest` are those after fixtures were set up again."""
+    if two[1].green:
+        why = f"after the dependency was healthy again: {_why(guilty[0])}"
+        return Verdict("first request failed", why, _where(guilty[0]))
+    until = ""
+    if rest and rest[-1].green:
+        which = "its" if rest[-1].renewed == "function" else "all"
+        until = f", until {which} fixtures were set up again, as after a restart"
     why = f"still broken after the dependency was healthy again{until}: {_why(guilty[-1])}"
     return Verdict("not recovered", why, _where(guilty[-1]))
+
+
+def _over_held(call: CallSeen, seen: Seen) -> bool:
+    """Say whether a call may have failed over something that a fixture of the test holds."""
+    failure = _failure(call)
+    return bool(seen.holds) if failure is None else not seen.holds.isdisjoint(failure["libraries"])
+
+
+def _is_a_fixtures(seen: Seen, guilty: CallSeen, anew: Sequence[CallSeen]) -> bool:
+    """Say whether a call failed by what fixtures hand out, and not any more with all of them made anew."""
+    by_theirs = seen.hands.intersection(_libraries(guilty)) or not _libraries(guilty)
+    return _kind(anew[-1]) != _kind(anew[1]) and bool(by_theirs)
 
 
 def _guilty(call: CallSeen, healthy: Healthy, *, beside: bool) -> bool:
@@ -331,7 +361,7 @@ def _call(call: CallSeen, ran: Ran, watch: Watch) -> Call:
         healed = watch.windows[-1][1] if watch.windows else None  # at once when its process ends
         end = watch.over if watch.over is not None else healed
         seconds = 0.0 if end is None else max(0.0, moment(end - call.at))
-        return Call("ended", seconds, answers=answers, shown=ran.dump[:_STACKS], at=at)
+        return Call("ended", seconds, answers=answers, shown=ran.dump[:_STACKS], at=at, renewed=call.renewed)
     failure = call.call.failure
     return Call(
         outcome=call.call.outcome,
@@ -343,6 +373,7 @@ def _call(call: CallSeen, ran: Ran, watch: Watch) -> Call:
         shown="" if failure is None else failure["shown"],
         log=call.log[-_LOG:],
         at=at,
+        renewed=call.renewed,
     )
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from .document import Cell, Dependency, State
 from .failures import Failure, Level, failures
-from .watch import Breaking, Traffic
+from .traffic import Traffic
+from .watch import Breaking
 
 _LASTING = ("hangs", "unreachable")
 """Failures that end with the time of a test, unless the test has a timeout of its own."""

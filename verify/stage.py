@@ -21,7 +21,7 @@ from ..control.api_address import VARIABLE as API
 from ..proxy import Fleet
 from ..proxy.intercept import Choice, Interception, Streams, Supervised
 from ..supervisor.messages import UnderTest
-from ..testing.verified.channel import VARIABLE, Frame
+from ..testing.verified.channel import VARIABLE, Frame, Renewed
 from ..testing.verified.traces import Project
 from .ending import send, steps
 from .line import LONGEST, Line
@@ -219,11 +219,11 @@ class Stage:
         tests: Sequence[str],
         watch: Watch,
         *,
-        calls: int = 1,
-        red: int = 0,
+        calls: Sequence[Renewed] = ("function",),
+        red: Sequence[Renewed] = (),
         met: Callable[[], None] = lambda: None,
     ) -> Ran:
-        """Let a session run tests, each `calls` times, and at most `red` times more while it is red.
+        """Let a session run tests, as often as there are `calls`, and then as there are `red` while they are red.
 
         `met` is called after each test, while the proxies of servers that it has started are still there.
         """
@@ -233,7 +233,7 @@ class Stage:
         dump = self._folder / name
         running = _running()
         begun = self._begun[name] = asyncio.get_running_loop().create_future()
-        order = {"run": name, "tests": list(tests), "calls": calls, "red": red, "dump": str(dump)}
+        order = {"run": name, "tests": list(tests), "calls": list(calls), "red": list(red), "dump": str(dump)}
         session.line.answer("run", order=order)
         ended = asyncio.ensure_future(session.line.next())
         try:
@@ -307,7 +307,7 @@ class Stage:
                     hung, ending = False, steps(pid, watch.late, watch.let_go)
                 self._note(said, pid)
                 await watch.follow(said)
-                if said.get("when") == "teardown":
+                if said.get("when") == "teardown" or said.get("renewed") == "nothing":  # between two calls
                     met()
                     await self._forget_gone()
                 line.answer()

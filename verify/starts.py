@@ -19,7 +19,8 @@ from .plan import Journeyed, Planned
 from .printed import LET_GO, printed
 from .stage import Stage
 from .timeline import moment, timeline
-from .watch import Watch, so_far
+from .traffic import so_far
+from .watch import Watch
 
 NAME = "(start)"
 """The name of this journey."""

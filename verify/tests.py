@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..control.verdicts.expectations import Expectations
 from ..control.verdicts.judged import judged
 from ..proxy import Fleet
+from ..testing.verified.channel import Renewed
 from . import oracle, starts
 from .document import Cell, Journey, Judged, Timeline
 from .known import Known, NoTestsError, NothingFoundError, Progress, RedError, Wanted
@@ -19,10 +20,12 @@ from .plan import Journeyed, Planned, may_be_wanted
 from .printed import by_application
 from .stage import Ran, Session
 from .timeline import timeline
-from .watch import Answered, Seen, Traffic, Watch
+from .traffic import Traffic
+from .watch import Answered, Seen, Watch
 
 _OFTEN, _BRIEF = 8, 0.5
 """How often a test is called to see what it asks in each call, and for how many seconds at most it lasts then."""
+_ONCE: tuple[Renewed, ...] = ("function",)
 _NAMED = 5
 """How many red tests are named."""
 
@@ -51,7 +54,7 @@ class Tests:
             raise NoTestsError(f"the command collects {found}", "brownout verify -- pytest tests")
         self._note_session(session)
         self._progress.phase("healthy", len(tests))
-        watch, ran = await self._healthy(lane, tests, calls=1)
+        watch, ran = await self._healthy(lane, tests)
         if not ran.done:
             last = watch.seen[-1].test if watch.seen else "the first test"
             what = f"{last} hangs" if watch.hung is not None else f"the process of the tests ended in {last}"
@@ -67,7 +70,11 @@ class Tests:
             self._known.notes.append(f"taken back, since each test runs alone: {', '.join(session.taken_back)}")
 
     async def _healthy(
-        self, lane: Lane, tests: Sequence[str], *, calls: int, usual: Iterable[str] | None = None
+        self,
+        lane: Lane,
+        tests: Sequence[str],
+        calls: Sequence[Renewed] = _ONCE,
+        usual: Iterable[str] | None = None,
     ) -> tuple[Watch, Ran]:
         watches: list[Watch] = []
 
@@ -77,6 +84,14 @@ class Tests:
 
         ran = await lane.run(tests, watched, calls=calls)
         return watches[0], ran
+
+    async def _often(self, lane: Lane, seen: Seen) -> tuple[Seen, Ran]:
+        """Call a test twice, and once more on the same fixtures."""
+        watch, ran = await self._healthy(lane, [seen.test], ("function", "function", "nothing"), seen.inside)
+        found = watch.seen[0] if watch.seen else Seen(seen.test)
+        if found.calls and found.calls[-1].renewed == "nothing":
+            found.kept = found.calls.pop()
+        return found, ran
 
     async def _alone(self, lanes: Sequence[Lane], together: Sequence[Seen]) -> int:
         """Run each test that reaches something, or was red, alone and twice: what is not green there is in no cell.
@@ -104,18 +119,17 @@ class Tests:
             while waiting:
                 seen = waiting.popleft()
                 began = time.monotonic()
-                watch, ran = await self._healthy(lane, [seen.test], calls=2, usual=seen.inside)
+                found[seen.test] = await self._often(lane, seen)
                 took[seen.test] = time.monotonic() - began
-                found[seen.test] = watch.seen[0] if watch.seen else Seen(seen.test), ran
 
         await asyncio.gather(*map(work, lanes))
         jobs = len(lanes)
         for seen in reached if jobs > 1 else ():
             if not _is_green(found[seen.test][0]) and _is_green(seen):
-                watch, ran = await self._healthy(lanes[0], [seen.test], calls=2, usual=seen.inside)
-                if watch.seen and _is_green(watch.seen[0]):
+                again, ran = await self._often(lanes[0], seen)
+                if _is_green(again):
                     jobs = 1
-                    found[seen.test] = watch.seen[0], ran
+                    found[seen.test] = again, ran
         await self._look_for_chance(lanes[0], together, {test: seen for test, (seen, _) in found.items()})
         if jobs < len(lanes):
             self._known.notes.append(f"--jobs {len(lanes)} is not used: tests that are green alone fail beside others")
@@ -138,7 +152,7 @@ class Tests:
             doubtful = background & (found.inside.keys() if found is not None else frozenset())
             if found is None or not doubtful or _seconds(found) > _BRIEF:
                 continue
-            watch, _ = await self._healthy(lane, [seen.test], calls=_OFTEN)
+            watch, _ = await self._healthy(lane, [seen.test], _ONCE * _OFTEN)
             green = [each for each in (watch.seen[0].calls if watch.seen else ()) if each.green]
             found.chance |= {name for name in doubtful if any(name not in each.inside for each in green)}
 
@@ -172,15 +186,17 @@ class Tests:
         known.note_used(together.test, "fixtures", around)
         if note or first is None:
             return
-        most = {name: max(each.open.get(name, 0) for each in alone.calls) for each in alone.calls for name in each.open}
+        calls = alone.calls if alone.kept is None else [*alone.calls, alone.kept]
+        most = {name: max(each.open.get(name, 0) for each in calls) for each in calls for name in each.open}
         answers = tuple(each.status for each in first.answered)
         bodies = tuple(_same(each) for each in zip(*(call.answered for call in alone.calls), strict=False))
         fixtures = frozenset(name for name, traffic in around.items() if traffic.connections)
         beside = frozenset(inside) - alone.by_itself
         gone = frozenset(each["program"] for each in first.call.ended) if first.call is not None else frozenset[str]()
         unsafe = {name: traffic.unsafe for name, traffic in inside.items()}
+        kept = repeatable and alone.kept is not None and alone.kept.green
         known.healthy[together.test] = Healthy(
-            seconds, answers, most, repeatable, fixtures, beside, gone, unsafe, bodies
+            seconds, answers, most, repeatable, kept, fixtures, beside, gone, unsafe, bodies
         )
         entered = alone.entered or together.entered
         known.usual[together.test] = Journeyed(together.test, seconds, inside, entered, took)
@@ -213,11 +229,13 @@ class Tests:
                 views = judged(fleet, expected, proxy=cell.dependency, since=since, until=until)
                 found.extend(Judged(each["rule"], each["level"], each["text"], each["evidence"]) for each in views)
 
-        ran = await lane.run([cell.journey], watched, calls=2, red=2, ended=judge)
+        healthy = self._known.healthy[cell.journey]
+        after = [*(oracle.KEPT if healthy.kept else ()), *oracle.ANEW]
+        calls: list[Renewed] = ["function", after[0]]
+        ran = await lane.run([cell.journey], watched, calls=calls, red=after[1:], ended=judge)
         watch = watches[0]
         for call in watch.seen[-1].calls if watch.seen else ():
             call.printed = by_application(self._known.project, call.log)
-        healthy = self._known.healthy[cell.journey]
         verdict = oracle.judge(watch, ran, healthy, cell.dependency, found)
         if verdict.state in oracle.SURVIVED and oracle.may_leak(watch.seen[-1], healthy):
             verdict = await self._leaks(lane, cell) or verdict
@@ -242,7 +260,7 @@ class Tests:
             watches.append(Watch(fleet, cell.breaking._replace(times=oracle.FAILURES)))
             return watches[0]
 
-        ran = await lane.run([cell.journey], watched, calls=2 * oracle.FAILURES)
+        ran = await lane.run([cell.journey], watched, calls=_ONCE * 2 * oracle.FAILURES)
         healthy = self._known.healthy[cell.journey]
         return oracle.leaks(watches[0].seen[-1], healthy) if ran.done and watches[0].hung is None else None
 

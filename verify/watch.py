@@ -17,12 +17,10 @@ from ..faults.exchange import ExchangeFault
 from ..faults.segment import Kind
 from ..faults.spec import Spec
 from ..proxy import Fleet, Injection, Proxy
+from ..testing.verified.channel import Renewed
 from .document import Outcome
+from .traffic import Traffic, quiet, silence
 
-_MOMENT, _QUIET = 0.03, 15
-"""Seconds in which nothing moves where an application has started, and how often that is tried."""
-_SILENCE = 0.5
-"""Seconds for which what an application asks in the background is looked at."""
 PATIENCE = 120.0
 """Seconds that set-up and teardown may take, which nothing disturbs."""
 PREFIX = "verify"
@@ -50,56 +48,6 @@ class Breaking(NamedTuple):
     budget: float
     by_entry: bool
     times: int = 1
-
-
-class Traffic(NamedTuple):
-    """What went to a dependency in a time. `operations` are what was asked, and how often."""
-
-    connections: int = 0
-    turns: int = 0
-    operations: Mapping[str, int] = {}
-
-    @property
-    def requests(self) -> int:
-        """How often something was asked, as far as that is followed."""
-        return sum(self.operations.values())
-
-    @property
-    def trips(self) -> int:
-        """How often something waited for a reply."""
-        return max(self.turns, self.requests)
-
-    @property
-    def unsafe(self) -> int:
-        """How often something was asked that is not to be done twice."""
-        return sum(count for name, count in self.operations.items() if name.startswith(("POST ", "PATCH ")))
-
-    def __bool__(self) -> bool:
-        """Say whether there was any."""
-        return bool(self.connections or self.turns)
-
-    def __add__(self, other: object) -> Traffic:
-        """Return both together."""
-        if not isinstance(other, Traffic):
-            return NotImplemented
-        return Traffic(
-            self.connections + other.connections,
-            self.turns + other.turns,
-            Counter(self.operations) + Counter(other.operations),
-        )
-
-
-def so_far(fleet: Fleet) -> dict[str, Traffic]:
-    """Return what went to each dependency since its proxy is there."""
-    return {
-        proxy.name: Traffic(
-            proxy.links_total,
-            proxy.turns,
-            {name: tally.outcomes.total() for name, tally in proxy.operations.tallies.items()},
-        )
-        for proxy in fleet.proxies.values()
-        if proxy.links_total
-    }
 
 
 class Answered(NamedTuple):
@@ -132,7 +80,8 @@ class Phase(NamedTuple):
 class CallSeen:
     """A call of a test: its phases as far as they ended, and what the application answered meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, renewed: Renewed = "nothing") -> None:
+        self.renewed = renewed
         self.setup: Phase | None = None
         self.call: Phase | None = None
         self.teardown: Phase | None = None
@@ -173,6 +122,10 @@ class Seen:
         """Which dependencies the test's own process used in its first call; others were used by what runs beside it."""
         self.hands: frozenset[str] = frozenset()
         """The packages of what its fixtures made that lives on."""
+        self.holds: frozenset[str] = frozenset()
+        """Those of what all its fixtures made."""
+        self.kept: CallSeen | None = None
+        """A call in health on the fixtures of the call before, which is none of `calls`."""
         self.background: frozenset[str] = frozenset()
         """What was asked while nothing happened."""
         self.chance: set[str] = set()
@@ -243,12 +196,13 @@ class Watch:
         chance: that shows where nothing else happens.
         """
         if said["kind"] == "calls" and len(self._now.calls) == len(self.seen) == 1:
-            await self._quiet()
+            await quiet(self._fleet, self._pid)
         self.hear(said)
-        if said.get("when") == "call" and len(self._now.calls) > 1 and self._usual is not None:
+        anew = said.get("when") == "call" and len(self._now.calls) > 1 and self._call.renewed != "nothing"
+        if anew and self._usual is not None:
             usual = [self._usual, *(each.inside.keys() for each in self._now.calls)]
             if frozenset[str]().union(*usual) - frozenset.intersection(*map(frozenset, usual)):
-                self._now.background = await self._silence()
+                self._now.background = await silence(self._fleet)
 
     def hear(self, said: Mapping[str, Any]) -> None:
         """Take a message: place faults, heal them, count."""
@@ -311,9 +265,10 @@ class Watch:
     def _phase(self, said: Mapping[str, Any]) -> None:
         phase = Phase(said["outcome"], said["seconds"], said["failure"], said["reason"], said["ended"], said["log"])
         if said["when"] == "setup":
-            self._now.calls.append(CallSeen())
+            self._now.calls.append(CallSeen(said.get("renewed", "nothing")))
             self._call.setup = phase
             self._now.hands |= frozenset(said.get("hands", ()))
+            self._now.holds |= frozenset(said.get("holds", ()))
         elif said["when"] == "call":
             self._call.call, self._call.at = phase, said["at"]
             self.disarm()
@@ -406,20 +361,6 @@ class Watch:
         return sum(injection.fired for injection in self.injections)
 
     # Counting
-
-    async def _quiet(self) -> None:
-        """Wait until nothing has moved for a moment, and not longer than that makes sense."""
-        for _ in range(_QUIET):
-            before = so_far(self._fleet)
-            await asyncio.sleep(_MOMENT)
-            if so_far(self._fleet) == before:
-                return
-
-    async def _silence(self) -> frozenset[str]:
-        """Return to what something goes while nothing happens."""
-        before = so_far(self._fleet)
-        await asyncio.sleep(_SILENCE)
-        return frozenset(name for name, traffic in so_far(self._fleet).items() if traffic != before.get(name))
 
     def _count(self, into: dict[str, Traffic] | None) -> None:
         """Add what went to each dependency since the last call of this."""

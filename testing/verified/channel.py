@@ -22,6 +22,10 @@ CUT = _REAL_TIME + 6 if _REAL_TIME else signal.SIGUSR2
 """The signal that ends a test that hangs."""
 
 
+Renewed = Literal["nothing", "function", "all"]
+"""Which fixtures are set up again before a call: none, those of its function, those of its module and session too."""
+
+
 class Frame(TypedDict):
     """A line of the project's own code. `test`: it is the tests' code, not the application's."""
 
@@ -84,15 +88,15 @@ class Hello(TypedDict):
 
 
 class Order(TypedDict):
-    """What is to be run: tests by their ids, each `calls` times; `alone`: fresh fixtures of functions for each call.
+    """What is to be run: tests by their ids, and which fixtures each `call` of them has anew.
 
-    `red`: how many calls more at most, as long as they are red; before the last of these all fixtures are made anew.
+    `red` are calls more, as long as they are red. No call is made on fixtures whose set-up has failed.
     """
 
     run: str
     tests: list[str]
-    calls: int
-    red: int
+    calls: list[Renewed]
+    red: list[Renewed]
     dump: str
     """The file into which the stacks of all threads go at the signal for it."""
 

@@ -98,6 +98,13 @@ CLIENTS = (
 )
 
 
+def is_client(value: object) -> bool:
+    """Say whether an object is a client by which tests call the application, or one that has such a transport."""
+    kinds = {*type(value).__mro__, *type(inspect.getattr_static(value, "_transport", None)).__mro__}
+    names = {(kind.__module__, kind.__qualname__) for kind in kinds}
+    return any((client.module, client.path.partition(".")[0]) in names for client in CLIENTS)
+
+
 class Entries:
     """Wraps what is there of the clients, once each; one call within another belongs to it."""
 

@@ -16,13 +16,17 @@ import pytest
 from _pytest.runner import call_and_report
 
 from . import processes
-from .channel import Channel, EndedError, Failure, Order, Phase
+from .channel import Channel, EndedError, Failure, Order, Phase, Renewed
 from .entries import Entries
 from .handed import handed
 from .traces import Project
 
 _LOG = 16_000
 """How many characters of what was logged and printed in a phase are told, the last ones: a traceback has some."""
+
+
+_STANDS = Phase(outcome="passed", at=0.0, seconds=0.0, failure=None, reason="", ended=[], log="")
+"""The set-up of a call on the fixtures of the call before."""
 
 
 class Journeys:
@@ -54,24 +58,28 @@ class Journeys:
 
     def _run(self, item: Any, after: pytest.Item | None, order: Order) -> None:
         obj = getattr(item, "obj", None)
-        calls, red = order["calls"], order["red"]
-        while calls:
-            calls -= 1
-            if hasattr(item, "_initrequest"):
+        calls, red = list(order["calls"]), list(order["red"])
+        renews: Renewed | None = calls.pop(0)
+        while renews is not None:
+            item._report_sections.clear()  # else what was logged in the call before is told again
+            if renews != "nothing" and hasattr(item, "_initrequest"):
                 item._initrequest()
-                if obj is not None and not isinstance(item, _unittest_cases()):
-                    item.obj = obj  # plugins for coroutines wrap it anew for each call
-            green, cold = self._call(item), False
-            if not calls and red and not green:
-                calls, red = 1, red - 1
-                cold = not red
-            # Between two calls fixtures of functions are made anew; all others stay, but for a last call.
-            self._phase(item, "teardown", nextitem=None if cold else item.parent if calls else after)
+            if obj is not None and hasattr(item, "_initrequest") and not isinstance(item, _unittest_cases()):
+                item.obj = obj  # plugins for coroutines wrap it anew for each call
+            outcome = self._set_up(item, renews)
+            stands = outcome == "passed"
+            renews = _next(calls, red, stands=stands, green=self._call(item) if stands else outcome == "skipped")
+            if renews != "nothing":
+                nextitem = {"function": item.parent, "all": None}.get(renews, after) if renews else after
+                self._phase(item, "teardown", nextitem=nextitem)
+
+    def _set_up(self, item: pytest.Item, renews: Renewed) -> str:
+        if renews != "nothing":
+            return self._phase(item, "setup", renews)
+        self._tell_phase(item, "setup", _STANDS, renews)
+        return "passed"
 
     def _call(self, item: pytest.Item) -> bool:
-        item._report_sections.clear()  # else what was logged in the call before is told again
-        if (outcome := self._phase(item, "setup")) != "passed":
-            return outcome == "skipped"
         self._entries.wrap()
         self._tell("calls", test=item.nodeid)
         self._calling = True
@@ -80,7 +88,13 @@ class Journeys:
         finally:
             self._calling = False
 
-    def _phase(self, item: pytest.Item, when: Literal["setup", "call", "teardown"], **given: Any) -> str:
+    def _phase(
+        self,
+        item: pytest.Item,
+        when: Literal["setup", "call", "teardown"],
+        renewed: Renewed = "nothing",
+        **given: Any,
+    ) -> str:
         self._raised = None
         children = processes.children()
         at = time.monotonic()
@@ -97,9 +111,12 @@ class Journeys:
             ended=processes.ended(children),
             log="\n".join(content for name, content in report.sections if when in name)[-_LOG:],
         )
-        hands = handed(item, self._project) if when == "setup" else []
-        self._tell("phase", test=item.nodeid, when=when, hands=hands, **said)
+        self._tell_phase(item, when, said, renewed)
         return report.outcome
+
+    def _tell_phase(self, item: pytest.Item, when: str, said: Phase, renewed: Renewed) -> None:
+        of_fixtures = {"renewed": renewed, **handed(item, self._project)._asdict()} if when == "setup" else {}
+        self._tell("phase", test=item.nodeid, when=when, **of_fixtures, **said)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
@@ -178,6 +195,15 @@ def reseed() -> None:
     if (numpy := sys.modules.get("numpy.random")) is not None:
         with contextlib.suppress(Exception):
             numpy.seed()
+
+
+def _next(calls: list[Renewed], red: list[Renewed], *, stands: bool, green: bool) -> Renewed | None:
+    """Take the next call that can be made; None if there is none."""
+    while calls or (red and not green):
+        renews = (calls or red).pop(0)
+        if stands or renews != "nothing":
+            return renews
+    return None
 
 
 def _name(fixture: pytest.FixtureDef[Any]) -> str:

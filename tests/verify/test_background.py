@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -9,9 +11,11 @@ from typing import Any
 import pytest
 
 from brownout.proxy import Fleet, Proxy
+from brownout.testing.verified.channel import Renewed
 from brownout.verify import tests as sessions
 from brownout.verify.lane import Lane
-from brownout.verify.watch import CallSeen, Phase, Seen, Traffic, Watch
+from brownout.verify.traffic import Traffic
+from brownout.verify.watch import CallSeen, Phase, Seen, Watch
 
 TEST = "tests/test_shop.py::test_pay"
 PHASE = {
@@ -24,16 +28,16 @@ PHASE = {
     "ended": (),
     "hands": (),
 }
-Ask = Callable[[], Awaitable[None]]
+Ask = Callable[[], Awaitable[object]]
 
 
 def said(kind: str, **values: object) -> dict[str, Any]:
     return {"kind": kind, "test": TEST, **values}
 
 
-async def call(watch: Watch, ask: Ask | None = None) -> None:
+async def call(watch: Watch, ask: Ask | None = None, renewed: Renewed = "function") -> None:
     """A call of a test with one request, in which something is asked or nothing."""
-    await watch.follow(said("phase", when="setup", **PHASE))
+    await watch.follow(said("phase", when="setup", renewed=renewed, **PHASE))
     await watch.follow(said("calls"))
     await watch.follow(said("enter", what="GET /"))
     if ask is not None:
@@ -107,6 +111,14 @@ def test_what_is_asked_in_each_call_is_not(echo: str) -> None:
     assert seen(echo, asks, polls=True).background == set()
 
 
+def test_a_call_on_the_same_fixtures_shows_nothing_of_the_background(echo: str) -> None:
+    async def asks_once(watch: Watch, ask: Ask) -> None:
+        await call(watch, ask)
+        await call(watch, renewed="nothing")
+
+    assert seen(echo, asks_once, polls=True).background == set()
+
+
 def test_what_is_asked_at_the_start_is_waited_for(echo: str) -> None:
     async def starts(watch: Watch, ask: Ask) -> None:
         async def warm_up() -> None:
@@ -118,6 +130,45 @@ def test_what_is_asked_at_the_start_is_waited_for(echo: str) -> None:
             await call(watch, lambda: asyncio.sleep(0.1))
 
     assert seen(echo, starts).inside == {}
+
+
+BUSY = """
+import socket, sys, time
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as link:
+    link.sendall(b"?")
+    link.recv(1)
+    print("connected", flush=True)
+    sys.stdin.readline()
+    until = time.process_time() + float(sys.argv[2])
+    while time.process_time() < until:
+        pass
+    link.sendall(b"?")
+    link.recv(1)
+    print("asked", flush=True)
+    sys.stdin.readline()
+"""
+WORKS = 0.1
+"""Seconds of a processor that the application needs for its start."""
+
+
+def test_what_an_application_asks_late_at_its_start_since_it_works_is_waited_for(echo: str) -> None:
+    async def run() -> Seen:
+        async with Fleet(seed=1) as fleet:
+            proxy = await fleet.add("p", f"tcp://{echo}")
+            assert proxy.address is not None
+            words = [sys.executable, "-c", BUSY, str(proxy.address.port), str(WORKS)]
+            application = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE)
+            assert application.stdin is not None
+            assert application.stdout is not None
+            assert await application.stdout.readline() == b"connected\n"
+            watch = Watch(fleet, None)
+            await watch.follow(said("test", pid=application.pid))
+            application.stdin.write(b"\n")
+            await call(watch, application.stdout.readline)
+            await application.communicate(b"\n")
+            return watch.seen[0]
+
+    assert asyncio.run(run()).inside == {}
 
 
 def counted(test: str, *calls: set[str], background: frozenset[str] = frozenset()) -> Seen:
@@ -138,7 +189,7 @@ def test_what_a_test_met_by_chance_in_all_its_calls_shows_when_it_is_called_more
     asked = []
 
     class Told(sessions.Tests):
-        async def _healthy(self, lane: Lane, tests: Sequence[str], **given: Any) -> Any:
+        async def _healthy(self, lane: Lane, tests: Sequence[str], *given: Any) -> Any:
             asked.append(tests[0])
             return SimpleNamespace(seen=[more.get(tests[0], known_to_poll)]), None
 

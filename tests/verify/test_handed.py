@@ -5,8 +5,10 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
+from starlette.testclient import TestClient
 
 from brownout.testing.verified.handed import handed
 from brownout.testing.verified.traces import Project
@@ -38,9 +40,13 @@ def has(module: str, name: str, value: object) -> object:
     return found
 
 
+def hands(item: Any, project: Project) -> list[str]:
+    return handed(item, project).hands
+
+
 def test_a_connection_of_a_fixture_is_handed_out(project: Project) -> None:
-    assert handed(item(CONNECTION), project) == ["psycopg"]
-    assert handed(item((1, CONNECTION)), project) == ["psycopg"]
+    assert handed(item(CONNECTION), project) == (["psycopg"], ["psycopg"])
+    assert hands(item((1, CONNECTION)), project) == ["psycopg"]
 
 
 def test_a_class_that_extends_that_of_another_package_is_of_both(project: Project) -> None:
@@ -48,22 +54,33 @@ def test_a_class_that_extends_that_of_another_package_is_of_both(project: Projec
     kind = type("Session", (psycopg.Connection,), {"__module__": sessions.__name__})
     value = kind.__new__(kind)
     value.pgconn = SimpleNamespace(status=1)
-    assert {"psycopg", "sqlmodel"} <= set(handed(item(value), project))
+    assert {"psycopg", "sqlmodel"} <= set(hands(item(value), project))
 
 
-def test_one_that_is_made_anew_for_each_test_is_not(project: Project) -> None:
-    assert handed(item(CONNECTION, scope="function"), project) == []
+def test_one_that_is_made_anew_for_each_test_is_held_until_its_end(project: Project) -> None:
+    assert handed(item(CONNECTION, scope="function"), project) == ([], ["psycopg"])
+
+
+def test_a_client_of_the_application_has_no_connections_but_to_that(project: Project) -> None:
+    async def app(*_: object) -> None:
+        """Answer nothing."""
+
+    inside = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+    for client in (inside, TestClient(app)):
+        assert handed(item(client), project) == ([], [])
+        assert handed(item(client, scope="function"), project) == ([], [])
+    assert hands(item(httpx.AsyncClient()), project) == ["httpx"]
 
 
 def test_so_is_what_an_object_of_the_tests_has_and_not_what_one_of_the_application_has(project: Project) -> None:
-    assert handed(item(has("conftest", "Database", CONNECTION)), project) == ["conftest", "psycopg"]
-    assert handed(item(has("shop", "Shop", CONNECTION)), project) == ["shop"]
+    assert hands(item(has("conftest", "Database", CONNECTION)), project) == ["conftest", "psycopg"]
+    assert hands(item(has("shop", "Shop", CONNECTION)), project) == ["shop"]
 
 
 def test_a_plugin_has_connections_of_its_framework(project: Project) -> None:
-    assert handed(item(None, plugin="pytest_django.fixtures"), project) == ["django"]
-    assert handed(item(None, plugin="anyio.pytest_plugin"), project) == []
+    assert hands(item(None, plugin="pytest_django.fixtures"), project) == ["django"]
+    assert hands(item(None, plugin="anyio.pytest_plugin"), project) == []
 
 
 def test_a_test_without_fixtures_hands_out_nothing(project: Project) -> None:
-    assert handed(SimpleNamespace(), project) == []
+    assert handed(SimpleNamespace(), project) == ([], [])

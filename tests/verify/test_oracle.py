@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from brownout.testing.verified.channel import Renewed
 from brownout.verify import oracle
 from brownout.verify.document import Judged, Place
 from brownout.verify.oracle import Healthy, Verdict
 from brownout.verify.stage import Ran
-from brownout.verify.watch import Answered, CallSeen, Phase, Seen, Traffic
+from brownout.verify.traffic import Traffic
+from brownout.verify.watch import Answered, CallSeen, Phase, Seen
 
 TEST = "tests/test_shop.py::test_pay"
 USUAL = Healthy(seconds=0.1, answers=(201,), open={"postgres": 1}, repeatable=True, unsafe={"payments": 1})
@@ -41,10 +43,14 @@ def phase(outcome: str, failed: dict[str, Any] | None) -> Phase:
 
 
 def call(
-    *answers: Answered, failed: Mapping[str, Any] | None = None, ended: bool = True, setup: str = "passed"
+    *answers: Answered,
+    failed: Mapping[str, Any] | None = None,
+    ended: bool = True,
+    setup: str = "passed",
+    renewed: Renewed = "function",
 ) -> CallSeen:
     """A call of a test: green, unless something failed, or it did not end."""
-    seen = CallSeen()
+    seen = CallSeen(renewed)
     seen.setup = phase(setup, None if setup == "passed" else failure("OSError", OWN))
     seen.began = setup == "passed"
     seen.answered = list(answers)
@@ -230,7 +236,7 @@ def test_red_twice_when_all_is_well_is_not_recovered() -> None:
 
 
 def test_what_only_new_fixtures_mend_is_told() -> None:
-    verdict = judge(call(answer(202)), RED, RED, GREEN)
+    verdict = judge(call(answer(202)), RED, RED, call(answer(), renewed="all"))
     assert verdict.state == "not recovered"
     assert "healthy again, until all fixtures were set up again, as after a restart: POST /pay" in verdict.why
 
@@ -329,8 +335,9 @@ def test_a_pool_that_comes_to_its_end_is_found_too() -> None:
     assert oracle.leaks(seen, usual) is None
 
 
-def answered_by(library: str) -> CallSeen:
-    return call(answer(500, logged=failure("OperationalError", APP, libraries=[library])), failed=ASSERTS)
+def answered_by(library: str, renewed: Renewed = "function") -> CallSeen:
+    logged = failure("OperationalError", APP, libraries=[library] if library else [])
+    return call(answer(500, logged=logged), failed=ASSERTS, renewed=renewed)
 
 
 @pytest.mark.parametrize(
@@ -345,11 +352,58 @@ def test_what_new_fixtures_mend_is_a_fixture_s_if_it_hands_out_what_failed(
     hands: set[str], fixtures: set[str], state: str
 ) -> None:
     seen = Seen(TEST)
-    seen.calls = [GREEN, answered_by("psycopg"), answered_by("psycopg"), GREEN]
+    seen.calls = [GREEN, answered_by("psycopg"), answered_by("psycopg"), call(answer(), renewed="all")]
     seen.entered, seen.hands = True, frozenset(hands)
     watch: Any = SimpleNamespace(seen=[seen], fired=1, hung=None, asked="POST /pay", handles=False)
     usual = USUAL._replace(fixtures=frozenset(fixtures))
     assert oracle.judge(watch, DONE, usual, "payments", []).state == state
+
+
+KEPT_GREEN, ALL_GREEN = call(answer(), renewed="nothing"), call(answer(), renewed="all")
+KEPT_RED, PLAIN_500 = answered_by("redis", "nothing"), call(answer(500), failed=ASSERTS, renewed="nothing")
+OWN_CODE = answered_by("", "nothing")
+STAYS = "still broken after the dependency was healthy again{}: POST /pay returned 500"
+
+
+@pytest.mark.parametrize(
+    ("later", "holds", "state", "why"),
+    [
+        ([KEPT_GREEN], {"redis"}, "resilient", ""),
+        ([KEPT_RED, KEPT_GREEN], {"fastapi"}, "first request failed", "after the dependency was healthy again"),
+        ([KEPT_RED, KEPT_RED, GREEN], {"fastapi"}, "not recovered", STAYS.format(", until its fixtures were set up")),
+        ([KEPT_RED, KEPT_RED, RED, RED, ALL_GREEN], set(), "not recovered", STAYS.format(", until all fixtures were")),
+        ([KEPT_RED, KEPT_RED, RED, RED, RED], set(), "not recovered", STAYS.format("")),
+        ([OWN_CODE, OWN_CODE, GREEN], {"redis"}, "not recovered", STAYS.format(", until its fixtures were set up")),
+        ([PLAIN_500, PLAIN_500, GREEN], set(), "not recovered", STAYS.format(", until its fixtures were set up")),
+        # What a fixture holds may be broken with it: only what is asked with fixtures set up again counts.
+        ([KEPT_RED, KEPT_GREEN], {"redis"}, "resilient", ""),
+        ([KEPT_RED, KEPT_RED, GREEN], {"redis"}, "resilient", ""),
+        ([PLAIN_500, PLAIN_500, GREEN], {"sqlalchemy"}, "resilient", ""),
+        ([KEPT_RED, KEPT_RED, RED, GREEN], {"redis"}, "first request failed", "after the dependency was healthy again"),
+        ([KEPT_RED, KEPT_RED, RED, RED, RED], {"redis"}, "not recovered", STAYS.format("")),
+    ],
+)
+def test_first_it_is_called_on_the_same_fixtures(
+    later: Sequence[CallSeen], holds: set[str], state: str, why: str
+) -> None:
+    seen = Seen(TEST)
+    seen.calls, seen.entered, seen.holds = [GREEN, *later], True, frozenset(holds)
+    watch: Any = SimpleNamespace(seen=[seen], fired=1, hung=None, asked="POST /pay", handles=False)
+    verdict = oracle.judge(watch, DONE, USUAL._replace(kept=True), "payments", [])
+    assert verdict.state == state
+    assert verdict.why.startswith(why.partition(": ")[0])
+
+
+@pytest.mark.parametrize(("holds", "state"), [({"redis"}, "resilient"), ({"fastapi"}, "not recovered")])
+def test_a_call_that_hangs_over_what_a_fixture_holds_is_not_the_application_s(holds: set[str], state: str) -> None:
+    seen = Seen(TEST)
+    seen.calls, seen.entered, seen.holds = [GREEN, KEPT_RED, KEPT_RED, GREEN], True, frozenset(holds)
+    watch: Any = SimpleNamespace(seen=[seen], fired=1, hung=1, asked="POST /pay", handles=False)
+    verdict = oracle.judge(watch, DONE, USUAL, "payments", [])
+    assert verdict.state == state
+    assert verdict.why == (
+        "" if state == "resilient" else "the next call hangs, although the dependency is healthy again"
+    )
 
 
 def test_a_test_that_fails_although_each_answer_is_the_usual_one_says_nothing() -> None:

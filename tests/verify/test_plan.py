@@ -7,7 +7,7 @@ from brownout.verify.document import Cell, Dependency
 from brownout.verify.expected import Expected
 from brownout.verify.failures import failures
 from brownout.verify.plan import Journeyed, may_be_wanted, plan, wanted
-from brownout.verify.watch import Traffic
+from brownout.verify.traffic import Traffic
 
 REDIS = Dependency("redis", "redis", "redis://127.0.0.1:6379")
 PAYMENTS = Dependency("payments", "http", "http://127.0.0.1:9000")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..advice import advice
 from ..document import UNPROVEN, WORST_FIRST, Attempt, Call, Cell, Document, State
 from ..failures import failures
-from ..findings import warnings
+from ..findings import turn, warnings
 from .matrix import Row
 from .words import STATES, changed, differences, failures_of, known_of, left_out, noun, place_of, row_name
 
@@ -76,7 +76,10 @@ def data(document: Document, trend: Trend | None, kept: Kept) -> dict[str, objec
             texts(f"{cell.place} in {cell.place.function}" if cell.place is not None else ""),
             texts(advice(cell)),
             texts(cell.repeat[len(head) : len(cell.repeat) - len(tail)]),
-            [_call(call, texts, kept.bad_text if cell.state in WORST_FIRST else kept.text) for call in cell.calls],
+            [
+                [*_call(call, texts, kept.bad_text if cell.state in WORST_FIRST else kept.text), turn(number, cell)]
+                for number, call in enumerate(cell.calls)
+            ],
             [[each.level, each.rule, texts(each.text), texts(each.evidence)] for each in cell.judged],
             cell.timeline.broken,
             *_attempts(cell, texts, kept.bad_attempts if cell.state in WORST_FIRST else kept.attempts),
