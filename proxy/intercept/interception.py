@@ -65,6 +65,14 @@ class Met(NamedTuple):
         return self.proxy.upstream is not self.upstream
 
 
+class _Look(NamedTuple):
+    """On which ports something listened at a moment, by `time.monotonic()` and by `time.time()`."""
+
+    listening: set[int]
+    at: float
+    date: float
+
+
 class Interception:
     """The connections of one command; `ours` are ports at which this process listens beside its proxies.
 
@@ -83,8 +91,7 @@ class Interception:
         self._looked_up: set[Proxy] = set()
         self._learnt: set[Proxy] = set()
         self.forgotten: dict[str, Address] = {}
-        self._listening: set[int] = set()
-        self._looked_at = 0.0
+        self._look = _Look(set(), 0.0, 0.0)
         self._others: Proxy | None = None
         self._newcomers: dict[str, Newcomer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -212,7 +219,7 @@ class Interception:
             for earlier in filter(self._is_there, self._fixtures.before(set_up)):
                 await self._forget(earlier)
             usual, *more = naming.names(to, protocol, words.client, set_up.fixture)
-            there = self._was_there(upstream)
+            there = self._was_there(upstream, since)
             others = {
                 name for name, at in self.forgotten.items() if (there and at != upstream) or not comes_from(name, usual)
             }
@@ -247,7 +254,7 @@ class Interception:
         """
         if (listening := listening_ports()) is None:
             return
-        self._listening, self._looked_at = listening, time.time()
+        self._look = _Look(listening, time.monotonic(), time.time())
         for proxy in tuple(self._learnt):
             at = proxy.upstream
             if self._is_there(proxy) and is_gone(at, listening):
@@ -261,12 +268,15 @@ class Interception:
         await self._fleet.remove(proxy.name)
         self._fleet.expect(proxy.name)
 
-    def _was_there(self, at: Address) -> bool:
-        """Say whether something listened there before the last call of `forget_gone`."""
+    def _was_there(self, at: Address, since: float) -> bool:
+        """Say whether what listens there did so before the last call of `forget_gone`; `since`: 0 if that is unknown.
+
+        Then it is told by the port, which may have been another server's.
+        """
         if not at.path:
-            return not is_gone(at, self._listening)
+            return since < self._look.at if since else not is_gone(at, self._look.listening)
         try:
-            return os.stat(at.path).st_ctime < self._looked_at
+            return os.stat(at.path).st_ctime < self._look.date
         except OSError:
             return False
 

@@ -1,5 +1,7 @@
 """Services that tests start themselves: the application's are dependencies, and the application itself is none."""
 
+from pathlib import Path
+
 import pytest
 
 from .running import Verified, once, verify
@@ -56,8 +58,8 @@ CONFTEST = """
     SERVERS = []  # nobody closes them
 
     @contextlib.contextmanager
-    def serving(app):
-        server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
+    def serving(app, port=0):
+        server = make_server("127.0.0.1", port, app, handler_class=Quiet)
         SERVERS.append(server)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -178,3 +180,38 @@ def test_a_service_beside_the_tests_is_read_for_the_line_at_which_it_failed(ran:
 
 def test_a_server_that_nobody_closed_is_followed_by_that_of_the_next_test(ran: Verified) -> None:
     assert sorted(each["name"] for each in ran.document["dependencies"]) == ["fake-rates", "http", "payments"]
+
+
+AT_A_PORT_THAT_WAS_TAKEN = """
+    import socket
+    import pytest
+    from conftest import one, serving
+    from shop import shop
+    from werkzeug.test import Client
+
+    HELD = []
+
+    @pytest.fixture
+    def payments():
+        port = 0
+        for held in HELD:
+            port = held.getsockname()[1]
+            held.close()
+        HELD.clear()
+        with serving(one, port) as address:
+            yield address
+
+    def test_first(payments):
+        assert Client(shop(payments, payments)).get("/pay").text == "1"
+        HELD.append(socket.create_server(("127.0.0.1", 0)))
+
+    def test_second(payments):
+        assert Client(shop(payments, payments)).get("/pay").text == "1"
+"""
+
+
+def test_a_port_at_which_another_server_was_before_changes_no_name(tmp_path: Path) -> None:
+    written(tmp_path, shop=SHOP, conftest=CONFTEST, test_ports=AT_A_PORT_THAT_WAS_TAKEN)
+    ran = verify(tmp_path, "--only", "*/refused", "--", *PYTEST, **environment())
+    assert {key[:2] for key in ran.states} == {("payments", "refused")}, ran.err
+    assert set(ran.states.values()) == {"failed"}
