@@ -182,6 +182,7 @@ def main(words: list[str]) -> None:
         return
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)  # they are for the command
+    os.setsid()  # the scheduler shares out time by sessions, and who is seldom at work is let in first (sched(7))
     _raise_file_limit()
     takes, wrong = _tried(started, numbers)
     if wrong:

@@ -111,6 +111,11 @@ def test_the_commands_end_is_ours(run: Callable[..., Done]) -> None:
     }  # fmt: skip
 
 
+def test_the_command_stays_in_our_session_and_the_process_that_answers_leaves_it(run: Callable[..., Done]) -> None:
+    done = run("say(command=os.getsid(0), group=os.getpgid(0) == os.getpgid(os.getppid()), alone=os.getsid(os.getppid()) == os.getppid())")  # fmt: skip
+    assert done.one == {"command": os.getsid(0), "group": False, "alone": True}
+
+
 @contextmanager
 def running(program: str, folder: Path, *args: object) -> Iterator[subprocess.Popen[str]]:
     """Run a program that is caught, until the block ends."""
