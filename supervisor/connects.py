@@ -8,8 +8,8 @@ whatever is on this machine has answered. Then the caller's own socket is connec
 socket to the destination is handed over to them, so that nothing is dialled twice.
 
 The door knows who comes by the address at which it is reached: each connection gets one of 127.0.0.0/8 of its own, its
-ticket, of which the proxies are told before the socket is connected. A socket that can only have IPv6 is told of by its
-own address, afterwards; those of unix sockets come to a door of their own in the order in which they are told of.
+ticket, of which the proxies are told in the same round of the loop. A socket that can only have IPv6 is told of by its
+own address, when it has one; those of unix sockets come to a door of their own in the order in which they are told of.
 
 Nothing here waits: whatever does not end at once is `pending`, and looked after by the loop (`Loop`). Everything that
 is raised ends in the kernel doing the call as if we were not there. A signal may end a call before it is answered

@@ -64,9 +64,13 @@ class Supervisor:
             self._poll.unregister(sock.fileno())
 
     def tell(self, kind: str, values: dict[str, object], handed: socket.socket | None = None) -> None:
-        """Tell the proxies of something; a socket that is handed over is closed here."""
+        """Tell the proxies of something; a socket that is handed over is closed here.
+
+        That is told when all callers of this round have their answers: its own does not wait until the proxies wake up.
+        """
         self._unsent.append((messages.packed(kind, values), handed))
-        self._send()
+        if handed is None:
+            self._send()
 
     def _send(self) -> None:
         """Send what the proxies take now: never wait for them."""

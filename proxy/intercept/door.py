@@ -1,9 +1,9 @@
 """Where connections come in that were meant for somewhere else.
 
-Each comes to an address of 127.0.0.0/8 of its own, its ticket, of which we were told before; the accepted socket's own
-address gives it back. The listener is bound to the device `lo`, so that nobody else reaches it. Sockets that take IPv6
-alone come to ::1 and are known by where they come from; those of unix sockets come to a path, in the order in which we
-were told of them. Whoever comes unannounced is closed.
+Each comes to an address of 127.0.0.0/8 of its own, its ticket, of which we are told at about that time; the accepted
+socket's own address gives it back. The listener is bound to the device `lo`, so that nobody else reaches it. Sockets
+that take IPv6 alone come to ::1 and are known by where they come from; those of unix sockets come to a path, in the
+order in which we are told of them. Whoever nobody tells of is closed.
 """
 
 from __future__ import annotations
