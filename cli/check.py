@@ -77,11 +77,16 @@ def _check(file: str) -> _Checked:
 
 def _contents(config: Config) -> str:
     seed = "no seed" if config.seed is None else f"seed {config.seed}"
-    return f"{_count(len(config.proxies), 'proxy')}, {_count(len(config.profiles), 'profile')}, {seed}"
+    parts = [_count(len(config.proxies), "proxy"), _count(len(config.profiles), "profile"), seed]
+    if journeys := len(config.verify.journeys):
+        parts.append(f"verify of {_count(journeys, 'journey')}")
+    elif config.verify.command:
+        parts.append("verify of its command")
+    return ", ".join(parts)
 
 
 def _count(number: int, noun: str) -> str:
-    plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+    plural = f"{noun}s" if noun.endswith(("ey", "le")) else f"{noun.removesuffix('y')}ies"
     return f"{number} {noun if number == 1 else plural}"
 
 

@@ -20,7 +20,6 @@ import msgspec
 
 from ..faults.config.file import Config, read
 from ..faults.config.mapping import mapping
-from ..faults.settings import unknown
 from ..faults.settings.units import Duration
 from ..proxy import new_seed
 from ..proxy.intercept import Choice
@@ -31,7 +30,6 @@ from ..verify.document import Document
 from ..verify.document import read as read_report
 from ..verify.engine import Engine
 from ..verify.expected import Expected
-from ..verify.failures import failure_names
 from ..verify.history import keep, trend
 from ..verify.known import NothingFoundError, RedError, Wanted
 from ..verify.lane import Setting
@@ -89,13 +87,6 @@ def asked(
     command = tuple(command) or config.verify.command
     if not command and not config.verify.journeys:
         raise BrownoutError("verify needs a COMMAND that runs tests", "brownout verify -- pytest")
-    for glob, names in config.verify.failures.items():
-        for name in names:
-            if name not in failure_names():
-                raise BrownoutError(
-                    f"verify.failures.{glob}: {unknown('failure', name, failure_names()).message}",
-                    unknown("failure", name, failure_names()).hint,
-                )
     folder = None if report_dir is None else Path(report_dir)
     if resume and folder is None:
         raise BrownoutError("--resume goes on with a report, and none is named", "--resume --report-dir DIR")

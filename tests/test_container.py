@@ -144,7 +144,7 @@ STYLE = "{extends: default, rules: {line-length: {max: 160}, document-start: dis
         ("hadolint", ["Dockerfile", "examples/shop/Dockerfile"]),
         ("check-jsonschema", ["--builtin-schema", "vendor.compose-spec", *COMPOSE]),
         ("kubernetes-validate", ["--strict", "examples/shop/kubernetes.yaml"]),
-        ("yamllint", ["--strict", "-d", STYLE, "examples", "configs", "verify/failures.yaml"]),
+        ("yamllint", ["--strict", "-d", STYLE, "examples", "configs", "faults/failures.yaml"]),
     ],
 )
 def test_a_linter_finds_nothing(name: str, words: list[str], program: Callable[..., str]) -> None:

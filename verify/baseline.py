@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from ..faults.failures import Level
 from ..wire.errors import BrownoutError
 from .document import UNPROVEN, WORST_FIRST, Cell, Change, Compared, Document, State, read
-from .failures import Level
 from .plan import wanted
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..faults.failures import failures
 from .document import UNPROVEN, Cell, Coverage, Dependency, Tried, Used
-from .failures import failures
 
 
 def coverage(dependencies: Iterable[Dependency], used: Sequence[Used], cells: Sequence[Cell]) -> Iterator[Coverage]:

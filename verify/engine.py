@@ -16,13 +16,13 @@ from typing import IO, Protocol
 
 import msgspec
 
+from ..faults.failures import failures
 from . import shown
 from .baseline import compare
 from .commands import Command
 from .coverage import coverage
 from .document import SCHEMA, Cell, Document, Key
 from .expected import Expected
-from .failures import failures
 from .findings import causes, repeat
 from .known import Known, NothingFoundError, Progress, Wanted
 from .lane import Lane, Setting

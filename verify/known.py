@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from ..faults.failures import Level
 from ..testing.verified.traces import Project
 from ..wire.errors import BrownoutError
 from .document import Cell, Dependency, Journey, Used
-from .failures import Level
 from .oracle import Healthy
 from .plan import Journeyed, Planned
 from .traffic import Traffic

@@ -6,8 +6,8 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ..faults.failures import Failure, Level, failures
 from .document import Cell, Dependency, State
-from .failures import Failure, Level, failures
 from .traffic import Traffic
 from .watch import Breaking
 

@@ -171,6 +171,9 @@ class Service:
         for _ in range(2):
             if stage.alive and await self._call(watch, journey, cell.breaking.budget, stage):
                 break
+        else:
+            if stage.starts and journey.probe is not None and not await _listens(journey.probe):
+                await stage.ended()  # it hangs up before it has ended
         found: list[Judged] = []
         if cell.dependency in stage.fleet.proxies:
             since, until = watch.began, watch.until

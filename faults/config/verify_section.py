@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from ...wire.address import Address
 from ...wire.errors import BrownoutError
+from ..failures import failure_names
 from ..settings import Settings, convert, unknown
 from .nodes import Node
 from .problem import path
@@ -117,10 +118,14 @@ def _plain(node: Node) -> Mapping[str, object]:
 def _failures(reader: Reader, node: Node | None) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for name, each in reader.mapping(node, "verify.failures", "write DEPENDENCY: [slow, hangs]").items():
+        key = path("verify.failures", name)
         if isinstance(each.value, list) and all(isinstance(word.value, str) for word in each.value):
             found[name] = tuple(str(word.value) for word in each.value)
+            for word in each.value:
+                if word.value not in failure_names():
+                    wrong = unknown("failure", str(word.value), failure_names())
+                    reader.say(word, key, wrong.message, wrong.hint)
         elif not each.bad:
-            key = path("verify.failures", name)
             reader.say(each, key, f"{shape(each)} is given where a list is expected", "write it like [slow, hangs]")
     return found
 

@@ -71,6 +71,20 @@ def test_a_good_file_says_what_it_holds(tmp_path: Path, monkeypatch: pytest.Monk
     assert result.stdout == "a.yaml: 2 proxies, 1 profile, seed 7\nb.yaml: 1 proxy, 0 profiles, no seed\n"
 
 
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("{command: pytest}", "verify of its command"),
+        ("{journeys: {a: ./a}}", "verify of 1 journey"),
+        ("{journeys: {a: ./a, b: {url: 'http://127.0.0.1:1/'}}}", "verify of 2 journeys"),
+    ],
+)
+def test_a_section_of_verify_is_told(tmp_path: Path, section: str, said: str) -> None:
+    (tmp_path / "a.yaml").write_text(f"verify: {section}\n")
+    result = command("check", str(tmp_path / "a.yaml"))
+    assert result.stdout.endswith(f"a.yaml: 0 proxies, 0 profiles, no seed, {said}\n")
+
+
 def test_variables_are_shown_as_they_are_written_without_passwords(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,8 +9,8 @@ from rich.cells import cell_len
 
 from brownout.cli.output import Output
 from brownout.cli.verify_progress import Pace, Progress, is_colored, long
+from brownout.faults.failures import failures
 from brownout.verify.document import Cell, Dependency
-from brownout.verify.failures import failures
 from brownout.verify.plan import Planned
 from brownout.verify.watch import Breaking
 

@@ -3,9 +3,9 @@
 import pytest
 
 from brownout.faults.config.verify_section import Availability
+from brownout.faults.failures import failures
 from brownout.verify.document import Cell, Dependency
 from brownout.verify.expected import Expected
-from brownout.verify.failures import failures
 from brownout.verify.plan import Journeyed, may_be_wanted, plan, wanted
 from brownout.verify.traffic import Traffic
 

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from brownout.faults.failures import failures
 from brownout.verify.document import Document
-from brownout.verify.failures import failures
 from brownout.verify.known import Wanted
 from brownout.verify.plan import Planned
 from brownout.verify.resumed import check, taken

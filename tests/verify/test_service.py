@@ -290,7 +290,7 @@ def test_a_command_that_is_not_there_is_a_matter_of_usage(tmp_path: Path) -> Non
         ("{}", "verify needs a COMMAND that runs tests"),
         ("{journeys: {a: {url: ftp://h/}}}", "'ftp://h/' is not an address of HTTP"),
         ("{command: 'sh -c \"'}", "no closing quotation"),
-        ("{command: pytest, failures: {redis: [slowly]}}", "verify.failures.redis: unknown failure 'slowly'"),
+        ("{command: pytest, failures: {redis: [slowly]}}", ":1: verify.failures.redis: unknown failure 'slowly'"),
         ("{expect: {redis: maybe}}", "'maybe' is not a level of availability"),
         ("{jorneys: {}}", "unknown key"),
     ],

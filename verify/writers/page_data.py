@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...faults.failures import failures
 from ..advice import advice
 from ..document import UNPROVEN, WORST_FIRST, Attempt, Call, Cell, Document, State
-from ..failures import failures
 from ..findings import turn, warnings
 from .matrix import Row
 from .words import STATES, changed, differences, failures_of, known_of, left_out, noun, place_of, row_name

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import click
 from rich.cells import cell_len, set_cell_size
 
+from ...faults.failures import failures
 from ..document import Cause, Cell, Document, State
-from ..failures import failures
 from ..findings import also, inconclusive, warnings
 from .matrix import Matrix, Row, field, matrix
 from .words import (
