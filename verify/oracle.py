@@ -18,7 +18,7 @@ from .timeline import moment
 from .traffic import Traffic
 from .watch import Answered, CallSeen, Phase, Seen, Watch
 
-ANEW: Sequence[Renewed] = ("function", "function", "all")
+RENEWED: Sequence[Renewed] = ("function", "function", "all")
 """What is set up again before the calls after healing, of which the second and third come only after a red one."""
 KEPT: Sequence[Renewed] = ("nothing", "nothing")
 """The calls that come before those where a call on the same fixtures is green in health."""
@@ -238,7 +238,7 @@ def _recovery(seen: Seen, healthy: Healthy, dependency: str) -> Verdict | None:
     if len(kept) == len(KEPT) and guilty and not _over_held(guilty[0], seen):
         return _stayed(guilty, kept, anew)
     guilty = [each for each in anew if _guilty(each, healthy, beside=beside)]
-    if len(anew) < len(ANEW) - 1 or anew[0].green or not guilty:
+    if len(anew) < len(RENEWED) - 1 or anew[0].green or not guilty:
         return None
     if not anew[1].green and _is_a_fixtures(seen, guilty[0], anew) and dependency in healthy.fixtures and not beside:
         theirs = f"the test stays red until its fixtures, which connect to {dependency} too, are set up again"

@@ -230,7 +230,7 @@ class Tests:
                 found.extend(Judged(each["rule"], each["level"], each["text"], each["evidence"]) for each in views)
 
         healthy = self._known.healthy[cell.journey]
-        after = [*(oracle.KEPT if healthy.kept else ()), *oracle.ANEW]
+        after = [*(oracle.KEPT if healthy.kept else ()), *oracle.RENEWED]
         calls: list[Renewed] = ["function", after[0]]
         ran = await lane.run([cell.journey], watched, calls=calls, red=after[1:], ended=judge)
         watch = watches[0]
