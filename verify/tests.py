@@ -86,7 +86,7 @@ class Tests:
         return watches[0], ran
 
     async def _often(self, lane: Lane, seen: Seen) -> tuple[Seen, Ran]:
-        """Call a test twice, and once more on the same fixtures."""
+        """Call a test twice, and once more on the same fixtures: what that shows is not among its calls."""
         watch, ran = await self._healthy(lane, [seen.test], ("function", "function", "nothing"), seen.inside)
         found = watch.seen[0] if watch.seen else Seen(seen.test)
         if found.calls and found.calls[-1].renewed == "nothing":

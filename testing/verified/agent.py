@@ -18,7 +18,7 @@ import pytest
 
 from . import coroutines
 from .channel import CUT, DUMP, Channel, EndedError, Hello, Order
-from .journey import Journeys, reseed
+from .journey import Journeys, TimeOverError, reseed
 from .taken_back import take_back
 from .traces import Project
 
@@ -118,8 +118,8 @@ def _exits_told(dump: IO[str]) -> Generator[None]:
         os._exit = leave
 
 
-def _cut(*_: int | FrameType | None) -> None:
-    pytest.fail("the time for this test was over, and brownout verify ended it", pytrace=True)
+def _cut(*_: int | FrameType | None) -> NoReturn:
+    raise TimeOverError("the time for this test was over, and brownout verify ended it")
 
 
 def _cannot_fork() -> str:

@@ -90,7 +90,8 @@ class Hello(TypedDict):
 class Order(TypedDict):
     """What is to be run: tests by their ids, and which fixtures each `call` of them has anew.
 
-    `red` are calls more, as long as they are red. No call is made on fixtures whose set-up has failed.
+    `red` are calls more, as long as they are red. No call is made on fixtures whose set-up has failed, or that met the
+    end of a call whose time was over.
     """
 
     run: str

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Literal
 
 import pytest
+from _pytest.outcomes import Failed
 from _pytest.runner import call_and_report
 
 from . import processes
@@ -23,10 +24,12 @@ from .traces import Project
 
 _LOG = 16_000
 """How many characters of what was logged and printed in a phase are told, the last ones: a traceback has some."""
-
-
 _STANDS = Phase(outcome="passed", at=0.0, seconds=0.0, failure=None, reason="", ended=[], log="")
 """The set-up of a call on the fixtures of the call before."""
+
+
+class TimeOverError(Failed):
+    """The time of a test is over, and it is ended."""
 
 
 class Journeys:
@@ -67,8 +70,11 @@ class Journeys:
             if obj is not None and hasattr(item, "_initrequest") and not isinstance(item, _unittest_cases()):
                 item.obj = obj  # plugins for coroutines wrap it anew for each call
             outcome = self._set_up(item, renews)
-            stands = outcome == "passed"
-            renews = _next(calls, red, stands=stands, green=self._call(item) if stands else outcome == "skipped")
+            stands, green = outcome == "passed", outcome == "skipped"
+            if stands:
+                green = self._call(item)
+                stands = not isinstance(self._raised, TimeOverError)  # which may have gone through fixtures as well
+            renews = _next(calls, red, stands=stands, green=green)
             if renews != "nothing":
                 nextitem = {"function": item.parent, "all": None}.get(renews, after) if renews else after
                 self._phase(item, "teardown", nextitem=nextitem)

@@ -3,6 +3,7 @@
 import sys
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,10 @@ class Shop:
                     return 1.0
                 self.cache["rate"] = None  # which is never asked for again
         return round(self.cache["rate"], 1)
+
+    def patient(self):
+        with urllib.request.urlopen(os.environ["RATES"]) as reply:
+            return json.load(reply)["rate"]
 """
 
 TESTS = """
@@ -54,6 +59,9 @@ def test_of_a_shop_that_a_fixture_makes(made):
 
 def test_asks_again(made):
     assert made.rate(keeps=False) > 0
+
+def test_waits_for_ever(emptied):
+    assert shop.Shop(CACHE).patient() == 1.5
 
 def test_that_cannot_run_twice_on_its_fixtures(emptied):
     assert not emptied
@@ -128,6 +136,10 @@ def test_orders(client):
 """
 
 
+def renewed(cell: dict[str, Any]) -> list[str]:
+    return [each["renewed"] for each in cell["calls"]]
+
+
 class Rates(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
@@ -144,14 +156,13 @@ def test_what_a_fixture_would_mend_is_found(tmp_path: Path) -> None:
     (tmp_path / "test_shop.py").write_text(TESTS)
     (tmp_path / "conftest.py").write_text(CONFTEST)
     with serving(Rates) as url:
-        found = verify(
-            tmp_path, "--only", "*/refused", "--", sys.executable, "-m", "pytest", "-p", "no:asyncio", RATES=url
-        )
-    states = {test: state for (_, _, test), state in found.states.items()}
-    assert states == {
+        only = ("--only", "*/refused", "--only", "*/hangs/*for_ever", "--cell-timeout", "1s")
+        found = verify(tmp_path, *only, "--", sys.executable, "-m", "pytest", "-p", "no:asyncio", RATES=url)
+    assert {test: state for (_, failure, test), state in found.states.items() if failure == "refused"} == {
         "test_keeps_what_failed": "not recovered",
         "test_of_a_shop_that_a_fixture_makes": "not recovered",
         "test_asks_again": "resilient",
+        "test_waits_for_ever": "failed",
         "test_that_cannot_run_twice_on_its_fixtures": "failed",
         "test_whose_own_connection_breaks": "inconclusive",
     }
@@ -159,7 +170,9 @@ def test_what_a_fixture_would_mend_is_found(tmp_path: Path) -> None:
     assert cell["why"].startswith(
         "still broken after the dependency was healthy again, until its fixtures were set up again, as after a restart"
     )
-    assert [each["renewed"] for each in cell["calls"]] == ["function", "nothing", "nothing", "function"]
+    assert renewed(cell) == ["function", "nothing", "nothing", "function"]
+    hung = found.cell("http", "hangs", "for_ever")
+    assert (hung["state"], renewed(hung)) == ("hung", ["function", "function"]), "its end may have broken fixtures"
 
 
 def test_a_session_of_the_fixtures_that_stays_broken_is_not_the_application_s(tmp_path: Path) -> None:
@@ -170,5 +183,4 @@ def test_a_session_of_the_fixtures_that_stays_broken_is_not_the_application_s(tm
         found = verify(tmp_path, *words, DATABASE_URL=server.url.replace("postgres:", "postgresql+psycopg:"))
     cell = found.cell("postgres", "cut", "test_orders")
     assert (cell["state"], cell["why"]) == ("failed", "GET /orders returned 500 (200 when healthy)")
-    renewed = [each["renewed"] for each in cell["calls"]]
-    assert renewed == ["function", "nothing", "nothing", "function"], "it stays broken on the same fixtures"
+    assert renewed(cell) == ["function", "nothing", "nothing", "function"], "it stays broken on the same fixtures"
