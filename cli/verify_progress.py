@@ -28,7 +28,7 @@ _PERIOD = 0.5
 _PHASES: Mapping[str, str] = {
     "starting": "starting the command",
     "healthy": "healthy ({}): all tests run with nothing broken, to see what each one uses",
-    "alone": "alone ({}): each test that uses something runs twice by itself, still with nothing broken",
+    "alone": "alone ({}): each test that uses something runs by itself, still with nothing broken",
     "cells": "cells ({}): each test under each failure of what it uses",
 }
 _LABEL = 48
