@@ -389,9 +389,8 @@ def test_ctrl_c_leaves_a_report_and_no_process(tmp_path: Path, redis_server: Ser
     )  # fmt: skip
     started = tmp_path / "started"
     deadline = time.monotonic() + DEADLINE
-    while (
-        not started.exists() or len(started.read_text().splitlines()) < 5
-    ):  # together, alone, again, on the same fixtures, broken
+    calls = 5  # among the others; alone, again, and on the same fixtures; broken
+    while not started.exists() or len(started.read_text().splitlines()) < calls:
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.05)
