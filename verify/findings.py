@@ -137,7 +137,7 @@ def when_of(number: int, cell: Cell) -> str:
 _WHEN = {
     "first": "healthy again",
     "again": "healthy, second call",
-    "function": "healthy, its fixtures set up again",
+    "function": "healthy, the test's fixtures set up again",
     "all": "healthy, all fixtures set up again",
 }
 

@@ -253,7 +253,7 @@ def _stayed(guilty: Sequence[CallSeen], two: Sequence[CallSeen], rest: Sequence[
         return Verdict("first request failed", why, _where(guilty[0]))
     until = ""
     if rest and rest[-1].green:
-        which = "its" if rest[-1].renewed == "function" else "all"
+        which = "the test's" if rest[-1].renewed == "function" else "all"
         until = f", until {which} fixtures were set up again, as after a restart"
     why = f"still broken after the dependency was healthy again{until}: {_why(guilty[-1])}"
     return Verdict("not recovered", why, _where(guilty[-1]))

@@ -362,6 +362,7 @@ def test_what_new_fixtures_mend_is_a_fixture_s_if_it_hands_out_what_failed(
 KEPT_GREEN, ALL_GREEN = call(answer(), renewed="nothing"), call(answer(), renewed="all")
 KEPT_RED, PLAIN_500 = answered_by("redis", "nothing"), call(answer(500), failed=ASSERTS, renewed="nothing")
 OWN_CODE = answered_by("", "nothing")
+UNTIL = ", until the test's fixtures were set up again"
 STAYS = "still broken after the dependency was healthy again{}: POST /pay returned 500"
 
 
@@ -370,11 +371,11 @@ STAYS = "still broken after the dependency was healthy again{}: POST /pay return
     [
         ([KEPT_GREEN], {"redis"}, "resilient", ""),
         ([KEPT_RED, KEPT_GREEN], {"fastapi"}, "first request failed", "after the dependency was healthy again"),
-        ([KEPT_RED, KEPT_RED, GREEN], {"fastapi"}, "not recovered", STAYS.format(", until its fixtures were set up")),
+        ([KEPT_RED, KEPT_RED, GREEN], {"fastapi"}, "not recovered", STAYS.format(UNTIL)),
         ([KEPT_RED, KEPT_RED, RED, RED, ALL_GREEN], set(), "not recovered", STAYS.format(", until all fixtures were")),
         ([KEPT_RED, KEPT_RED, RED, RED, RED], set(), "not recovered", STAYS.format("")),
-        ([OWN_CODE, OWN_CODE, GREEN], {"redis"}, "not recovered", STAYS.format(", until its fixtures were set up")),
-        ([PLAIN_500, PLAIN_500, GREEN], set(), "not recovered", STAYS.format(", until its fixtures were set up")),
+        ([OWN_CODE, OWN_CODE, GREEN], {"redis"}, "not recovered", STAYS.format(UNTIL)),
+        ([PLAIN_500, PLAIN_500, GREEN], set(), "not recovered", STAYS.format(UNTIL)),
         # What a fixture holds may be broken with it: only what is asked with fixtures set up again counts.
         ([KEPT_RED, KEPT_GREEN], {"redis"}, "resilient", ""),
         ([KEPT_RED, KEPT_RED, GREEN], {"redis"}, "resilient", ""),

@@ -172,7 +172,7 @@ def test_what_a_fixture_would_mend_is_found(tmp_path: Path) -> None:
     }
     [cell] = [each for each in found.document["cells"] if each["journey"].endswith("keeps_what_failed")]
     assert cell["why"].startswith(
-        "still broken after the dependency was healthy again, until its fixtures were set up again, as after a restart"
+        "still broken after the dependency was healthy again, until the test's fixtures were set up again, as after a restart"
     )
     assert renewed(cell) == ["function", "nothing", "nothing", "function"]
     hung = found.cell("http", "hangs", "for_ever")

@@ -259,7 +259,7 @@
 
   function told(cell, call, number) {
     const [outcome, at, seconds, error, place, shown, log, answers, turn] = call;
-    const when = { broken: `While ${cell.dependency} failed`, first: `${cell.dependency} healthy again`, again: "Second call after that", function: "After its fixtures were set up again", all: "After all fixtures were set up again" }[turn];
+    const when = { broken: `While ${cell.dependency} failed`, first: `${cell.dependency} healthy again`, again: "Second call after that", function: "After the test's fixtures were set up again", all: "After all fixtures were set up again" }[turn];
     const how = { passed: "passed", failed: "failed", skipped: "was skipped", ended: "did not end" }[outcome];
     const late = at !== null && cell.over !== null && at < cell.over && at + seconds >= cell.over - 0.01;
     const title = late ? `the ${data.noun} had not ended after ${took(cell.over - at)}` : `${outcome === "ended" && cell.name === "crashed" ? "its process ended" : `the ${data.noun} ${how}`}${seconds ? ` after ${took(seconds)}` : ""}`;
