@@ -70,8 +70,9 @@ class Loop(Protocol):
 class Pending:
     """A connect() that is not answered yet, or whose caller is not heard of at the moment."""
 
-    def __init__(self, sock: CallersSocket, to: Destination, original: bytes, now: float) -> None:
+    def __init__(self, sock: CallersSocket, to: Destination, route: Route, original: bytes, now: float) -> None:
         self.sock = sock
+        self.route = route
         self.to = to
         self.original = original
         self.began = now
@@ -176,11 +177,12 @@ class Connects:
                 self._begun.pop(sock.key, None)
             kernel.let_pass(self._listener, number)
             return
-        self._begin(Pending(sock, to, original, time.monotonic()), route)
+        self._begin(Pending(sock, to, route, original, time.monotonic()))
 
     # What becomes of one
 
-    def _begin(self, pending: Pending, route: Route) -> None:
+    def _begin(self, pending: Pending) -> None:
+        route = pending.route
         self._pending[pending.sock.key] = pending
         if route.how == "fail":
             self._refused(pending, route.errno, how="fail")
@@ -324,7 +326,8 @@ class Connects:
         process = pending.sock.process
         program, dialled = program_of(process), upstream is not None
         since = self.routes.opened.since(pending.to.host, pending.to.port)
-        said = Connect(ticket, *pending.to, process, program, dialled, result, round(seconds, 6), how, since)
+        scope = pending.route.scope
+        said = Connect(ticket, *pending.to, process, program, dialled, result, round(seconds, 6), how, since, scope)
         self._loop.tell("connect", said._asdict(), upstream)
 
     def _step(self, pending: Pending, step: Callable[[], None]) -> None:

@@ -160,14 +160,10 @@ def _policy(said: dict[str, Any]) -> Policy:
     policy = Policy(**said)
     routes = {endpoint: Route(*route) for endpoint, route in said["routes"].items()}
     scoped = {
-        endpoint: [(_scope(*scope), Route(*route)) for scope, route in found]
+        endpoint: [(Scope.of(scope), Route(*route)) for scope, route in found]
         for endpoint, found in said["scoped"].items()
     }
     return policy._replace(routes=routes, scoped=scoped, tested=UnderTest(*said["tested"]))
-
-
-def _scope(program: str, command: str, within: list[list[int | str]], apart: list[int], container: str) -> Scope:
-    return Scope(program, command, tuple(tuple(group) for group in within), tuple(apart), container)
 
 
 def main(words: list[str]) -> None:

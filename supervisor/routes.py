@@ -48,7 +48,7 @@ class Routes:
             caller = Process(process_of(thread))
             for scope, meant in scoped:
                 if scope.fits(caller):
-                    return meant
+                    return meant._replace(scope=scope)
         route = policy.routes.get(endpoint)
         if route is not None:
             return route

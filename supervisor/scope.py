@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 from .process import Process
 
@@ -25,6 +26,12 @@ class Scope(NamedTuple):
     within: tuple[tuple[int | str, ...], ...] = ()
     apart: tuple[int, ...] = ()
     container: str = ""
+
+    @classmethod
+    def of(cls, told: Sequence[Any]) -> Self:
+        """Return one that was told as JSON, which has no tuples."""
+        program, command, within, apart, container = told
+        return cls(program, command, tuple(tuple(group) for group in within), tuple(apart), container)
 
     def fits(self, process: Process) -> bool:
         """Say whether it holds for a process."""

@@ -419,12 +419,13 @@ def _destination(connect: Connect) -> Destination:
 
 
 def _caller(proxy: Proxy, connect: Connect) -> Caller:
-    shared = proxy.shared
+    shared, process = proxy.shared, Process(connect.process, connect.program, _container())
     if shared.workers or proxy.injections.scoped:  # more is asked of it: what was found out lately is known
-        process = shared.processes.find(connect.process)
-        if process.program == connect.program:
-            return shared.caller(process)
-    return shared.caller(Process(connect.process, connect.program, _container()))
+        now = shared.processes.find(connect.process)
+        process = now if now.program == connect.program else process
+    if connect.scope is not None:
+        process.answers[Scope.of(connect.scope)] = True
+    return shared.caller(process)
 
 
 @functools.cache

@@ -69,6 +69,30 @@ def test_connect_ends_as_a_fault_has_it_for_its_callers_alone(
     assert (receipt["matched"], receipt["chosen"], receipt["fired"]) == (fired, fired, fired), receipt
 
 
+STOPPED = """
+with open(f"/proc/{os.getppid()}/stat") as stat:  # the parent of the process that answers
+    brownout = int(stat.read().rpartition(")")[2].split()[1])
+os.kill(brownout, signal.SIGSTOP)
+try:
+    orders = start("orders", 0.5)
+finally:
+    os.kill(brownout, signal.SIGCONT)
+say(orders=orders)
+"""
+
+
+@pytest.mark.parametrize(
+    "injection", [{"fault": "refuse"}, {"fault": "unreachable", "how": "no_route"}], ids=lambda value: value["fault"]
+)
+def test_a_caller_that_has_ended_before_we_look_is_counted_too(
+    run: Callable[..., Done], tmp_path: Path, echo: int, injection: dict[str, object]
+) -> None:
+    done = run(MEASURE + STOPPED, *profile(tmp_path, injection | {"caller": CALLER}), args=(echo,))
+    assert done.one["orders"][0] in (111, 113)
+    (placed,) = done.proxies["redis"]["injections"]
+    assert (placed["receipt"]["matched"], placed["receipt"]["fired"]) == (1, 1)
+
+
 def test_of_several_the_strictest_holds_for_each_caller(run: Callable[..., Done], tmp_path: Path, echo: int) -> None:
     done = run(
         MEASURE + 'say(payments=start("payments"), orders=start("orders"), stock=start("stock", 0.5))',
