@@ -168,7 +168,8 @@ class Tests:
         for name in alone.background:
             if not all(name in each for each in always):
                 alone.chance.add(name)
-        for name in alone.chance:
+        in_vain = inside.keys() - frozenset[str]().union(*(each.inside for each in alone.calls))
+        for name in alone.chance | in_vain:  # a cell runs alone: what came up only among others was late work of theirs
             inside.pop(name, None)
         note = ""
         if reason := _reason(alone):

@@ -198,3 +198,12 @@ def test_what_a_test_met_by_chance_in_all_its_calls_shows_when_it_is_called_more
     asyncio.run(Told(nobody, nobody, nobody)._look_for_chance(nobody, list(alone.values()), alone))
     assert asked == ["a", "b", "c"]
     assert {test: seen.chance for test, seen in alone.items()} == {"a": {"redis"}, "b": {"redis"}, "c": set()}
+
+
+def test_what_came_up_only_among_others_is_not_what_a_test_asks() -> None:
+    known: Any = SimpleNamespace(journeys={}, healthy={}, usual={}, note_used=lambda *_: None)
+    together, alone = counted("a", {"redis", "db"}), counted("a", {"redis"}, {"redis", "rates"})
+    together.calls[0].inside["rates"] = Traffic(1, 1)
+    nobody: Any = None
+    sessions.Tests(known, nobody, nobody)._know(together, alone, nobody, 0.1, [])
+    assert set(known.usual["a"].inside) == {"redis", "rates"}
