@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from .errors import show
+from .figures import many
 from .options import examples, json_option, write_json
 
 if TYPE_CHECKING:
@@ -77,17 +78,12 @@ def _check(file: str) -> _Checked:
 
 def _contents(config: Config) -> str:
     seed = "no seed" if config.seed is None else f"seed {config.seed}"
-    parts = [_count(len(config.proxies), "proxy"), _count(len(config.profiles), "profile"), seed]
+    parts = [many(len(config.proxies), "proxy"), many(len(config.profiles), "profile"), seed]
     if journeys := len(config.verify.journeys):
-        parts.append(f"verify of {_count(journeys, 'journey')}")
+        parts.append(f"verify of {many(journeys, 'journey')}")
     elif config.verify.command:
         parts.append("verify of its command")
     return ", ".join(parts)
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun}s" if noun.endswith(("ey", "le")) else f"{noun.removesuffix('y')}ies"
-    return f"{number} {noun if number == 1 else plural}"
 
 
 def _view(checked: _Checked) -> dict[str, object]:

@@ -31,10 +31,10 @@ def _three_digits(number: float) -> str:
 
 
 def many(count: int, noun: str) -> str:
-    """Write a count with its noun: `1 injection`, `2 injections`, `2 proxies`."""
+    """Write a count with its noun: `1 injection`, `2 injections`, `2 proxies`, `2 journeys`."""
     if count == 1:
         return f"1 {noun}"
-    return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{count} {noun}s"
 
 
 def counts(injection: Mapping[str, object]) -> str:

@@ -66,7 +66,7 @@ class Supervisor:
     def tell(self, kind: str, values: dict[str, object], handed: socket.socket | None = None) -> None:
         """Tell the proxies of something; a socket that is handed over is closed here.
 
-        That is told when all callers of this round have their answers: its own does not wait until the proxies wake up.
+        A message with a socket is sent at the end of the round, so that its caller is answered before the proxies wake.
         """
         self._unsent.append((messages.packed(kind, values), handed))
         if handed is None:
@@ -182,7 +182,7 @@ def main(words: list[str]) -> None:
         return
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)  # they are for the command
-    os.setsid()  # the scheduler shares out time by sessions, and who is seldom at work is let in first (sched(7))
+    os.setsid()  # a share of processor time of its own, apart from the proxies' (autogroup in sched(7))
     _raise_file_limit()
     takes, wrong = _tried(started, numbers)
     if wrong:

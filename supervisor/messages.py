@@ -34,7 +34,7 @@ class Route(NamedTuple):
     `how`: `carry` dials the destination and then brings the connection to the proxies; `wait` brings it without, since
     a fault keeps new connections waiting; `port` connects it to the `port` of the proxy, which does what a fault has it
     do; `fail` ends connect() with an `errno`; `pass` leaves it alone, and so does `inside`, where a `process` listens
-    that the command has started. `scope`: for whose connections alone it is so, None: for all.
+    that the command has started. `scope`: the callers that it is for, None: all.
     """
 
     how: str
@@ -84,7 +84,7 @@ class Connect(NamedTuple):
     `ticket` is the address at which it is brought to the proxies, `HOST:PORT` of its own end where that is not
     possible, or empty where it is not brought: `errno` is what connect() said then. `dialled` says that a descriptor is
     with this: a socket to the destination, whose connecting may still be under way. `seconds`: how long dialling took.
-    `how` and `scope` are those of its route: the process fitted the scope, and may have ended by now. `since`: when a
+    `how` and `scope` are those of its route: the process was in that scope, and may have ended since. `since`: when a
     process of the command began to listen there, by `time.monotonic()`; 0 where nobody did.
     """
 

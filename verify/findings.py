@@ -143,7 +143,7 @@ _WHEN = {
 
 
 def turn(number: int, cell: Cell) -> str:
-    """Return what is new in one of the calls of a cell: the failure, or after that which fixtures were set up again."""
+    """Return which call of a cell it is: `broken`, `first` and `again` after that, or the fixtures that it renewed."""
     if number < 2:
         return "first" if number else "broken"
     renewed = cell.calls[number].renewed

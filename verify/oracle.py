@@ -19,9 +19,9 @@ from .traffic import Traffic
 from .watch import Answered, CallSeen, Phase, Seen, Watch
 
 RENEWED: Sequence[Renewed] = ("function", "function", "all")
-"""What is set up again before the calls after healing, of which the second and third come only after a red one."""
+"""Which fixtures are set up again before each call after healing; the second and third call follow only a red one."""
 KEPT: Sequence[Renewed] = ("nothing", "nothing")
-"""The calls that come before those where a call on the same fixtures is green in health."""
+"""The calls before these, for a test that is green in health if it is called again on the same fixtures."""
 FAILURES = 3
 """How many failures show whether connections are given back."""
 SURVIVED: tuple[State, ...] = ("resilient", "degraded")
@@ -39,11 +39,11 @@ class Healthy(NamedTuple):
     """What is known of a journey from runs in which nothing was broken.
 
     `answers` are the statuses of the application in their order, `open` the most connections that were open to each
-    dependency after its calls. `repeatable`: a second call in one process is green, with the fixtures of functions set
-    up again; `kept`: so is one on the same fixtures. `fixtures` are the dependencies to
-    which its fixtures connect, `beside` those that it reaches only by processes beside its own. `ended` are the
-    programs that it had started, and that ended in its call. `unsafe`: how often each dependency was asked for what is
-    not to be done twice. `bodies` are digests of the answers, empty for one that is another each time.
+    dependency after its calls. `repeatable`: a second call in one process is green if function-scoped fixtures are set
+    up again; `kept`: it is green on the same fixtures too. `fixtures` are the dependencies to which its fixtures
+    connect, `beside` those that it reaches only by processes beside its own. `ended` are the programs that it had
+    started, and that ended in its call. `unsafe`: how often each dependency was asked for what is not to be done twice.
+    `bodies` are digests of the answers, empty for one that is another each time.
     """
 
     seconds: float
@@ -88,9 +88,9 @@ def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequ
         if red:
             return _without_a_fault(_said(first.call), _place(first.call))
         return Verdict("vacuous", "the dependency was not asked while it was failing")
-    hung_later = watch.hung is not None and watch.hung > 0
-    over_theirs = hung_later and _over_held(seen.calls[watch.hung or 0], seen)
-    if hung_later and healthy.repeatable and not over_theirs:
+    hung_later = None if watch.hung is None or watch.hung < 1 else seen.calls[watch.hung]
+    over_held = hung_later is not None and hung_later.renewed == "nothing" and _over_held(hung_later, seen)
+    if hung_later is not None and healthy.repeatable and not over_held:
         return Verdict("not recovered", "the next call hangs, although the dependency is healthy again", stuck)
     if red and crashed is not None:
         return Verdict("crashed", f"{crashed['program']} {ended(crashed['status'])}")
@@ -110,7 +110,7 @@ def judge(watch: Watch, ran: Ran, healthy: Healthy, dependency: str, found: Sequ
         return broken
     if red:
         return _red(first, healthy, beside=dependency in healthy.beside)
-    if watch.hung is not None and not over_theirs:
+    if watch.hung is not None and not over_held:
         return Verdict("inconclusive", "the fixtures did not end in time after the dependency was healthy again", stuck)
     return after or _other_answer(first, healthy) or Verdict("resilient", "", harm="")
 
@@ -227,23 +227,25 @@ def _answered_as_usual(first: CallSeen, healthy: Healthy) -> bool:
 def _recovery(seen: Seen, healthy: Healthy, dependency: str) -> Verdict | None:
     """Return what is wrong after healing. Without the application's part in it, it may be a fixture that broke.
 
-    First on the same fixtures, which may keep something broken for the test alone: then only later calls show anything.
+    The calls on the same fixtures count first, unless what failed is something that these fixtures hold. Then only the
+    calls count before which fixtures were set up again.
     """
     kept = [each for each in seen.calls[1:] if each.renewed == "nothing"]
-    anew = [each for each in seen.calls[1:] if each.renewed != "nothing"]
+    later = [each for each in seen.calls[1:] if each.renewed != "nothing"]
     if not healthy.repeatable or (kept and kept[0].green):
         return None
     beside = dependency in healthy.beside
     guilty = [each for each in kept if _guilty(each, healthy, beside=beside)]
     if len(kept) == len(KEPT) and guilty and not _over_held(guilty[0], seen):
-        return _stayed(guilty, kept, anew)
-    guilty = [each for each in anew if _guilty(each, healthy, beside=beside)]
-    if len(anew) < len(RENEWED) - 1 or anew[0].green or not guilty:
+        return _stayed(guilty, kept, later)
+    guilty = [each for each in later if _guilty(each, healthy, beside=beside)]
+    if len(later) < len(RENEWED) - 1 or later[0].green or not guilty:
         return None
-    if not anew[1].green and _is_a_fixtures(seen, guilty[0], anew) and dependency in healthy.fixtures and not beside:
+    connected = dependency in healthy.fixtures and not beside
+    if connected and not later[1].green and _mended_by_fixtures(seen, guilty[0], later):
         theirs = f"the test stays red until its fixtures, which connect to {dependency} too, are set up again"
         return Verdict("inconclusive", f"{theirs}: {_why(guilty[0])}", _where(guilty[0]))
-    return _stayed(guilty, anew[:2], anew[2:])
+    return _stayed(guilty, later[:2], later[2:])
 
 
 def _stayed(guilty: Sequence[CallSeen], two: Sequence[CallSeen], rest: Sequence[CallSeen]) -> Verdict:
@@ -265,10 +267,10 @@ def _over_held(call: CallSeen, seen: Seen) -> bool:
     return bool(seen.holds) if failure is None else not seen.holds.isdisjoint(failure["libraries"])
 
 
-def _is_a_fixtures(seen: Seen, guilty: CallSeen, anew: Sequence[CallSeen]) -> bool:
-    """Say whether a call failed by what fixtures hand out, and not any more with all of them made anew."""
-    by_theirs = seen.hands.intersection(_libraries(guilty)) or not _libraries(guilty)
-    return _kind(anew[-1]) != _kind(anew[1]) and bool(by_theirs)
+def _mended_by_fixtures(seen: Seen, guilty: CallSeen, later: Sequence[CallSeen]) -> bool:
+    """Say whether a call failed over what fixtures hand out, and no longer did once all of them were set up again."""
+    libraries = _libraries(guilty)
+    return _kind(later[-1]) != _kind(later[1]) and (not libraries or not seen.hands.isdisjoint(libraries))
 
 
 def _guilty(call: CallSeen, healthy: Healthy, *, beside: bool) -> bool:

@@ -173,7 +173,7 @@ class Service:
                 break
         else:
             if stage.starts and journey.probe is not None and not await _listens(journey.probe):
-                await stage.ended()  # it hangs up before it has ended
+                await stage.ended()  # its sockets are closed before its end is told
         found: list[Judged] = []
         if cell.dependency in stage.fleet.proxies:
             since, until = watch.began, watch.until

@@ -86,7 +86,7 @@ class Tests:
         return watches[0], ran
 
     async def _often(self, lane: Lane, seen: Seen) -> tuple[Seen, Ran]:
-        """Call a test twice, and once more on the same fixtures: what that shows is not among its calls."""
+        """Call a test twice, then once more on the same fixtures; that call is kept apart from the others."""
         watch, ran = await self._healthy(lane, [seen.test], ("function", "function", "nothing"), seen.inside)
         found = watch.seen[0] if watch.seen else Seen(seen.test)
         if found.calls and found.calls[-1].renewed == "nothing":
@@ -168,8 +168,8 @@ class Tests:
         for name in alone.background:
             if not all(name in each for each in always):
                 alone.chance.add(name)
-        in_vain = inside.keys() - frozenset[str]().union(*(each.inside for each in alone.calls))
-        for name in alone.chance | in_vain:  # a cell runs alone: what came up only among others was late work of theirs
+        not_alone = inside.keys() - frozenset[str]().union(*(each.inside for each in alone.calls))
+        for name in alone.chance | not_alone:  # cells run alone; among others a test may meet what those left behind
             inside.pop(name, None)
         note = ""
         if reason := _reason(alone):

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from ..proxy import Fleet
 
 _MOMENT, _MOMENTS = 0.03, 50
-"""Seconds in which nothing moves where an application has started, and how often that is tried."""
+"""How many seconds of stillness mean that an application has started, and how often that is waited for at most."""
 _SILENCE = 0.5
-"""Seconds for which what an application asks in the background is looked at."""
+"""For how many seconds is watched what an application asks in the background."""
 
 
 class Traffic(NamedTuple):
@@ -67,7 +67,7 @@ def so_far(fleet: Fleet) -> dict[str, Traffic]:
 
 
 async def quiet(fleet: Fleet, pid: int | None) -> None:
-    """Wait until nothing has moved for a moment, and no thread of a process has been at work, if not for too long."""
+    """Wait, up to a limit, until nothing has moved for a moment and all threads of a process sleep."""
     for _ in range(_MOMENTS):
         before, sleeps = so_far(fleet), _sleeps(pid)
         await asyncio.sleep(_MOMENT)
@@ -76,14 +76,14 @@ async def quiet(fleet: Fleet, pid: int | None) -> None:
 
 
 async def silence(fleet: Fleet) -> frozenset[str]:
-    """Return to what something goes while nothing happens."""
+    """Return the dependencies that are asked while no test runs."""
     before = so_far(fleet)
     await asyncio.sleep(_SILENCE)
     return frozenset(name for name, traffic in so_far(fleet).items() if traffic != before.get(name))
 
 
 def _sleeps(pid: int | None) -> bool:
-    """Say whether all threads of a process wait for something (proc_pid_stat(5)), as far as that can be known."""
+    """Say whether all threads of a process sleep (proc_pid_stat(5)); True if the process is not known."""
     try:
         threads = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/stat")]
     except OSError:  # one of them has just ended

@@ -125,7 +125,7 @@ class Seen:
         self.holds: frozenset[str] = frozenset()
         """Those of what all its fixtures made."""
         self.kept: CallSeen | None = None
-        """A call in health on the fixtures of the call before, which is none of `calls`."""
+        """A healthy call on the fixtures of the call before it. It is not among the `calls`."""
         self.background: frozenset[str] = frozenset()
         """What was asked while nothing happened."""
         self.chance: set[str] = set()
@@ -198,8 +198,8 @@ class Watch:
         if said["kind"] == "calls" and len(self._now.calls) == len(self.seen) == 1:
             await quiet(self._fleet, self._pid)
         self.hear(said)
-        anew = said.get("when") == "call" and len(self._now.calls) > 1 and self._call.renewed != "nothing"
-        if anew and self._usual is not None:
+        again = said.get("when") == "call" and len(self._now.calls) > 1 and self._call.renewed != "nothing"
+        if again and self._usual is not None:
             usual = [self._usual, *(each.inside.keys() for each in self._now.calls)]
             if frozenset[str]().union(*usual) - frozenset.intersection(*map(frozenset, usual)):
                 self._now.background = await silence(self._fleet)

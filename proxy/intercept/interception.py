@@ -41,6 +41,7 @@ from . import naming
 from .choice import Choice
 from .door import Arrival, Door
 from .fixtures import Fixtures
+from .look import Look
 from .newcomer import Newcomer, Words
 from .supervised import INHERITED, Streams, Supervised
 
@@ -65,14 +66,6 @@ class Met(NamedTuple):
         return self.proxy.upstream is not self.upstream
 
 
-class _Look(NamedTuple):
-    """On which ports something listened at a moment, by `time.monotonic()` and by `time.time()`."""
-
-    listening: set[int]
-    at: float
-    date: float
-
-
 class Interception:
     """The connections of one command; `ours` are ports at which this process listens beside its proxies.
 
@@ -91,7 +84,7 @@ class Interception:
         self._looked_up: set[Proxy] = set()
         self._learnt: set[Proxy] = set()
         self.forgotten: dict[str, Address] = {}
-        self._look = _Look(set(), 0.0, 0.0)
+        self._look = Look(set(), 0.0, 0.0)
         self._others: Proxy | None = None
         self._newcomers: dict[str, Newcomer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -219,7 +212,7 @@ class Interception:
             for earlier in filter(self._is_there, self._fixtures.before(set_up)):
                 await self._forget(earlier)
             usual, *more = naming.names(to, protocol, words.client, set_up.fixture)
-            there = self._was_there(upstream, since)
+            there = self._look.found(upstream, since)
             others = {
                 name for name, at in self.forgotten.items() if (there and at != upstream) or not comes_from(name, usual)
             }
@@ -247,14 +240,14 @@ class Interception:
         return {*self._met, *self.refused, *self.silent}
 
     async def forget_gone(self) -> None:
-        """Expect anew what was learnt and listens no longer: tests that start a server do so at another port each time.
+        """Expect again what was learnt and listens no longer: each server that tests start has another port.
 
         Its name, which others know it by, is kept for what begins to listen after this call. What is elsewhere than on
         this machine is there, as far as is known.
         """
         if (listening := listening_ports()) is None:
             return
-        self._look = _Look(listening, time.monotonic(), time.time())
+        self._look = Look(listening, time.monotonic(), time.time())
         for proxy in tuple(self._learnt):
             at = proxy.upstream
             if self._is_there(proxy) and is_gone(at, listening):
@@ -267,18 +260,6 @@ class Interception:
         self._met = {to: met for to, met in self._met.items() if met.proxy is not proxy}
         await self._fleet.remove(proxy.name)
         self._fleet.expect(proxy.name)
-
-    def _was_there(self, at: Address, since: float) -> bool:
-        """Say whether what listens there did so before the last call of `forget_gone`; `since`: 0 if that is unknown.
-
-        Then it is told by the port, which may have been another server's.
-        """
-        if not at.path:
-            return since < self._look.at if since else not is_gone(at, self._look.listening)
-        try:
-            return os.stat(at.path).st_ctime < self._look.date
-        except OSError:
-            return False
 
     # Whose upstream it is
 

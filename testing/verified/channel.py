@@ -23,7 +23,7 @@ CUT = _REAL_TIME + 6 if _REAL_TIME else signal.SIGUSR2
 
 
 Renewed = Literal["nothing", "function", "all"]
-"""Which fixtures are set up again before a call: none, those of its function, those of its module and session too."""
+"""Which fixtures are set up again before a call: none, the function-scoped ones, or all."""
 
 
 class Frame(TypedDict):
@@ -88,10 +88,10 @@ class Hello(TypedDict):
 
 
 class Order(TypedDict):
-    """What is to be run: tests by their ids, and which fixtures each `call` of them has anew.
+    """What is to be run: tests by their ids, and for each of the `calls` which fixtures are set up again before it.
 
-    `red` are calls more, as long as they are red. No call is made on fixtures whose set-up has failed, or that met the
-    end of a call whose time was over.
+    Those in `red` follow as long as the last call was red. Fixtures are not used again if their set-up failed, or if
+    the call was ended because its time was over.
     """
 
     run: str

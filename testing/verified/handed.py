@@ -15,7 +15,7 @@ _PLUGIN = "pytest_"
 class Handed(NamedTuple):
     """The top packages of what the fixtures of a test hand out.
 
-    `hands` is of fixtures that are not set up anew for each test, `holds` of all of them.
+    `hands` leaves out function-scoped fixtures, `holds` has those of all fixtures.
     """
 
     hands: list[str]
@@ -23,11 +23,11 @@ class Handed(NamedTuple):
 
 
 def handed(item: Any, project: Project) -> Handed:
-    """Return of which packages it is what the fixtures of a test hand out.
+    """Return the packages of the objects that the fixtures of a test hand out.
 
-    A class that extends that of another package is of both. Of an object of the tests' own classes it is also what that
-    has; what an object of the application has is not the tests'. A plugin of pytest, and a test case of a framework,
-    keep connections of their framework. A client of the application has no connections but to that.
+    A class that extends that of another package counts for both. For an object of the tests' own classes its attributes
+    count too; for an object of the application they do not. A plugin of pytest, and a test case of a framework, keep
+    connections of their framework. A client of the application is left out: it connects to nothing else.
     """
     lives = set(map(top_package, type(getattr(item, "instance", None)).__mro__))
     ends = set[str]()

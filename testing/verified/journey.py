@@ -29,7 +29,7 @@ _STANDS = Phase(outcome="passed", at=0.0, seconds=0.0, failure=None, reason="", 
 
 
 class TimeOverError(Failed):
-    """The time of a test is over, and it is ended."""
+    """A test is ended because its time is over."""
 
 
 class Journeys:
@@ -68,7 +68,7 @@ class Journeys:
             if renews != "nothing" and hasattr(item, "_initrequest"):
                 item._initrequest()
             if obj is not None and hasattr(item, "_initrequest") and not isinstance(item, _unittest_cases()):
-                item.obj = obj  # plugins for coroutines wrap it anew for each call
+                item.obj = obj  # plugins for coroutines wrap it again for each call
             outcome = self._set_up(item, renews)
             stands, green = outcome == "passed", outcome == "skipped"
             if stands:
@@ -76,7 +76,7 @@ class Journeys:
                 stands = not isinstance(self._raised, TimeOverError)  # which may have gone through fixtures as well
             renews = _next(calls, red, stands=stands, green=green)
             if renews != "nothing":
-                nextitem = {"function": item.parent, "all": None}.get(renews, after) if renews else after
+                nextitem = {"function": item.parent, "all": None, None: after}[renews]
                 self._phase(item, "teardown", nextitem=nextitem)
 
     def _set_up(self, item: pytest.Item, renews: Renewed) -> str:
@@ -204,7 +204,10 @@ def reseed() -> None:
 
 
 def _next(calls: list[Renewed], red: list[Renewed], *, stands: bool, green: bool) -> Renewed | None:
-    """Take the next call that can be made; None if there is none."""
+    """Return which fixtures the next call renews, and take it off its list; None if no call is left.
+
+    `stands`: the fixtures of the call before can be used again.
+    """
     while calls or (red and not green):
         renews = (calls or red).pop(0)
         if stands or renews != "nothing":

@@ -204,6 +204,9 @@ def test_what_came_up_only_among_others_is_not_what_a_test_asks() -> None:
     known: Any = SimpleNamespace(journeys={}, healthy={}, usual={}, note_used=lambda *_: None)
     together, alone = counted("a", {"redis", "db"}), counted("a", {"redis"}, {"redis", "rates"})
     together.calls[0].inside["rates"] = Traffic(1, 1)
+    alone.calls[0].open, alone.kept = {"redis": 1}, CallSeen()
+    alone.kept.open = {"redis": 2}
     nobody: Any = None
     sessions.Tests(known, nobody, nobody)._know(together, alone, nobody, 0.1, [])
     assert set(known.usual["a"].inside) == {"redis", "rates"}
+    assert known.healthy["a"].open == {"redis": 2}, "the call on the same fixtures is a healthy one too"

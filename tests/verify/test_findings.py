@@ -145,6 +145,18 @@ def test_evidence_of_a_hung_test_tells_the_time_that_it_had() -> None:
     )
 
 
+def test_evidence_tells_which_fixtures_were_set_up_again() -> None:
+    later = [Call("failed", 0.5, renewed=each) for each in ("nothing", "nothing", "function", "function", "all")]
+    told = evidence(cell("redis cut", "a::x", "not recovered", calls=(Call("failed", 0.5, renewed="function"), *later)))
+    assert [each.partition(":")[0] for each in told.split("; ")][1:] == [
+        "healthy again",
+        "healthy, second call",
+        "healthy, the test's fixtures set up again",
+        "healthy, second call",
+        "healthy, all fixtures set up again",
+    ]
+
+
 def test_evidence_of_work_done_twice_tells_the_attempts() -> None:
     assert evidence(cell("pay lost", "a::x", "doubled", calls=())) == "pay got POST /charge: reset, 201"
 

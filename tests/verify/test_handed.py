@@ -57,7 +57,7 @@ def test_a_class_that_extends_that_of_another_package_is_of_both(project: Projec
     assert {"psycopg", "sqlmodel"} <= set(hands(item(value), project))
 
 
-def test_one_that_is_made_anew_for_each_test_is_held_until_its_end(project: Project) -> None:
+def test_that_of_a_function_scoped_fixture_is_held_but_not_handed_on(project: Project) -> None:
     assert handed(item(CONNECTION, scope="function"), project) == ([], ["psycopg"])
 
 

@@ -395,10 +395,19 @@ def test_first_it_is_called_on_the_same_fixtures(
     assert verdict.why.startswith(why.partition(": ")[0])
 
 
-@pytest.mark.parametrize(("holds", "state"), [({"redis"}, "resilient"), ({"fastapi"}, "not recovered")])
-def test_a_call_that_hangs_over_what_a_fixture_holds_is_not_the_application_s(holds: set[str], state: str) -> None:
+@pytest.mark.parametrize(
+    ("hangs", "holds", "state"),
+    [
+        (KEPT_RED, {"redis"}, "resilient"),
+        (KEPT_RED, {"fastapi"}, "not recovered"),
+        (answered_by("redis"), {"redis"}, "not recovered"),
+    ],
+)
+def test_a_call_that_hangs_over_what_a_fixture_still_holds_is_not_the_application_s(
+    hangs: CallSeen, holds: set[str], state: str
+) -> None:
     seen = Seen(TEST)
-    seen.calls, seen.entered, seen.holds = [GREEN, KEPT_RED, KEPT_RED, GREEN], True, frozenset(holds)
+    seen.calls, seen.entered, seen.holds = [GREEN, hangs, GREEN], True, frozenset(holds)
     watch: Any = SimpleNamespace(seen=[seen], fired=1, hung=1, asked="POST /pay", handles=False)
     verdict = oracle.judge(watch, DONE, USUAL, "payments", [])
     assert verdict.state == state

@@ -213,5 +213,6 @@ AT_A_PORT_THAT_WAS_TAKEN = """
 def test_a_port_at_which_another_server_was_before_changes_no_name(tmp_path: Path) -> None:
     written(tmp_path, shop=SHOP, conftest=CONFTEST, test_ports=AT_A_PORT_THAT_WAS_TAKEN)
     ran = verify(tmp_path, "--only", "*/refused", "--", *PYTEST, **environment())
-    assert {key[:2] for key in ran.states} == {("payments", "refused")}, ran.err
+    assert [each["name"] for each in ran.document["dependencies"]] == ["payments"], ran.err
+    assert {key[:2] for key in ran.states} == {("payments", "refused")}
     assert set(ran.states.values()) == {"failed"}
