@@ -17,6 +17,7 @@ _UNSEEN = {
     "udp": "{} (UDP: only TCP is intercepted)",
     "io_uring": "connections that {} makes by io_uring, if any (libuv sets io_uring up for files)",
     "network": "{} has a network of its own",
+    "mounts": "{} has mounts of its own, where a unix socket's path leads to another one",
     "inside": "{}, a server that COMMAND starts itself (`brownout verify` breaks it where the service uses it)",
     "closed": "{} does not let Brownout look into it",
     "error": "{}",

@@ -33,8 +33,8 @@ from .callers_socket import PASSED, CallersSocket, Rewritten, Taken
 from .kernel import Calls, Notification
 from .messages import Connect, Route
 from .process import program_of
-from .processes import network_of, path_from_here
-from .routes import PASS, Routes
+from .processes import leads_elsewhere, network_of, path_from_here
+from .routes import Routes
 from .sockaddr import Destination, family_in, family_of, pack, parse
 from .written_over import WrittenOver
 
@@ -127,18 +127,24 @@ class Connects:
 
     def _connect(self, note: Notification) -> None:
         original = self._written.given(note)
-        to = parse(original) if len(original) == note.arguments[2] else None
-        if to is not None and to.path:
-            to = to._replace(path=path_from_here(note.thread, to.path))
-        route = PASS if to is None else self.routes.to(to, note.thread)
+        given = parse(original) if len(original) == note.arguments[2] else None
+        if given is None:
+            kernel.let_pass(self._listener, note.id)
+            return
+        to = given._replace(path=path_from_here(note.thread, given.path)) if given.path else given
+        route = self.routes.to(to, note.thread)
         if route.how == "inside":
             self._tell_inside(route.process, kernel.process_of(note.thread))
-        if to is None or route.how in ("pass", "inside"):
+        if route.how in ("pass", "inside"):
             kernel.let_pass(self._listener, note.id)
             return
         process = kernel.process_of(note.thread)
         if network_of(note.thread) != self._network:
             self._tell_unseen("network", program_of(process))
+            kernel.let_pass(self._listener, note.id)
+            return
+        if given.path and leads_elsewhere(note.thread, given.path):
+            self._tell_unseen("mounts", program_of(process))
             kernel.let_pass(self._listener, note.id)
             return
         sock = Taken(self._numbers, process, note) if self._takes else Rewritten(process, note)
@@ -220,10 +226,6 @@ class Connects:
             result = pending.upstream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if result == 0:
             self._bring_to_door(pending)
-        elif pending.to.path:  # the caller may find it all the same, in a mount namespace or with other rights
-            self._told(pending, "", result)
-            kernel.let_pass(self._listener, pending.number)
-            self._done(pending)
         elif result == errno.ECONNREFUSED and not pending.sock.blocks:
             self._to_port(pending, self.routes.policy.refusing)
         else:

@@ -29,9 +29,24 @@ def path_from_here(process: int, path: str) -> str:
 
     Raises OSError.
     """
-    if not path.startswith("/"):
-        return os.path.join(os.readlink(f"/proc/{process}/cwd"), path)
-    return os.readlink(f"/proc/{process}/root").rstrip("/") + path
+    return os.path.join(os.readlink(_base(process, path)), path.lstrip("/"))
+
+
+def leads_elsewhere(process: int, path: str) -> bool:
+    """Say whether a path of a process leads to something else than it does from here, by mounts of its own.
+
+    Raises OSError.
+    """
+    if os.readlink(f"/proc/{process}/ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+        return False
+    try:
+        return not os.path.samefile(path_from_here(process, path), f"{_base(process, path)}/{path}")
+    except FileNotFoundError:
+        return True
+
+
+def _base(process: int, path: str) -> str:
+    return f"/proc/{process}/{'root' if path.startswith('/') else 'cwd'}"
 
 
 class Opened:

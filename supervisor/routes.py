@@ -25,7 +25,7 @@ _IN_FRONT = {
 }  # fmt: skip
 """Browsers and reverse proxies, by which tests use the application: what they connect to is no dependency of it."""
 _CARRY = Route("carry")
-PASS = Route("pass")
+_PASS = Route("pass")
 
 
 class Routes:
@@ -43,7 +43,7 @@ class Routes:
         endpoint = to.endpoint
         door = policy.door6 if ":" in to.host else policy.door
         if _fits(endpoint, policy.spared) or (to.is_local and (to.port == door or to.port in policy.ours)):
-            return PASS
+            return _PASS
         if (scoped := policy.scoped.get(endpoint)) is not None:
             caller = Process(process_of(thread))
             for scope, meant in scoped:
@@ -53,9 +53,9 @@ class Routes:
         if route is not None:
             return route
         if policy.only:
-            return _CARRY if _fits(endpoint, policy.only) else PASS
+            return _CARRY if _fits(endpoint, policy.only) else _PASS
         if to.path:
-            return _CARRY if _fits(to.path, _UNIX) else PASS
+            return _CARRY if _fits(to.path, _UNIX) else _PASS
         server = self.opened.server_at(to.host, to.port)
         if server is None or server.program in SERVERS or self._is_the_applications(to, thread):
             return _CARRY

@@ -262,6 +262,38 @@ def test_unix_sockets_of_known_servers_are_carried(run: Callable[..., Done]) -> 
     assert len(done.proxies) == 2
 
 
+def test_a_server_that_begins_to_listen_while_it_is_dialled_is_not_passed_by(run: Callable[..., Done]) -> None:
+    """What was refused by then is refused: a client that tries again until it is let in comes through the proxy."""
+    done = run(
+        """
+        path = os.path.abspath("redis.sock")
+        address = struct.pack("=H", socket.AF_UNIX) + path.encode() + b"\\0"
+        turn, turns = os.pipe()
+        if not os.fork():
+            for _ in range(300):
+                with socket.socket(socket.AF_UNIX) as listener:
+                    listener.bind(path)
+                    os.write(turns, b".")
+                    listener.listen()
+                    listener.accept()[0].close()
+                os.unlink(path)
+                os.write(turns, b".")
+            os._exit(0)
+        passed = 0
+        for _ in range(300):
+            os.read(turn, 1)
+            with socket.socket(socket.AF_UNIX) as sock:
+                while connect(sock, address):
+                    pass
+                passed += sock.getpeername() == path
+            os.read(turn, 1)
+        os.wait()
+        say(passed=passed)
+        """
+    )
+    assert done.one == {"passed": 0}, done.err
+
+
 def test_a_proxy_that_is_added_meanwhile_gets_what_goes_to_its_upstream(run: Callable[..., Done], echo: int) -> None:
     done = run(
         """

@@ -69,6 +69,31 @@ def test_a_path_beneath_another_root_is_found(run: Callable[..., Done], tmp_path
     assert done.proxies["redis"]["upstream"].endswith(f"{tmp_path}/jail/redis.sock")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_path_that_leads_elsewhere_by_a_mount_is_left_alone_and_told(run: Callable[..., Done]) -> None:
+    done = run(
+        SERVED
+        + """
+    os.mkdir("shared")
+    os.mkdir("hidden")
+    serve("shared/redis.sock", b"+SHARED\\r\\n")
+    serve("hidden/redis.sock", b"+OUTER\\r\\n")
+    if not os.fork():
+        assert libc.unshare(0x00020000) == 0  # CLONE_NEWNS
+        assert libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None) == 0  # MS_REC | MS_PRIVATE
+        assert libc.mount(b"tmpfs", b"hidden", b"tmpfs", 0, None) == 0
+        serve("hidden/redis.sock", b"+INNER\\r\\n")
+        say(shared=ask(os.path.abspath("shared/redis.sock")), hidden=ask(os.path.abspath("hidden/redis.sock")))
+        os._exit(0)
+    os.wait()
+    """
+    )
+    assert done.one == {"shared": "+SHARED\r\n", "hidden": "+INNER\r\n"}, done.err
+    (proxy,) = done.proxies.values()
+    assert proxy["upstream"].endswith("/shared/redis.sock")
+    assert re.search(r"not seen: python\S* program\.py has mounts of its own", done.err), done.err
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a network namespace")
 def test_another_network_is_left_alone_and_told(run: Callable[..., Done], echo: int) -> None:
     done = run(
