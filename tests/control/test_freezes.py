@@ -11,8 +11,8 @@ import pytest
 
 from .conftest import DEADLINE, Running
 
-MOST = 0.1
-"""Seconds of CPU time that one callback may take."""
+MOST = 20.0
+"""How much CPU time one callback may take, in units of `pace()`: about 0.1 s of a machine that does nothing else."""
 ROOM = 900_000
 ECHO = "/v1/proxies/echo"
 FAULTS = f"{ECHO}/injections"
@@ -103,13 +103,21 @@ def pulse(running: Running) -> Iterator[Pulse]:
         beating.result(DEADLINE)
 
 
+def pace() -> float:
+    """Return the CPU time of work that is always the same: it is twice as long if neighbours share the processor."""
+    began = time.thread_time()
+    sum(number * number for number in range(100_000))
+    return time.thread_time() - began
+
+
 def assert_quick(running: Running, do: Callable[[], object]) -> None:
-    """Do something that may be a little slow once, since the machine is busy, but not twice."""
+    """Do something that may be a little slow now and then, since the machine is busy, but not each time."""
     taken: list[float] = []
-    while not taken or (len(taken) < 3 and min(taken) >= MOST):
+    while not taken or (len(taken) < 5 and min(taken) >= MOST):
+        before = pace()
         with pulse(running) as watch:
             do()
-        taken.append(watch.longest)
+        taken.append(watch.longest / max(before, pace()))
     assert min(taken) < MOST
 
 

@@ -37,7 +37,7 @@ HEAD, BODY, FRAME, STRAY, OPAQUE = Part
 
 _END = re.compile(rb"\n\r?\n")  # RFC 9112, section 2.2: a bare LF may end the lines of a head
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n\0]*)?\r\n")
-_TRAILER = re.compile(rf"(?:{TOKEN}+:[^\r\n\0]*)?\r\n".encode())
+_TRAILERS = re.compile(rf"(?:{TOKEN}+:[^\r\n\0]*\r\n)+".encode())
 _LAST_CHUNK = b"0\r\n\r\n"
 """The last chunk, where no trailers follow."""
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
@@ -207,14 +207,15 @@ class _Reader:
         return at + len(piece)
 
     def _trailers(self, data: bytes, at: int, pieces: list[Piece]) -> int:
-        end = data.find(b"\n", at) + 1 or len(data)
+        whole = None if self._line else _TRAILERS.match(data, at)
+        end = whole.end() if whole else data.find(b"\n", at) + 1 or len(data)
         self._line += data[at:end]
         self._left += end - at
         if self._left > HEAD_LIMIT:
             return self._stop("trailers beyond 64 KiB", data, at, pieces)
         last = self._line == b"\r\n"
         if self._line[-1:] == b"\n":
-            if not _TRAILER.fullmatch(self._line):
+            if not (whole or last or _TRAILERS.fullmatch(self._line)):
                 return self._stop("unreadable trailer", data, at, pieces)
             self._line = b""
         if last:
