@@ -23,5 +23,4 @@ def on_a_loop(work: Callable[[], Coroutine[None, None, int]]) -> int:
 
 def freeze() -> None:
     """Let garbage collections pass over what is here from the start on: a full one would hold up connections."""
-    gc.collect()
     gc.freeze()
