@@ -75,6 +75,14 @@ REQUESTS: dict[str, tuple[tuple[bytes | None, ...], Shown]] = {
         (CHUNKS + b"0;x\r\nA: 1\r\nB: ", b"2\r\n\r", b"\n" + GET),
         [("HEAD", CHUNKS), ("FRAME", b"0;x\r\n"), ("FRAME", b"A: 1\r\n"), ("FRAME", b"B: "), ("FRAME", b"2\r\n"), ("FRAME", b"\r"), ("FRAME.", b"\n"), ("HEAD.", GET)],
     ),
+    "trailers that come together": (
+        (CHUNKS + b"0\r\nA: 1\r\nB: 2\r\n\r\n" + GET,),
+        [("HEAD", CHUNKS), ("FRAME", b"0\r\n"), ("FRAME", b"A: 1\r\nB: 2\r\n"), ("FRAME.", b"\r\n"), ("HEAD.", GET)],
+    ),
+    "a line that is none behind trailers": (
+        (CHUNKS + b"0\r\nA: 1\r\nB: 2\r\noops\r\n\r\n",),
+        [("HEAD", CHUNKS), ("FRAME", b"0\r\n"), ("FRAME", b"A: 1\r\nB: 2\r\n"), ("OPAQUE", b"oops\r\n\r\n")],
+    ),
     "empty lines first": ((b"\r\n\n" + GET,), [("STRAY", b"\r\n\n"), ("HEAD.", GET)]),
     "an empty line in parts": ((b"\r", b"\n" + GET), [("STRAY", b"\r\n"), ("HEAD.", GET)]),
     "a refused upgrade": ((UPGRADE + GET,), [("HEAD.", UPGRADE), ("HEAD.", GET)]),
