@@ -139,12 +139,9 @@ class Connects:
             kernel.let_pass(self._listener, note.id)
             return
         process = kernel.process_of(note.thread)
-        if network_of(note.thread) != self._network:
-            self._tell_unseen("network", program_of(process))
-            kernel.let_pass(self._listener, note.id)
-            return
-        if given.path and leads_elsewhere(note.thread, given.path):
-            self._tell_unseen("mounts", program_of(process))
+        other_network = network_of(note.thread) != self._network
+        if other_network or (given.path and leads_elsewhere(note.thread, given.path)):
+            self._tell_unseen("network" if other_network else "mounts", program_of(process))
             kernel.let_pass(self._listener, note.id)
             return
         sock = Taken(self._numbers, process, note) if self._takes else Rewritten(process, note)

@@ -41,7 +41,7 @@ def leads_elsewhere(process: int, path: str) -> bool:
         return False
     try:
         return not os.path.samefile(path_from_here(process, path), f"{_base(process, path)}/{path}")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return True
 
 

@@ -42,7 +42,7 @@ class Healthy(NamedTuple):
     dependency after its calls. `repeatable`: a second call in one process is green if function-scoped fixtures are set
     up again; `kept`: it is green on the same fixtures too. `fixtures` are the dependencies to which its fixtures
     connect, `beside` those that it reaches only by processes beside its own. `ended` are the programs that it had
-    started, and that ended in its call. `unsafe`: how often each dependency was asked for what is not to be done twice.
+    started and that ended during its call. `unsafe` counts, for each dependency, requests that must not be repeated.
     `bodies` are digests of the answers, empty for one that is another each time.
     """
 

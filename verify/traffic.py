@@ -35,7 +35,7 @@ class Traffic(NamedTuple):
 
     @property
     def unsafe(self) -> int:
-        """How often something was asked that is not to be done twice."""
+        """How many requests there were that must not be repeated."""
         return sum(count for name, count in self.operations.items() if name.startswith(("POST ", "PATCH ")))
 
     def __bool__(self) -> bool:
