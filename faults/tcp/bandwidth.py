@@ -41,16 +41,18 @@ class Bandwidth(Fault, frozen=True):
         credit = self.burst / rate if rate else 0.0
         piece = max(1, int(rate * PIECE)) if rate else 1 << 30
         book = context.shared if self.shared else {}  # "free": when the link has sent what it has taken so far
+        opened = -math.inf
 
         def stage(segment: Segment) -> Iterable[Segment]:
+            nonlocal opened
             at, data, kind = segment
+            if kind is Kind.OPEN:
+                opened = at
+                return ()
             if kind is not Kind.DATA:
-                if kind is Kind.OPEN:
-                    book.setdefault("free", at - credit)
-                    return ()
                 return (segment,)
-            if at - book.setdefault("free", at - credit) > max(credit, GAP):
-                book["free"] = at - credit
+            if at - book.get("free", -math.inf) > max(credit, GAP):
+                book["free"] = max(at, opened) - credit  # what waited since before is not sent as if before
             return pieces(at, data)
 
         def pieces(at: float, data: bytes) -> Iterator[Segment]:

@@ -120,6 +120,16 @@ def test_bandwidth_paces_in_pieces_of_20_ms(bench: Bench) -> None:
     assert [(segment.at, len(segment.data)) for segment in bench.out] == [(0.02, 200), (0.04, 200), (0.06, 200), (0.08, 200), (0.1, 200)]  # fmt: skip
 
 
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("pause", [0, 0.001, 0.004, 0.006])
+def test_bandwidth_gives_no_credit_for_the_time_before_the_first_byte(bench: Bench, pause: float, shared: bool) -> None:
+    bench.inject(Bandwidth(rate=KBs(100), shared=shared))
+    bench.clock.run(pause)
+    bench.pipe.feed(b"x" * 100)
+    bench.clock.run(1)
+    assert bench.out == [Segment(pytest.approx(pause + 0.001), b"x" * 100)]
+
+
 def test_bandwidth_with_a_burst_lets_it_pass_at_once_and_again_after_a_pause(bench: Bench) -> None:
     bench.inject(Bandwidth(rate=KBs(10), burst=B(400)))
     bench.pipe.feed(b"x" * 1000)
