@@ -63,9 +63,9 @@ class CallersSocket(ABC):
 class Taken(CallersSocket):
     """A socket that we have as well."""
 
-    def __init__(self, numbers: Calls, process: int, note: Notification) -> None:
+    def __init__(self, numbers: Calls, process: int, pidfd: int, note: Notification) -> None:
         super().__init__(process, note)
-        descriptor = kernel.descriptor_of(numbers, process, note.descriptor)
+        descriptor = kernel.descriptor_of(numbers, pidfd, note.descriptor)
         try:
             self.socket = socket.socket(fileno=descriptor)
         except OSError:  # it is no socket
@@ -77,8 +77,9 @@ class Taken(CallersSocket):
         self.is_stream = self.socket.type == socket.SOCK_STREAM and (tcp or self.family == socket.AF_UNIX)
         self._flags = fcntl.fcntl(self.socket, fcntl.F_GETFL)
         self.blocks = not self._flags & os.O_NONBLOCK
-        seconds, micros = struct.unpack("@ll", self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))
-        self.patience = seconds + micros / 1e6 or None
+        if self.blocks:
+            seconds, micros = struct.unpack("@ll", self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))
+            self.patience = seconds + micros / 1e6 or None
 
     @property
     def is_new(self) -> bool:
@@ -110,23 +111,21 @@ class Taken(CallersSocket):
         self._to = pack(to, self.family)
         if not self.blocks:
             return kernel.connect(self.socket.fileno(), self._to)
-        result = self._connect_now()
-        return self.proceed() if result == errno.EINPROGRESS else result
+        return self.proceed()
 
     def proceed(self) -> int:
-        """Ask how the connecting of one that blocks goes: 0, an errno, or EINPROGRESS.
+        """Connect one that blocks, or ask how its connecting goes: 0, an errno, or EINPROGRESS.
 
         A second connect() makes of a socket that is connecting one that is connected, or not connected any more.
         """
-        result = self._connect_now()
-        return errno.EINPROGRESS if result == errno.EALREADY else result
-
-    def _connect_now(self) -> int:
         fcntl.fcntl(self.socket, fcntl.F_SETFL, self._flags | os.O_NONBLOCK)
         try:
-            return kernel.connect(self.socket.fileno(), self._to)
+            result = kernel.connect(self.socket.fileno(), self._to)
+            if result == errno.EINPROGRESS:  # on this machine it has ended by now
+                result = kernel.connect(self.socket.fileno(), self._to)
         finally:
             fcntl.fcntl(self.socket, fcntl.F_SETFL, self._flags)
+        return errno.EINPROGRESS if result == errno.EALREADY else result
 
     def close(self) -> None:
         """Let go of it."""

@@ -138,13 +138,16 @@ class Connects:
         if route.how in ("pass", "inside"):
             kernel.let_pass(self._listener, note.id)
             return
-        process = kernel.process_of(note.thread)
-        other_network = network_of(note.thread) != self._network
-        if other_network or (given.path and leads_elsewhere(note.thread, given.path)):
-            self._tell_unseen("network" if other_network else "mounts", program_of(process))
-            kernel.let_pass(self._listener, note.id)
-            return
-        sock = Taken(self._numbers, process, note) if self._takes else Rewritten(process, note)
+        process, pidfd = kernel.open_process(note.thread)
+        try:
+            other_network = network_of(note.thread) != self._network
+            if other_network or (given.path and leads_elsewhere(note.thread, given.path)):
+                self._tell_unseen("network" if other_network else "mounts", program_of(process))
+                kernel.let_pass(self._listener, note.id)
+                return
+            sock = Taken(self._numbers, process, pidfd, note) if self._takes else Rewritten(process, note)
+        finally:
+            os.close(pidfd)
         if not kernel.is_waiting(self._listener, note.id):  # what we looked into may be another process by now
             sock.close()
             return
@@ -200,6 +203,8 @@ class Connects:
         family = family_of(pending.to)
         kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         pending.upstream = socket.socket(family, kind, 0 if pending.to.path else socket.IPPROTO_TCP)
+        if not pending.to.path:
+            kernel.hold_ack(pending.upstream)
         address = pack(pending.to, family)
         result = kernel.connect(pending.upstream.fileno(), address)
         if result == errno.EINPROGRESS:  # on this machine it has ended within the call, and the second one is told

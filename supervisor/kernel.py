@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import platform
+import socket
 import struct
 from typing import NamedTuple
 
@@ -159,28 +160,31 @@ def _send(listener: int, response: bytes) -> bool:
     return True
 
 
-def process_of(thread: int) -> int:
-    """Return the process of a thread. Raises OSError where it is gone.
+def open_process(thread: int) -> tuple[int, int]:
+    """Return the process of a thread, and a descriptor that stands for it. Raises OSError where it is gone.
 
     The first thread of a process has its number; whether one is that is asked in a fifth of the time.
     """
     with contextlib.suppress(OSError):
-        os.close(os.pidfd_open(thread))
-        return thread
+        return thread, os.pidfd_open(thread)
     with open(f"/proc/{thread}/status", "rb") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith(b"Tgid:"))
+        process = next(int(line.split()[1]) for line in status if line.startswith(b"Tgid:"))
+    return process, os.pidfd_open(process)
 
 
-def descriptor_of(numbers: Calls, process: int, descriptor: int) -> int:
+def process_of(thread: int) -> int:
+    """Return the process of a thread. Raises OSError where it is gone."""
+    process, pidfd = open_process(thread)
+    os.close(pidfd)
+    return process
+
+
+def descriptor_of(numbers: Calls, pidfd: int, descriptor: int) -> int:
     """Return a descriptor of ours for what one of another process stands for. Raises OSError."""
-    pidfd = os.pidfd_open(process)
-    try:
-        ours = _libc.syscall(numbers.pidfd_getfd, pidfd, descriptor, 0)
-        if ours < 0:
-            raise _error()
-        return int(ours)
-    finally:
-        os.close(pidfd)
+    ours = _libc.syscall(numbers.pidfd_getfd, pidfd, descriptor, 0)
+    if ours < 0:
+        raise _error()
+    return int(ours)
 
 
 def connect(descriptor: int, address: bytes) -> int:
@@ -188,6 +192,20 @@ def connect(descriptor: int, address: bytes) -> int:
     if _libc.connect(descriptor, address, len(address)) < 0:
         return ctypes.get_errno()
     return 0
+
+
+def hold_ack(sock: socket.socket) -> None:
+    """Let the ACK that ends a connect() wait for `send_ack()`, or for the first byte; 200 ms at most (tcp(7)).
+
+    The ACK wakes the server, which is likely to run in our place at once, for as long as the system lets it.
+    """
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+
+
+def send_ack(sock: socket.socket) -> None:
+    """Send an ACK that waits."""
+    if sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def read_address(thread: int, pointer: int, length: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 
@@ -9,6 +10,8 @@ _INTERPRETER = re.compile(r"(python|pypy|node|ruby|perl|php|java|bash|sh)[0-9.]*
 _LONGEST = 60
 _MOST_WORDS = 65_536
 """How many bytes of a command line are looked at."""
+_MOST_CALLED = 64
+"""Of how many command lines it is remembered what they are called."""
 _MOST_AT_ONCE = 65_536
 """How many bytes of a file are asked for at once."""
 _STARTED = 19
@@ -118,8 +121,13 @@ def mark_of(worker: str, run: str) -> str:
 
 def program_of(process: int) -> str:
     """Return the program of a process; one that is gone has none."""
-    words = _words(process)
-    return (named(words) if words else "") or _short_name(process)
+    return _called(_read(process, "cmdline")[:_MOST_WORDS]) or _short_name(process)
+
+
+@functools.lru_cache(_MOST_CALLED)
+def _called(line: bytes) -> str:
+    words = _split(line)
+    return named(words) if words else ""
 
 
 def named(words: list[str]) -> str:
@@ -135,8 +143,11 @@ def named(words: list[str]) -> str:
 
 
 def _words(process: int) -> list[str]:
-    line = _read(process, "cmdline")
-    return line[:_MOST_WORDS].decode(errors="replace").split("\0") if line else []
+    return _split(_read(process, "cmdline")[:_MOST_WORDS])
+
+
+def _split(line: bytes) -> list[str]:
+    return line.decode(errors="replace").split("\0") if line else []
 
 
 def _script(words: list[str]) -> str:

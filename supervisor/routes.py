@@ -42,7 +42,7 @@ class Routes:
         policy = self.policy
         endpoint = to.endpoint
         door = policy.door6 if ":" in to.host else policy.door
-        if _fits(endpoint, policy.spared) or (to.is_local and (to.port == door or to.port in policy.ours)):
+        if _fits(endpoint, policy.spared) or ((to.port == door or to.port in policy.ours) and to.is_local):
             return _PASS
         if (scoped := policy.scoped.get(endpoint)) is not None:
             caller = Process(process_of(thread))

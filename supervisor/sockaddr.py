@@ -5,7 +5,6 @@ Sources: ip(7), ipv6(7), unix(7).
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import struct
 from typing import NamedTuple
@@ -33,7 +32,7 @@ class Destination(NamedTuple):
     @property
     def is_local(self) -> bool:
         """Whether it is a loopback address."""
-        return not self.path and ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
+        return self.host.startswith("127.") or self.host.partition("%")[0] == "::1"
 
 
 def family_in(address: bytes) -> int:

@@ -2,6 +2,7 @@
 
 import platform
 import re
+import socket
 import struct
 import sys
 from pathlib import Path
@@ -75,3 +76,27 @@ def test_the_constants_are_those_of_the_system() -> None:
 
 def test_this_machine_is_known() -> None:
     assert (kernel.calls() is not None) == (platform.machine() in HEADERS)
+
+
+def test_the_ack_of_a_connect_waits_for_its_word() -> None:
+    def held() -> bool:
+        with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as sock:
+            listener.setblocking(False)
+            kernel.hold_ack(sock)
+            sock.connect(listener.getsockname())
+            try:
+                listener.accept()[0].close()
+            except BlockingIOError:
+                kernel.send_ack(sock)
+                listener.settimeout(60)
+                listener.accept()[0].close()
+                return True
+            return False
+
+    assert any(held() for _ in range(50))  # an ACK waits for 200 ms at most, for which a busy machine may stand
+
+
+def test_a_unix_socket_has_no_ack() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        kernel.send_ack(ours)
