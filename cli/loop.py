@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 
 from ..proxy.system import loops
+from .start import THRESHOLDS
 
 INTERRUPTED = 130
 
@@ -22,5 +23,9 @@ def on_a_loop(work: Callable[[], Coroutine[None, None, int]]) -> int:
 
 
 def freeze() -> None:
-    """Let garbage collections pass over what is here from the start on: a full one would hold up connections."""
+    """Let garbage collections pass over what is here from the start on: a full one would hold up connections.
+
+    They are as frequent as usual from now on.
+    """
     gc.freeze()
+    gc.set_threshold(*THRESHOLDS)

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import socketserver
+import subprocess
 import sys
 import threading
 import types
@@ -47,6 +48,10 @@ def _handle_error(server: socketserver.BaseServer, request: Any, client: Any) ->
 
 socketserver.BaseServer.handle_error = _handle_error  # of all servers here
 
+# aiohttp reads all certificates of the system at each start of a Brownout, in a third of the time that a start takes.
+_CERTIFICATES = os.environ.get("SSL_CERT_FILE")
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
+
 os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:rerunfailures -p no:pytest_cov"  # for the processes that run pytest
 
 
@@ -73,6 +78,23 @@ def program() -> Callable[..., str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def npm_install(program: Callable[..., str]) -> Callable[..., None]:
+    """Install packages of node into a folder: those that are named, or those of its package.json."""
+    npm = program("npm", "apt-get install npm")
+    words = ("install", "--loglevel=error", "--no-audit", "--no-fund", "--no-package-lock")
+    environment = {name: value for name, value in os.environ.items() if name != "SSL_CERT_FILE"}
+    environment |= {} if _CERTIFICATES is None else {"SSL_CERT_FILE": _CERTIFICATES}
+
+    def install(folder: Path, *packages: str) -> None:
+        done = subprocess.run(
+            [npm, *words, *packages], cwd=folder, env=environment, capture_output=True, text=True, timeout=180
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return install
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -28,6 +28,25 @@ def test_so_they_do_in_the_place_of_a_toxiproxy() -> None:
         assert process.stdout.read().splitlines()[-1] == "frozen True"
 
 
+STARTED = """
+import atexit, gc
+from brownout.cli.start import main
+usual, before = gc.get_threshold(), gc.get_stats()
+atexit.register(lambda: print("usual", gc.get_stats()[2] == before[2], gc.get_threshold() == usual))
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(["faults"], "usual True False"), (["run", "-p", "db=127.0.0.1:1", "--", "true"], "usual True True")],
+    ids=["faults", "run"],
+)
+def test_garbage_is_not_looked_for_among_all_there_is_while_a_command_starts(words: list[str], expected: str) -> None:
+    done = subprocess.run([sys.executable, "-c", STARTED, *words], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == expected
+
+
 def test_in_the_process_of_a_test_they_do_not() -> None:
     before = gc.get_freeze_count()
     with Chaos() as chaos:

@@ -99,7 +99,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "shop.py").write_text(
         "import os, redis\n"
         "def cached():\n"
-        "    cache = redis.from_url(os.environ['REDIS_URL'], socket_timeout=0.3, retry=None)\n"
+        "    cache = redis.from_url(os.environ['REDIS_URL'], socket_timeout=1, retry=None)\n"
         "    try: return cache.get('x') or b'nothing'\n"
         "    except redis.RedisError:\n"
         "        if os.path.exists('mistaken'): raise\n"

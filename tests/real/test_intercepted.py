@@ -37,12 +37,10 @@ PROFILES = {"slow": {"*": ["latency:400ms"]}, "cut": {"*": [{"fault": "reset", "
 HINTS = {
     "curl": "apt-get install curl",
     "node": "apt-get install nodejs",
-    "npm": "apt-get install npm",
     "psql": "apt-get install postgresql",
     "pgbench": "apt-get install postgresql",
     "redis-cli": "apt-get install redis-tools",
 }
-NPM = ("install", "--loglevel=error", "--no-audit", "--no-fund", "--no-package-lock", "pg", "ioredis")
 
 
 class Client(NamedTuple):
@@ -207,15 +205,13 @@ class Street:
 
 
 @pytest.fixture(scope="module")
-def street(program: Callable[..., str]) -> Iterator[Street]:
+def street(program: Callable[..., str], npm_install: Callable[..., None]) -> Iterator[Street]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bt-", dir="/tmp")))
         folder.chmod(0o777)  # an ordinary user writes a report there
         shutil.copy(HERE / "intercepted.mjs", folder)
         (folder / "pong.sql").write_text("SELECT 'pong';\n")
-        npm = [program("npm", HINTS["npm"]), *NPM]
-        done = subprocess.run(npm, cwd=folder, capture_output=True, text=True, timeout=DEADLINE)
-        assert done.returncode == 0, done.stdout + done.stderr
+        npm_install(folder, "pg", "ioredis")
         yield Street(folder, program, stack)
 
 

@@ -24,7 +24,7 @@ SHOP = """
     import json, os, urllib.request
 
     def rates():
-        with urllib.request.urlopen(os.environ["RATES"], timeout=0.4) as reply:
+        with urllib.request.urlopen(os.environ["RATES"], timeout=1) as reply:
             return json.load(reply)["rates"]
 
     def prices():

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -37,12 +36,10 @@ def chromium(program: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def axe(program: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+def axe(npm_install: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> str:
     """The script of axe-core."""
     folder = tmp_path_factory.mktemp("axe")
-    words = [program("npm", "apt-get install npm"), "install", "--no-save", "--no-audit", "--no-fund", "axe-core@4"]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stdout + done.stderr
+    npm_install(folder, "axe-core@4")
     return (folder / "node_modules/axe-core/axe.min.js").read_text()
 
 

@@ -11,18 +11,14 @@ import pytest
 from .conftest import DEADLINE
 
 HERE = Path(__file__).parent / "node"
-NPM = ("install", "--loglevel=error", "--no-audit", "--no-fund", "--no-package-lock")
 
 
 @pytest.fixture(scope="module")
-def installed(program: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(npm_install: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the script and the package."""
     place = tmp_path_factory.mktemp("node") / "compat"
-    program("node", "apt-get install nodejs")
-    npm = program("npm", "apt-get install npm")
     shutil.copytree(HERE, place, ignore=shutil.ignore_patterns("node_modules"))
-    done = subprocess.run([npm, *NPM], cwd=place, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stdout + done.stderr
+    npm_install(place)
     return place
 
 

@@ -6,7 +6,7 @@ import os
 import redis
 
 URL = os.environ["REDIS_URL"]
-cache = redis.Redis.from_url(URL, socket_timeout=0.5)
+cache = redis.Redis.from_url(URL, socket_timeout=1)
 patient = redis.Redis.from_url(URL, socket_timeout=None)
 
 
