@@ -327,7 +327,7 @@ def test_a_closed_pipe_is_no_traceback(brownout: Brownout) -> None:
     [
         (
             "version",
-            "msgspec http.client urllib.parse brownout.wire.address brownout.control.client brownout.faults.settings",
+            "msgspec http.client brownout.wire.address brownout.control.client brownout.faults.settings",
         ),
         ("run --help", "http.client brownout.wire.http1.head brownout.wire.http1.reader importlib.metadata"),
         ("status", "brownout.wire.http1.head brownout.wire.http1.reader brownout.faults.catalogue importlib.metadata"),

@@ -240,6 +240,7 @@ def seen(client: Client, row: Row) -> str:
 
 
 Said = TypeVar("Said")
+MISSED = "the fault hit nothing"
 
 
 def at_ease(do: Callable[[], Said]) -> Said:
@@ -264,8 +265,8 @@ def felt(town: Town, server: Server, row: Row, name: str) -> tuple[str, str]:
             time.sleep(row.pause)
         saw = seen(fresh, row)
         before = seen(opened, row)
-        assert injection.chosen or CATALOGUE[fault].port != "open", "the fault chose nothing"
-        assert injection.fired or CATALOGUE[fault].port != "open" or fault in FELT_LATER, "the fault hit nothing"
+        if CATALOGUE[fault].port == "open" and not (injection.chosen if fault in FELT_LATER else injection.fired):
+            saw = before = MISSED  # who was late and connected again has other chances
         gate.heal()
         assert at_ease(healed.ask) == "answers"
     return saw, before
@@ -313,4 +314,5 @@ def test_clients_see_of_every_fault_what_the_page_says(
     for _ in range(TRIES - 1):
         late = [row for row in ROWS if not set(table({row: results[row]})) <= set(page)]
         results |= measured(late)
+    assert [row for row, cells in results.items() if any(MISSED in cell for cell in cells.values())] == []
     write_or_compare(PAGE, "tests/real/test_felt.py", table(results))

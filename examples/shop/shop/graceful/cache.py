@@ -12,6 +12,10 @@ from redis.exceptions import RedisError
 TIMEOUT = 0.5
 FRESH = 3600
 """Seconds that a value is kept."""
+LOST = (RedisError, OSError, AttributeError, TypeError)
+"""How Redis is lost. The last two are what asyncio may raise where a connection is gone by the time that it is written
+to, before Python 3.13.6 (github.com/python/cpython/issues/136234).
+"""
 
 
 class Cache:
@@ -36,12 +40,12 @@ class Cache:
 
     async def get(self, key: str) -> str | None:
         """Return a value, None where there is none."""
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(*LOST):
             value = await self._redis.get(key)
             return None if value is None else str(value)
         return None
 
     async def put(self, key: str, value: str) -> None:
         """Keep a value."""
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(*LOST):
             await self._redis.set(key, value, ex=FRESH)
