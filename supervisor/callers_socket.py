@@ -109,9 +109,7 @@ class Taken(CallersSocket):
     def connect(self, to: Destination, original: bytes) -> int:
         """Let it connect there, without waiting for it."""
         self._to = pack(to, self.family)
-        if not self.blocks:
-            return kernel.connect(self.socket.fileno(), self._to)
-        return self.proceed()
+        return self.proceed() if self.blocks else kernel.connect(self.socket.fileno(), self._to)
 
     def proceed(self) -> int:
         """Connect one that blocks, or ask how its connecting goes: 0, an errno, or EINPROGRESS.
@@ -120,9 +118,7 @@ class Taken(CallersSocket):
         """
         fcntl.fcntl(self.socket, fcntl.F_SETFL, self._flags | os.O_NONBLOCK)
         try:
-            result = kernel.connect(self.socket.fileno(), self._to)
-            if result == errno.EINPROGRESS:  # on this machine it has ended by now
-                result = kernel.connect(self.socket.fileno(), self._to)
+            result = kernel.connect_by_now(self.socket.fileno(), self._to)
         finally:
             fcntl.fcntl(self.socket, fcntl.F_SETFL, self._flags)
         return errno.EINPROGRESS if result == errno.EALREADY else result

@@ -205,11 +205,8 @@ class Connects:
         pending.upstream = socket.socket(family, kind, 0 if pending.to.path else socket.IPPROTO_TCP)
         if not pending.to.path:
             kernel.hold_ack(pending.upstream)
-        address = pack(pending.to, family)
-        result = kernel.connect(pending.upstream.fileno(), address)
-        if result == errno.EINPROGRESS:  # on this machine it has ended within the call, and the second one is told
-            result = kernel.connect(pending.upstream.fileno(), address)
-        if result in (errno.EALREADY, errno.EINPROGRESS):
+        result = kernel.connect_by_now(pending.upstream.fileno(), pack(pending.to, family))
+        if result == errno.EALREADY:
             if not pending.sock.blocks and pending.began - self._slow.get(pending.to.endpoint, -_SLOW) < _SLOW:
                 self._bring_to_door(pending)
             else:

@@ -194,6 +194,15 @@ def connect(descriptor: int, address: bytes) -> int:
     return 0
 
 
+def connect_by_now(descriptor: int, address: bytes) -> int:
+    """Connect a socket that does not block; return 0, the errno, or EALREADY while it is not decided.
+
+    On this machine it has ended within the call, and a second one is told how.
+    """
+    result = connect(descriptor, address)
+    return connect(descriptor, address) if result == errno.EINPROGRESS else result
+
+
 def hold_ack(sock: socket.socket) -> None:
     """Let the ACK that ends a connect() wait for `send_ack()`, or for the first byte; 200 ms at most (tcp(7)).
 

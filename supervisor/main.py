@@ -131,7 +131,7 @@ class Supervisor:
 
     def _hear(self) -> bool:
         """Take what the proxies say; return whether they are there."""
-        while self._speaks.poll(0):  # a tenth of what it takes to be told by recvmsg() that there is nothing
+        while self._speaks.poll(0):  # a fifth of what it takes to be told by recvmsg() that there is nothing
             try:
                 heard = messages.receive(self._control)
             except OSError:

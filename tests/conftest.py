@@ -82,7 +82,10 @@ def program() -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def npm_install(program: Callable[..., str]) -> Callable[..., None]:
-    """Install packages of node into a folder: those that are named, or those of its package.json."""
+    """Install packages of node into a folder: those that are named, or those of its package.json.
+
+    npm gets the certificates of the system, by which it knows who it speaks with.
+    """
     npm = program("npm", "apt-get install npm")
     words = ("install", "--loglevel=error", "--no-audit", "--no-fund", "--no-package-lock")
     environment = {name: value for name, value in os.environ.items() if name != "SSL_CERT_FILE"}
