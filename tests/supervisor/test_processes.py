@@ -3,6 +3,8 @@
 import os
 import socket
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -32,11 +34,14 @@ def test_a_program_is_named_without_its_settings(words: tuple[str, ...], program
     assert named([*words, ""]) == program
 
 
-def test_a_process_is_named_by_its_command_line() -> None:
-    with subprocess.Popen(["cat", "--", "-", SECRET], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
-        while (found := program_of(child.pid)) != "cat" and child.poll() is None:
-            pass  # it has not become the program yet
-        assert found == "cat"
+def test_a_process_is_named_by_its_command_line(tmp_path: Path) -> None:
+    script = tmp_path / "wait.sh"
+    script.write_text("read _\n")
+    until = time.monotonic() + 60
+    with subprocess.Popen(["sh", str(script), SECRET], stdin=subprocess.PIPE) as child:
+        while (found := program_of(child.pid)) != "sh wait.sh" and time.monotonic() < until:
+            time.sleep(0.001)  # it has not become the program yet
+    assert found == "sh wait.sh"
 
 
 def test_a_process_that_is_gone_has_no_name() -> None:
