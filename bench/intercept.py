@@ -5,9 +5,10 @@
 A client connects again and again to an echo server: by itself, beneath `brownout run --intercept`, and beneath it while
 streams of bulk keep the proxy as busy as it can be. Each connect() is timed alone; a byte goes there and back before
 the next one. An intercepted connect() wakes two processes one after the other, which is what a byte between two idle
-processes does as well: beside the same streams it shows what of the time is the system's. Then an asyncio client with a
-timer of 5 ms connects to an upstream whose backlog is full, which never
-answers: what is shown is the longest time between two of its ticks. The candidates take turns.
+processes does as well: beside the same streams it shows what of the time is the system's. GB/s is what the streams
+carried meanwhile: where more streams carry no more, the proxy is as busy as it can be. Then an asyncio client with a
+timer of 5 ms connects to an upstream whose backlog is full, which never answers: what is shown is the longest time
+between two of its ticks. The candidates take turns.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 
 from .rig import HOST, Echo, median, percentile, process, server, source, table
 
@@ -31,6 +32,8 @@ TICK = 0.005
 STANDS = 0.1
 """Seconds for which each connect() that is not answered is waited for."""
 ATTEMPTS = 20
+Measured = tuple[list[float], float]
+"""Milliseconds, and how many GB the streams carried in a second meanwhile."""
 
 
 # The client: a process of its own, which prints milliseconds as JSON
@@ -72,23 +75,26 @@ def _answer(sock: socket.socket) -> None:
         sock.sendall(sock.recv(1))
 
 
-def busy(timed: Callable[[int, int], list[float]], port: int, count: int, bulk: int, streams: int) -> list[float]:
+def busy(timed: Callable[[int, int], list[float]], port: int, count: int, bulk: int, streams: int) -> Measured:
     """Time something while other processes read as much as comes."""
-    readers = [multiprocessing.Process(target=_read, args=(bulk,), daemon=True) for _ in range(streams)]
+    read = multiprocessing.RawArray("Q", streams)
+    readers = [multiprocessing.Process(target=_read, args=(bulk, read, each), daemon=True) for each in range(streams)]
     for reader in readers:
         reader.start()
     time.sleep(1)
+    before, began = sum(read), time.perf_counter()
     took = timed(port, count)
+    carried = (sum(read) - before) / (time.perf_counter() - began) / 1e9
     for reader in readers:
         reader.kill()
-    return took
+    return took, carried
 
 
-def _read(port: int) -> None:
+def _read(port: int, read: MutableSequence[int], at: int) -> None:
     block = bytearray(2**20)
     with socket.create_connection((HOST, port)) as sock:
-        while sock.recv_into(block):
-            pass
+        while got := sock.recv_into(block):
+            read[at] += got
 
 
 async def gaps(port: int) -> list[float]:
@@ -111,12 +117,14 @@ async def gaps(port: int) -> list[float]:
 
 def client(kind: str, ports: Sequence[int], count: int, streams: int) -> None:
     """Be the client."""
+    carried = 0.0
     if kind == "gaps":
         took = asyncio.run(gaps(ports[0]))
+    elif kind == "quiet":
+        took = connects(ports[0], count)
     else:
-        timed = wakes if kind == "wakes" else connects
-        took = connects(ports[0], count) if kind == "quiet" else busy(timed, ports[0], count, ports[1], streams)
-    print(json.dumps(took))
+        took, carried = busy(wakes if kind == "wakes" else connects, ports[0], count, ports[1], streams)
+    print(json.dumps((took, carried)))
 
 
 # The other side
@@ -133,13 +141,13 @@ def silent() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def measure(before: Sequence[str], kind: str, ports: Sequence[int], asked: argparse.Namespace) -> list[float]:
+def measure(before: Sequence[str], kind: str, ports: Sequence[int], asked: argparse.Namespace) -> Measured:
     """Return what the client measured, run by a candidate."""
     words = [sys.executable, "-m", __spec__.name, "--connects", str(asked.connects), "--streams", str(asked.streams)]
     words += ["--client", kind, *map(str, ports)]
     done = subprocess.run([*before, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
-    took: list[float] = json.loads(done.stdout.splitlines()[-1])
-    return took
+    took, carried = json.loads(done.stdout.splitlines()[-1])
+    return took, carried
 
 
 def main() -> None:
@@ -153,7 +161,7 @@ def main() -> None:
     if asked.client:
         client(asked.client[0], [int(port) for port in asked.client[1:]], asked.connects, asked.streams)
         return
-    seen: dict[tuple[str, str], list[list[float]]] = {}
+    seen: dict[tuple[str, str], list[Measured]] = {}
     with process(server, Echo) as echo, process(source) as bulk, silent() as nowhere:
         ports: dict[str, tuple[int, ...]] = {"quiet": (echo.recv(),), "gaps": (nowhere,)}
         ports["busy"] = ports["wakes"] = (*ports["quiet"], bulk.recv())
@@ -166,10 +174,13 @@ def main() -> None:
     rows = []
     for (kind, name), rounds in seen.items():
         if kind != "gaps":
-            figures = (median(percentile(took, share) for took in rounds) for share in (0.5, 0.99))
-            rows.append((f"{titles[kind]}, {name}", *(f"{each:.3f}" for each in figures)))
-    table(("connect()", "p50 ms", "p99 ms"), rows)
-    longest = [(name, f"{max(map(max, rounds)):.1f}") for (kind, name), rounds in seen.items() if kind == "gaps"]
+            figures = [median(percentile(took, share) for took, _ in rounds) for share in (0.5, 0.99)]
+            carried = median(each for _, each in rounds)
+            rows.append((f"{titles[kind]}, {name}", *(f"{each:.3f}" for each in figures), f"{carried:.1f}"))
+    table(("connect()", "p50 ms", "p99 ms", "GB/s"), rows)
+    longest = [
+        (name, f"{max(max(took) for took, _ in rounds):.1f}") for (kind, name), rounds in seen.items() if kind == "gaps"
+    ]
     table(("5 ms timer, connects that are not answered", "longest ms"), longest)
 
 

@@ -7,6 +7,7 @@ knows which, and a rule finds only what is wrong whichever they are.
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from collections.abc import Iterator
 
@@ -21,6 +22,8 @@ _AT_ONCE = 3
 """How many retries without a pause are none of jitter's: it makes one short now and then."""
 _ENOUGH = 5
 """How many pauses can do without some of them."""
+_BY_CHANCE = 0.001
+"""The share of operations with full jitter whose pauses may be found equal."""
 _UNAUTHORIZED = ("401", "407")
 
 
@@ -44,26 +47,42 @@ def within_deadline(operation: Operation, deadline: float, calls: int = 1) -> It
 def backs_off(operation: Operation, opens_after: int | None = None, calls: int = 1) -> Iterator[Finding]:
     """A client waits before it tries again, and longer each time. The first retry may come at once.
 
-    One with a circuit breaker fails fast until that opens, and then tries as often as it is told.
+    Those of jitter do now and then, so it is most of all attempts that count. One with a circuit breaker fails fast
+    until that opens, and then tries as often as it is told.
     """
     pauses = operation.pauses
     at_once = sum(pause < INSTANT for pause in pauses)
-    if at_once >= calls * max(_AT_ONCE, opens_after or 0) and at_once > len(pauses) / 2:
+    if at_once >= calls * max(_AT_ONCE, opens_after or 0) and at_once > (1 + len(pauses)) / 2:
         yield Finding("back-off", "error", f"the client tried {at_once} times again without a pause", str(operation))
         return
     if pauses and pauses[0] < INSTANT:
         pauses = pauses[1:]
-    if opens_after is None and calls == 1 and len(pauses) >= 3 and spread(pauses) < equal_within(pauses):
+    if opens_after is None and calls == 1 and len(pauses) >= 3 and _are_equal(pauses):
         text = f"its pauses do not grow: {_listed(pauses)}"
         yield Finding("back-off", "warning", text, str(operation))
 
 
+def _are_equal(pauses: list[float]) -> bool:
+    """Say whether pauses are as long as each other, and not by chance.
+
+    Full jitter draws pauses evenly from a range of about twice their median. Last is computed, roughly, how likely it
+    is that so many of them are within so small a part of it.
+    """
+    count, compared, differ = len(pauses), _compared(len(pauses)), spread(pauses)
+    if differ >= equal_within(pauses):
+        return False
+    part = differ / (2 * statistics.median(pauses))
+    return math.comb(count, compared) * compared * part ** (compared - 1) < _BY_CHANCE
+
+
 def spread(pauses: list[float]) -> float:
     """Return how much pauses differ, of many without the longest third: a busy machine lengthens some of them."""
-    usual = sorted(pauses)
-    if len(usual) >= _ENOUGH:
-        del usual[-(len(usual) // 3) :]
-    return usual[-1] - usual[0]
+    compared = sorted(pauses)[: _compared(len(pauses))]
+    return compared[-1] - compared[0]
+
+
+def _compared(count: int) -> int:
+    return count - count // 3 if count >= _ENOUGH else count
 
 
 def equal_within(pauses: list[float]) -> float:

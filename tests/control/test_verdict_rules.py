@@ -1,5 +1,6 @@
 """The rules of verdicts: what they find, and where they say nothing. Every moment is written out."""
 
+import random
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -87,6 +88,8 @@ def test_an_operation_ends_within_its_deadline() -> None:
         (pauses(0.07, 0.015, 0.003), []),  # full jitter, when it is short by chance
         (pauses(0.25, 0.31, 0.28), []),  # and when it is alike by chance
         (pauses(0.0, 0.001, 0.001), ["error back-off: the client tried 3 times again without a pause"]),
+        (pauses(0.001, 0.001, 0.001, 0.1, 0.2), []),  # so it may be with jitter
+        (pauses(0.105, 0.09, 0.1, 0.17, 0.094), []),  # and so
         (pauses(0.001, 0.3, 0.001, 0.001), ["error back-off: the client tried 3 times again without a pause"]),
         (pauses(0.5, 0.51, 0.5), ["warning back-off: its pauses do not grow: 0.50 s, 0.51 s, 0.50 s"]),
         (pauses(0.5, 0.5, 0.71, 0.5, 0.52, 0.6),  # a busy machine
@@ -99,6 +102,22 @@ def test_an_operation_ends_within_its_deadline() -> None:
 )  # fmt: skip
 def test_pauses_grow(tried: Operation, expected: list[str]) -> None:
     assert said(retries.backs_off(tried)) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "growth", "retries_"), [(0.1, 1.3, 6), (0.1, 2, 3), (0.1, 2, 5), (1, 1.3, 4), (1, 2, 3)]
+)
+def test_full_jitter_is_seldom_taken_for_none(first: float, growth: float, retries_: int) -> None:
+    drawn = random.Random(7)
+    tried = [pauses(*(0.004 + drawn.uniform(0, first * growth**nth) for nth in range(retries_))) for _ in range(3000)]
+    assert sum(bool(said(retries.backs_off(each))) for each in tried) <= 6
+
+
+@pytest.mark.parametrize(("pause", "count"), [(0.05, 5), (0.1, 3), (0.5, 3), (1, 3)])
+def test_pauses_that_are_equal_are_found_on_a_quiet_machine(pause: float, count: int) -> None:
+    drawn = random.Random(7)
+    tried = [pauses(*(pause + drawn.uniform(0.001, 0.003) for _ in range(count))) for _ in range(100)]
+    assert all(said(retries.backs_off(each)) for each in tried)
 
 
 def test_a_breaker_fails_fast_until_it_opens_and_probes_as_often_as_it_is_told() -> None:

@@ -34,11 +34,11 @@ def decorrelated_jitter(site: Site) -> None:
     """The decorrelated jitter of the AWS blog, four threads at once. Sound, though a pause may be shorter than the last."""
 
     def get(number: int) -> None:
-        pause = 0.1
+        drawn, pause = random.Random(number), 0.1
         for _ in range(5):
             if session.get(f"{site.url}/items/{number}", timeout=PATIENCE).status_code != 503:
                 return
-            pause = min(1.0, random.uniform(0.1, pause * 3))
+            pause = min(1.0, drawn.uniform(0.1, pause * 3))
             time.sleep(pause)
 
     with requests.Session() as session:

@@ -253,9 +253,9 @@ def google_style(site: Site) -> None:
     """What google-api-core's Retry does: full jitter under a delay that grows slowly, until a deadline."""
 
     def get(number: int) -> None:
-        delay, until = 0.1, time.monotonic() + 0.7
+        drawn, delay, until = random.Random(number), 0.1, time.monotonic() + 0.7
         while client.get(f"{site.url}/items/{number}").status_code in TRANSIENT:
-            pause = random.uniform(0, delay)
+            pause = drawn.uniform(0, delay)
             if time.monotonic() + pause > until:
                 return
             time.sleep(pause)

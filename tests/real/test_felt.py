@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import psycopg
 import pytest
@@ -41,6 +41,8 @@ TEXT = b"x" * 8000
 REPLY = b"$8000\r\n" + TEXT + b"\r\n+OK\r\n"
 PATIENCE = 2.0
 """The timeouts of the clients, in seconds; psycopg's `connect_timeout` is never less."""
+AT_EASE = 60.0
+"""Those of a client that nothing is in the way of: a busy machine may need longer."""
 TRIES = 3
 
 
@@ -93,7 +95,7 @@ ROWS = [
 class Client(Protocol):
     """A client with one connection; `ask()` says what was seen, or raises what the client raised."""
 
-    def __init__(self, gate: Gate) -> None: ...
+    def __init__(self, gate: Gate, patience: float = PATIENCE) -> None: ...
     def hello(self) -> None: ...
     def ask(self) -> str: ...
     def close(self) -> None: ...
@@ -102,12 +104,12 @@ class Client(Protocol):
 class RedisPy:
     """redis-py with its pool, timeouts, and no retries."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, patience: float = PATIENCE) -> None:
         self._client = redis.Redis(
             host=gate.host,
             port=gate.port,
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=PATIENCE,
+            socket_timeout=patience,
+            socket_connect_timeout=patience,
             retry=Retry(NoBackoff(), 0),
         )
 
@@ -124,19 +126,20 @@ class RedisPy:
 class Psycopg:
     """A connection of psycopg, which has no timeout for an answer: after two seconds it is cut off from outside."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._address = {"host": gate.host, "port": gate.port, "user": "postgres", "dbname": "postgres"}
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def hello(self) -> None:
-        options = {"connect_timeout": PATIENCE, "autocommit": True}
+        options = {"connect_timeout": self._patience, "autocommit": True}
         self._connection = psycopg.connect(**self._address, **options)
 
     def ask(self) -> str:
         if self._connection is None:
             self.hello()
         assert self._connection is not None
-        with cut_off(self._connection.fileno()) as late:
+        with cut_off(self._connection.fileno(), self._patience) as late:
             try:
                 row = self._connection.execute("SELECT repeat('x', 8000)").fetchone()
             except psycopg.OperationalError:
@@ -154,12 +157,12 @@ class Psycopg:
 class Plain:
     """A socket that asks Redis for the text and to hang up, and reads until that has come about."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, gate: Gate, patience: float = PATIENCE) -> None:
+        self._gate, self._patience = gate, patience
         self._socket: socket.socket | None = None
 
     def hello(self) -> None:
-        self._socket = socket.create_connection((self._gate.host, self._gate.port), timeout=PATIENCE)
+        self._socket = socket.create_connection((self._gate.host, self._gate.port), timeout=self._patience)
 
     def ask(self) -> str:
         data, reads, last, end = b"", 0, 0.0, "EOF"
@@ -189,7 +192,7 @@ CLIENTS: dict[str, type[Client]] = {"redis-py": RedisPy, "psycopg": Psycopg, "pl
 
 
 @contextlib.contextmanager
-def cut_off(fileno: int) -> Iterator[threading.Event]:
+def cut_off(fileno: int, patience: float) -> Iterator[threading.Event]:
     """End a connection when its time is up; the event says that it was."""
     late = threading.Event()
 
@@ -199,7 +202,7 @@ def cut_off(fileno: int) -> Iterator[threading.Event]:
             sock.shutdown(socket.SHUT_RDWR)
 
     with socket.socket(fileno=os.dup(fileno)) as sock:
-        timer = threading.Timer(PATIENCE, cut)
+        timer = threading.Timer(patience, cut)
         timer.start()
         try:
             yield late
@@ -239,16 +242,15 @@ def seen(client: Client, row: Row) -> str:
     return f"{saw}, {round(units * row.unit, 2):g} s late" if units and saw.startswith("answers") else saw
 
 
-Said = TypeVar("Said")
 MISSED = "the fault hit nothing"
 
 
-def at_ease(do: Callable[[], Said]) -> Said:
-    """Do what no fault is in the way of: a busy machine may need longer than the clients' patience, not for ever."""
+def connect(client: Client) -> None:
+    """Connect where no fault is in the way: a busy machine may need longer than the client's patience, not for ever."""
     for _ in range(9):
         with contextlib.suppress(TimeoutError, redis.TimeoutError, psycopg.errors.ConnectionTimeout):
-            return do()
-    return do()
+            return client.hello()
+    return client.hello()
 
 
 def felt(town: Town, server: Server, row: Row, name: str) -> tuple[str, str]:
@@ -256,8 +258,8 @@ def felt(town: Town, server: Server, row: Row, name: str) -> tuple[str, str]:
     gate = town.add(server.url, re.sub(r"\W+", "-", f"{row.fault} {name}"))
     fault, *settings = row.fault.split()
     with contextlib.ExitStack() as stack:
-        fresh, opened, healed = (stack.enter_context(contextlib.closing(CLIENTS[name](gate))) for _ in range(3))
-        at_ease(opened.hello)
+        fresh, opened = (stack.enter_context(contextlib.closing(CLIENTS[name](gate))) for _ in range(2))
+        connect(opened)
         injection = gate.inject(fault, **dict(setting.split("=") for setting in settings))
         if row.pause:
             with contextlib.suppress(redis.RedisError, psycopg.Error, OSError):  # seen again by what is asked below
@@ -268,7 +270,8 @@ def felt(town: Town, server: Server, row: Row, name: str) -> tuple[str, str]:
         if CATALOGUE[fault].port == "open" and not (injection.chosen if fault in FELT_LATER else injection.fired):
             saw = before = MISSED  # who was late and connected again has other chances
         gate.heal()
-        assert at_ease(healed.ask) == "answers"
+        healed = stack.enter_context(contextlib.closing(CLIENTS[name](gate, AT_EASE)))
+        assert healed.ask() == "answers"
     return saw, before
 
 
