@@ -282,9 +282,14 @@ class Conversation:
             plan.winner = plan.winner._replace(action=Close())
 
     def _silence(self, injection: Injection) -> None:
-        """Say nothing from here on: the next reply would be taken for the one that was dropped."""
+        """Say nothing from here on: the next reply would be taken for the one that was dropped.
+
+        A client that left before that waits for none.
+        """
         self._request_mode, self._silenced_by = SILENCED, injection
         self._forget_behind()
+        if any(exchange.left is not None for exchange in self._open):
+            self._queues.event("upstream", Kind.CLOSE)
 
     def close(self, kind: Kind) -> None:
         """Take the end of the link: what is open comes to nothing."""

@@ -204,6 +204,25 @@ class TestLost:
         assert talk.at_server() == [(0, Kind.CLOSE)]
         assert talk.over == [("GET /a", "", "lost", ("does",))]
 
+    @pytest.mark.parametrize("came", [0, 10, len(OK)])
+    def test_when_the_client_leaves_before_all_of_the_reply_came_the_link_ends_with_it(self, talk, came):
+        talk.inject(does(Drop(forward=True)))
+        talk.client(GET)
+        talk.server(*[OK[:came]] * bool(came))
+        talk.client(Kind.EOF)
+        talk.server(*[OK[came:]] * (came < len(OK)))
+        assert talk.at_server()[-1] == (0, Kind.CLOSE)
+        assert (talk.gone, talk.at_client()) == (True, [])
+        assert [(outcome, end) for _, outcome, end, _ in talk.over] == [("", "lost")]
+
+    def test_when_the_client_leaves_and_the_upstream_breaks_off_the_link_ends(self, talk):
+        talk.inject(does(Drop(forward=True)))
+        talk.client(GET)
+        talk.server(OK[:-1])
+        talk.client(Kind.EOF)
+        talk.server(Kind.EOF)
+        assert (talk.gone, talk.at_client()) == (True, [])
+
     def test_healing_closes_what_it_silenced(self, talk):
         injection = talk.inject(does(Drop()))
         talk.client(GET)
