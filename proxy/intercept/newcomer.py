@@ -10,7 +10,7 @@ import asyncio
 import socket
 from typing import NamedTuple
 
-from ...supervisor.processes import is_held
+from ...supervisor.tcp_sockets import is_held
 from ..system.sockets import is_unix
 from .door import Arrival
 

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 
+from ...supervisor.tcp_sockets import listening
 from ...wire.address import Address
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
-_LISTENS = "0A"  # TCP_LISTEN of include/net/tcp_states.h, as /proc/net/tcp has it
-_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 def listening_ports() -> set[int] | None:
     """Return the ports, of IPv4 and IPv6 together; None where the system does not tell."""
-    ports: set[int] = set()
-    found = [path for path in _TABLES if os.path.exists(path)]
-    for path in found:
-        with open(path, encoding="ascii") as table:
-            rows = [line.split() for line in table]
-        ports.update(int(row[1].rpartition(":")[2], 16) for row in rows[1:] if row[3] == _LISTENS)
-    return ports if found else None
+    found = listening()
+    return None if found is None else {port for _, (_, port) in found}
 
 
 def is_gone(at: Address, listening: set[int]) -> bool:

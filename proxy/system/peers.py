@@ -13,7 +13,7 @@ import struct
 import sys
 from collections.abc import Iterator
 
-from ...supervisor.processes import held_by
+from ...supervisor.tcp_sockets import held_by
 from .sockets import is_unix
 
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred: process, user, group (unix(7))

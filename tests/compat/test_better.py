@@ -283,8 +283,8 @@ def test_no_call_waits_for_peers_that_do_not_read(toxiproxy: Toxiproxy, upstream
         proxied.add("latency", "slow", latency=1)
         stalled = [proxied.connect() for _ in range(50)]
         proxy = toxiproxy.fleet.proxies["p"]
+        wait_until(lambda: len(proxy.links) == 50)
         wait_until_still(lambda: proxy.bytes("downstream"))
-        assert len(proxy.links) == 50
 
         slowest = 0.0
         for method, path, body in (

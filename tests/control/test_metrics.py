@@ -67,8 +67,10 @@ def answer(running: Running, method: str = "GET", **headers: str) -> tuple[http.
         connection.close()
 
 
-def scrape(running: Running) -> Scraped:
-    return Scraped(answer(running)[1])
+def scrape(running: Running, only: str = "") -> Scraped:
+    """What is scraped, of samples those with a text in their line: the parser takes 60 us for each."""
+    lines = answer(running)[1].splitlines(keepends=True)
+    return Scraped("".join(line for line in lines if line.startswith("#") or only in line))
 
 
 def until(running: Running, is_so: Callable[[Scraped], bool]) -> Scraped:
@@ -412,13 +414,13 @@ def test_beyond_a_thousand_names_the_others_are_one(running: Running) -> None:
 
     do(running, flood)
     others = {"proxy": "echo", "fault": "latency", "name": "others"}
-    assert scrape(running)("fault_active", **others) == 5
+    assert scrape(running, "others")("fault_active", **others) == 5
     do(running, lambda: proxy.heal("n1004"))
     with connect(proxy) as sock:
         talk(sock, b"ping")
-        assert scrape(running)("faults_matched_total", **others) == 4
+        assert scrape(running, "others")("faults_matched_total", **others) == 4
     do(running, proxy.heal)
-    found = scrape(running)
+    found = scrape(running, "others")
     assert (found("faults_matched_total", **others), found("fault_active", **others)) == (4, 0)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brownout.supervisor.process import named, program_of
-from brownout.supervisor.processes import Opened, inode_of, is_held
+from brownout.supervisor.processes import Opened, inode_of
 
 SECRET = "--password=hunter2"
 
@@ -69,17 +69,3 @@ def test_where_it_listens_is_looked_up_when_it_is_wanted(host: str) -> None:
 def test_a_file_is_no_socket() -> None:
     with open(os.devnull) as file, pytest.raises(OSError, match="is no socket"):
         inode_of(os.getpid(), file.fileno())
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_who_has_a_socket_is_told_from_who_has_closed_it(host: str) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as listener:
-        client = socket.create_connection(listener.getsockname()[:2])
-        own, peer = client.getsockname()[:2], client.getpeername()[:2]
-        with listener.accept()[0]:
-            assert is_held(own, peer)
-            client.shutdown(socket.SHUT_WR)
-            assert is_held(own, peer)
-            client.close()
-            assert not is_held(own, peer)

@@ -5,12 +5,14 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from brownout.supervisor.messages import Policy, UnderTest
+from brownout.supervisor.process import program_of
 from brownout.supervisor.routes import Routes
 from brownout.supervisor.sockaddr import Destination
 
@@ -77,8 +79,11 @@ def started(folder: Path, name: str) -> Iterator[int]:
     """Start a program of that name."""
     program = folder / name
     program.symlink_to("/bin/sleep")
+    until = time.monotonic() + 60
     with subprocess.Popen([str(program), "1000"]) as child:
         try:
+            while program_of(child.pid) != name and time.monotonic() < until:
+                time.sleep(0.001)  # it has not become the program yet
             yield child.pid
         finally:
             child.kill()
