@@ -94,12 +94,12 @@ def test_no_test_meets_a_fault_of_another_and_chances_do_not_know_the_workers(
     run: Run, running: BrownoutRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     met = []
-    for workers in (1, 2, 4):
+    for workers in (1, 4):
         monkeypatch.setenv("MET", str(tmp_path / str(workers)))
         result = run("-n", str(workers), "--brownout-api", running.api, suite=SUITE)
         result.assert_outcomes(passed=27)
         met.append([json.loads((tmp_path / f"{workers}-{code}").read_text()) for code in range(500, 524)])
-    assert met[0] == met[1] == met[2]
+    assert met[0] == met[1]
     assert {True, False} <= set(met[0][0])
 
 
