@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _MESSAGE = struct.Struct("=IHHII")  # struct nlmsghdr of linux/netlink.h
-_REQUEST = struct.Struct("!BBBB4sHH32sI8s")  # struct inet_diag_req_v2
+_REQUEST = struct.Struct("!BBBB4s48s")  # struct inet_diag_req_v2
+_IDENTITY = struct.Struct("!HH32sI8s")  # struct inet_diag_sockid: ports, addresses
 _REPLY = struct.Struct("!B3xHH16s16s24x8s")  # struct inet_diag_msg: family, ports, addresses; the user and the inode
 _OWNER = struct.Struct("=II")
 _SOCK_DIAG, _BY_FAMILY = 4, 20
@@ -41,7 +42,7 @@ def held_by(own: At, peer: At) -> tuple[int, int]:
     family = socket.AF_INET6 if ":" in own[0] else socket.AF_INET
     hosts = b"".join(socket.inet_pton(family, host).ljust(16, b"\0") for host, _ in (own, peer))
     try:
-        for found in _asked(family, _ANY, own[1], peer[1], hosts, cookie=b"\xff" * 8):
+        for found in _asked(family, _ANY, _IDENTITY.pack(own[1], peer[1], hosts, 0, b"\xff" * 8)):
             if found.peer_port == peer[1]:  # a socket that listens has no peer
                 return found.user, found.inode
     except OSError:
@@ -59,27 +60,18 @@ def is_held(own: At, peer: At) -> bool:
 
 def listening() -> list[tuple[int, At]] | None:
     """Return the sockets that listen, by inode, each with where; None where the system does not tell."""
+    states, families = struct.pack("=I", 1 << _LISTEN), (socket.AF_INET, socket.AF_INET6)
     try:
-        states = struct.pack("=I", 1 << _LISTEN)
-        families = (socket.AF_INET, socket.AF_INET6)
-        return [(each.inode, each.own) for family in families for each in _asked(family, states, more=_DUMP)]
-    except (OSError, AttributeError):  # no such family
+        return [(each.inode, each.own) for family in families for each in _asked(family, states)]
+    except (OSError, AttributeError):  # the latter where there is no netlink
         return _read()
 
 
-def _asked(
-    family: int,
-    states: bytes,
-    own: int = 0,
-    peer: int = 0,
-    hosts: bytes = b"",
-    *,
-    cookie: bytes = b"",
-    more: int = 0,
-) -> Iterator[_Socket]:
-    """Yield what the kernel answers: one socket, or all of a family with `more`. Raises OSError."""
-    asked = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, states, own, peer, hosts, 0, cookie)
-    header = _MESSAGE.pack(_MESSAGE.size + len(asked), _BY_FAMILY, _IS_REQUEST | more, 1, 0)
+def _asked(family: int, states: bytes, identity: bytes = b"") -> Iterator[_Socket]:
+    """Yield the socket with an identity, or without one all of a family in some states. Raises OSError."""
+    asked = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, states, identity)
+    flags = _IS_REQUEST if identity else _IS_REQUEST | _DUMP
+    header = _MESSAGE.pack(_MESSAGE.size + len(asked), _BY_FAMILY, flags, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG) as diag:
         diag.send(header + asked)
         while True:
@@ -92,7 +84,7 @@ def _asked(
                     raise OSError(-struct.unpack_from("=i", said, at + _MESSAGE.size)[0], "sock_diag")
                 yield _socket(said, at + _MESSAGE.size)
                 at += (size + 3) & ~3
-            if not more:
+            if identity:
                 return
 
 

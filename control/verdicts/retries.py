@@ -23,7 +23,7 @@ _AT_ONCE = 3
 _ENOUGH = 5
 """How many pauses can do without some of them."""
 _BY_CHANCE = 0.001
-"""The share of operations with full jitter whose pauses may be found equal."""
+"""About how many operations with full jitter may be found to pause equally long, as a share."""
 _UNAUTHORIZED = ("401", "407")
 
 
@@ -47,8 +47,8 @@ def within_deadline(operation: Operation, deadline: float, calls: int = 1) -> It
 def backs_off(operation: Operation, opens_after: int | None = None, calls: int = 1) -> Iterator[Finding]:
     """A client waits before it tries again, and longer each time. The first retry may come at once.
 
-    Those of jitter do now and then, so it is most of all attempts that count. One with a circuit breaker fails fast
-    until that opens, and then tries as often as it is told.
+    With jitter a few come at once by chance, so a finding needs more than half of all attempts. A client with a circuit
+    breaker fails fast until that opens, and then tries as often as it is told.
     """
     pauses = operation.pauses
     at_once = sum(pause < INSTANT for pause in pauses)
@@ -63,26 +63,27 @@ def backs_off(operation: Operation, opens_after: int | None = None, calls: int =
 
 
 def _are_equal(pauses: list[float]) -> bool:
-    """Say whether pauses are as long as each other, and not by chance.
+    """Say whether all pauses have about the same length, and jitter is unlikely to be the reason.
 
-    Full jitter draws pauses evenly from a range of about twice their median. Last is computed, roughly, how likely it
-    is that so many of them are within so small a part of it.
+    Full jitter draws each pause from a range that is about twice as long as their median. The formula estimates how
+    often that many pauses lie this close together.
     """
-    count, compared, differ = len(pauses), _compared(len(pauses)), spread(pauses)
+    differ = spread(pauses)
     if differ >= equal_within(pauses):
         return False
-    part = differ / (2 * statistics.median(pauses))
-    return math.comb(count, compared) * compared * part ** (compared - 1) < _BY_CHANCE
+    part, close = differ / (2 * statistics.median(pauses)), len(_usual(pauses))
+    return math.comb(len(pauses), close) * close * part ** (close - 1) < _BY_CHANCE
 
 
 def spread(pauses: list[float]) -> float:
-    """Return how much pauses differ, of many without the longest third: a busy machine lengthens some of them."""
-    compared = sorted(pauses)[: _compared(len(pauses))]
-    return compared[-1] - compared[0]
+    """Return how much the usual pauses differ."""
+    usual = _usual(pauses)
+    return usual[-1] - usual[0]
 
 
-def _compared(count: int) -> int:
-    return count - count // 3 if count >= _ENOUGH else count
+def _usual(pauses: list[float]) -> list[float]:
+    """Return pauses from the shortest, of many without the longest third: a busy machine lengthens some of them."""
+    return sorted(pauses)[: len(pauses) - len(pauses) // 3 if len(pauses) >= _ENOUGH else None]
 
 
 def equal_within(pauses: list[float]) -> float:

@@ -68,7 +68,7 @@ def answer(running: Running, method: str = "GET", **headers: str) -> tuple[http.
 
 
 def scrape(running: Running, only: str = "") -> Scraped:
-    """What is scraped, of samples those with a text in their line: the parser takes 60 us for each."""
+    """What is scraped; of the samples, those with a text in their line, since the parser is slow."""
     lines = answer(running)[1].splitlines(keepends=True)
     return Scraped("".join(line for line in lines if line.startswith("#") or only in line))
 

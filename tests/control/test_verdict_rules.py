@@ -90,6 +90,7 @@ def test_an_operation_ends_within_its_deadline() -> None:
         (pauses(0.0, 0.001, 0.001), ["error back-off: the client tried 3 times again without a pause"]),
         (pauses(0.001, 0.001, 0.001, 0.1, 0.2), []),  # so it may be with jitter
         (pauses(0.105, 0.09, 0.1, 0.17, 0.094), []),  # and so
+        (pauses(0.45, 0.55, 0.5, 0.47, 0.53, 0.52, 0.46, 0.54, 0.48, 0.51), []),  # a jitter of 10%
         (pauses(0.001, 0.3, 0.001, 0.001), ["error back-off: the client tried 3 times again without a pause"]),
         (pauses(0.5, 0.51, 0.5), ["warning back-off: its pauses do not grow: 0.50 s, 0.51 s, 0.50 s"]),
         (pauses(0.5, 0.5, 0.71, 0.5, 0.52, 0.6),  # a busy machine

@@ -42,7 +42,7 @@ REPLY = b"$8000\r\n" + TEXT + b"\r\n+OK\r\n"
 PATIENCE = 2.0
 """The timeouts of the clients, in seconds; psycopg's `connect_timeout` is never less."""
 AT_EASE = 60.0
-"""Those of a client that nothing is in the way of: a busy machine may need longer."""
+"""Those of a client with no fault in its way: a busy machine may need longer."""
 TRIES = 3
 
 
