@@ -24,6 +24,7 @@ from brownout.wire import protocols
 
 from .keeper import keeper
 from .serving import serving
+from .testing.suites import WITHOUT
 
 ON_CI = bool(os.environ.get("CI"))
 
@@ -52,7 +53,7 @@ socketserver.BaseServer.handle_error = _handle_error  # of all servers here
 _CERTIFICATES = os.environ.get("SSL_CERT_FILE")
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
 
-os.environ["PYTEST_ADDOPTS"] = "-p no:asyncio -p no:rerunfailures -p no:pytest_cov"  # for the processes that run pytest
+os.environ["PYTEST_ADDOPTS"] = " ".join(WITHOUT)  # for the processes that run pytest
 
 
 def pytest_xdist_auto_num_workers() -> int:

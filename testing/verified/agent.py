@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
+import random
 import signal
 import socket
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 from . import coroutines
 from .channel import CUT, DUMP, Channel, EndedError, Hello, Order
-from .journey import Journeys, TimeOverError, reseed
+from .journey import Journeys, TimeOverError, generators, reseed
 from .taken_back import take_back
 from .traces import Project
 
@@ -30,6 +31,8 @@ class Agent:
         self._channel = channel
         self._taken: list[str] = []
         self._journeys: Journeys | None = None
+        self._drawing: list[random.Random] = []
+        """What draws random numbers when all tests are collected. It is looked for once, since that takes long."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
@@ -45,6 +48,7 @@ class Agent:
             return None
         self._journeys = Journeys(session)
         session.config.pluginmanager.register(self._journeys)
+        self._drawing = generators()
         why = _cannot_fork()
         project = Project.of(session.config)
         hello = Hello(
@@ -74,7 +78,7 @@ class Agent:
             with contextlib.suppress(BaseException):
                 os.setpgid(0, 0)
                 self._channel.close()
-                reseed()
+                reseed(self._drawing)
                 self._run_here(order, forked=True)
                 os._exit(0)
             os._exit(1)

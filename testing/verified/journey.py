@@ -9,7 +9,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal
 
 import pytest
@@ -189,14 +189,22 @@ def _each_record(note: Callable[[logging.LogRecord], None]) -> Generator[None]:
             logging.setLogRecordFactory(make)
 
 
-def reseed() -> None:
-    """Let no two forks draw the same numbers: names that must be unique would be taken.
+def generators() -> list[random.Random]:
+    """Return what draws random numbers here.
 
     Objects are known by their type alone: `isinstance` would ask a lazy one what it stands for.
     """
-    for each in gc.get_objects():
-        if issubclass(type(each), random.Random) and not issubclass(type(each), random.SystemRandom):
-            each.seed()
+    return [
+        each
+        for each in gc.get_objects()
+        if issubclass(type(each), random.Random) and not issubclass(type(each), random.SystemRandom)
+    ]
+
+
+def reseed(drawing: Iterable[random.Random]) -> None:
+    """Let no two forks draw the same numbers: names that must be unique would be taken."""
+    for each in drawing:
+        each.seed()
     random.seed()
     if (numpy := sys.modules.get("numpy.random")) is not None:
         with contextlib.suppress(Exception):

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-WITHOUT = ("-pno:asyncio", "-pno:rerunfailures", "-pno:pytest_cov")
-"""The plugins that a run has only if it asks for them."""
+WITHOUT = tuple(
+    f"-pno:{each}" for each in ("asyncio", "rerunfailures", "pytest_cov", "faker", "hypothesispytest", "anyio")
+)
+"""The plugins that a run has only if it asks for them: they take more than half of the time in which pytest starts."""
 Run = Callable[..., pytest.RunResult]
 
 CONFTEST = """

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from brownout.testing.verified import coroutines
-from brownout.testing.verified.journey import reseed
+from brownout.testing.verified.journey import generators, reseed
 from brownout.testing.verified.traces import Project
 
 from ..serving import serving
@@ -96,6 +96,6 @@ def test_a_lazy_object_is_not_woken_for_new_seeds() -> None:
 
     lazy, dice = Lazy(), random.Random(7)
     before = dice.getstate()
-    reseed()
+    reseed(generators())
     assert dice.getstate() != before
     assert lazy is not None

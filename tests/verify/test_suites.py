@@ -47,11 +47,11 @@ def postgres_server() -> Iterator[Server]:
 
 
 def environment(*running: Server) -> dict[str, str]:
-    """Where these are, for suites that have all of pytest's plugins."""
+    """Where these are, for suites that have all of pytest's plugins but Faker's, which takes long in each fork."""
     names = {"redis": "REDIS_URL", "postgres": "DATABASE_URL"}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     programs = {f"{each.kind.upper()}_SERVER": str(each.program) for each in running}
-    return {"PYTEST_ADDOPTS": "", "PATH": path} | programs | {names[each.kind]: each.url for each in running}
+    return {"PYTEST_ADDOPTS": "-p no:faker", "PATH": path} | programs | {names[each.kind]: each.url for each in running}
 
 
 def written(folder: Path, **files: str) -> Path:
