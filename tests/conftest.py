@@ -30,9 +30,13 @@ ON_CI = bool(os.environ.get("CI"))
 
 
 settings.register_profile(
-    "brownout", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    "brownout",
+    deadline=None,  # no example is wrong because the machine was busy
+    max_examples=300,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.load_profile("brownout")  # no example is wrong because the machine was busy
+settings.register_profile("thorough", settings.get_profile("brownout"), max_examples=5000)
+settings.load_profile("brownout")
 
 _SAY = socketserver.BaseServer.handle_error
 

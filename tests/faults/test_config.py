@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brownout.faults import Bandwidth, Duration, Latency, Rate, Reset, Share, Spec, Trigger
@@ -440,7 +440,6 @@ def _mutated(draw: st.DrawFn) -> str:
 @example("%YAML 2.0\n---\n{}")
 @example("%TAG ! x\n---\n!a b")
 @example("!<tag:a\x7fb> c")
-@settings(max_examples=600)
 def test_of_any_text_comes_a_config_or_its_errors(text: str) -> None:
     for problem in errors(text):
         assert str(problem).isprintable()

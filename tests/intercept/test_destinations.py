@@ -532,7 +532,7 @@ def test_what_waits_for_a_name_is_told_where_it_is_asked_for(
     config = file(tmp_path, proxies={"never": "tcp://10.9.9.9:99"}, profiles={"slow": {"never": ["latency:1s"]}})
     done = run(
         """
-        def brownout(*words):
+        def brownout(*words):  # that of BROWNOUT_API
             words = [sys.executable, "-m", "brownout.cli", *words]
             return subprocess.run(words, capture_output=True, text=True, check=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brownout.faults.action import (
@@ -42,7 +42,6 @@ class TestTransparency:
         place=st.integers(0, 10_000),
         steps=st.lists(st.tuples(st.sampled_from(["client", "client", "server", "arm", "heal"]), st.integers(1, 80))),
     )
-    @settings(max_examples=1000)
     def test_what_no_fault_matches_passes_byte_for_byte(self, place, steps):
         said, talk, armed = self.conversations[place % len(self.conversations)], Talk(), []
         left = {"client": said.request, "server": said.reply}
@@ -107,7 +106,6 @@ KINDS = {
     ),
     steps=st.lists(st.tuples(st.sampled_from(["client", "server", "wait", "heal", "copied"]), st.integers(1, 50))),
 )
-@settings(max_examples=1000)
 def test_replies_come_whole_and_in_the_order_of_their_requests(asked, steps):
     talk = Talk()
     armed = [talk.inject(fault, kind, {"path": f"/{kind}/*"}) for kind, fault in KINDS.items() if fault is not None]
@@ -189,7 +187,6 @@ SAID = [GET, POST, POST[:30], POST[30:], b"\r\n", b"GET / HTTP/1.1\r\nUpgrade: x
         max_size=40,
     ),
 )
-@settings(max_examples=1500)
 def test_whatever_happens_every_exchange_ends_once_and_nothing_is_left(faults, steps):
     talk, armed, silent = Talk(LIMITS._replace(body=100, pipe=300)), [], set()
     talk.begin()
@@ -248,7 +245,6 @@ SHORTENS = {
     hit=st.sampled_from(["/0", "/1", None]),
     end=st.sampled_from([Kind.EOF, Kind.RESET, None]),
 )
-@settings(max_examples=1500, deadline=None)
 def test_the_pieces_in_which_replies_come_change_nothing(kinds, replies, cuts, hit, end):
     def heard(pieces: list[bytes]) -> list[bytes | Kind]:
         talk = Talk()
@@ -287,7 +283,6 @@ def test_the_pieces_in_which_replies_come_change_nothing(kinds, replies, cuts, h
     ),
     most=st.sampled_from([(1000, 65536), (3, 65536), (1000, 60), (2, 90)]),
 )
-@settings(max_examples=1000, deadline=None)
 def test_no_byte_is_lost_or_overtaken_wherever_the_parsing_stops(asked, replied, steps, late, most):
     talk, left = Talk(), {"client": b"".join(asked), "server": b"".join(replied)}
     said = dict(left)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brownout.faults import (
@@ -508,7 +508,6 @@ _STEP = st.one_of(
 )
 
 
-@settings(max_examples=400)
 @given(st.lists(_STEP, max_size=40), st.integers(0, 1 << 30))
 def test_programs_lose_repeat_and_reorder_nothing(steps, seed) -> None:
     rng, bench = random.Random(seed), Bench()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brownout.faults import (
@@ -318,7 +318,6 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(STEPS, st.sampled_from(["turn", "connection"]))
 def test_faults_that_only_delay_and_cut_never_change_a_byte(steps: list[Step], kind: str) -> None:
     bench, said = Bench(), b""

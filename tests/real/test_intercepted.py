@@ -264,12 +264,10 @@ def test_servers_that_a_suite_starts_are_found_by_their_names(program: Callable[
             "pytest",
             "-q",
             "-p",
-            "no:asyncio",
-            "-p",
             "no:cacheprovider",
             f"--basetemp={name}/tmp",
         ]
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("BROWNOUT_", "PYTEST_"))}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("BROWNOUT_", "PYTEST_XDIST"))}
         environment = kept | {"POSTGRES_HOME": str(home), "HOME": name}
 
         def brownout(*words: str) -> subprocess.CompletedProcess[str]:

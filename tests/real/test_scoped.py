@@ -23,14 +23,14 @@ DEADLINE = 150.0
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith(("BROWNOUT_", "PYTEST_"))} | more
+    return {key: value for key, value in os.environ.items() if not key.startswith(("BROWNOUT_", "PYTEST_XDIST"))} | more
 
 
 def test_a_hundred_tests_meet_their_own_faults_and_the_same_with_any_number_of_workers(tmp_path: Path) -> None:
     suite = shutil.copy(SUITE, tmp_path / "test_suite.py")  # away from the conftest.py here
     found = []
     with servers.postgres() as postgres, servers.redis() as redis:
-        for workers in (1, 2, 4):
+        for workers in (1, 4):
             folder = tmp_path / str(workers)
             folder.mkdir()
             words = ["-m", "pytest", "-q", "-n", str(workers), "-p", "no:cacheprovider"]
@@ -43,7 +43,7 @@ def test_a_hundred_tests_meet_their_own_faults_and_the_same_with_any_number_of_w
             assert "100 passed" in done.stdout, done.stdout + done.stderr
             found.append({path.name: json.loads(path.read_text()) for path in folder.iterdir()})
     assert len(found[0]) == 100
-    assert found[0] == found[1] == found[2]
+    assert found[0] == found[1]
     fired = [told["counts"][2] for told in found[0].values() if told["counts"]]
     assert (len(fired), sum(fired) > 100) == (75, True)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brownout.wire.dialect import Part, Piece
@@ -67,7 +67,6 @@ def test_cut_once_anywhere(conversations: tuple[Any, ...], follow: Callable[...,
             same(conversation, whole, follow(conversation, **{f"{stream}_cuts": [cut]}))
 
 
-@settings(max_examples=1000)
 @given(data=st.data())
 def test_cut_anywhere(conversations: tuple[Any, ...], follow: Callable[..., Any], data: st.DataObject) -> None:
     conversation = data.draw(st.sampled_from(conversations))
