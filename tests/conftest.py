@@ -1,6 +1,7 @@
 """What tests share: programs that may be missing, an echo server, the corpus of conversations."""
 
 import contextlib
+import gc
 import http.server
 import importlib.metadata
 import importlib.util
@@ -70,6 +71,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: (item.get_closest_marker("slow") is None, "tests/verify/test_builds" not in item.nodeid)
     )
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass by what is there until the end: it would take a tenth of the time of the tests."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
