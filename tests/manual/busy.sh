@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests, several times in a row, beside two busy loops: each run must be green. Half an hour for five.
+# All tests, several times in a row, beside two busy loops: each run must be green. Twenty minutes for one.
 #   tests/manual/busy.sh [RUNS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -17,7 +17,7 @@ import pytest
 import brownout.testing.failure  # noqa: F401 - what an inner run imports first, it takes away with it
 
 from ..cli.conftest import Run as BrownoutRun
-from .suites import ALONE, PROFILES, Run, header, told
+from .suites import ALONE, PROFILES, WITHOUT, Run, header, told
 
 pytest_plugins = ["pytester"]
 
@@ -62,6 +62,17 @@ def test_it_hangs(polite, proxy): proxy.inject("latency:100s", allow_unused=True
 """
     )
     result.assert_outcomes(passed=1)
+
+
+def test_it_gets_on_with_all_plugins_that_are_installed(run: Run) -> None:
+    everyone = tuple(option.removeprefix("-pno:") for option in WITHOUT)
+    scope = "asyncio_default_fixture_loop_scope=function"
+    result = run("-o", scope, "--reruns=1", within=(), plugins=everyone, suite="""
+def test_a_fault_is_left(proxy): proxy.inject("half_open", allow_unused=True)
+def test_after_it(client, faker): client.settimeout(5); trip(client)
+def test_a_fault_hits_nothing(proxy): proxy.inject("latency:1ms")
+""")  # fmt: skip
+    assert result.parseoutcomes() == {"passed": 2, "failed": 1, "rerun": 1}
 
 
 def test_proxies_live_for_the_session(run: Run) -> None:
