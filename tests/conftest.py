@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass by what is there until the end: it would take a tenth of the time of the tests."""
+    """Let the garbage collector pass by what is there until the end: that would take a tenth of this process's time."""
     gc.freeze()
 
 

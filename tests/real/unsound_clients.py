@@ -88,7 +88,7 @@ def stamina_no_jitter(site: Site) -> None:
 
     def get(number: int) -> None:
         for attempt in stamina.retry_context(
-            on=httpx.HTTPStatusError, attempts=3, wait_initial=0.6, wait_jitter=0, timeout=None
+            on=httpx.HTTPStatusError, attempts=3, wait_initial=2, wait_jitter=0, timeout=None
         ):
             with attempt:
                 client.get(f"{site.url}/items/{number}").raise_for_status()
