@@ -6,9 +6,10 @@ A client connects again and again to an echo server: by itself, beneath `brownou
 streams of bulk keep the proxy as busy as it can be. Each connect() is timed alone; a byte goes there and back before
 the next one. An intercepted connect() wakes two processes one after the other, which is what a byte between two idle
 processes does as well: beside the same streams it shows what of the time is the system's. GB/s is what the streams
-carried meanwhile: where more streams carry no more, the proxy is as busy as it can be. Then an asyncio client with a
-timer of 5 ms connects to an upstream whose backlog is full, which never answers: what is shown is the longest time
-between two of its ticks. The candidates take turns.
+carried meanwhile: where more streams carry no more, the proxy is as busy as it can be. Neither end of a stream copies
+its bytes, so that the proxy has one core to itself and is what is busy. Then an asyncio client with a timer of 5 ms
+connects to an upstream whose backlog is full, which never answers: what is shown is the longest time between two of its
+ticks. The candidates take turns.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ import asyncio
 import contextlib
 import json
 import multiprocessing
+import os
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from multiprocessing.connection import Connection
 
-from .rig import HOST, Echo, median, percentile, process, server, source, table
+from .rig import HOST, Echo, median, percentile, process, server, table
 
 INTERCEPT = (sys.executable, "-m", "brownout.cli", "run", "--intercept", "-q", "--api", "none", "--")
 CANDIDATES: dict[str, tuple[str, ...]] = {"direct": (), "intercepted": INTERCEPT}
@@ -93,7 +98,7 @@ def busy(timed: Callable[[int, int], list[float]], port: int, count: int, bulk: 
 def _read(port: int, read: MutableSequence[int], at: int) -> None:
     block = bytearray(2**20)
     with socket.create_connection((HOST, port)) as sock:
-        while got := sock.recv_into(block):
+        while got := sock.recv_into(block, 0, socket.MSG_TRUNC):  # thrown away by the kernel: tcp(7)
             read[at] += got
 
 
@@ -128,6 +133,26 @@ def client(kind: str, ports: Sequence[int], count: int, streams: int) -> None:
 
 
 # The other side
+
+
+def source(connection: Connection) -> None:
+    """Role: an upstream that sends zeros to each client for ever, each in a thread, and copies none of them."""
+
+    def send(client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            while True:
+                os.sendfile(client.fileno(), zeros.fileno(), 0, 2**20)
+
+    def accept() -> None:
+        while True:
+            threading.Thread(target=send, args=(listener.accept()[0],), daemon=True).start()
+
+    with tempfile.TemporaryFile() as zeros, socket.create_server((HOST, 0)) as listener:
+        zeros.truncate(2**20)
+        connection.send(listener.getsockname()[1])
+        threading.Thread(target=accept, daemon=True).start()
+        with contextlib.suppress(EOFError):
+            connection.recv()
 
 
 @contextlib.contextmanager

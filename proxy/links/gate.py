@@ -31,10 +31,10 @@ class Wait:
 
     __slots__ = ("by", "released", "timer")
 
-    def __init__(self) -> None:
+    def __init__(self, by: list[Injection]) -> None:
         self.released = asyncio.Event()
         self.timer: Timer | None = None
-        self.by: list[Injection] = []
+        self.by = by
 
 
 class Gate:
@@ -102,19 +102,22 @@ class Gate:
                 if seconds is None:
                     injection.record_fired(link)
             return False
-        due = link.accepted_at + sum(seconds for seconds in times.values() if seconds)
-        wait = self.waiting.get(link)
-        if wait is not None and wait.timer is not None:
-            wait.timer.cancel()
-        if due <= self._clock.time():
-            self.release(link)
-            return True
-        if wait is None:
-            wait = self.waiting[link] = Wait()
-        wait.by = [injection for injection, seconds in times.items() if seconds]
-        for injection in wait.by:
+        delaying = [injection for injection, seconds in times.items() if seconds]
+        for injection in delaying:
             injection.record_fired(link)
-        wait.timer = self._clock.call_at(due, lambda: self.release(link)) if due < math.inf else None
+        wait = self.waiting.get(link)
+        if wait is None:
+            if not delaying:
+                return True
+            wait = self.waiting[link] = Wait(delaying)
+        elif wait.timer is not None:
+            wait.timer.cancel()
+        due = link.accepted_at + sum(seconds for seconds in times.values() if seconds)
+        if due <= self._clock.time():  # also of a new one, where this process had no time since it was accepted
+            self.release(link)
+        else:
+            wait.by = delaying
+            wait.timer = self._clock.call_at(due, lambda: self.release(link)) if due < math.inf else None
         return True
 
     def _ahead(self, injection: Injection, link: Arrival, ahead: int) -> int:

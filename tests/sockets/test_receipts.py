@@ -84,6 +84,7 @@ STREAMS = {
     "bandwidth: slow": ("bandwidth:10B/s", [(0, NO_TRAFFIC), (0, NO_TRAFFIC), (1, FIRED)]),
     "bandwidth: stalled": ("bandwidth:0", [(0, NO_TRAFFIC), (0, NO_TRAFFIC), (1, FIRED)]),
     "connect_delay": ("connect_delay:20ms", [(1, FIRED), (1, FIRED), (1, FIRED)]),
+    "connect_delay: over": ("connect_delay:1us", [(1, FIRED), (1, FIRED), (1, FIRED)]),
     "connect_delay: none": ("connect_delay:0", [(0, NOTHING), (0, NOTHING), (0, NOTHING)]),
     "connection_limit: room": ("connection_limit:5", [(0, MOMENT), (0, MOMENT), (0, MOMENT)]),
     "connection_limit: full": ("connection_limit:0", [(1, FIRED), (1, FIRED), (1, FIRED)]),
@@ -135,7 +136,7 @@ STREAMS = {
     "timeout: near": ("timeout:10ms", [(1, FIRED), None, (1, FIRED)]),
     "timeout: later": ("timeout:100ms", [None, (0, NO_TRAFFIC), (1, FIRED)]),
 }  # fmt: skip
-AT_THE_GATE = ("connect_delay", "connection_limit: full", "connection_limit: queue", "hang")
+AT_THE_GATE = ("connect_delay", "connect_delay: over", "connection_limit: full", "connection_limit: queue", "hang")
 CELLS = [
     pytest.param(source, client, cell, id=f"{name}, {client.__name__}")
     for name, (source, cells) in STREAMS.items()

@@ -80,7 +80,7 @@ def test_a_finding_names_the_coroutine_that_hangs(tmp_path: Path) -> None:
     (tmp_path / "test_price.py").write_text(TESTS)
     with serving(Prices) as url:
         found = verify(
-            tmp_path, "--cell-timeout", "1s", "--only", "*/hangs", "--",
+            tmp_path, "--cell-timeout", "3s", "--only", "*/hangs", "--",
             sys.executable, "-m", "pytest", "-p", "no:asyncio", PORT=url.rpartition(":")[2],
         )  # fmt: skip
     (cell,) = found.document["cells"]

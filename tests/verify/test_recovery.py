@@ -148,7 +148,7 @@ def test_what_a_fixture_would_mend_is_found(tmp_path: Path) -> None:
     (tmp_path / "test_shop.py").write_text(TESTS)
     (tmp_path / "conftest.py").write_text(CONFTEST)
     with serving(Prices) as url:
-        only = ("--only", "*/refused", "--only", "*/hangs/*for_ever", "--cell-timeout", "1s")
+        only = ("--only", "*/refused", "--only", "*/hangs/*for_ever", "--cell-timeout", "4s")
         found = verify(tmp_path, *only, "--", sys.executable, "-m", "pytest", "-p", "no:asyncio", RATES=url)
     assert {test: state for (_, failure, test), state in found.states.items() if failure == "refused"} == {
         "test_keeps_what_failed": "not recovered",
