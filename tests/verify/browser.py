@@ -5,8 +5,10 @@ import base64
 import contextlib
 import itertools
 import json
+import os
 import re
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +128,19 @@ async def browser(program: str, folder: Path) -> AsyncIterator[Browser]:
         f"--user-data-dir={folder}",
         "about:blank",
     ]
+    with tempfile.TemporaryDirectory(prefix="chromium-") as temporary:  # with a short path: of a unix socket there
+        async with _running(program, words, temporary) as found:
+            yield found
+
+
+@contextlib.asynccontextmanager
+async def _running(program: str, words: Iterable[str], temporary: str) -> AsyncIterator[Browser]:
     process = await asyncio.create_subprocess_exec(
-        program, *words, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        program,
+        *words,
+        env={**os.environ, "TMPDIR": temporary},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         assert process.stderr is not None
