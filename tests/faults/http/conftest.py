@@ -1,7 +1,18 @@
 """Requests and replies as the dialect reads them."""
 
+import pytest
+
 from brownout.faults.exchange import Request
-from brownout.wire.http1 import Http1, HttpReply, HttpRequest
+from brownout.wire.http1 import Http1, HttpReply, HttpRequest, reply
+
+NOON = 1_764_244_800.75
+DATE = "date: Thu, 27 Nov 2025 12:00:00 GMT"
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers have a date: always the same one."""
+    monkeypatch.setattr(reply, "now", lambda: NOON)
 
 
 def asked(line: str, *fields: str) -> Request:

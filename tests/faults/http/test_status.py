@@ -8,18 +8,8 @@ from brownout.faults import Spec
 from brownout.faults.action import Answer
 from brownout.faults.exchange import Request
 from brownout.faults.settings import SettingsError
-from brownout.wire.http1 import reply as module
 
-from .conftest import CLOSE, EXPECT, GET, HEAD, OLD, POST, asked
-
-NOON = 1_764_244_800.75
-"""Thu, 27 Nov 2025 12:00:00 GMT, and a bit."""
-DATE = "date: Thu, 27 Nov 2025 12:00:00 GMT"
-
-
-@pytest.fixture(autouse=True)
-def noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "now", lambda: NOON)
+from .conftest import CLOSE, DATE, EXPECT, GET, HEAD, OLD, POST, asked
 
 
 def answered(settings: dict[str, object] | str, request: Request = GET) -> Answer:
