@@ -24,12 +24,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
-from multiprocessing.connection import Connection
 
-from .rig import HOST, Echo, median, percentile, process, server, table
+from .rig import HOST, Echo, median, percentile, process, server, source, table
 
 INTERCEPT = (sys.executable, "-m", "brownout.cli", "run", "--intercept", "-q", "--api", "none", "--")
 CANDIDATES: dict[str, tuple[str, ...]] = {"direct": (), "intercepted": INTERCEPT}
@@ -135,24 +133,12 @@ def client(kind: str, ports: Sequence[int], count: int, streams: int) -> None:
 # The other side
 
 
-def source(connection: Connection) -> None:
-    """Role: an upstream that sends zeros to each client for ever, each in a thread, and copies none of them."""
-
-    def send(client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):
-            while True:
-                os.sendfile(client.fileno(), zeros.fileno(), 0, 2**20)
-
-    def accept() -> None:
-        while True:
-            threading.Thread(target=send, args=(listener.accept()[0],), daemon=True).start()
-
-    with tempfile.TemporaryFile() as zeros, socket.create_server((HOST, 0)) as listener:
+def flood(client: socket.socket) -> None:
+    """Send zeros for ever, and copy none of them."""
+    with tempfile.TemporaryFile() as zeros:
         zeros.truncate(2**20)
-        connection.send(listener.getsockname()[1])
-        threading.Thread(target=accept, daemon=True).start()
-        with contextlib.suppress(EOFError):
-            connection.recv()
+        while True:
+            os.sendfile(client.fileno(), zeros.fileno(), 0, 2**20)
 
 
 @contextlib.contextmanager
@@ -187,7 +173,7 @@ def main() -> None:
         client(asked.client[0], [int(port) for port in asked.client[1:]], asked.connects, asked.streams)
         return
     seen: dict[tuple[str, str], list[Measured]] = {}
-    with process(server, Echo) as echo, process(source) as bulk, silent() as nowhere:
+    with process(server, Echo) as echo, process(source, flood) as bulk, silent() as nowhere:
         ports: dict[str, tuple[int, ...]] = {"quiet": (echo.recv(),), "gaps": (nowhere,)}
         ports["busy"] = ports["wakes"] = (*ports["quiet"], bulk.recv())
         for _ in range(asked.rounds):

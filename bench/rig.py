@@ -102,22 +102,25 @@ async def _server(connection: Connection, protocol: type[Echo]) -> None:
     listening.close()
 
 
-def source(connection: Connection, size: int | None = None) -> None:
-    """Role: an upstream that sends `size` bytes to each client and closes, or sends for ever, each in a thread."""
+def flood(client: socket.socket) -> None:
+    """Send zeros for ever."""
+    block = bytes(2**20)
+    while True:
+        client.sendall(block)
+
+
+def source(connection: Connection, send: Callable[[socket.socket], None] = flood) -> None:
+    """Role: an upstream that sends to each client until it leaves, each in a thread."""
     listener = socket.create_server((HOST, 0), backlog=4096)
     connection.send(listener.getsockname()[1])
 
-    def send(client: socket.socket) -> None:
-        block = bytes(2**20)
+    def serve(client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
-            left = size
-            while left is None or left > 0:
-                client.sendall(block)
-                left = None if left is None else left - len(block)
+            send(client)
 
     def accept() -> None:
         while True:
-            threading.Thread(target=send, args=(listener.accept()[0],), daemon=True).start()
+            threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     with contextlib.suppress(EOFError):
